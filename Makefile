@@ -1,0 +1,206 @@
+# tolld: one daemon in place of Prometheus, Alertmanager and a process exporter.
+# `make help` lists the targets; everything is built in $(BUILD), nothing beside the sources.
+
+prefix      ?= /usr/local
+sysconfdir  ?= /etc
+unitdir     ?= /lib/systemd/system
+DESTDIR     ?=
+CC          := gcc
+CLANG       ?= clang
+BPFTOOL     ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKG_CONFIG  ?= pkg-config
+PYTHON      ?= /usr/bin/python3
+SAN         ?=
+BUILD       ?= build$(if $(SAN),-san)
+VERSION     := 0.1.0
+REVISION    := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n'
+endif
+
+# -- what is built ---------------------------------------------------------------------------
+
+LIBS     := libbpf libelf zlib libcurl yaml-0.1 libsystemd libmicrohttpd jansson libpcre2-8 sqlite3
+FLOORS   := base model net store tsdb config template promql notify scrape watch deliver rules api cmd
+USER_SRC := $(sort $(foreach d,$(FLOORS),$(wildcard user/$(d)/*.c)) $(filter-out user/main.c,$(wildcard user/*.c)))
+USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+WEB      := $(patsubst user/web/%,$(BUILD)/web/%.h,$(wildcard user/web/*.html user/web/*.css user/web/*.js))
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*.c))
+UNIT     := $(UNIT_SRC:%.c=$(BUILD)/%)
+HELPER_SRC := $(sort $(wildcard tests/helpers/*.c))
+HELPERS  := $(HELPER_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ     := $(FUZZ_SRC:%.c=$(BUILD)/%)
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Werror \
+	-Wno-unused-parameter
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Iuser -I$(BUILD) \
+	-DTOLLD_VERSION='"$(VERSION)"' -DTOLLD_REVISION='"$(REVISION)"'
+CFLAGS   ?= -O2 -g
+HARDEN   := -fstack-protector-strong -fPIE -fno-strict-aliasing
+LDHARDEN := -pie -Wl,-z,relro,-z,now
+ifeq ($(SAN),)
+HARDEN   += -D_FORTIFY_SOURCE=2
+else
+HARDEN   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDHARDEN += -fsanitize=$(SAN)
+endif
+ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS)
+# Asked only when something is compiled: `make deps` must run where pkg-config is not installed yet.
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
+
+ARCH     := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/armv.*/arm/')
+
+.PHONY: help deps deps-check all run check check-all bench lint format install uninstall clean \
+	vmlinux-check unit helpers fuzz
+.DEFAULT_GOAL := help
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'tolld $(VERSION)'
+	@echo
+	@echo '  make run            install what is needed, build, and run on built-in defaults (ARGS="..." adds flags)'
+	@echo '  make check          the same, then every test a change must pass'
+	@echo '  make check-all      and the guests, fuzzing, faults and storms'
+	@echo '  make bench          speed and size beside the programs tolld replaces'
+	@echo
+	@echo '  make deps           install what building and running needs (Debian packages)'
+	@echo '  make deps-check     install what the tests need as well'
+	@echo '  make all            build build/tolld'
+	@echo '  make lint           banned calls, the order of the house, formatting'
+	@echo '  make format         let clang-format decide'
+	@echo '  make install        DESTDIR, prefix=$(prefix), sysconfdir, unitdir'
+	@echo '  make uninstall      takes away what install put there, and keeps settings and state'
+	@echo '  make vmlinux-check  compare vmlinux/vmlinux.h with the running kernel'
+	@echo '  make clean          remove $(BUILD)'
+	@echo
+	@echo '  V=1 shows the commands; SAN=address,undefined builds into build-san'
+
+all: $(BUILD)/tolld
+
+# -- packages --------------------------------------------------------------------------------
+
+include tests/packages.mk
+
+deps:
+	$(Q)tests/install-packages $(PACKAGES_BUILD)
+
+deps-check:
+	$(Q)tests/install-packages $(PACKAGES_BUILD) $(PACKAGES_CHECK)
+
+# -- kernel side -----------------------------------------------------------------------------
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(say) BPF $<
+	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
+		-Wno-unused-parameter -Wno-missing-declarations -Iinclude -Ivmlinux -MMD -MP -MT $@ -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp
+	$(Q)rm -f $@.tmp
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(say) SKEL $<
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+vmlinux-check:
+	$(Q)$(PYTHON) vmlinux/check.py vmlinux/vmlinux.h
+
+# -- user space ------------------------------------------------------------------------------
+
+# A page is text in the tree and bytes in the program.
+$(BUILD)/web/%.h: user/web/%
+	@mkdir -p $(@D)
+	$(say) WEB $<
+	$(Q)$(PYTHON) user/web/embed.py $< > $@
+
+$(BUILD)/user/%.o: user/%.c | $(SKEL) $(WEB)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libtolld.a: $(USER_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/tolld: $(BUILD)/user/main.o $(BUILD)/libtolld.a
+	$(say) LD $@
+	$(Q)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm -lpthread
+
+# -- tests -----------------------------------------------------------------------------------
+
+# malloc and its siblings are wrapped so that a test can let the n-th one fail.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup
+
+$(BUILD)/tests/unit/%: tests/unit/%.c tests/unit/harness.c $(BUILD)/libtolld.a | $(SKEL)
+	@mkdir -p $(@D)
+	$(say) TEST $<
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(LDHARDEN) $(LDFLAGS) $(WRAP) -o $@ $< tests/unit/harness.c \
+		$(BUILD)/libtolld.a $(LIB_LIBS) -lcmocka -lm -lpthread
+
+$(BUILD)/tests/helpers/%: tests/helpers/%.c
+	@mkdir -p $(@D)
+	$(say) HELPER $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(LDHARDEN) -o $@ $< $(if $(NOLIB),,-lpthread)
+
+# Built by clang, from the sources themselves: coverage must reach into them.
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtolld.a
+	@mkdir -p $(@D)
+	$(say) FUZZ $<
+	$(Q)$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-strict-aliasing $(CPPFLAGS) $(LIB_CFLAGS) \
+		-o $@ $< $(USER_SRC) $(LIB_LIBS) -lm -lpthread
+
+unit: $(UNIT)
+helpers: $(HELPERS)
+fuzz: $(FUZZ)
+
+run: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/as-root $(BUILD)/tolld run $(ARGS)
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory all unit helpers
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all unit
+	$(Q)tests/run check
+
+check-all: deps-check
+	$(Q)$(MAKE) --no-print-directory all unit helpers fuzz
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all unit
+	$(Q)tests/run check-all
+
+bench: deps-check
+	$(Q)$(MAKE) --no-print-directory all helpers
+	$(Q)tests/run bench
+
+lint:
+	$(Q)$(PYTHON) tests/lint.py
+
+FORMATTED = $(shell git ls-files '*.c' '*.h' | grep -v '^vmlinux/')
+format:
+	$(Q)clang-format -i $(FORMATTED)
+
+# -- install ---------------------------------------------------------------------------------
+
+install: all
+	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/sbin/tolld
+	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld
+	sed 's|@prefix@|$(prefix)|g' user/packaging/tolld.service > $(DESTDIR)$(unitdir)/tolld.service
+	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
+	test -e $(DESTDIR)$(sysconfdir)/tolld/tolld.yml || \
+		install -m 0640 user/packaging/tolld.yml $(DESTDIR)$(sysconfdir)/tolld/tolld.yml
+
+uninstall:
+	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service
+
+clean:
+	rm -rf build build-san
+
+-include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(SKEL:.skel.h=.bpf.d)

@@ -1,0 +1,10 @@
+# Debian 12 packages, one place for all of them. The first list builds and runs tolld, the second
+# tests it; the peers that it is compared with are among those.
+
+PACKAGES_BUILD := gcc make libc6-dev pkg-config clang llvm bpftool \
+	libbpf-dev libelf-dev zlib1g-dev libcurl4-gnutls-dev libyaml-dev libsystemd-dev \
+	libmicrohttpd-dev libjansson-dev libpcre2-dev libsqlite3-dev ca-certificates
+
+PACKAGES_CHECK := libcmocka-dev clang-format git python3 python3-pytest python3-aiosmtpd python3-yaml \
+	openssl curl iproute2 procps prometheus prometheus-alertmanager prometheus-node-exporter \
+	qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio libclang-rt-14-dev

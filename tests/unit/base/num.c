@@ -1,0 +1,83 @@
+/* Numbers: read strictly, printed as Prometheus and Go print them. */
+#include "harness.h"
+
+#include <math.h>
+#include "base/num.h"
+
+static void reads_what_parse_float_reads(void **state)
+{
+	static const struct {
+		const char *text;
+		double value;
+	} good[] = {
+		{ "0", 0 }, { "-1.5", -1.5 }, { "1e3", 1000 }, { "+Inf", INFINITY }, { "-inf", -INFINITY },
+		{ "0x1p4", 16 }, { ".5", 0.5 }, { "1e400", INFINITY }, { "infinity", INFINITY },
+	};
+	static const char *const bad[] = { "", " 1", "1 ", "1_0", "nan(1)", "1,5", "--1", "e", "0x" };
+	double v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(num_parse(good[i].text, strlen(good[i].text), &v), 0);
+		assert_true(v == good[i].value);
+	}
+	assert_int_equal(num_parse("NaN", 3, &v), 0);
+	assert_true(isnan(v));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_true(num_parse(bad[i], strlen(bad[i]), &v) < 0);
+}
+
+static void prints_the_shortest_text(void **state)
+{
+	static const struct {
+		double value;
+		const char *json, *go, *e;
+	} rows[] = {
+		{ 0, "0", "0", "0e+00" },
+		{ 1, "1", "1", "1e+00" },
+		{ -2.5, "-2.5", "-2.5", "-2.5e+00" },
+		{ 1e6, "1000000", "1e+06", "1e+06" },
+		{ 200000, "200000", "200000", "2e+05" },
+		{ 0.1, "0.1", "0.1", "1e-01" },
+		{ 1e-7, "1e-7", "1e-07", "1e-07" },
+		{ 1e21, "1e+21", "1e+21", "1e+21" },
+		{ 999999.5, "999999.5", "999999.5", "9.999995e+05" },
+		{ 1234.5678, "1234.5678", "1234.5678", "1.2345678e+03" },
+		{ 0.00001, "0.00001", "1e-05", "1e-05" },
+		{ INFINITY, "+Inf", "+Inf", "+Inf" },
+		{ -INFINITY, "-Inf", "-Inf", "-Inf" },
+		{ NAN, "NaN", "NaN", "NaN" },
+	};
+	char text[NUM_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		num_format(text, rows[i].value);
+		assert_string_equal(text, rows[i].json);
+		num_format_go(text, rows[i].value);
+		assert_string_equal(text, rows[i].go);
+		num_format_e(text, rows[i].value);
+		assert_string_equal(text, rows[i].e);
+	}
+}
+
+static void whole_numbers_have_bounds(void **state)
+{
+	int64_t v;
+
+	assert_int_equal(num_parse_int("42", 0, 100, &v), 0);
+	assert_int_equal(v, 42);
+	assert_int_equal(num_parse_int("101", 0, 100, &v), -ERANGE);
+	assert_int_equal(num_parse_int("99999999999999999999", 0, INT64_MAX, &v), -ERANGE);
+	assert_int_equal(num_parse_int("4x", 0, 100, &v), -EINVAL);
+	assert_int_equal(num_parse_int("", 0, 100, &v), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_what_parse_float_reads),
+		cmocka_unit_test(prints_the_shortest_text),
+		cmocka_unit_test(whole_numbers_have_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,49 @@
+/*
+ * api.h - what tolld answers over HTTP: Prometheus's v1, its own metrics, the services, a page.
+ *
+ * libmicrohttpd on the event loop, no thread of its own. It reads the other modules and changes
+ * nothing but what a client may ask for: a reload.
+ */
+#ifndef TOLLD_API_API_H
+#define TOLLD_API_API_H
+
+#include <systemd/sd-event.h>
+#include "notify/notify.h"
+#include "rules/rules.h"
+#include "scrape/scrape.h"
+#include "store/store.h"
+#include "watch/watch.h"
+
+struct api;
+
+/* Where the answers come from; all are borrowed and must outlive the server. NULL is "not there". */
+struct api_sources {
+	struct tsdb *db;
+	struct scrape *scrape;
+	struct rules *rules;
+	struct notify *notify;
+	struct watch *watch;
+	struct store *store;
+	/* Reloads the settings: 0, or a negative errno with the faults as text in `error`. */
+	int (*reload)(struct strbuf *error, void *userdata);
+	bool (*ready)(void *userdata);
+	/* Adds the daemon's own counters to /metrics, in the text format. */
+	void (*metrics)(struct strbuf *out, void *userdata);
+	void *userdata;
+	int64_t started_wall_ms;
+};
+
+struct api_options {
+	bool enable_lifecycle;		/* allows POST /-/reload */
+	unsigned max_connections;	/* 0: 64 */
+	int64_t query_timeout_ms;	/* 0: two minutes */
+};
+
+int api_new(sd_event *event, const struct api_options *options, const struct api_sources *sources,
+	struct api **ret);
+/* Listens on HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */
+int api_listen(struct api *api, const char *address, char *error, size_t error_size);
+void api_free(struct api *api);
+DEFINE_FREEP(api)
+
+#endif

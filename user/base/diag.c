@@ -1,0 +1,257 @@
+/*
+ * diag.c - faults with their place, collected and printed together.
+ */
+#include "base/diag.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include "base/escape.h"
+
+/* Of a long line only a part around the fault is shown. */
+#define SHOWN_BYTES 160u
+
+struct source *source_new(const char *name, const char *text, size_t len)
+{
+	struct source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return NULL;
+	source->refs = 1;
+	source->name = strdup(name);
+	source->text = malloc(len + 1);
+	source->len = len;
+	if (!source->name || !source->text) {
+		source_unref(source);
+		return NULL;
+	}
+	if (len)
+		memcpy(source->text, text, len);
+	source->text[len] = '\0';
+	return source;
+}
+
+struct source *source_ref(struct source *source)
+{
+	if (source)
+		source->refs++;
+	return source;
+}
+
+void source_unref(struct source *source)
+{
+	if (!source || --source->refs)
+		return;
+	free(source->name);
+	free(source->text);
+	free(source);
+}
+
+void diag_release(struct diag *diag)
+{
+	for (size_t i = 0; i < diag->n; i++) {
+		source_unref(diag->entries[i].pos.source);
+		free(diag->entries[i].text);
+	}
+	free(diag->entries);
+	*diag = DIAG_INIT;
+}
+
+static void add(struct diag *diag, enum diag_severity severity, struct pos pos, const char *fmt,
+	va_list args)
+{
+	char *text;
+
+	if (severity == DIAG_ERROR)
+		diag->errors++;
+	else if (severity == DIAG_WARNING)
+		diag->warnings++;
+
+	if (diag->n >= DIAG_MAX_ENTRIES || !vec_reserve(diag->entries, diag->n, diag->cap) ||
+		vasprintf(&text, fmt, args) < 0) {
+		diag->dropped++;
+		return;
+	}
+	source_ref(pos.source);
+	diag->entries[diag->n++] =
+		(struct diag_entry){ .severity = severity, .pos = pos, .text = text };
+}
+
+int diag_error(struct diag *diag, struct pos pos, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(diag, DIAG_ERROR, pos, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+int diag_warning(struct diag *diag, struct pos pos, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(diag, DIAG_WARNING, pos, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+int diag_hint(struct diag *diag, struct pos pos, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(diag, DIAG_HINT, pos, fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static const char *line_start(const struct source *source, unsigned line)
+{
+	const char *p = source->text, *end = source->text + source->len;
+
+	for (unsigned i = 1; i < line; i++) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		if (!p)
+			return NULL;
+		p++;
+	}
+	return p;
+}
+
+/* The line with the fault, and marks under it; what cannot be shown in a terminal becomes '?'. */
+static void print_excerpt(const struct pos *pos, struct strbuf *out)
+{
+	const char *line, *end;
+	size_t len, from = 0, shown, marks;
+	unsigned column = MAX(pos->column, 1u) - 1;
+
+	line = pos->line ? line_start(pos->source, pos->line) : NULL;
+	if (!line)
+		return;
+	end = memchr(line, '\n', (size_t)(pos->source->text + pos->source->len - line));
+	len = end ? (size_t)(end - line) : strlen(line);
+	if (column > len)
+		column = (unsigned)len;
+	if (column > SHOWN_BYTES / 2)
+		from = column - SHOWN_BYTES / 2;
+	shown = MIN(len - from, (size_t)SHOWN_BYTES);
+
+	strbuf_adds(out, "    ");
+	for (size_t i = 0; i < shown; i++) {
+		unsigned char c = (unsigned char)line[from + i];
+
+		strbuf_addch(out, c == '\t' || (c >= 0x20 && c != 0x7f) ? (char)c : '?');
+	}
+	strbuf_adds(out, "\n    ");
+	for (size_t i = from; i < column; i++) {
+		/* A continuation byte of UTF-8 takes no room of its own. */
+		if (((unsigned char)line[i] & 0xc0) != 0x80)
+			strbuf_addch(out, line[i] == '\t' ? '\t' : ' ');
+	}
+	strbuf_addch(out, '^');
+	marks = MIN((size_t)MAX(pos->length, 1u), from + shown - column);
+	for (size_t i = 1; i < marks; i++) {
+		if (((unsigned char)line[column + i] & 0xc0) != 0x80)
+			strbuf_addch(out, '~');
+	}
+	strbuf_addch(out, '\n');
+}
+
+void diag_print_entry(const struct diag_entry *entry, struct strbuf *out)
+{
+	static const char *const names[] = {
+		[DIAG_ERROR] = "error",
+		[DIAG_WARNING] = "warning",
+		[DIAG_HINT] = "hint",
+	};
+	const struct pos *pos = &entry->pos;
+
+	if (pos->source) {
+		escape_terminal(out, pos->source->name, strlen(pos->source->name));
+		if (pos->line)
+			strbuf_addf(out, ":%u:%u", pos->line, MAX(pos->column, 1u));
+		strbuf_adds(out, ": ");
+	}
+	strbuf_addf(out, "%s: ", names[entry->severity]);
+	escape_terminal(out, entry->text, strlen(entry->text));
+	strbuf_addch(out, '\n');
+	if (pos->source)
+		print_excerpt(pos, out);
+}
+
+static int by_place(const void *pa, const void *pb)
+{
+	const struct diag_entry *a = *(const struct diag_entry *const *)pa;
+	const struct diag_entry *b = *(const struct diag_entry *const *)pb;
+
+	/* Files stay in the order in which they were first complained about. */
+	if (a->pos.source == b->pos.source && a->pos.line != b->pos.line)
+		return a->pos.line < b->pos.line ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+void diag_print(const struct diag *diag, struct strbuf *out)
+{
+	const struct diag_entry **order = calloc(diag->n + 1, sizeof(*order));
+	size_t n = 0, from;
+
+	for (size_t i = 0; order && i < diag->n; i++) {
+		/* Sources are few: gather each one's entries at its first mention. */
+		for (size_t k = 0; k <= i; k++) {
+			if (k < i && diag->entries[k].pos.source == diag->entries[i].pos.source)
+				break;
+			if (k < i)
+				continue;
+			from = n;
+			for (size_t j = i; j < diag->n; j++) {
+				if (diag->entries[j].pos.source == diag->entries[i].pos.source)
+					order[n++] = &diag->entries[j];
+			}
+			qsort(order + from, n - from, sizeof(*order), by_place);
+		}
+	}
+	for (size_t i = 0; i < diag->n; i++)
+		diag_print_entry(order ? order[i] : &diag->entries[i], out);
+	if (diag->dropped)
+		strbuf_addf(out, "... and %zu more\n", diag->dropped);
+	free(order);
+}
+
+static unsigned edit_distance(const char *a, const char *b)
+{
+	unsigned row[64], corner, above;
+	size_t na = strlen(a), nb = strlen(b);
+
+	if (na >= ARRAY_SIZE(row) || nb >= ARRAY_SIZE(row))
+		return UINT32_MAX;
+	for (unsigned j = 0; j <= nb; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= na; i++) {
+		corner = row[0];
+		row[0] = i;
+		for (unsigned j = 1; j <= nb; j++) {
+			above = row[j];
+			row[j] = MIN(above, row[j - 1]) + 1;
+			if (row[j] > corner + (a[i - 1] != b[j - 1]))
+				row[j] = corner + (a[i - 1] != b[j - 1]);
+			corner = above;
+		}
+	}
+	return row[nb];
+}
+
+const char *diag_nearest(const char *word, const char *const *candidates, size_t n)
+{
+	unsigned best = (unsigned)MAX(strlen(word) / 3, (size_t)1) + 1, distance;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		distance = edit_distance(word, candidates[i]);
+		if (distance < best) {
+			best = distance;
+			found = candidates[i];
+		}
+	}
+	return found;
+}

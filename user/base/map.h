@@ -1,0 +1,49 @@
+/*
+ * map.h - a hash map from bytes to a pointer.
+ *
+ * Keys are copied, values are the caller's. A map may be read and changed while it is walked with
+ * map_next() only by deleting the entry that was just yielded.
+ */
+#ifndef TOLLD_BASE_MAP_H
+#define TOLLD_BASE_MAP_H
+
+#include "base/util.h"
+
+struct map_entry {
+	struct map_entry *next;
+	void *value;
+	uint64_t hash;
+	uint32_t key_len;
+	char key[];	/* NUL-terminated in addition */
+};
+
+struct map {
+	struct map_entry **buckets;
+	size_t n_buckets;
+	size_t n;
+};
+
+#define MAP_INIT ((struct map){ 0 })
+
+void map_release(struct map *map);
+
+/* The value, or NULL when there is none. */
+void *map_get(const struct map *map, const void *key, size_t key_len);
+/* Sets or replaces. Returns 0 or -ENOMEM. */
+int map_put(struct map *map, const void *key, size_t key_len, void *value);
+/* Removes, and returns the value that was there, or NULL. */
+void *map_del(struct map *map, const void *key, size_t key_len);
+
+/* Text keys. */
+void *map_gets(const struct map *map, const char *key);
+int map_puts(struct map *map, const char *key, void *value);
+void *map_dels(struct map *map, const char *key);
+
+/* The entry after `entry`, the first for NULL; NULL at the end. No order is promised. */
+struct map_entry *map_next(const struct map *map, const struct map_entry *entry);
+
+#define map_foreach(map, e)                                                                        \
+	for (struct map_entry *e = map_next((map), NULL), *e##_next;                               \
+		e && (e##_next = map_next((map), e), true); e = e##_next)
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * num.c - numbers read and printed under the C locale, whatever the process's locale is.
+ */
+#include "base/num.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+
+static locale_t c_locale(void)
+{
+	static locale_t c;
+
+	if (!c)
+		c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	return c;
+}
+
+static bool plain_number(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		/* strtod() would take leading blanks and "nan(...)". */
+		if (!isalnum((unsigned char)s[i]) && s[i] != '.' && s[i] != '+' && s[i] != '-')
+			return false;
+	}
+	return len > 0;
+}
+
+int num_parse(const char *s, size_t len, double *ret)
+{
+	char buf[128], *end, *copy = buf;
+	double v;
+
+	if (!plain_number(s, len))
+		return -EINVAL;
+	if (len >= sizeof(buf)) {
+		copy = malloc(len + 1);
+		if (!copy)
+			return -ENOMEM;
+	}
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	v = strtod_l(copy, &end, c_locale());
+	len = *end == '\0' && end != copy;
+	if (copy != buf)
+		free(copy);
+	if (!len)
+		return -EINVAL;
+	/* strtod() keeps a sign on NaN; there is one NaN in Prometheus's text. */
+	*ret = isnan(v) ? (double)NAN : v;
+	return 0;
+}
+
+int num_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+	char *end;
+	long long v;
+
+	if (!isdigit((unsigned char)s[s[0] == '-' || s[0] == '+']))
+		return -EINVAL;
+	errno = 0;
+	v = strtoll(s, &end, 10);
+	if (*end)
+		return -EINVAL;
+	if (errno || v < min || v > max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+static bool format_special(char out[NUM_MAX], double v)
+{
+	if (isnan(v))
+		strncpy(out, "NaN", NUM_MAX);
+	else if (isinf(v))
+		strncpy(out, v > 0 ? "+Inf" : "-Inf", NUM_MAX);
+	else
+		return false;
+	return true;
+}
+
+/* The shortest "d.ddde±dd" that reads back as v. */
+static void shortest_e(char *out, size_t size, double v)
+{
+	locale_t old = uselocale(c_locale());
+
+	for (int precision = 0; precision <= 17; precision++) {
+		snprintf(out, size, "%.*e", precision, v);
+		if (strtod_l(out, NULL, c_locale()) == v)
+			break;
+	}
+	uselocale(old);
+}
+
+/* Spells digits and exponent without an exponent: "-1.25e+03" becomes "-1250". */
+static void spell_out(char out[NUM_MAX], const char *e)
+{
+	char digits[24];
+	size_t n = 0, len = 0;
+	int exponent;
+	const char *p = e;
+
+	if (*p == '-')
+		out[len++] = *p++;
+	for (; *p && *p != 'e'; p++) {
+		if (*p != '.' && n < sizeof(digits))
+			digits[n++] = *p;
+	}
+	exponent = *p ? (int)strtol(p + 1, NULL, 10) : 0;
+	if (exponent < 0) {
+		out[len++] = '0';
+		out[len++] = '.';
+		for (int i = -1; i > exponent; i--)
+			out[len++] = '0';
+	}
+	for (size_t i = 0; i < n || (int)i <= exponent; i++) {
+		if (exponent >= 0 && (int)i == exponent + 1)
+			out[len++] = '.';
+		out[len++] = i < n ? digits[i] : '0';
+	}
+	out[len] = '\0';
+}
+
+static void format_between(char out[NUM_MAX], double v, double low, double high)
+{
+	char e[NUM_MAX];
+
+	if (format_special(out, v))
+		return;
+	shortest_e(e, sizeof(e), v);
+	if (v == 0 || (fabs(v) >= low && fabs(v) < high))
+		spell_out(out, e);
+	else
+		memcpy(out, e, sizeof(e));
+}
+
+void num_format(char out[NUM_MAX], double v)
+{
+	char *e;
+
+	format_between(out, v, 1e-6, 1e21);
+	/* Go's encoding/json, whose form this is, writes e-9 for e-09. */
+	e = strstr(out, "e-0");
+	if (e)
+		memmove(e + 2, e + 3, strlen(e + 3) + 1);
+}
+
+void num_format_go(char out[NUM_MAX], double v)
+{
+	format_between(out, v, 1e-4, 1e6);
+}
+
+void num_format_e(char out[NUM_MAX], double v)
+{
+	if (!format_special(out, v))
+		shortest_e(out, NUM_MAX, v);
+}
+
+void num_format_fixed(struct strbuf *sb, double v, int decimals)
+{
+	locale_t old = uselocale(c_locale());
+	char special[NUM_MAX];
+
+	if (format_special(special, v))
+		strbuf_adds(sb, special);
+	else
+		strbuf_addf(sb, "%.*f", decimals, v);
+	uselocale(old);
+}
+
+void num_format_general(struct strbuf *sb, double v, int digits)
+{
+	locale_t old = uselocale(c_locale());
+	char special[NUM_MAX];
+
+	if (format_special(special, v))
+		strbuf_adds(sb, special);
+	else
+		strbuf_addf(sb, "%.*g", digits, v);
+	uselocale(old);
+}

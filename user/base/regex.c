@@ -1,0 +1,243 @@
+/*
+ * regex.c - regular expressions with RE2's meaning, by PCRE2.
+ */
+#include "base/regex.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#define MATCH_LIMIT 1000000u
+#define DEPTH_LIMIT 10000u
+
+struct regex {
+	pcre2_code *code;
+	/* Most matchers are plain words: then a comparison does, and nothing is compiled for the match. */
+	char *literal;
+};
+
+static uint64_t limit_hits;
+
+/* One context for all: there is one thread that matches. */
+static pcre2_match_context *match_context(void)
+{
+	static pcre2_match_context *context;
+
+	if (!context) {
+		context = pcre2_match_context_create(NULL);
+		if (context) {
+			pcre2_set_match_limit(context, MATCH_LIMIT);
+			pcre2_set_depth_limit(context, DEPTH_LIMIT);
+		}
+	}
+	return context;
+}
+
+/* What follows "(?" in RE2: ':', flags, 'P<name>', '<name>'. */
+static bool group_is_re2(const char *p)
+{
+	if (*p == ':')
+		return true;
+	if (*p == 'P')
+		return p[1] == '<';
+	if (*p == '<')
+		return p[1] != '=' && p[1] != '!';
+	while (*p && strchr("imsU-", *p))
+		p++;
+	return *p == ':' || *p == ')';
+}
+
+static const char *not_in_re2(const char *pattern)
+{
+	bool in_class = false;
+
+	for (const char *p = pattern; *p; p++) {
+		if (*p == '\\') {
+			if (!*++p)
+				return "trailing backslash at end of expression";
+			if (!in_class && isdigit((unsigned char)*p) && *p != '0')
+				return "back references are not part of RE2's syntax";
+			if (!in_class && strchr("gkKGXRhHVNZ", *p))
+				return "this escape sequence is not part of RE2's syntax";
+			if (*p == 'Q') {
+				const char *end = strstr(p, "\\E");
+
+				p = end ? end + 1 : p + strlen(p) - 1;
+			}
+			continue;
+		}
+		if (in_class) {
+			if (*p == '[' && p[1] == ':') {
+				const char *end = strstr(p, ":]");
+
+				p = end ? end + 1 : p;
+			} else if (*p == ']') {
+				in_class = false;
+			}
+			continue;
+		}
+		if (*p == '[') {
+			in_class = true;
+			if (p[1] == '^')
+				p++;
+			if (p[1] == ']')
+				p++;
+		} else if (*p == '(' && p[1] == '*') {
+			return "verbs are not part of RE2's syntax";
+		} else if (*p == '(' && p[1] == '?' && !group_is_re2(p + 2)) {
+			return "look-around and special groups are not part of RE2's syntax";
+		} else if (strchr("*+?}", *p) && p[1] == '+') {
+			return "possessive quantifiers are not part of RE2's syntax";
+		}
+	}
+	return NULL;
+}
+
+static bool is_literal(const char *pattern)
+{
+	return !pattern[strcspn(pattern, "\\.+*?()|[]{}^$")];
+}
+
+int regex_new(const char *pattern, struct regex **ret, char *error, size_t error_size)
+{
+	struct regex *regex;
+	const char *refused = not_in_re2(pattern);
+	PCRE2_SIZE offset;
+	size_t len = strlen(pattern);
+	char *anchored = NULL;
+	int code;
+
+	if (refused || len > REGEX_MAX_PATTERN) {
+		snprintf(error, error_size, "%s", refused ? refused : "the expression is too long");
+		return -EINVAL;
+	}
+	regex = calloc(1, sizeof(*regex));
+	if (!regex)
+		return -ENOMEM;
+	if (is_literal(pattern)) {
+		regex->literal = strdup(pattern);
+		if (!regex->literal)
+			goto out_of_memory;
+	}
+	if (asprintf(&anchored, "^(?:%s)$", pattern) < 0)
+		goto out_of_memory;
+	regex->code = pcre2_compile((PCRE2_SPTR)anchored, strlen(anchored),
+		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+			PCRE2_NEVER_BACKSLASH_C,
+		&code, &offset, NULL);
+	free(anchored);
+	if (!regex->code) {
+		char text[160];
+
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof(text));
+		snprintf(error, error_size, "%s", text);
+		regex_free(regex);
+		return -EINVAL;
+	}
+	*ret = regex;
+	return 0;
+
+out_of_memory:
+	regex_free(regex);
+	return -ENOMEM;
+}
+
+void regex_free(struct regex *regex)
+{
+	if (!regex)
+		return;
+	pcre2_code_free(regex->code);
+	free(regex->literal);
+	free(regex);
+}
+
+bool regex_matches(const struct regex *regex, const char *text, size_t len)
+{
+	pcre2_match_data *data;
+	int n;
+
+	if (regex->literal)
+		return strlen(regex->literal) == len && !memcmp(regex->literal, text, len);
+	data = pcre2_match_data_create(1, NULL);
+	if (!data)
+		return false;
+	n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, data, match_context());
+	pcre2_match_data_free(data);
+	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
+		limit_hits++;
+	return n >= 0;
+}
+
+/* The group that "$name" means: a number, or a name that the expression gives; -1 for none. */
+static int group_number(const struct regex *regex, const char *name, size_t len)
+{
+	char copy[64];
+	char *end;
+	long n;
+
+	if (!len || len >= sizeof(copy))
+		return -1;
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	n = strtol(copy, &end, 10);
+	if (!*end)
+		return n >= 0 && n < 1000 ? (int)n : -1;
+	n = pcre2_substring_number_from_name(regex->code, (PCRE2_SPTR)copy);
+	return n >= 0 ? (int)n : -1;
+}
+
+static void expand(const struct regex *regex, const char *text, const PCRE2_SIZE *at, int groups,
+	const char *replacement, struct strbuf *out)
+{
+	const char *p = replacement, *name;
+	size_t len;
+	int group;
+
+	while (*p) {
+		if (*p != '$') {
+			strbuf_addch(out, *p++);
+			continue;
+		}
+		if (p[1] == '$') {
+			strbuf_addch(out, '$');
+			p += 2;
+			continue;
+		}
+		name = p[1] == '{' ? p + 2 : p + 1;
+		for (len = 0; isalnum((unsigned char)name[len]) || name[len] == '_'; len++)
+			;
+		if (!len || (p[1] == '{' && name[len] != '}')) {
+			strbuf_addch(out, *p++);
+			continue;
+		}
+		group = group_number(regex, name, len);
+		if (group >= 0 && group < groups && at[2 * group] != PCRE2_UNSET)
+			strbuf_add(out, text + at[2 * group], at[2 * group + 1] - at[2 * group]);
+		p = name + len + (p[1] == '{');
+	}
+}
+
+bool regex_expand(const struct regex *regex, const char *text, size_t len, const char *replacement,
+	struct strbuf *out)
+{
+	pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex->code, NULL);
+	int n;
+
+	if (!data)
+		return false;
+	n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, data, match_context());
+	if (n > 0)
+		expand(regex, text, pcre2_get_ovector_pointer(data), n, replacement, out);
+	else if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
+		limit_hits++;
+	pcre2_match_data_free(data);
+	return n > 0;
+}
+
+uint64_t regex_limit_hits(void)
+{
+	return limit_hits;
+}

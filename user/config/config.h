@@ -1,0 +1,213 @@
+/*
+ * config.h - the settings as plain structs, and how they are read.
+ *
+ * Everything in a struct config lives in its arena and is never changed after config_load(). It is
+ * counted, because running objects keep it while a reload builds the next one. Every value that a
+ * later stage may find fault with (an expression, a template, an address) keeps its place.
+ * Durations are milliseconds, sizes bytes. Defaults are Prometheus's and Alertmanager's own.
+ *
+ * Sources: prometheus config/config.go and model/rulefmt, alertmanager config/config.go and
+ * config/notifiers.go.
+ */
+#ifndef TOLLD_CONFIG_CONFIG_H
+#define TOLLD_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+
+/* A text and where it stood. `s` is NULL where the file does not set it. */
+struct config_text {
+	char *s;
+	struct pos pos;
+};
+
+/* A secret: never printed, never logged. At most one of the two is set. */
+struct config_secret {
+	struct config_text value;
+	struct config_text file;	/* read anew at each use, so that it can be changed under way */
+};
+
+struct config_pair {
+	struct config_text name, value;
+};
+
+struct config_pairs {
+	struct config_pair *items;
+	size_t n, cap;
+};
+
+struct config_tls {
+	bool set;
+	bool insecure_skip_verify;
+	struct config_text ca_file, cert_file, key_file, server_name;
+};
+
+struct config_global {
+	int64_t scrape_interval_ms;	/* 1m */
+	int64_t scrape_timeout_ms;	/* 10s */
+	int64_t evaluation_interval_ms; /* 1m */
+	int64_t resolve_timeout_ms;	/* 5m */
+	struct config_pairs external_labels;
+
+	struct config_text smtp_smarthost, smtp_from, smtp_hello, smtp_auth_username,
+		smtp_auth_identity;
+	struct config_secret smtp_auth_password;
+	bool smtp_require_tls;		/* true */
+	struct config_tls smtp_tls;
+};
+
+/* One address of static_configs, with the labels of its block. */
+struct config_target {
+	struct config_text address;
+	const struct config_pairs *labels;
+};
+
+struct config_param {
+	struct config_text name;
+	struct config_text *values;
+	size_t n, cap;
+};
+
+struct config_scrape {
+	struct config_text job_name;
+	int64_t interval_ms, timeout_ms;
+	struct config_text metrics_path;	/* /metrics */
+	struct config_text scheme;		/* http or https */
+	struct config_param *params;
+	size_t n_params, cap_params;
+	bool honor_labels;			/* false */
+	bool honor_timestamps;			/* true */
+	bool enable_compression;		/* true */
+	bool follow_redirects;			/* true */
+	int64_t body_size_limit_bytes;		/* 0: tolld's own limit */
+	int64_t sample_limit;			/* 0: tolld's own limit */
+	struct config_tls tls;
+	struct config_text fallback_scrape_protocol;
+	struct config_target *targets;
+	size_t n_targets, cap_targets;
+};
+
+struct config_rule {
+	struct config_text alert, record;	/* exactly one is set */
+	struct config_text expr;
+	int64_t for_ms, keep_firing_for_ms;
+	struct config_pairs labels, annotations;
+};
+
+struct config_group {
+	struct config_text name;
+	const char *file;
+	int64_t interval_ms;			/* 0: evaluation_interval */
+	int64_t limit;
+	int64_t query_offset_ms;
+	struct config_pairs labels;
+	struct config_rule *rules;
+	size_t n_rules, cap_rules;
+};
+
+struct config_email {
+	bool send_resolved;			/* false */
+	struct config_text to, from, smarthost, hello, auth_username, auth_identity;
+	struct config_secret auth_password;
+	bool require_tls;
+	/* -1: implicit TLS exactly on port 465; 0 and 1 as the file says */
+	int force_implicit_tls;
+	struct config_tls tls;
+	struct config_pairs headers;
+	struct config_text html, text;		/* s == NULL: tolld's own */
+	/* What smarthost says, taken apart; from and to were checked when the file was read. */
+	char *host;
+	unsigned port;
+};
+
+struct config_receiver {
+	struct config_text name;
+	struct config_email *emails;
+	size_t n_emails, cap_emails;
+};
+
+struct config_route {
+	struct config_text receiver;
+	struct config_text *group_by;
+	size_t n_group_by, cap_group_by;
+	bool group_by_all;			/* ['...'] */
+	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+};
+
+enum config_expect { EXPECT_RUNNING, EXPECT_LISTENING, EXPECT_ANY };
+
+/* One entry of `watch`: exactly one of the five selectors is set. */
+struct config_watch {
+	struct config_text service;
+	struct config_text unit, listen, exe, cmdline, pidfile;
+	enum config_expect expect;
+	struct config_pairs labels;
+};
+
+/* One Alertmanager of `alerting`, that this daemon may be itself. */
+struct config_alertmanager {
+	struct config_text address;
+};
+
+struct config {
+	unsigned refs;
+	struct arena arena;
+	struct source **sources;		/* every file that was read, with a reference */
+	size_t n_sources, cap_sources;
+
+	struct config_global global;
+	struct config_scrape *scrapes;
+	size_t n_scrapes, cap_scrapes;
+	struct config_group *groups;
+	size_t n_groups, cap_groups;
+	struct config_alertmanager *alertmanagers;
+	size_t n_alertmanagers, cap_alertmanagers;
+	struct config_route *route;		/* NULL: no file has one */
+	struct config_receiver *receivers;
+	size_t n_receivers, cap_receivers;
+	struct config_watch *watches;
+	size_t n_watches, cap_watches;
+};
+
+/*
+ * Reads the files, and the rule files that they name, into one configuration. All faults of all
+ * files go to diag; with an error there *ret is untouched and -EINVAL comes back. Warnings do not
+ * fail. -ENOMEM when memory is out.
+ */
+int config_load(const char *const *paths, size_t n_paths, struct config **ret, struct diag *diag);
+/*
+ * A single file for `tolld check`: told by its top-level keys to be settings or a rule file.
+ */
+int config_check_file(const char *path, struct config **ret, struct diag *diag);
+/* The built-in configuration; see defaults.yml in defaults.c. */
+int config_load_defaults(struct config **ret, struct diag *diag);
+/* From memory, named `name`: for tests. Rule files it names are read relative to the working directory. */
+int config_load_text(const char *name, const char *text, struct config **ret, struct diag *diag);
+
+struct config *config_ref(const struct config *config);
+void config_unref(struct config *config);
+
+static inline void config_unrefp(struct config **p)
+{
+	config_unref(*p);
+}
+
+const struct config_receiver *config_receiver_find(const struct config *config, const char *name);
+
+/*
+ * The place of byte `offset` of a text in its file: for faults inside an expression. Exact where the
+ * scalar is plain, quoted without escapes, or a literal block; the text's own place elsewhere.
+ */
+struct pos config_pos_in(const struct config_text *text, size_t offset, size_t length);
+
+/*
+ * A secret's value: the inline one, or the file's content with white space at its end cut off, as
+ * Alertmanager does. *ret is the heap's and the caller wipes it with config_secret_wipe(). With
+ * nothing set *ret is NULL. Errors: those of open() and read(), -EFBIG past 64 KiB.
+ */
+int config_secret_read(const struct config_secret *secret, char **ret);
+void config_secret_wipe(char **secret);
+
+#endif

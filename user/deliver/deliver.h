@@ -1,0 +1,56 @@
+/*
+ * deliver.h - notifications turned into mail and handed to the mail server.
+ *
+ * One try at a time: whether and when to try again is the caller's affair. Everything is rendered
+ * before the server is spoken to. It knows nothing of groups, rules or services.
+ */
+#ifndef TOLLD_DELIVER_DELIVER_H
+#define TOLLD_DELIVER_DELIVER_H
+
+#include "config/config.h"
+#include "model/notification.h"
+#include "net/net.h"
+
+struct deliver;
+struct delivery;
+
+enum delivery_result {
+	DELIVERY_SENT,		/* accepted for every recipient that can be reached at all */
+	DELIVERY_RETRY,		/* the server or the way to it; may work later */
+	DELIVERY_REFUSED,	/* will never work like this: bad address, no receiver, 5xx for the content */
+};
+
+struct delivery_report {
+	enum delivery_result result;
+	/* The server's last words, or libcurl's: without secrets, one line; "" where sent. */
+	const char *message;
+	/* Recipients that the server refused, while others were served: "a@b: 550 no such user". */
+	const char *refused_recipients;	/* NULL for none */
+	int64_t duration_ns;
+};
+
+typedef void delivery_done_fn(const struct delivery_report *report, void *userdata);
+
+/* What every mail of this daemon is told besides its notification. */
+struct deliver_options {
+	const char *external_url;	/* http://host:9093; links point there */
+	const char *hostname;
+	int64_t timeout_ms;		/* of one try; 0: 30 s */
+};
+
+int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret);
+/* Stops what is under way, without calling back. */
+void deliver_free(struct deliver *deliver);
+DEFINE_FREEP(deliver)
+
+/*
+ * Sends a notification through one email_config (borrowed, with its configuration, until done). On
+ * an error from rendering, done is not called and the error comes back: -EINVAL, -ENOMEM, with
+ * error[] telling why.
+ */
+int deliver_email(struct deliver *deliver, const struct config_email *email,
+	const struct notification *notification, delivery_done_fn *done, void *userdata,
+	struct delivery **ret, char *error, size_t error_size);
+void delivery_cancel(struct delivery *delivery);
+
+#endif

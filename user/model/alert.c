@@ -1,0 +1,85 @@
+/*
+ * alert.c - alerts.
+ */
+#include "model/alert.h"
+
+struct alert *alert_new(const struct labels *labels, const struct labels *annotations)
+{
+	struct alert *alert = calloc(1, sizeof(*alert));
+
+	if (!alert)
+		return NULL;
+	alert->refs = 1;
+	alert->labels = labels_ref(labels);
+	alert->annotations = annotations ? labels_ref(annotations) : labels_empty();
+	if (!alert->annotations) {
+		alert_unref(alert);
+		return NULL;
+	}
+	return alert;
+}
+
+struct alert *alert_ref(const struct alert *alert)
+{
+	struct alert *a = (struct alert *)alert;
+
+	if (a)
+		a->refs++;
+	return a;
+}
+
+void alert_unref(struct alert *alert)
+{
+	if (!alert || --alert->refs)
+		return;
+	labels_unref(alert->labels);
+	labels_unref(alert->annotations);
+	free(alert->generator_url);
+	free(alert);
+}
+
+struct alert *alert_copy(const struct alert *alert)
+{
+	struct alert *copy = alert_new(alert->labels, alert->annotations);
+
+	if (!copy)
+		return NULL;
+	copy->starts_wall_ms = alert->starts_wall_ms;
+	copy->ends_wall_ms = alert->ends_wall_ms;
+	copy->updated_wall_ms = alert->updated_wall_ms;
+	copy->timeout = alert->timeout;
+	if (alert->generator_url) {
+		copy->generator_url = strdup(alert->generator_url);
+		if (!copy->generator_url) {
+			alert_unref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+bool alert_resolved_at(const struct alert *alert, int64_t wall_ms)
+{
+	return alert->ends_wall_ms && alert->ends_wall_ms <= wall_ms;
+}
+
+uint64_t alert_fingerprint(const struct alert *alert)
+{
+	return labels_fingerprint(alert->labels);
+}
+
+static int compare_label(const struct alert *a, const struct alert *b, const char *name)
+{
+	const char *va = labels_get(a->labels, name), *vb = labels_get(b->labels, name);
+
+	return strcmp(va ? va : "", vb ? vb : "");
+}
+
+int alert_compare(const struct alert *a, const struct alert *b)
+{
+	int order = compare_label(a, b, LABEL_JOB);
+
+	if (!order)
+		order = compare_label(a, b, LABEL_INSTANCE);
+	return order ? order : labels_compare(a->labels, b->labels);
+}

@@ -1,0 +1,278 @@
+/*
+ * labels.c - label sets.
+ */
+#include "model/labels.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include "base/escape.h"
+#include "base/hash.h"
+#include "model/intern.h"
+
+struct labels *labels_ref(const struct labels *labels)
+{
+	struct labels *l = (struct labels *)labels;
+
+	if (l)
+		l->refs++;
+	return l;
+}
+
+void labels_unref(struct labels *labels)
+{
+	if (!labels || --labels->refs)
+		return;
+	for (unsigned i = 0; i < labels->n; i++) {
+		intern_unref(labels->v[i].name);
+		intern_unref(labels->v[i].value);
+	}
+	free(labels);
+}
+
+struct labels *labels_empty(void)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+
+	labels_build(&b, &labels);
+	return labels;
+}
+
+struct labels *labels_new(size_t n, const char *const pairs[][2])
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		labels_builder_set(&b, pairs[i][0], pairs[i][1]);
+	labels_build(&b, &labels);
+	return labels;
+}
+
+const char *labels_get(const struct labels *labels, const char *name)
+{
+	for (unsigned i = 0; i < labels->n; i++) {
+		if (streq(labels->v[i].name, name))
+			return labels->v[i].value;
+	}
+	return NULL;
+}
+
+const char *labels_get_interned(const struct labels *labels, const char *name)
+{
+	for (unsigned i = 0; i < labels->n; i++) {
+		if (labels->v[i].name == name)
+			return labels->v[i].value;
+	}
+	return NULL;
+}
+
+bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a == b)
+		return true;
+	return a->n == b->n && a->hash == b->hash &&
+		!memcmp(a->v, b->v, a->n * sizeof(struct label));
+}
+
+int labels_compare(const struct labels *a, const struct labels *b)
+{
+	int order;
+
+	for (unsigned i = 0; i < a->n && i < b->n; i++) {
+		if (a->v[i].name != b->v[i].name) {
+			order = strcmp(a->v[i].name, b->v[i].name);
+			return order;
+		}
+		if (a->v[i].value != b->v[i].value)
+			return strcmp(a->v[i].value, b->v[i].value);
+	}
+	return (a->n > b->n) - (a->n < b->n);
+}
+
+uint64_t labels_fingerprint(const struct labels *labels)
+{
+	return labels->hash;
+}
+
+void labels_format(const struct labels *labels, struct strbuf *out)
+{
+	const char *name = labels_get(labels, LABEL_NAME);
+	bool first = true, name_inside;
+
+	name_inside = name && !metric_name_valid_classic(name, strlen(name));
+	if (name && !name_inside)
+		strbuf_adds(out, name);
+	if (name && !name_inside && labels->n == 1)
+		return;
+	strbuf_addch(out, '{');
+	if (name_inside) {
+		strbuf_addch(out, '"');
+		escape_quoted(out, name, strlen(name));
+		strbuf_addch(out, '"');
+		first = false;
+	}
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		if (l->value == name && streq(l->name, LABEL_NAME))
+			continue;
+		if (!first)
+			strbuf_adds(out, ", ");
+		first = false;
+		if (label_name_valid_classic(l->name, strlen(l->name))) {
+			strbuf_adds(out, l->name);
+		} else {
+			strbuf_addch(out, '"');
+			escape_quoted(out, l->name, strlen(l->name));
+			strbuf_addch(out, '"');
+		}
+		strbuf_adds(out, "=\"");
+		escape_quoted(out, l->value, strlen(l->value));
+		strbuf_addch(out, '"');
+	}
+	strbuf_addch(out, '}');
+}
+
+void labels_builder_reset(struct labels_builder *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		intern_unref(b->v[i].name);
+		intern_unref(b->v[i].value);
+	}
+	b->n = 0;
+	b->err = 0;
+}
+
+void labels_builder_release(struct labels_builder *b)
+{
+	labels_builder_reset(b);
+	free(b->v);
+	*b = LABELS_BUILDER_INIT;
+}
+
+static struct label *find(const struct labels_builder *b, const char *name, size_t len)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (!strncmp(b->v[i].name, name, len) && !b->v[i].name[len])
+			return &b->v[i];
+	}
+	return NULL;
+}
+
+void labels_builder_add(struct labels_builder *b, const struct labels *labels)
+{
+	for (unsigned i = 0; i < labels->n; i++)
+		labels_builder_set(b, labels->v[i].name, labels->v[i].value);
+}
+
+void labels_builder_set(struct labels_builder *b, const char *name, const char *value)
+{
+	labels_builder_setn(b, name, strlen(name), value, strlen(value));
+}
+
+void labels_builder_setn(struct labels_builder *b, const char *name, size_t name_len,
+	const char *value, size_t value_len)
+{
+	struct label *label = find(b, name, name_len), made;
+
+	if (!strnlen(value, value_len)) {
+		if (label) {
+			intern_unref(label->name);
+			intern_unref(label->value);
+			memmove(label, label + 1, (char *)(b->v + b->n) - (char *)(label + 1));
+			b->n--;
+		}
+		return;
+	}
+	made.value = intern(value, value_len);
+	if (!made.value) {
+		b->err = -ENOMEM;
+		return;
+	}
+	if (label) {
+		intern_unref(label->value);
+		label->value = made.value;
+		return;
+	}
+	made.name = intern(name, name_len);
+	if (!made.name || !vec_reserve(b->v, b->n, b->cap)) {
+		intern_unref(made.name);
+		intern_unref(made.value);
+		b->err = -ENOMEM;
+		return;
+	}
+	b->v[b->n++] = made;
+}
+
+void labels_builder_del(struct labels_builder *b, const char *name)
+{
+	labels_builder_set(b, name, "");
+}
+
+const char *labels_builder_get(const struct labels_builder *b, const char *name)
+{
+	struct label *label = find(b, name, strlen(name));
+
+	return label ? label->value : NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+int labels_build(struct labels_builder *b, struct labels **ret)
+{
+	struct labels *labels = NULL;
+	int err = b->err;
+
+	if (!err) {
+		labels = malloc(sizeof(*labels) + b->n * sizeof(struct label));
+		err = labels ? 0 : -ENOMEM;
+	}
+	if (err) {
+		labels_builder_release(b);
+		return err;
+	}
+	labels->refs = 1;
+	labels->n = (unsigned)b->n;
+	labels->hash = HASH_FNV1A_INIT;
+	if (b->n) {
+		qsort(b->v, b->n, sizeof(*b->v), by_name);
+		memcpy(labels->v, b->v, b->n * sizeof(struct label));
+	}
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		labels->hash = hash_fnv1a(labels->hash, l->name, intern_len(l->name));
+		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
+		labels->hash = hash_fnv1a(labels->hash, l->value, intern_len(l->value));
+		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
+	}
+	/* The references went over to the set. */
+	b->n = 0;
+	labels_builder_release(b);
+	*ret = labels;
+	return 0;
+}
+
+static bool name_valid(const char *name, size_t len, bool colon)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!isalpha((unsigned char)name[i]) && name[i] != '_' &&
+			!(colon && name[i] == ':') && !(i && isdigit((unsigned char)name[i])))
+			return false;
+	}
+	return len > 0;
+}
+
+bool label_name_valid_classic(const char *name, size_t len)
+{
+	return name_valid(name, len, false);
+}
+
+bool metric_name_valid_classic(const char *name, size_t len)
+{
+	return name_valid(name, len, true);
+}

@@ -1,0 +1,18 @@
+/*
+ * timestamp.h - instants as text: RFC 3339 for APIs, RFC 5322 for mail.
+ */
+#ifndef TOLLD_MODEL_TIMESTAMP_H
+#define TOLLD_MODEL_TIMESTAMP_H
+
+#include "base/strbuf.h"
+
+/* 2006-01-02T15:04:05.000Z, always with milliseconds. */
+void timestamp_format_rfc3339(struct strbuf *out, int64_t wall_ms);
+/* Mon, 02 Jan 2006 15:04:05 +0100, in local time, names in English under any locale. */
+void timestamp_format_rfc5322(struct strbuf *out, int64_t wall_ms);
+/* 2006-01-02 15:04:05 CET, in local time: for people. */
+void timestamp_format_local(struct strbuf *out, int64_t wall_ms);
+/* Reads RFC 3339 with any offset and any number of decimals. 0 or -EINVAL. */
+int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms);
+
+#endif

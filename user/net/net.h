@@ -1,0 +1,33 @@
+/*
+ * net.h - libcurl's multi interface on the event loop.
+ *
+ * The caller makes the easy handle and sets what it wants; this runs it and calls back, once, from
+ * the loop. It does not know what is fetched.
+ */
+#ifndef TOLLD_NET_NET_H
+#define TOLLD_NET_NET_H
+
+#include <curl/curl.h>
+#include <systemd/sd-event.h>
+#include "base/util.h"
+
+struct net;
+struct net_transfer;
+
+int net_new(sd_event *event, struct net **ret);
+/* Cancels what is under way, without calling back. */
+void net_free(struct net *net);
+DEFINE_FREEP(net)
+
+/*
+ * `easy` is borrowed and belongs to the caller again when this is called; the transfer is gone then.
+ */
+typedef void net_done_fn(CURL *easy, CURLcode result, void *userdata);
+
+/* Starts; *ret may be NULL for who never cancels. CURLOPT_PRIVATE is taken. 0, -ENOMEM, -EIO. */
+int net_start(struct net *net, CURL *easy, net_done_fn *done, void *userdata,
+	struct net_transfer **ret);
+/* Stops without calling back; NULL does nothing. */
+void net_cancel(struct net_transfer *transfer);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * notify.h - who is told what, and when: groups, their timers, deduplication.
+ *
+ * A pure state machine: alerts and results go in, with the time; what is to be sent and what is to
+ * be kept comes out. notify_deadline() says when it wants to be stepped next. It knows neither mail
+ * nor disk. Source of the rules: alertmanager dispatch/dispatch.go, notify/dedup_stage.go.
+ *
+ * Durations run on the boot clock; alerts and the log of notifications carry wall time.
+ */
+#ifndef TOLLD_NOTIFY_NOTIFY_H
+#define TOLLD_NOTIFY_NOTIFY_H
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "model/notification.h"
+
+struct notify;
+
+/* What the machine asks of its owner, in the order it must happen. */
+enum notify_output_type {
+	/*
+	 * Send this. First keep it (NOTIFY_KEEP_OUTBOX is always put out just before), then, once
+	 * that is durable, hand it to the receiver, then call notify_sent().
+	 */
+	NOTIFY_SEND,
+	/* Rows to write, or, with a NULL value, to delete, in the table of that name. */
+	NOTIFY_KEEP_ALERT,
+	NOTIFY_KEEP_GROUP,
+	NOTIFY_KEEP_LOG,
+	NOTIFY_KEEP_OUTBOX,
+};
+
+struct notify_output {
+	enum notify_output_type type;
+	struct notification *notification;	/* NOTIFY_SEND; borrowed until the callback returns */
+	/* NOTIFY_KEEP_*: an opaque row, both borrowed. */
+	const char *key;
+	const char *value;			/* JSON; NULL: delete the row */
+};
+
+typedef void notify_output_fn(const struct notify_output *output, void *userdata);
+
+struct notify_limits {
+	size_t max_alerts;	/* 0: 100,000; more are refused and counted */
+	size_t max_groups;	/* 0: 10,000 */
+};
+
+int notify_new(const struct notify_limits *limits, notify_output_fn *output, void *userdata,
+	struct notify **ret);
+void notify_free(struct notify *notify);
+DEFINE_FREEP(notify)
+
+/*
+ * Rows as NOTIFY_KEEP_* gave them, before notify_configure(). A row that cannot be read is skipped
+ * with -EINVAL. Sends that were in the outbox are put out again, with their old id, by the first
+ * notify_step().
+ */
+int notify_restore(struct notify *notify, enum notify_output_type type, const char *key,
+	const char *value);
+
+/*
+ * Takes the routes and receivers of a configuration, and a reference on it. Alerts are routed
+ * again; groups that still exist keep their timers and log.
+ */
+int notify_configure(struct notify *notify, const struct config *config, struct instant now);
+
+/*
+ * An alert is firing, changed, or over (its end says). Takes a reference. Known ones are merged:
+ * the earliest start, the newest annotations. -ENOSPC at a limit.
+ */
+int notify_put(struct notify *notify, const struct alert *alert, struct instant now);
+
+/* Flushes what is due; puts out what follows. */
+void notify_step(struct notify *notify, struct instant now);
+/* The boot time at which the next step is due, or BOOT_NS_NEVER. */
+int64_t notify_deadline(const struct notify *notify);
+
+enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
+
+/*
+ * What became of a NOTIFY_SEND, by its id. RETRY: it is tried again with growing pauses (from 500 ms
+ * by half more each time, 60 s at most) inside the flush, and by the next flush after that.
+ * REFUSED: not again for this flush.
+ */
+void notify_sent(struct notify *notify, const char *id, enum notify_result result,
+	struct instant now);
+
+/* For the API and for metrics. */
+struct notify_stats {
+	size_t alerts, firing, groups, in_flight;
+	uint64_t sent, failed, retried, refused_alerts;
+};
+
+void notify_stats(const struct notify *notify, struct notify_stats *ret);
+typedef bool notify_alert_fn(const struct alert *alert, void *userdata);
+void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * rules.h - rule groups: evaluated on their slots, at kernel events, and when a `for` runs out.
+ *
+ * Written as a state machine: the caller passes the time and arms one timer for rules_deadline().
+ * Alerts go out by a callback; who is told is not its affair. Source of the rules: prometheus
+ * rules/alerting.go, rules/group.go, rules/manager.go, at version 3.
+ */
+#ifndef TOLLD_RULES_RULES_H
+#define TOLLD_RULES_RULES_H
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "model/alert.h"
+#include "promql/promql.h"
+#include "tsdb/tsdb.h"
+
+struct rules;
+
+enum rule_state { RULE_INACTIVE, RULE_PENDING, RULE_FIRING, RULE_UNKNOWN };
+enum rule_health { RULE_HEALTH_UNKNOWN, RULE_HEALTH_OK, RULE_HEALTH_ERR };
+
+struct rules_callbacks {
+	/* An alert is firing (again and again, as Prometheus resends), or over. Borrowed. */
+	void (*alert)(const struct alert *alert, void *userdata);
+	/*
+	 * Adds the cause of death that belongs to an alert's labels, or nothing. It becomes the
+	 * annotation `cause` where the rule has none of its own.
+	 */
+	void (*cause)(const struct labels *labels, struct strbuf *out, void *userdata);
+	/* A row to keep (JSON), or with NULL to delete: the age of a pending or firing alert. */
+	void (*keep)(const char *key, const char *value, void *userdata);
+	/* A pending alert began, fires or ended, or a rule failed: for the log. */
+	void (*transition)(const char *group, const char *rule, const struct labels *labels,
+		enum rule_state from, enum rule_state to, void *userdata);
+	void (*failed)(const char *group, const char *rule, const char *error, void *userdata);
+	void *userdata;
+};
+
+int rules_new(struct tsdb *db, const char *external_url, const struct rules_callbacks *callbacks,
+	struct rules **ret);
+void rules_free(struct rules *rules);
+DEFINE_FREEP(rules)
+
+/* Finds all faults in the expressions and templates of a configuration. 0 or -EINVAL. */
+int rules_check(const struct config *config, struct diag *diag);
+
+/* A row that `keep` gave before the restart; before rules_configure(). */
+int rules_restore(struct rules *rules, const char *key, const char *value, struct instant now);
+
+/* Takes a configuration and a reference. The state of rules that stay the same is kept. */
+int rules_configure(struct rules *rules, const struct config *config, struct instant now,
+	struct diag *diag);
+
+/* Evaluates what is due. */
+void rules_step(struct rules *rules, struct instant now);
+int64_t rules_deadline(const struct rules *rules);
+
+/*
+ * A series changed outside the slots (a kernel event): the rules that read it are evaluated by the
+ * next rules_step(), whatever their slot.
+ */
+void rules_touch(struct rules *rules, const struct labels *labels);
+/* The cause of death behind these labels became known: alerts that carry it are told again. */
+void rules_touch_cause(struct rules *rules);
+
+/* The wall clock jumped: pending alerts keep their true age. */
+void rules_wall_jumped(struct rules *rules, int64_t by_ms, struct instant now);
+
+/* For the API. Strings and label sets are borrowed and valid until the next call that changes rules. */
+struct rule_alert_info {
+	const struct labels *labels, *annotations;
+	enum rule_state state;
+	int64_t active_wall_ms, keep_firing_since_wall_ms;
+	double value;
+};
+
+struct rule_info {
+	const char *name, *query;	/* the query re-printed */
+	bool alerting;
+	enum rule_state state;
+	enum rule_health health;
+	const char *last_error;
+	int64_t for_ms, keep_firing_for_ms;
+	const struct config_pairs *labels, *annotations;
+	int64_t last_wall_ms, duration_ns;
+	const struct rule_alert_info *alerts;
+	size_t n_alerts;
+};
+
+struct group_info {
+	const char *name, *file;
+	int64_t interval_ms, limit;
+	int64_t last_wall_ms, duration_ns;
+	const struct rule_info *rules;
+	size_t n_rules;
+};
+
+/* All groups, as one block: the caller frees it with free(). */
+int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n);
+
+struct rules_stats {
+	size_t groups, rules, alerts_pending, alerts_firing;
+	uint64_t evaluations, failures, event_evaluations, missed_slots;
+};
+
+void rules_stats(const struct rules *rules, struct rules_stats *ret);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * store.h - the SQLite file, and the thread that writes it.
+ *
+ * Whoever wants something kept hands over a statement with its values; it is copied, run by the
+ * writer thread in order, and gathered with its neighbours into one transaction (WAL,
+ * synchronous=FULL). Done means durable: the callback comes, on the event loop, after the commit.
+ * Reading happens on the caller's thread, at start only. What the tables mean is their owners' affair.
+ *
+ * A full disk or a broken file loses no data silently: the writer keeps what it could not write,
+ * tries again, and store_status() tells.
+ */
+#ifndef TOLLD_STORE_STORE_H
+#define TOLLD_STORE_STORE_H
+
+#include <sqlite3.h>
+#include <systemd/sd-event.h>
+#include "base/util.h"
+
+struct store;
+
+/* Statements a caller may leave unwritten while the disk is full, before the oldest are merged away. */
+#define STORE_MAX_QUEUED 10000
+
+/*
+ * Opens or makes `dir`/tolld.db (mode 0600; the directory 0700 where it is made). A file that is
+ * broken is set aside as tolld.db.broken-TIME and a new one begun: *ret_broken is then its name
+ * (the caller frees) and otherwise NULL. `event` carries the callbacks. error[] explains a failure.
+ */
+int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken,
+	char *error, size_t error_size);
+/* For tests and for a daemon without --storage.path: in memory, same promises but durability. */
+int store_open_memory(sd_event *event, struct store **ret);
+/* Writes what is queued, waiting for at most timeout_ms, and closes. */
+void store_close(struct store *store, int64_t timeout_ms);
+
+/*
+ * One owner's tables: run at once, before the writer starts on anything. `schema` makes the tables
+ * if they are not there. -EIO.
+ */
+int store_schema(struct store *store, const char *schema);
+
+enum store_type { STORE_INT, STORE_TEXT, STORE_BLOB, STORE_NULL };
+
+struct store_value {
+	enum store_type type;
+	int64_t i;
+	const void *bytes;	/* copied */
+	size_t len;
+};
+
+#define STORE_I(v)	((struct store_value){ .type = STORE_INT, .i = (v) })
+#define STORE_S(v)	((struct store_value){ .type = STORE_TEXT, .bytes = (v), .len = strlen(v) })
+#define STORE_B(v, l)	((struct store_value){ .type = STORE_BLOB, .bytes = (v), .len = (l) })
+
+/* err: 0 once durable; else why it never will be (-ECANCELED at close). */
+typedef void store_done_fn(int err, void *userdata);
+
+/*
+ * Queues a statement with `?1`, `?2`, ... filled in. `sql` must be static text. done may be NULL.
+ * -ENOMEM, or -ENOSPC when too much is queued already.
+ */
+int store_write(struct store *store, const char *sql, const struct store_value *values, size_t n,
+	store_done_fn *done, void *userdata);
+/* Calls done when everything queued until now is durable. */
+int store_barrier(struct store *store, store_done_fn *done, void *userdata);
+
+/* Runs a query on the caller's thread and calls row() for each; row returns false to stop. -EIO. */
+typedef bool store_row_fn(sqlite3_stmt *row, void *userdata);
+int store_read(struct store *store, const char *sql, const struct store_value *values, size_t n,
+	store_row_fn *row, void *userdata);
+
+struct store_status {
+	size_t queued;
+	uint64_t written, failed_commits;
+	int last_error;			/* 0, or a negative errno of the last commit */
+	char last_error_text[160];
+};
+
+void store_status(struct store *store, struct store_status *ret);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * value.h - what a template works on: Go's values, as far as templates can tell them apart.
+ *
+ * Values are borrowed from an arena or from their maker and live as long as one execution. Objects
+ * have fields and methods looked up by name; maps print and range in the order of their keys.
+ */
+#ifndef TOLLD_TEMPLATE_VALUE_H
+#define TOLLD_TEMPLATE_VALUE_H
+
+#include "base/arena.h"
+#include "base/strbuf.h"
+
+enum tvalue_type {
+	TVALUE_NIL,
+	TVALUE_BOOL,
+	TVALUE_INT,
+	TVALUE_FLOAT,
+	TVALUE_STRING,
+	TVALUE_SAFE,		/* a string that HTML escaping leaves alone: html/template.HTML */
+	TVALUE_LIST,
+	TVALUE_MAP,		/* string keys */
+	TVALUE_OBJECT,
+	TVALUE_NO_VALUE,	/* a map's missing key: prints as <no value>, or "" by element type */
+};
+
+struct tvalue;
+struct template_call;
+
+struct tvalue_pair {
+	const char *key;
+	const struct tvalue *value;
+};
+
+/* What an object can do. Every function may be NULL. */
+struct tvalue_class {
+	const char *name;
+	/*
+	 * A field, or a method called with n arguments. 0; -ENOENT: there is none of that name;
+	 * -EINVAL with the call's error set.
+	 */
+	int (*get)(struct template_call *call, const void *self, const char *name,
+		const struct tvalue *args, size_t n, struct tvalue *ret);
+	/* How {{.}} prints it; NULL: {} */
+	void (*print)(const void *self, struct strbuf *out);
+	/* For range, len and index, where the object is a list in addition. */
+	size_t (*len)(const void *self);
+	void (*item)(struct template_call *call, const void *self, size_t i, struct tvalue *ret);
+	/* Whether it counts as true in {{if}}; NULL: always, or by len where there is one. */
+	bool (*truth)(const void *self);
+};
+
+struct tvalue {
+	enum tvalue_type type;
+	union {
+		bool b;
+		int64_t i;
+		double f;
+		struct {
+			const char *s;
+			size_t len;
+		} str;
+		struct {
+			const struct tvalue *items;
+			size_t n;
+		} list;
+		struct {
+			const struct tvalue_pair *pairs;	/* sorted by key */
+			size_t n;
+			bool of_strings;	/* a missing key is "" */
+		} map;
+		struct {
+			const struct tvalue_class *class;
+			const void *self;
+		} object;
+	};
+};
+
+/* One call under way: where results are made, and how it fails. */
+struct template_call {
+	struct arena *arena;
+	void *userdata;			/* as template_execute() was given it */
+	char *error;
+	size_t error_size;
+};
+
+int template_call_fail(struct template_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static inline struct tvalue tvalue_string(const char *s, size_t len)
+{
+	return (struct tvalue){ .type = TVALUE_STRING, .str = { s, len } };
+}
+
+static inline struct tvalue tvalue_int(int64_t i)
+{
+	return (struct tvalue){ .type = TVALUE_INT, .i = i };
+}
+
+static inline struct tvalue tvalue_float(double f)
+{
+	return (struct tvalue){ .type = TVALUE_FLOAT, .f = f };
+}
+
+static inline struct tvalue tvalue_bool(bool b)
+{
+	return (struct tvalue){ .type = TVALUE_BOOL, .b = b };
+}
+
+/* As Go's fmt prints it with %v. */
+void tvalue_print(const struct tvalue *value, struct strbuf *out);
+bool tvalue_truth(const struct tvalue *value);
+
+#endif

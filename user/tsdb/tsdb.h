@@ -1,0 +1,107 @@
+/*
+ * tsdb.h - the sample store: series known by their labels, samples in compressed chunks.
+ *
+ * In memory (the disk is another module's). Chunks hold delta-of-delta times and XORed values, as in
+ * Facebook's Gorilla paper. It knows no metric names and no query language. One thread.
+ */
+#ifndef TOLLD_TSDB_TSDB_H
+#define TOLLD_TSDB_TSDB_H
+
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "model/sample.h"
+
+struct tsdb;
+struct series;
+
+struct tsdb_options {
+	int64_t retention_ms;		/* samples older than the newest one by this much may go */
+	size_t max_bytes;		/* of chunks and series; the oldest samples go first */
+	size_t max_series;		/* new series beyond are refused with -ENOSPC */
+};
+
+/* A day, 48 MiB, 200,000 series: what a Raspberry Pi 3 lives with. */
+#define TSDB_OPTIONS_DEFAULT                                                                       \
+	((struct tsdb_options){ .retention_ms = 24ll * 3600 * 1000,                                \
+		.max_bytes = (size_t)48 << 20, .max_series = 200000 })
+
+int tsdb_new(const struct tsdb_options *options, struct tsdb **ret);
+void tsdb_free(struct tsdb *db);
+DEFINE_FREEP(tsdb)
+
+/*
+ * The series with these labels, made where there is none, with a reference for the caller. While a
+ * reference is held the series stays, even when all its samples are gone. -ENOMEM, -ENOSPC.
+ */
+int tsdb_series(struct tsdb *db, const struct labels *labels, struct series **ret);
+struct series *series_ref(struct series *series);
+void series_unref(struct series *series);
+const struct labels *series_labels(const struct series *series);
+/* The newest sample, stale marker included; false when it has none. */
+bool series_last(const struct series *series, struct sample *ret);
+
+/*
+ * Adds a sample. It must be newer than the last one: -ERANGE for an older time; for the same time
+ * 0 where the value is the same bit for bit and nothing is written, -EEXIST where it differs.
+ * -ENOMEM.
+ */
+int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double value);
+
+/*
+ * While set, called after each append whose value differs (by bits) from the sample before it, or
+ * that is a series' first: how rules learn what a kernel event changed. NULL ends it.
+ */
+typedef void tsdb_observer_fn(const struct labels *labels, double value, void *userdata);
+void tsdb_observe(struct tsdb *db, tsdb_observer_fn *fn, void *userdata);
+
+/* Drops what retention and the byte limit say, at most `budget` series a call; true: there is more. */
+bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget);
+
+/*
+ * Series that all n matchers match and that have samples in [min_wall_ms, max_wall_ms] (by chunk
+ * bounds: a hit may turn out to be empty). Each comes with a reference; sorted by labels. An empty
+ * value of a matcher matches series without that label.
+ */
+struct tsdb_selection {
+	struct series **series;
+	size_t n;
+};
+
+int tsdb_select(struct tsdb *db, const struct matcher *const *matchers, size_t n_matchers,
+	int64_t min_wall_ms, int64_t max_wall_ms, struct tsdb_selection *ret);
+void tsdb_selection_release(struct tsdb_selection *selection);
+
+/* Reads a series' samples in order of time. Appending to the series ends what an iterator may do. */
+struct series_iter {
+	const struct series *series;
+	const void *chunk;
+	uint64_t bit;
+	uint32_t index;
+	int64_t t, delta;
+	uint64_t value_bits;
+	uint8_t leading, trailing;
+	int64_t max_wall_ms;
+};
+
+/* From the first sample with time >= min_wall_ms to the last with time <= max_wall_ms. */
+void series_iter_init(struct series_iter *it, const struct series *series, int64_t min_wall_ms,
+	int64_t max_wall_ms);
+/* The next sample (stale markers too), or false at the end. */
+bool series_iter_next(struct series_iter *it, struct sample *ret);
+
+/* Names of labels, or values of one label, of series that the matchers match; sorted, the caller frees
+ * the array (not the texts, which live as long as a series has them). */
+int tsdb_label_names(struct tsdb *db, const struct matcher *const *matchers, size_t n,
+	const char ***ret, size_t *ret_n);
+int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *const *matchers,
+	size_t n, const char ***ret, size_t *ret_n);
+
+struct tsdb_stats {
+	size_t series, chunks, bytes;
+	uint64_t samples_appended, samples_dropped, out_of_order, duplicates, refused_series;
+	int64_t oldest_wall_ms, newest_wall_ms;	/* 0 when empty */
+};
+
+void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret);
+
+#endif

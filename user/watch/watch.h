@@ -1,0 +1,133 @@
+/*
+ * watch.h - services: which processes they are, whether they live, and why they died.
+ *
+ * A service is what the owner named or what a scrape target on this machine implies (the process
+ * that listens on its port). It exists, as down, even if it was never seen. A process is (tgid,
+ * start_boottime), never a pid alone; a death is that of a whole thread group. What the kernel told
+ * goes out by callbacks from the event loop. It does not know what a rule or a mail is.
+ */
+#ifndef TOLLD_WATCH_WATCH_H
+#define TOLLD_WATCH_WATCH_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "base/util.h"
+
+struct watch;
+struct service;
+
+enum watch_backend { WATCH_AUTO, WATCH_KERNEL, WATCH_PIDFD, WATCH_POLL };
+enum service_state { SERVICE_UNKNOWN, SERVICE_DOWN, SERVICE_UP };
+
+enum death_kind {
+	DEATH_EXIT,		/* exit(code) */
+	DEATH_SIGNAL,		/* a signal that somebody sent, or a fault of its own */
+	DEATH_OOM,		/* the kernel's OOM killer */
+	DEATH_UNKNOWN,		/* it is gone, nobody saw how */
+};
+
+#define WATCH_COMM_MAX 16
+
+/* One death. Fields that are not known are 0, and their `has_` is false. */
+struct death {
+	pid_t pid;
+	int64_t start_boot_ns;		/* with pid: which process it was */
+	struct instant at;		/* when the kernel saw it, on both clocks */
+	enum death_kind kind;
+	int exit_code;			/* DEATH_EXIT */
+	int signal;			/* DEATH_SIGNAL, DEATH_OOM */
+	bool core_dumped;
+	bool by_kernel;			/* the signal came from the kernel itself (a fault, OOM) */
+	bool has_sender;		/* a process sent the signal: */
+	pid_t sender_pid;
+	uid_t sender_uid;
+	char sender_comm[WATCH_COMM_MAX];	/* as it called itself: hostile */
+	char comm[WATCH_COMM_MAX];		/* of the dead: hostile */
+	bool has_peak_memory;
+	uint64_t peak_memory_bytes;
+	/* False for up to 100 ms after a SIGKILL by the kernel: an OOM event may still follow. */
+	bool final;
+};
+
+struct service_info {
+	const char *name;		/* "node_exporter.service", or "localhost:9100 node" */
+	const char *selector;		/* "listen 127.0.0.1:9100" */
+	enum service_state state;
+	struct instant since;		/* of the state; boot_ns 0: since tolld started */
+	pid_t pid;			/* 0: none */
+	char comm[WATCH_COMM_MAX];
+	int64_t start_boot_ns;		/* of the process */
+	bool listening;
+	unsigned restarts;		/* since tolld started */
+	unsigned deaths;
+	bool died;			/* last_death is one */
+	struct death last_death;
+};
+
+enum service_event {
+	SERVICE_APPEARED,		/* a process was found or found again, or its listener came */
+	SERVICE_DIED,			/* its process ended: last_death says how */
+	SERVICE_LISTENER_GONE,		/* the port is no longer served, the process may live */
+	SERVICE_CAUSE,			/* last_death became final, or learned more */
+};
+
+typedef void watch_event_fn(struct service *service, enum service_event what, void *userdata);
+
+struct watch_options {
+	enum watch_backend backend;
+	const char *bpffs_dir;		/* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
+	watch_event_fn *on_event;
+	void *userdata;
+};
+
+/*
+ * Loads and attaches; needs root for the kernel backend. -EPERM, -ENOTSUP or what the kernel said,
+ * with error[] telling what is missing and what to do about it.
+ */
+int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret,
+	char *error, size_t error_size);
+/* Detaches and unpins. */
+void watch_free(struct watch *watch);
+DEFINE_FREEP(watch)
+
+/*
+ * Watches whatever process listens on TCP `port` of this machine at `address` (a wildcard listener
+ * counts). Returns the service, which lives until watch_remove(); two calls make two services.
+ */
+int watch_add_listen(struct watch *watch, const char *name, const struct sockaddr *address,
+	struct service **ret);
+void watch_remove(struct service *service);
+/* True where `address` is one of this machine's own. */
+bool watch_address_is_local(const struct sockaddr *address);
+
+size_t watch_services(const struct watch *watch);
+struct service *watch_service(const struct watch *watch, size_t i);
+void service_info(const struct service *service, struct service_info *ret);
+void service_set_userdata(struct service *service, void *userdata);
+void *service_userdata(const struct service *service);
+
+/*
+ * The last death as a sentence: "killed by SIGKILL from bash (pid 812, uid 0) after 3 d 4 h".
+ * Nothing is added when there was none. Names from processes are added as they are: the sink
+ * escapes.
+ */
+void service_cause(const struct service *service, struct strbuf *out);
+void death_describe(const struct death *death, struct strbuf *out);
+
+/* For tolld's own metrics and for the log. */
+struct watch_stats {
+	enum watch_backend backend;
+	const char *backend_name;	/* "kernel" */
+	const char *backend_reason;	/* why this one, in one line */
+	uint64_t events_exec, events_exit, events_signal, events_oom, events_listen;
+	uint64_t lost_exec, lost_exit, lost_signal, lost_oom, lost_listen;
+	uint64_t resyncs;
+	size_t services, processes;
+};
+
+void watch_stats(const struct watch *watch, struct watch_stats *ret);
+
+#endif
