@@ -36,8 +36,18 @@ struct rules_callbacks {
 	void *userdata;
 };
 
-int rules_new(struct tsdb *db, const char *external_url, const struct rules_callbacks *callbacks,
-	struct rules **ret);
+struct rules_options {
+	const char *external_url;	/* of links to the expression; no slash at its end */
+	/*
+	 * Of this boot of the machine. A kept alert of the same boot goes on with its true age; after
+	 * a reboot a pending one begins again, as nobody knows what was in between.
+	 */
+	const char *boot_id;
+};
+
+/* The options' texts are copied. */
+int rules_new(struct tsdb *db, const struct rules_options *options,
+	const struct rules_callbacks *callbacks, struct rules **ret);
 void rules_free(struct rules *rules);
 DEFINE_FREEP(rules)
 
@@ -47,12 +57,21 @@ int rules_check(const struct config *config, struct diag *diag);
 /* A row that `keep` gave before the restart; before rules_configure(). */
 int rules_restore(struct rules *rules, const char *key, const char *value, struct instant now);
 
-/* Takes a configuration and a reference. The state of rules that stay the same is kept. */
+/*
+ * Takes a configuration and a reference. The state of rules that stay the same (file, group, name,
+ * labels) is kept; alerts of the others are over. With faults nothing has changed.
+ */
 int rules_configure(struct rules *rules, const struct config *config, struct instant now,
 	struct diag *diag);
 
 /* Evaluates what is due. */
 void rules_step(struct rules *rules, struct instant now);
+/*
+ * Alerts from before a restart are not over as long as nobody can know: until every group was
+ * evaluated on two slots, and as long as the caller says that samples are still missing.
+ */
+void rules_hold(struct rules *rules, bool samples_missing);
+bool rules_settled(const struct rules *rules);
 int64_t rules_deadline(const struct rules *rules);
 
 /*

@@ -1,0 +1,218 @@
+/*
+ * keep.c - alerts that survive a restart: rows of JSON, written when an alert changes its state.
+ *
+ * A row knows the boot of the machine it was written in. In the same boot an alert goes on with its
+ * true age, so that it fires at exactly `for` whether or not the daemon was restarted in between.
+ * After a reboot a pending alert begins again: nobody knows how the service fared meanwhile, and
+ * services that have not started yet shall not raise alarms at once.
+ */
+#include "rules/private.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+/* "file;group;rule": what a kept alert finds its rule by. */
+static int rule_key(const struct rule *rule, struct strbuf *key)
+{
+	strbuf_addf(key, "%s;%s;%s", rule->group->config->file, rule->group->config->name.s,
+		rule->name);
+	return key->err;
+}
+
+static int row_key(const struct rule *rule, const struct active_alert *alert, char **ret)
+{
+	struct strbuf key = STRBUF_INIT;
+
+	rule_key(rule, &key);
+	strbuf_addch(&key, ';');
+	labels_format(alert->labels, &key);
+	return strbuf_finish(&key, ret);
+}
+
+static json_t *labels_to_json(const struct labels *labels)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; object && i < labels->n; i++) {
+		/* A value that is not UTF-8 cannot be kept as JSON; it comes back as a new alert. */
+		json_object_set_new(object, labels->v[i].name, json_string(labels->v[i].value));
+	}
+	return object;
+}
+
+static struct labels *labels_from_json(const json_t *object)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, name, value) {
+		if (json_is_string(value))
+			labels_builder_set(&b, name, json_string_value(value));
+	}
+	labels_build(&b, &labels);
+	return labels;
+}
+
+static json_t *instant_to_json(struct instant at)
+{
+	return json_pack("{s:I,s:I}", "boot_ns", (json_int_t)at.boot_ns, "wall_ms",
+		(json_int_t)at.wall_ms);
+}
+
+static struct instant instant_from_json(const json_t *object)
+{
+	return (struct instant){
+		.boot_ns = json_integer_value(json_object_get(object, "boot_ns")),
+		.wall_ms = json_integer_value(json_object_get(object, "wall_ms")),
+	};
+}
+
+void keep_alert(struct rule *rule, const struct active_alert *alert)
+{
+	const struct rules *manager = rule->group->manager;
+	scoped(freep) char *key = NULL, *text = NULL, *rule_name = NULL;
+	struct strbuf buf = STRBUF_INIT;
+	json_t *row;
+
+	if (!manager->callbacks.keep || row_key(rule, alert, &key))
+		return;
+	rule_key(rule, &buf);
+	if (strbuf_finish(&buf, &rule_name))
+		return;
+	row = json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o}", "rule", rule_name, "boot",
+		manager->boot_id, "state", alert->state == RULE_FIRING ? "firing" : "pending",
+		"labels", labels_to_json(alert->labels), "annotations",
+		labels_to_json(alert->annotations), "active", instant_to_json(alert->active),
+		"fired", instant_to_json(alert->fired));
+	text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+	json_decref(row);
+	if (text)
+		manager->callbacks.keep(key, text, manager->callbacks.userdata);
+}
+
+void keep_forget(struct rule *rule, const struct active_alert *alert)
+{
+	const struct rules *manager = rule->group->manager;
+	scoped(freep) char *key = NULL;
+
+	if (manager->callbacks.keep && !row_key(rule, alert, &key))
+		manager->callbacks.keep(key, NULL, manager->callbacks.userdata);
+}
+
+static void kept_free(struct kept_alert *kept)
+{
+	if (!kept)
+		return;
+	free(kept->key);
+	free(kept->rule_key);
+	labels_unref(kept->labels);
+	labels_unref(kept->annotations);
+	free(kept);
+}
+
+void keep_release(struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n_kept; i++)
+		kept_free(rules->kept[i]);
+	free(rules->kept);
+	rules->kept = NULL;
+	rules->n_kept = rules->cap_kept = 0;
+}
+
+void keep_drop_unclaimed(struct rules *rules)
+{
+	for (size_t i = 0; rules->callbacks.keep && i < rules->n_kept; i++)
+		rules->callbacks.keep(rules->kept[i]->key, NULL, rules->callbacks.userdata);
+	keep_release(rules);
+}
+
+static int read_row(struct rules *rules, const char *key, const json_t *row, struct instant now,
+	struct kept_alert *kept)
+{
+	const char *rule = json_string_value(json_object_get(row, "rule"));
+	const char *boot = json_string_value(json_object_get(row, "boot"));
+	const char *state = json_string_value(json_object_get(row, "state"));
+
+	if (!rule || !boot || !state)
+		return -EINVAL;
+	kept->key = strdup(key);
+	kept->rule_key = strdup(rule);
+	kept->labels = labels_from_json(json_object_get(row, "labels"));
+	kept->annotations = labels_from_json(json_object_get(row, "annotations"));
+	if (!kept->key || !kept->rule_key || !kept->labels || !kept->annotations)
+		return -ENOMEM;
+	kept->state = streq(state, "firing") ? RULE_FIRING : RULE_PENDING;
+	kept->active = instant_from_json(json_object_get(row, "active"));
+	kept->fired = instant_from_json(json_object_get(row, "fired"));
+	if (!streq(boot, rules->boot_id) || kept->active.boot_ns > now.boot_ns) {
+		/* The boot clock began anew. */
+		if (kept->state == RULE_PENDING)
+			kept->active = now;
+		kept->active.boot_ns = now.boot_ns;
+		if (kept->state == RULE_FIRING)
+			kept->active.boot_ns = INT64_MIN / 2; /* longer ago than any `for` */
+		kept->fired.boot_ns = now.boot_ns;
+	}
+	return kept->labels->n ? 0 : -EINVAL;
+}
+
+int rules_restore(struct rules *rules, const char *key, const char *value, struct instant now)
+{
+	struct kept_alert *kept = calloc(1, sizeof(*kept));
+	json_t *row = json_loads(value, 0, NULL);
+	int err = -ENOMEM;
+
+	if (kept)
+		err = row ? read_row(rules, key, row, now, kept) : -EINVAL;
+	if (!err && !vec_reserve(rules->kept, rules->n_kept, rules->cap_kept))
+		err = -ENOMEM;
+	json_decref(row);
+	if (err) {
+		kept_free(kept);
+		return err;
+	}
+	rules->kept[rules->n_kept++] = kept;
+	return 0;
+}
+
+static void ignore_change(const struct active_alert *alert, enum rule_state from,
+	enum rule_state to, void *userdata)
+{
+}
+
+static int take_up(struct rule *rule, const struct kept_alert *kept)
+{
+	struct active_alert *alert = alerting_present(&rule->alerting, kept->labels,
+		kept->annotations, kept->value, kept->active, ignore_change, NULL);
+
+	if (!alert)
+		return -ENOMEM;
+	alert->seen = false;
+	alert->restored = true;
+	alert->state = kept->state;
+	alert->active = kept->active;
+	alert->fired = kept->fired;
+	return 0;
+}
+
+void keep_take_up(struct rule *rule)
+{
+	struct rules *rules = rule->group->manager;
+	struct strbuf key = STRBUF_INIT;
+	size_t left = 0;
+
+	rule_key(rule, &key);
+	for (size_t i = 0; i < rules->n_kept; i++) {
+		struct kept_alert *kept = rules->kept[i];
+
+		if (key.err || !rule->config->alert.s || !streq(kept->rule_key, key.s) ||
+			take_up(rule, kept))
+			rules->kept[left++] = kept;
+		else
+			kept_free(kept);
+	}
+	rules->n_kept = left;
+	strbuf_release(&key);
+}

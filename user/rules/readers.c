@@ -1,0 +1,102 @@
+/*
+ * readers.c - which rules read which series, by the metric names in their selectors.
+ */
+#include "rules/private.h"
+
+#include <errno.h>
+
+struct building {
+	struct rules *rules;
+	struct rule *rule;
+	int err;
+};
+
+/* The name that a selector fixes, or NULL. */
+static const char *fixed_name(const struct matcher *const *matchers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (matchers[i]->type == MATCH_EQUAL && streq(matchers[i]->name, LABEL_NAME))
+			return matchers[i]->value;
+	}
+	return NULL;
+}
+
+static void add(const struct matcher *const *matchers, size_t n, void *userdata)
+{
+	struct building *building = userdata;
+	const char *name = fixed_name(matchers, n);
+	struct reader *reader;
+
+	if (building->err)
+		return;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader) {
+		building->err = -ENOMEM;
+		return;
+	}
+	reader->rule = building->rule;
+	reader->matchers = matchers;
+	reader->n_matchers = n;
+	if (!name) {
+		reader->next = building->rules->any_readers;
+		building->rules->any_readers = reader;
+		return;
+	}
+	reader->next = map_gets(&building->rules->readers, name);
+	building->err = map_puts(&building->rules->readers, name, reader);
+	if (building->err)
+		free(reader);
+}
+
+int readers_build(struct rules *rules)
+{
+	struct building building = { .rules = rules };
+
+	for (size_t g = 0; g < rules->n_groups; g++) {
+		for (size_t r = 0; r < rules->groups[g]->n_rules; r++) {
+			building.rule = rules->groups[g]->rules[r];
+			promql_selectors(building.rule->expr, add, &building);
+		}
+	}
+	return building.err;
+}
+
+static void free_list(struct reader *reader)
+{
+	struct reader *next;
+
+	for (; reader; reader = next) {
+		next = reader->next;
+		free(reader);
+	}
+}
+
+void readers_release(struct rules *rules)
+{
+	map_foreach(&rules->readers, e)
+		free_list(e->value);
+	map_release(&rules->readers);
+	free_list(rules->any_readers);
+	rules->any_readers = NULL;
+}
+
+static void touch_list(struct rules *rules, const struct reader *reader,
+	const struct labels *labels)
+{
+	for (; reader; reader = reader->next) {
+		if (reader->rule->dirty ||
+			!matchers_match(reader->matchers, reader->n_matchers, labels))
+			continue;
+		reader->rule->dirty = true;
+		rules->dirty = true;
+	}
+}
+
+void rules_touch(struct rules *rules, const struct labels *labels)
+{
+	const char *name = labels_get(labels, LABEL_NAME);
+
+	if (name)
+		touch_list(rules, map_gets(&rules->readers, name), labels);
+	touch_list(rules, rules->any_readers, labels);
+}
