@@ -1,0 +1,22 @@
+/*
+ * open.h - the file: made, opened, looked over, set aside; private to store/.
+ */
+#ifndef TOLLD_STORE_OPEN_H
+#define TOLLD_STORE_OPEN_H
+
+#include "store/store.h"
+
+#define STORE_FILE "tolld.db"
+
+struct store_file {
+	int dir_fd;		  /* holds the lock on the directory; -1: in memory */
+	sqlite3 *reader, *writer; /* two connections, or one and the same in memory */
+};
+
+/* As store_open(). On an error nothing stays open. */
+int store_file_open(
+	const char *dir, struct store_file *ret, char **ret_broken, char *error, size_t error_size);
+int store_file_open_memory(struct store_file *ret);
+void store_file_close(struct store_file *file);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * store.c - what is kept: copied here, written over there, reported here again.
+ *
+ * This is the side of the event loop. The thread's side is writer.c; the two meet under its lock
+ * and at an eventfd.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include "store/open.h"
+#include "store/writer.h"
+
+struct store {
+	struct store_file file;
+	pthread_mutex_t db_lock; /* over the one connection of a store in memory */
+	bool shared;
+	bool closed; /* the last callbacks are being made */
+	int event_fd;
+	sd_event_source *source;
+	struct writer writer;
+};
+
+static void call_back(struct store_items *items, int err)
+{
+	struct store_item *item;
+
+	while ((item = store_items_pop(items))) {
+		if (item->done)
+			item->done(err ? err : item->err, item->userdata);
+		free(item);
+	}
+}
+
+static int on_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct store *store = userdata;
+	struct store_items items;
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	pthread_mutex_lock(&store->writer.lock);
+	items = store->writer.finished;
+	store->writer.finished = (struct store_items){ 0 };
+	pthread_mutex_unlock(&store->writer.lock);
+	call_back(&items, 0);
+	return 0;
+}
+
+static void store_free(struct store *store)
+{
+	sd_event_source_disable_unref(store->source);
+	store_file_close(&store->file);
+	closep(&store->event_fd);
+	pthread_mutex_destroy(&store->db_lock);
+	free(store);
+}
+
+/* Takes the file over, also where it fails. */
+static int begin(struct store_file *file, bool shared, sd_event *event, struct store **ret)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	pthread_mutexattr_t attr;
+	int err;
+
+	if (!store) {
+		store_file_close(file);
+		return -ENOMEM;
+	}
+	store->file = *file;
+	store->shared = shared;
+	/* A row's callback may read again. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&store->db_lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = store->event_fd < 0 ? -errno : 0;
+	if (!err)
+		err = sd_event_add_io(
+			event, &store->source, store->event_fd, EPOLLIN, on_finished, store);
+	if (err >= 0)
+		err = writer_start(&store->writer, store->file.writer,
+			shared ? &store->db_lock : NULL, store->event_fd);
+	if (err) {
+		store_free(store);
+		return err;
+	}
+	sd_event_source_set_description(store->source, "store");
+	*ret = store;
+	return 0;
+}
+
+int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken, char *error,
+	size_t error_size)
+{
+	struct store_file file;
+	char *broken = NULL;
+	int err;
+
+	err = store_file_open(dir, &file, &broken, error, error_size);
+	if (err)
+		return err;
+	err = begin(&file, false, event, ret);
+	if (err) {
+		snprintf(error, error_size, "%s: %s", dir, strerror(-err));
+		free(broken);
+		return err;
+	}
+	*ret_broken = broken;
+	return 0;
+}
+
+int store_open_memory(sd_event *event, struct store **ret)
+{
+	struct store_file file;
+	int err;
+
+	err = store_file_open_memory(&file);
+	if (err)
+		return err;
+	return begin(&file, true, event, ret);
+}
+
+void store_close(struct store *store, int64_t timeout_ms)
+{
+	struct store_items rest = { 0 }, finished;
+
+	if (!store)
+		return;
+	if (!writer_stop(&store->writer, timeout_ms)) {
+		/*
+		 * The thread hangs in the kernel and still uses all of this. The process is about to
+		 * end: leaving it behind is the only thing that is safe.
+		 */
+		sd_event_source_disable_unref(TAKE(store->source));
+		return;
+	}
+	finished = store->writer.finished;
+	writer_release(&store->writer, &rest);
+	store->closed = true;
+	call_back(&finished, 0);
+	call_back(&rest, -ECANCELED);
+	store_free(store);
+}
+
+static int run_schema(struct store *store, const char *schema)
+{
+	int code = sqlite3_exec(store->file.reader, schema, NULL, NULL, NULL);
+
+	if (code != SQLITE_OK && !sqlite3_get_autocommit(store->file.reader))
+		sqlite3_exec(store->file.reader, "ROLLBACK", NULL, NULL, NULL);
+	return store_errno(code);
+}
+
+int store_schema(struct store *store, const char *schema)
+{
+	int err;
+
+	if (store->shared)
+		pthread_mutex_lock(&store->db_lock);
+	err = run_schema(store, schema);
+	if (store->shared)
+		pthread_mutex_unlock(&store->db_lock);
+	return err;
+}
+
+/* The values' bytes stand behind the item, each text with a NUL for whoever looks in a debugger. */
+static struct store_item *item_new(const char *sql, const struct store_value *values, size_t n)
+{
+	size_t bytes = sizeof(struct store_item) + n * sizeof(*values);
+	struct store_item *item;
+	char *to;
+
+	for (size_t i = 0; i < n; i++) {
+		if (values[i].type == STORE_TEXT || values[i].type == STORE_BLOB)
+			bytes += values[i].len + 1;
+	}
+	item = malloc(bytes);
+	if (!item)
+		return NULL;
+	*item = (struct store_item){ .sql = sql, .bytes = bytes, .n_values = (unsigned)n };
+	to = (char *)(item->values + n);
+	for (size_t i = 0; i < n; i++) {
+		item->values[i] = values[i];
+		if (values[i].type != STORE_TEXT && values[i].type != STORE_BLOB)
+			continue;
+		if (values[i].len)
+			memcpy(to, values[i].bytes, values[i].len);
+		to[values[i].len] = '\0';
+		item->values[i].bytes = to;
+		to += values[i].len + 1;
+	}
+	return item;
+}
+
+int store_write(struct store *store, const char *sql, const struct store_value *values, size_t n,
+	store_done_fn *done, void *userdata)
+{
+	struct store_item *item;
+	int err;
+
+	if (store->closed)
+		return -ECANCELED;
+	item = item_new(sql, values, n);
+	if (!item)
+		return -ENOMEM;
+	item->done = done;
+	item->userdata = userdata;
+	err = writer_push(&store->writer, item);
+	if (err)
+		free(item);
+	return err;
+}
+
+int store_barrier(struct store *store, store_done_fn *done, void *userdata)
+{
+	return store_write(store, NULL, NULL, 0, done, userdata);
+}
+
+static int read_rows(sqlite3 *db, const char *sql, const struct store_value *values, size_t n,
+	store_row_fn *row, void *userdata)
+{
+	sqlite3_stmt *stmt;
+	int code;
+
+	code = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+	if (code != SQLITE_OK)
+		return store_errno(code);
+	if (!stmt)
+		return -EINVAL;
+	code = statement_bind(stmt, values, n);
+	if (code == SQLITE_OK) {
+		while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+			if (!row(stmt, userdata))
+				break;
+		}
+	}
+	sqlite3_finalize(stmt);
+	return store_errno(code);
+}
+
+int store_read(struct store *store, const char *sql, const struct store_value *values, size_t n,
+	store_row_fn *row, void *userdata)
+{
+	int err;
+
+	if (store->shared)
+		pthread_mutex_lock(&store->db_lock);
+	err = read_rows(store->file.reader, sql, values, n, row, userdata);
+	if (store->shared)
+		pthread_mutex_unlock(&store->db_lock);
+	sqlite3_db_release_memory(store->file.reader);
+	return err;
+}
+
+void store_status(struct store *store, struct store_status *ret)
+{
+	struct writer *w = &store->writer;
+
+	pthread_mutex_lock(&w->lock);
+	*ret = (struct store_status){
+		.queued = w->queue.n + w->n_writing,
+		.written = w->written,
+		.failed_commits = w->failed_commits,
+		.last_error = w->last_error,
+	};
+	memcpy(ret->last_error_text, w->last_error_text, sizeof(ret->last_error_text));
+	pthread_mutex_unlock(&w->lock);
+}

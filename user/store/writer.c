@@ -1,0 +1,329 @@
+/*
+ * writer.c - the thread that writes.
+ *
+ * It takes what is queued the moment it is free, so a write to an idle store is committed at once
+ * and what arrives during a commit shares the next one. It reports after the commit and empties the
+ * write-ahead log only after having reported: nobody who waits for a mail waits for that.
+ *
+ * It allocates nothing of its own, knows no table, and never drops what a better disk could take.
+ */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include "base/clock.h"
+
+/* Statements of one transaction: whoever waits behind a flood hears of the parts as they are done. */
+#define BATCH_MAX 5000
+
+/* Pauses between tries while the disk does not take it. */
+#define BACKOFF_FIRST_NS (100 * NSEC_PER_MSEC)
+#define BACKOFF_MAX_NS	 (10 * NSEC_PER_SEC)
+
+/* Pages in the write-ahead log: from SOON on it is emptied when idle, from NOW on whatever waits. */
+#define WAL_PAGES_SOON 500
+#define WAL_PAGES_NOW  4000
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* Until then, or a signal. */
+static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ns)
+{
+	const struct timespec ts = { .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
+
+	pthread_cond_timedwait(cond, lock, &ts);
+}
+
+void store_items_push(struct store_items *items, struct store_item *item)
+{
+	item->next = NULL;
+	if (items->last)
+		items->last->next = item;
+	else
+		items->first = item;
+	items->last = item;
+	items->n++;
+	items->bytes += item->bytes;
+}
+
+void store_items_append(struct store_items *to, struct store_items *from)
+{
+	if (!from->first)
+		return;
+	if (to->last)
+		to->last->next = from->first;
+	else
+		to->first = from->first;
+	to->last = from->last;
+	to->n += from->n;
+	to->bytes += from->bytes;
+	*from = (struct store_items){ 0 };
+}
+
+struct store_item *store_items_pop(struct store_items *items)
+{
+	struct store_item *item = items->first;
+
+	if (!item)
+		return NULL;
+	items->first = item->next;
+	if (!items->first)
+		items->last = NULL;
+	items->n--;
+	items->bytes -= item->bytes;
+	return item;
+}
+
+static bool may_pass(int err)
+{
+	return err && err != -EINVAL && err != -EBADMSG;
+}
+
+static int exec(struct writer *w, const char *sql)
+{
+	return statements_run(&w->statements, w->db, sql, NULL, 0);
+}
+
+/*
+ * One transaction. 0: each item's `err` says what became of it. Otherwise nothing was written, and
+ * the error is one that may pass.
+ */
+static int write_batch(struct writer *w, struct store_items *batch, char *text, size_t text_size)
+{
+	int code, err;
+
+	code = exec(w, "BEGIN IMMEDIATE");
+	for (struct store_item *i = batch->first; i && code == SQLITE_OK; i = i->next) {
+		i->err = 0;
+		if (!i->sql)
+			continue;
+		code = statements_run(&w->statements, w->db, i->sql, i->values, i->n_values);
+		if (store_errno(code) == -EINVAL) {
+			/* Its own fault; the others are not to suffer for it. */
+			snprintf(text, text_size, "%s", sqlite3_errmsg(w->db));
+			i->err = -EINVAL;
+			code = SQLITE_OK;
+		}
+	}
+	if (code == SQLITE_OK)
+		code = exec(w, "COMMIT");
+	err = store_errno(code);
+	if (!err)
+		return 0;
+
+	snprintf(text, text_size, "%s", sqlite3_errmsg(w->db));
+	if (!sqlite3_get_autocommit(w->db))
+		exec(w, "ROLLBACK");
+	if (may_pass(err))
+		return err;
+	for (struct store_item *i = batch->first; i; i = i->next)
+		i->err = err;
+	return 0;
+}
+
+static int on_wal_commit(void *userdata, sqlite3 *db, const char *name, int pages)
+{
+	((struct writer *)userdata)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+/* A checkpoint that fails costs nothing but room: the next one tries again. */
+static void empty_wal(struct writer *w)
+{
+	if (w->db_lock)
+		pthread_mutex_lock(w->db_lock);
+	sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (w->db_lock)
+		pthread_mutex_unlock(w->db_lock);
+	w->wal_pages = 0;
+}
+
+static void take_batch(struct writer *w, struct store_items *batch)
+{
+	while (w->queue.first && batch->n < BATCH_MAX)
+		store_items_push(batch, store_items_pop(&w->queue));
+	w->n_writing = batch->n;
+	w->bytes_writing = batch->bytes;
+}
+
+static void give_back(struct writer *w, struct store_items *batch)
+{
+	store_items_append(batch, &w->queue);
+	w->queue = *batch;
+	*batch = (struct store_items){ 0 };
+	w->n_writing = w->bytes_writing = 0;
+}
+
+static void report(struct writer *w, struct store_items *batch, const char *text)
+{
+	uint64_t one = 1;
+	int err = 0;
+
+	for (struct store_item *i = batch->first; i; i = i->next) {
+		if (i->err)
+			err = i->err;
+		else if (i->sql)
+			w->written++;
+	}
+	if (err)
+		w->failed_commits++;
+	w->failing = false;
+	w->last_error = err;
+	snprintf(w->last_error_text, sizeof(w->last_error_text), "%s", err ? text : "");
+	w->n_writing = w->bytes_writing = 0;
+	store_items_append(&w->finished, batch);
+	/* It can only fail where the counter is full, and then the loop is being woken already. */
+	if (write(w->event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Waits before the next try; the end of the store cuts it short. */
+static void pause_after_failure(struct writer *w, int err, const char *text, int64_t *backoff_ns)
+{
+	int64_t until = monotonic_ns() + *backoff_ns;
+	bool was_closing = w->closing;
+
+	w->failing = true;
+	w->failed_commits++;
+	w->last_error = err;
+	snprintf(w->last_error_text, sizeof(w->last_error_text), "%s", text);
+	while (monotonic_ns() < until && w->closing == was_closing)
+		wait_until(&w->wake, &w->lock, until);
+	*backoff_ns = w->closing ? BACKOFF_FIRST_NS : MIN(*backoff_ns * 2, BACKOFF_MAX_NS);
+}
+
+/* Called and left with the lock held. */
+static void write_next(struct writer *w, int64_t *backoff_ns)
+{
+	struct store_items batch = { 0 };
+	char text[sizeof(w->last_error_text)] = "";
+	int err;
+
+	take_batch(w, &batch);
+	pthread_mutex_unlock(&w->lock);
+	if (w->db_lock)
+		pthread_mutex_lock(w->db_lock);
+	err = write_batch(w, &batch, text, sizeof(text));
+	if (w->db_lock)
+		pthread_mutex_unlock(w->db_lock);
+	pthread_mutex_lock(&w->lock);
+	if (err) {
+		give_back(w, &batch);
+		pause_after_failure(w, err, text, backoff_ns);
+		return;
+	}
+	*backoff_ns = BACKOFF_FIRST_NS;
+	report(w, &batch, text);
+	if (w->wal_pages >= (w->queue.first ? WAL_PAGES_NOW : WAL_PAGES_SOON)) {
+		pthread_mutex_unlock(&w->lock);
+		empty_wal(w);
+		pthread_mutex_lock(&w->lock);
+	}
+}
+
+static void *writer_main(void *userdata)
+{
+	struct writer *w = userdata;
+	int64_t backoff_ns = BACKOFF_FIRST_NS;
+
+	pthread_setname_np(pthread_self(), "tolld-store");
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		while (!w->queue.first && !w->closing)
+			pthread_cond_wait(&w->wake, &w->lock);
+		if (!w->queue.first)
+			break;
+		if (w->closing && monotonic_ns() >= w->close_by_ns)
+			break;
+		write_next(w, &backoff_ns);
+	}
+	w->stopped = true;
+	pthread_cond_signal(&w->stopped_wake);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+int writer_start(struct writer *writer, sqlite3 *db, pthread_mutex_t *db_lock, int event_fd)
+{
+	pthread_condattr_t attr;
+	sigset_t all, before;
+	int err;
+
+	*writer = (struct writer){ .db = db, .db_lock = db_lock, .event_fd = event_fd };
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &attr);
+	pthread_cond_init(&writer->stopped_wake, &attr);
+	pthread_condattr_destroy(&attr);
+
+	sqlite3_wal_autocheckpoint(db, 0);
+	sqlite3_wal_hook(db, on_wal_commit, writer);
+
+	/* Signals are for the loop, which reads them from a descriptor. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&writer->thread, NULL, writer_main, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	writer->started = !err;
+	return -err;
+}
+
+bool writer_stop(struct writer *writer, int64_t timeout_ms)
+{
+	int64_t by_ns = monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	bool stopped;
+
+	if (!writer->started)
+		return true;
+	pthread_mutex_lock(&writer->lock);
+	writer->closing = true;
+	writer->close_by_ns = by_ns;
+	pthread_cond_signal(&writer->wake);
+	/* A little more than the thread takes for itself: giving up in time is its affair. */
+	while (!writer->stopped && monotonic_ns() < by_ns + NSEC_PER_SEC)
+		wait_until(&writer->stopped_wake, &writer->lock, by_ns + NSEC_PER_SEC);
+	stopped = writer->stopped;
+	pthread_mutex_unlock(&writer->lock);
+	if (stopped)
+		pthread_join(writer->thread, NULL);
+	else
+		pthread_detach(writer->thread);
+	return stopped;
+}
+
+void writer_release(struct writer *writer, struct store_items *rest)
+{
+	statements_release(&writer->statements);
+	store_items_append(rest, &writer->queue);
+	pthread_cond_destroy(&writer->wake);
+	pthread_cond_destroy(&writer->stopped_wake);
+	pthread_mutex_destroy(&writer->lock);
+}
+
+int writer_push(struct writer *writer, struct store_item *item)
+{
+	size_t n, bytes;
+	int err = 0;
+
+	pthread_mutex_lock(&writer->lock);
+	n = writer->queue.n + writer->n_writing;
+	bytes = writer->queue.bytes + writer->bytes_writing;
+	if ((writer->failing && n >= STORE_MAX_QUEUED) ||
+		bytes + item->bytes > STORE_MAX_QUEUED_BYTES) {
+		err = -ENOSPC;
+	} else {
+		store_items_push(&writer->queue, item);
+		pthread_cond_signal(&writer->wake);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return err;
+}
