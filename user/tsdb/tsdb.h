@@ -15,23 +15,29 @@ struct tsdb;
 struct series;
 
 struct tsdb_options {
-	int64_t retention_ms;		/* samples older than the newest one by this much may go */
-	size_t max_bytes;		/* of chunks and series; the oldest samples go first */
-	size_t max_series;		/* new series beyond are refused with -ENOSPC */
+	int64_t retention_ms; /* samples older than the newest one by this much may go */
+	size_t max_bytes;     /* of chunks and series; the oldest samples go first */
+	size_t max_series;    /* new series beyond are refused with -ENOSPC */
 };
 
 /* A day, 48 MiB, 200,000 series: what a Raspberry Pi 3 lives with. */
 #define TSDB_OPTIONS_DEFAULT                                                                       \
 	((struct tsdb_options){ .retention_ms = 24ll * 3600 * 1000,                                \
-		.max_bytes = (size_t)48 << 20, .max_series = 200000 })
+		.max_bytes = (size_t)48 << 20,                                                     \
+		.max_series = 200000 })
+
+/* Times beyond are refused with -ERANGE: differences of two that are allowed never overflow. */
+#define TSDB_MAX_WALL_MS (1ll << 60)
 
 int tsdb_new(const struct tsdb_options *options, struct tsdb **ret);
+/* Series that somebody still holds live on, unreachable, until the last reference goes. */
 void tsdb_free(struct tsdb *db);
 DEFINE_FREEP(tsdb)
 
 /*
  * The series with these labels, made where there is none, with a reference for the caller. While a
- * reference is held the series stays, even when all its samples are gone. -ENOMEM, -ENOSPC.
+ * reference is held the series stays, even when all its samples are gone. -ENOMEM; -ENOSPC at
+ * max_series, or when max_bytes is passed and there is no sealed chunk left to give up for it.
  */
 int tsdb_series(struct tsdb *db, const struct labels *labels, struct series **ret);
 struct series *series_ref(struct series *series);
@@ -54,7 +60,15 @@ int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double 
 typedef void tsdb_observer_fn(const struct labels *labels, double value, void *userdata);
 void tsdb_observe(struct tsdb *db, tsdb_observer_fn *fn, void *userdata);
 
-/* Drops what retention and the byte limit say, at most `budget` series a call; true: there is more. */
+/*
+ * Drops what retention and the byte limit say and series without samples or references. One call
+ * looks at `budget` chunks or series at most and goes on where the last one stopped; true: there
+ * is more, call again in the loop's next turn. False ends a sweep: the next one is due in a minute
+ * or so.
+ *
+ * The byte limit takes the oldest full chunks first. Where none is left, series that were silent
+ * longest lose their samples, but never one that had a sample in the last 10 minutes.
+ */
 bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget);
 
 /*
@@ -80,7 +94,7 @@ struct series_iter {
 	int64_t t, delta;
 	uint64_t value_bits;
 	uint8_t leading, trailing;
-	int64_t max_wall_ms;
+	int64_t min_wall_ms, max_wall_ms;
 };
 
 /* From the first sample with time >= min_wall_ms to the last with time <= max_wall_ms. */
@@ -89,17 +103,25 @@ void series_iter_init(struct series_iter *it, const struct series *series, int64
 /* The next sample (stale markers too), or false at the end. */
 bool series_iter_next(struct series_iter *it, struct sample *ret);
 
-/* Names of labels, or values of one label, of series that the matchers match; sorted, the caller frees
- * the array (not the texts, which live as long as a series has them). */
+/*
+ * Names of labels, or values of one label, of series that the matchers match (of all where n is
+ * 0); sorted. The caller frees the array, not the texts, which live as long as a series has them.
+ * 0 or -ENOMEM.
+ */
 int tsdb_label_names(struct tsdb *db, const struct matcher *const *matchers, size_t n,
 	const char ***ret, size_t *ret_n);
 int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *const *matchers,
 	size_t n, const char ***ret, size_t *ret_n);
 
 struct tsdb_stats {
-	size_t series, chunks, bytes;
-	uint64_t samples_appended, samples_dropped, out_of_order, duplicates, refused_series;
-	int64_t oldest_wall_ms, newest_wall_ms;	/* 0 when empty */
+	size_t series, chunks;
+	size_t bytes; /* of chunks, series and index, the allocator's share estimated */
+	uint64_t samples_appended, samples_dropped;
+	uint64_t out_of_order; /* refused: older than the series' last one */
+	uint64_t duplicates;   /* refused: another value for the last one's time */
+	uint64_t refused_series;
+	int64_t oldest_wall_ms; /* as of the last whole sweep of tsdb_expire() */
+	int64_t newest_wall_ms; /* both 0 when empty */
 };
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret);

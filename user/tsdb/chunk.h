@@ -1,0 +1,57 @@
+/*
+ * chunk.h - up to CHUNK_SAMPLES samples, packed bit by bit.
+ *
+ * Times are stored as the change of their difference, values as the XOR with the one before, after
+ * Facebook's Gorilla paper (Pelkonen et al., VLDB 2015). Every int64 time and every bit of a value
+ * come back as they were, NaN payloads too. A chunk's buffer grows with it, so that a series with
+ * a single sample costs a few dozen bytes.
+ */
+#ifndef TOLLD_TSDB_CHUNK_H
+#define TOLLD_TSDB_CHUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A search decodes half a chunk on average; each chunk costs a header. See tests/unit/tsdb/chunk.c. */
+#define CHUNK_SAMPLES 120
+
+struct series;
+
+struct chunk {
+	struct chunk *next;  /* the next newer one of the same series */
+	struct chunk *queue; /* the one that was sealed after this one, of any series */
+	struct series *series;
+	int64_t first_ms, last_ms;
+	uint32_t n_bits;
+	uint16_t cap_bytes;
+	uint16_t n;
+	uint8_t data[];
+};
+
+/* Where a writer or a reader stands: what the next sample is told relative to. */
+struct chunk_state {
+	int64_t ms, delta_ms;
+	uint64_t value_bits;
+	uint8_t leading, trailing; /* the window of the last XOR; none when both are 0xff */
+};
+
+/*
+ * Adds a sample. *chunk is NULL for a new one; it may move. The state is the writer's and starts
+ * anew with each chunk. The caller sees to the order of times. 0 or -ENOMEM, nothing changed.
+ */
+int chunk_append(struct chunk **chunk, struct chunk_state *state, int64_t ms, uint64_t value_bits);
+bool chunk_full(const struct chunk *chunk);
+/* Gives back the unused end of the buffer; the chunk may move. */
+struct chunk *chunk_seal(struct chunk *chunk);
+/* What it costs, the allocator's share included. */
+size_t chunk_bytes(const struct chunk *chunk);
+
+/*
+ * Decodes the sample after `index` others; bit and state are the reader's, zeroed at the start.
+ * False at the end, or where the bits make no sense (never for a chunk that chunk_append() made).
+ */
+bool chunk_next(
+	const struct chunk *chunk, uint32_t index, uint64_t *bit, struct chunk_state *state);
+
+#endif

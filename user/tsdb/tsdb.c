@@ -1,0 +1,418 @@
+/*
+ * tsdb.c - series by their labels, samples appended, the oldest dropped.
+ */
+#include "tsdb/internal.h"
+
+#include <errno.h>
+#include "base/hash.h"
+
+#define FIRST_BUCKETS 64u
+#define MALLOC_SHARE  8
+
+/*
+ * When memory is short and nothing sealed is left, silent series lose their samples; those that
+ * had one within this time before the newest never do, or a query's five minutes would be broken.
+ */
+#define NEVER_DROPPED_MS (10 * 60 * 1000ll)
+
+static size_t series_bytes(const struct series *s)
+{
+	/* The set's two counters and its hash stand before the pairs; a bucket and a slot point here. */
+	return sizeof(*s) + sizeof(struct labels) + s->labels->n * sizeof(struct label) +
+	       2 * MALLOC_SHARE + 2 * sizeof(void *);
+}
+
+int tsdb_new(const struct tsdb_options *options, struct tsdb **ret)
+{
+	struct tsdb *db = calloc(1, sizeof(*db));
+
+	if (!db)
+		return -ENOMEM;
+	db->buckets = calloc(FIRST_BUCKETS, sizeof(struct series *));
+	if (!db->buckets) {
+		free(db);
+		return -ENOMEM;
+	}
+	db->n_buckets = FIRST_BUCKETS;
+	db->options = *options;
+	db->index = INDEX_INIT;
+	db->silent_ms = INT64_MAX;
+	*ret = db;
+	return 0;
+}
+
+static void series_free(struct series *s)
+{
+	struct chunk *next;
+
+	for (struct chunk *c = s->oldest; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(s->open);
+	labels_unref(s->labels);
+	free(s);
+}
+
+void tsdb_free(struct tsdb *db)
+{
+	if (!db)
+		return;
+	for (uint32_t i = 0; i < db->n_slots; i++) {
+		if (!db->slots[i])
+			continue;
+		if (db->slots[i]->refs)
+			db->slots[i]->orphan = true;
+		else
+			series_free(db->slots[i]);
+	}
+	index_release(&db->index);
+	free(db->buckets);
+	free(db->slots);
+	free(db);
+}
+
+struct series *series_ref(struct series *series)
+{
+	series->refs++;
+	return series;
+}
+
+void series_unref(struct series *series)
+{
+	if (!series)
+		return;
+	series->refs--;
+	if (!series->refs && series->orphan)
+		series_free(series);
+}
+
+const struct labels *series_labels(const struct series *series)
+{
+	return series->labels;
+}
+
+bool series_last(const struct series *series, struct sample *ret)
+{
+	if (series_empty(series))
+		return false;
+	ret->wall_ms = series->state.ms;
+	memcpy(&ret->value, &series->state.value_bits, sizeof(ret->value));
+	return true;
+}
+
+/* Equal sets hold the same pointers; the seed keeps others from choosing what falls together. */
+static uint64_t hash_of(const struct labels *labels)
+{
+	return hash_seeded(labels->v, labels->n * sizeof(struct label));
+}
+
+static struct series **find(struct tsdb *db, const struct labels *labels)
+{
+	struct series **at = &db->buckets[hash_of(labels) & (db->n_buckets - 1)];
+
+	while (*at && !labels_equal((*at)->labels, labels))
+		at = &(*at)->next;
+	return at;
+}
+
+/* A table that cannot grow still works, only slower. */
+static void grow_buckets(struct tsdb *db)
+{
+	size_t n = db->n_buckets * 2;
+	struct series **buckets = calloc(n, sizeof(struct series *)), *s, *next;
+
+	if (!buckets)
+		return;
+	for (size_t i = 0; i < db->n_buckets; i++) {
+		for (s = db->buckets[i]; s; s = next) {
+			struct series **at = &buckets[hash_of(s->labels) & (n - 1)];
+
+			next = s->next;
+			s->next = *at;
+			*at = s;
+		}
+	}
+	free(db->buckets);
+	db->buckets = buckets;
+	db->n_buckets = n;
+}
+
+/* Gives the living the lowest ids, in the same order; their number is then near the slots'. */
+static bool renumber(struct tsdb *db)
+{
+	uint32_t *new_ids = malloc(db->n_slots * sizeof(*new_ids)), n = 0, hand = 0;
+
+	if (!new_ids)
+		return false;
+	for (uint32_t i = 0; i < db->n_slots; i++) {
+		struct series *s = db->slots[i];
+
+		if (i == db->hand)
+			hand = n;
+		new_ids[i] = s ? n : UINT32_MAX;
+		if (!s)
+			continue;
+		s->id = n;
+		db->slots[n++] = s;
+	}
+	db->hand = db->hand >= db->n_slots ? n : hand;
+	db->n_slots = n;
+	index_renumber(&db->index, new_ids);
+	free(new_ids);
+	return true;
+}
+
+static int reserve_slot(struct tsdb *db)
+{
+	uint32_t cap = db->cap_slots ? db->cap_slots * 2 : FIRST_BUCKETS;
+	struct series **slots;
+
+	if (db->n_slots < db->cap_slots)
+		return 0;
+	if (db->n_slots && db->n_series <= db->n_slots / 2 && renumber(db))
+		return 0;
+	slots = db->cap_slots < UINT32_MAX / 4 ? realloc(db->slots, cap * sizeof(*slots)) : NULL;
+	if (!slots)
+		return -ENOMEM;
+	db->slots = slots;
+	db->cap_slots = cap;
+	return 0;
+}
+
+static bool over_limit(const struct tsdb *db)
+{
+	return db->stats.bytes + db->index.bytes > db->options.max_bytes;
+}
+
+static int make_series(struct tsdb *db, const struct labels *labels, struct series **ret)
+{
+	struct series *s, **at;
+	int err;
+
+	/* With sealed chunks there is still something older to give up for it. */
+	if (db->n_series >= db->options.max_series || (over_limit(db) && !db->queue_oldest)) {
+		db->stats.refused_series++;
+		return -ENOSPC;
+	}
+	err = reserve_slot(db);
+	if (err)
+		return err;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->id = db->n_slots++;
+	db->slots[s->id] = NULL;
+	err = index_add(&db->index, labels, s->id);
+	if (err) {
+		free(s);
+		return err;
+	}
+	if (db->n_series >= db->n_buckets)
+		grow_buckets(db);
+	s->labels = labels_ref(labels);
+	at = &db->buckets[hash_of(labels) & (db->n_buckets - 1)];
+	s->next = *at;
+	*at = s;
+	db->slots[s->id] = s;
+	db->n_series++;
+	db->stats.bytes += series_bytes(s);
+	*ret = s;
+	return 0;
+}
+
+int tsdb_series(struct tsdb *db, const struct labels *labels, struct series **ret)
+{
+	struct series *s = *find(db, labels);
+	int err;
+
+	if (!s) {
+		err = make_series(db, labels, &s);
+		if (err)
+			return err;
+	}
+	*ret = series_ref(s);
+	return 0;
+}
+
+static void seal(struct tsdb *db, struct series *s)
+{
+	struct chunk *c = s->open;
+
+	db->stats.bytes -= chunk_bytes(c);
+	c = chunk_seal(c);
+	db->stats.bytes += chunk_bytes(c);
+	c->series = s;
+	if (s->newest)
+		s->newest->next = c;
+	else
+		s->oldest = c;
+	s->newest = c;
+	s->open = NULL;
+	if (db->queue_newest)
+		db->queue_newest->queue = c;
+	else
+		db->queue_oldest = c;
+	db->queue_newest = c;
+}
+
+static void note_times(struct tsdb *db, int64_t wall_ms)
+{
+	struct tsdb_stats *st = &db->stats;
+
+	if (!st->chunks || wall_ms < st->oldest_wall_ms)
+		st->oldest_wall_ms = wall_ms;
+	if (!st->chunks || wall_ms > st->newest_wall_ms)
+		st->newest_wall_ms = wall_ms;
+}
+
+/* 1: write it; else what tsdb_append() returns. */
+static int check_order(struct tsdb *db, const struct series *s, int64_t wall_ms, uint64_t bits)
+{
+	if (series_empty(s) || wall_ms > s->state.ms)
+		return 1;
+	if (wall_ms < s->state.ms) {
+		db->stats.out_of_order++;
+		return -ERANGE;
+	}
+	if (bits == s->state.value_bits)
+		return 0;
+	db->stats.duplicates++;
+	return -EEXIST;
+}
+
+int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double value)
+{
+	size_t before = series->open ? chunk_bytes(series->open) : 0;
+	bool changed, fresh = !series->open;
+	uint64_t bits;
+	int err;
+
+	if (wall_ms < -TSDB_MAX_WALL_MS || wall_ms > TSDB_MAX_WALL_MS)
+		return -ERANGE;
+	memcpy(&bits, &value, sizeof(bits));
+	err = check_order(db, series, wall_ms, bits);
+	if (err <= 0)
+		return err;
+	changed = series_empty(series) || bits != series->state.value_bits;
+	err = chunk_append(&series->open, &series->state, wall_ms, bits);
+	if (err)
+		return err;
+	note_times(db, wall_ms);
+	db->stats.chunks += fresh;
+	db->stats.bytes += chunk_bytes(series->open) - before;
+	db->stats.samples_appended++;
+	if (chunk_full(series->open))
+		seal(db, series);
+	if (changed && db->observer)
+		db->observer(series->labels, value, db->observer_data);
+	return 0;
+}
+
+void tsdb_observe(struct tsdb *db, tsdb_observer_fn *fn, void *userdata)
+{
+	db->observer = fn;
+	db->observer_data = userdata;
+}
+
+static void chunk_gone(struct tsdb *db, struct chunk *c)
+{
+	db->stats.bytes -= chunk_bytes(c);
+	db->stats.samples_dropped += c->n;
+	db->stats.chunks--;
+	free(c);
+}
+
+/* The queue's head is its series' oldest too: both are in the order of sealing. */
+static void drop_oldest_sealed(struct tsdb *db)
+{
+	struct chunk *c = db->queue_oldest;
+	struct series *s = c->series;
+
+	db->queue_oldest = c->queue;
+	if (!db->queue_oldest)
+		db->queue_newest = NULL;
+	s->oldest = c->next;
+	if (!s->oldest)
+		s->newest = NULL;
+	chunk_gone(db, c);
+}
+
+static void remove_series(struct tsdb *db, struct series *s)
+{
+	struct series **at = find(db, s->labels);
+
+	*at = s->next;
+	db->slots[s->id] = NULL;
+	db->n_series--;
+	db->stats.bytes -= series_bytes(s);
+	index_remove(&db->index, s->labels);
+	series_free(s);
+}
+
+static void sweep_one(struct tsdb *db, struct series *s, int64_t cutoff_ms)
+{
+	if (s->open && !s->oldest && s->state.ms < cutoff_ms) {
+		chunk_gone(db, s->open);
+		s->open = NULL;
+	}
+	if (!series_empty(s)) {
+		db->sweep_silent_ms = MIN(db->sweep_silent_ms, s->state.ms);
+		db->sweep_oldest_ms = MIN(db->sweep_oldest_ms, series_first_ms(s));
+	} else if (!s->refs) {
+		remove_series(db, s);
+	}
+}
+
+/* Without sealed chunks to give up, the longer silent half of the series goes. */
+static int64_t pressed_cutoff(const struct tsdb *db, int64_t cutoff_ms)
+{
+	int64_t newest = db->stats.newest_wall_ms;
+
+	if (!over_limit(db) || db->queue_oldest || db->silent_ms >= newest - NEVER_DROPPED_MS)
+		return cutoff_ms;
+	return MAX(cutoff_ms,
+		MIN(db->silent_ms + (newest - db->silent_ms) / 2 + 1, newest - NEVER_DROPPED_MS));
+}
+
+static void sweep_ends(struct tsdb *db)
+{
+	db->hand = 0;
+	db->silent_ms = db->sweep_silent_ms;
+	if (db->stats.chunks)
+		db->stats.oldest_wall_ms = db->sweep_oldest_ms;
+	if (db->n_slots > FIRST_BUCKETS && db->n_series < db->n_slots / 4)
+		renumber(db);
+}
+
+bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget)
+{
+	/* A clock that jumped far ahead must not empty the store: the newest sample counts as well. */
+	int64_t cutoff = MIN(now_wall_ms, db->stats.newest_wall_ms) - db->options.retention_ms;
+
+	while (db->queue_oldest && (db->queue_oldest->last_ms < cutoff || over_limit(db))) {
+		if (!budget--)
+			return true;
+		drop_oldest_sealed(db);
+	}
+	if (!db->hand)
+		db->sweep_silent_ms = db->sweep_oldest_ms = INT64_MAX;
+	cutoff = pressed_cutoff(db, cutoff);
+	for (; db->hand < db->n_slots; db->hand++) {
+		if (!budget--)
+			return true;
+		if (db->slots[db->hand])
+			sweep_one(db, db->slots[db->hand], cutoff);
+	}
+	sweep_ends(db);
+	return false;
+}
+
+void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret)
+{
+	*ret = db->stats;
+	ret->series = db->n_series;
+	ret->bytes += db->index.bytes;
+	if (!ret->chunks)
+		ret->oldest_wall_ms = ret->newest_wall_ms = 0;
+}
