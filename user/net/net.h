@@ -1,8 +1,8 @@
 /*
  * net.h - libcurl's multi interface on the event loop.
  *
- * The caller makes the easy handle and sets what it wants; this runs it and calls back, once, from
- * the loop. It does not know what is fetched.
+ * The caller makes the easy handle and sets what it wants, a timeout among it; this runs it and
+ * calls back, once, from the loop. It does not know what is fetched.
  */
 #ifndef TOLLD_NET_NET_H
 #define TOLLD_NET_NET_H
@@ -14,20 +14,28 @@
 struct net;
 struct net_transfer;
 
+/* Errors: -ENOMEM, or those of sd-event. */
 int net_new(sd_event *event, struct net **ret);
-/* Cancels what is under way, without calling back. */
+/* Cancels what is under way, without calling back. Not from within a net_done_fn. */
 void net_free(struct net *net);
 DEFINE_FREEP(net)
 
 /*
- * `easy` is borrowed and belongs to the caller again when this is called; the transfer is gone then.
+ * `easy` is borrowed and belongs to the caller again when this is called; the transfer is gone
+ * then. It may start and cancel other transfers, and clean up `easy`.
  */
 typedef void net_done_fn(CURL *easy, CURLcode result, void *userdata);
 
-/* Starts; *ret may be NULL for who never cancels. CURLOPT_PRIVATE is taken. 0, -ENOMEM, -EIO. */
-int net_start(struct net *net, CURL *easy, net_done_fn *done, void *userdata,
-	struct net_transfer **ret);
-/* Stops without calling back; NULL does nothing. */
+/*
+ * Starts; never calls back before it returns. *ret may be NULL for who never cancels.
+ * CURLOPT_PRIVATE is taken. 0, -ENOMEM, -EIO.
+ */
+int net_start(
+	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret);
+/*
+ * Stops without calling back; NULL does nothing. Not from within libcurl's own callbacks of that
+ * handle (write, header, progress): those end their transfer by what they return.
+ */
 void net_cancel(struct net_transfer *transfer);
 
 #endif
