@@ -1,0 +1,83 @@
+/* Faults: with place, line and marks, sorted, the nearest word for a misspelled one. */
+#include "harness.h"
+
+#include "base/diag.h"
+
+static void a_fault_shows_its_place_the_line_and_the_marks(void **state)
+{
+	const char *text = "groups:\n- rules:\n  - expr: rats(x[5m]) > 0\n";
+	struct source *source = source_new("rules.yml", text, strlen(text));
+	struct diag diag = DIAG_INIT;
+	struct strbuf out = STRBUF_INIT;
+
+	diag_warning(&diag, (struct pos){ .source = source, .line = 3, .column = 11, .length = 4 },
+		"second");
+	assert_int_equal(diag_error(&diag, (struct pos){ .source = source, .line = 1, .column = 1,
+			.length = 6 }, "first of %d", 2), -EINVAL);
+	diag_error(&diag, (struct pos){ 0 }, "no place\nat all");
+	source_unref(source); /* the entries hold their own */
+	diag_print(&diag, &out);
+	assert_string_equal(out.s, "rules.yml:1:1: error: first of 2\n"
+				   "    groups:\n"
+				   "    ^~~~~~\n"
+				   "rules.yml:3:11: warning: second\n"
+				   "      - expr: rats(x[5m]) > 0\n"
+				   "              ^~~~\n"
+				   "error: no place\\nat all\n");
+	assert_int_equal(diag.errors, 2);
+	assert_int_equal(diag.warnings, 1);
+	strbuf_release(&out);
+	diag_release(&diag);
+}
+
+static void a_place_outside_the_text_shows_no_line(void **state)
+{
+	struct source *source = source_new("x", "one\n", 4);
+	struct diag diag = DIAG_INIT;
+	struct strbuf out = STRBUF_INIT;
+
+	diag_error(&diag, (struct pos){ .source = source, .line = 9, .column = 3 }, "lost");
+	diag_error(&diag, (struct pos){ .source = source, .line = 1, .column = 99 }, "wide");
+	diag_print(&diag, &out);
+	assert_string_equal(out.s, "x:1:99: error: wide\n    one\n       ^\nx:9:3: error: lost\n");
+	strbuf_release(&out);
+	diag_release(&diag);
+	source_unref(source);
+}
+
+static void many_faults_are_counted_and_not_kept(void **state)
+{
+	struct diag diag = DIAG_INIT;
+	struct strbuf out = STRBUF_INIT;
+
+	for (int i = 0; i < DIAG_MAX_ENTRIES + 5; i++)
+		diag_error(&diag, (struct pos){ 0 }, "fault");
+	assert_int_equal(diag.n, DIAG_MAX_ENTRIES);
+	assert_int_equal(diag.errors, DIAG_MAX_ENTRIES + 5);
+	diag_print(&diag, &out);
+	assert_non_null(strstr(out.s, "... and 5 more\n"));
+	strbuf_release(&out);
+	diag_release(&diag);
+}
+
+static void the_likely_meant_word_is_found_and_a_far_one_is_not(void **state)
+{
+	static const char *const words[] = { "rate", "irate", "increase", "group_wait", "group_by" };
+
+	assert_string_equal(diag_nearest("rats", words, ARRAY_SIZE(words)), "rate");
+	assert_string_equal(diag_nearest("goup_wait", words, ARRAY_SIZE(words)), "group_wait");
+	assert_null(diag_nearest("histogram", words, ARRAY_SIZE(words)));
+	assert_null(diag_nearest("", words, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fault_shows_its_place_the_line_and_the_marks),
+		cmocka_unit_test(a_place_outside_the_text_shows_no_line),
+		cmocka_unit_test(many_faults_are_counted_and_not_kept),
+		cmocka_unit_test(the_likely_meant_word_is_found_and_a_far_one_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

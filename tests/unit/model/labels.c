@@ -1,0 +1,166 @@
+/* Label sets, matchers, alerts: sorted, interned, counted, printed. */
+#include "harness.h"
+
+#include "model/alert.h"
+#include "model/intern.h"
+#include "model/matcher.h"
+#include "model/notification.h"
+
+static void a_set_is_sorted_and_empty_values_are_no_labels(void **state)
+{
+	const char *const pairs[][2] = { { "job", "node" }, { "__name__", "up" }, { "empty", "" },
+		{ "instance", "a:1" }, { "job", "late" } };
+	struct labels *labels = labels_new(5, pairs);
+	struct strbuf out = STRBUF_INIT;
+
+	assert_int_equal(labels->n, 3);
+	assert_string_equal(labels->v[0].name, "__name__");
+	assert_string_equal(labels_get(labels, "job"), "late");
+	assert_null(labels_get(labels, "empty"));
+	labels_format(labels, &out);
+	assert_string_equal(out.s, "up{instance=\"a:1\", job=\"late\"}");
+	strbuf_release(&out);
+	labels_unref(labels);
+}
+
+static void odd_names_are_printed_in_quotes(void **state)
+{
+	const char *const pairs[][2] = { { "__name__", "my.metric" }, { "a b", "x\"y\n" } };
+	struct labels *labels = labels_new(2, pairs);
+	struct strbuf out = STRBUF_INIT;
+
+	labels_format(labels, &out);
+	assert_string_equal(out.s, "{\"my.metric\", \"a b\"=\"x\\\"y\\n\"}");
+	strbuf_release(&out);
+	labels_unref(labels);
+}
+
+static void the_fingerprint_is_alertmanagers(void **state)
+{
+	/* FNV-1a 64 over name \xff value \xff: the offset basis for no labels at all. */
+	struct labels *none = labels_empty();
+	const char *const pairs[][2] = { { "a", "b" } };
+	struct labels *one = labels_new(1, pairs);
+
+	assert_true(labels_fingerprint(none) == 0xcbf29ce484222325ull);
+	assert_true(labels_fingerprint(one) != labels_fingerprint(none));
+	labels_unref(none);
+	labels_unref(one);
+}
+
+static void everything_interned_is_given_back(void **state)
+{
+	size_t before = intern_count(), bytes = intern_bytes();
+	const char *const pairs[][2] = { { "x1", "y1" }, { "x2", "y2" } };
+	struct labels *labels = labels_new(2, pairs), *same = labels_new(2, pairs);
+	struct labels_builder b = LABELS_BUILDER_INIT;
+
+	assert_true(labels_equal(labels, same));
+	assert_ptr_equal(labels->v[0].name, same->v[0].name);
+	labels_builder_add(&b, labels);
+	labels_builder_set(&b, "x1", "");
+	labels_builder_set(&b, "x3", "y3");
+	assert_null(labels_builder_get(&b, "x1"));
+	labels_builder_release(&b);
+	labels_unref(labels);
+	labels_unref(same);
+	assert_int_equal(intern_count(), before);
+	assert_int_equal(intern_bytes(), bytes);
+}
+
+static void sets_are_ordered_label_by_label(void **state)
+{
+	const char *const a[][2] = { { "a", "1" } };
+	const char *const b[][2] = { { "a", "1" }, { "b", "1" } };
+	const char *const c[][2] = { { "a", "2" } };
+	struct labels *la = labels_new(1, a), *lb = labels_new(2, b), *lc = labels_new(1, c);
+
+	assert_true(labels_compare(la, lb) < 0);
+	assert_true(labels_compare(lb, lc) < 0);
+	assert_true(labels_compare(lc, la) > 0);
+	assert_int_equal(labels_compare(la, la), 0);
+	labels_unref(la);
+	labels_unref(lb);
+	labels_unref(lc);
+}
+
+static void matchers_take_a_missing_label_for_an_empty_one(void **state)
+{
+	static const struct {
+		enum matcher_type type;
+		const char *name, *value;
+		bool matches;
+	} rows[] = {
+		{ MATCH_EQUAL, "job", "node", true }, { MATCH_EQUAL, "gone", "", true },
+		{ MATCH_NOT_EQUAL, "job", "node", false }, { MATCH_NOT_EQUAL, "gone", "x", true },
+		{ MATCH_REGEX, "job", "no.*", true }, { MATCH_REGEX, "gone", ".+", false },
+		{ MATCH_NOT_REGEX, "job", "x|y", true }, { MATCH_NOT_REGEX, "gone", ".*", false },
+	};
+	const char *const pairs[][2] = { { "job", "node" } };
+	struct labels *labels = labels_new(1, pairs);
+	char error[100];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct matcher *m;
+
+		assert_int_equal(matcher_new(rows[i].type, rows[i].name, rows[i].value, &m, error,
+					 sizeof(error)), 0);
+		assert_int_equal(matchers_match((const struct matcher *const[]){ m }, 1, labels),
+			rows[i].matches);
+		matcher_free(m);
+	}
+	labels_unref(labels);
+}
+
+static void common_labels_are_those_that_all_alerts_share(void **state)
+{
+	const char *const a[][2] = { { "alertname", "A" }, { "job", "node" }, { "instance", "1" } };
+	const char *const b[][2] = { { "alertname", "A" }, { "job", "node" }, { "instance", "2" } };
+	struct labels *la = labels_new(3, a), *lb = labels_new(3, b), *common;
+	struct alert *alerts[] = { alert_new(la, NULL), alert_new(lb, NULL) };
+
+	common = alerts_common_labels(alerts, 2);
+	assert_int_equal(common->n, 2);
+	assert_null(labels_get(common, "instance"));
+	assert_true(alert_compare(alerts[0], alerts[1]) < 0);
+	labels_unref(common);
+	alert_unref(alerts[0]);
+	alert_unref(alerts[1]);
+	labels_unref(la);
+	labels_unref(lb);
+}
+
+static int build(void *userdata)
+{
+	const char *const pairs[][2] = { { "n1", "v1" }, { "n2", "v2" } };
+	struct labels *labels = labels_new(2, pairs);
+	struct alert *alert = labels ? alert_new(labels, NULL) : NULL;
+	struct alert *copy = alert ? alert_copy(alert) : NULL;
+	int err = copy ? 0 : -ENOMEM;
+
+	alert_unref(copy);
+	alert_unref(alert);
+	labels_unref(labels);
+	return err;
+}
+
+static void they_survive_failing_allocations(void **state)
+{
+	with_failing_allocations(build, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_set_is_sorted_and_empty_values_are_no_labels),
+		cmocka_unit_test(odd_names_are_printed_in_quotes),
+		cmocka_unit_test(the_fingerprint_is_alertmanagers),
+		cmocka_unit_test(everything_interned_is_given_back),
+		cmocka_unit_test(sets_are_ordered_label_by_label),
+		cmocka_unit_test(matchers_take_a_missing_label_for_an_empty_one),
+		cmocka_unit_test(common_labels_are_those_that_all_alerts_share),
+		cmocka_unit_test(they_survive_failing_allocations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

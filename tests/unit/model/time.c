@@ -1,0 +1,106 @@
+/* Durations and instants as text. */
+#include "harness.h"
+
+#include <time.h>
+#include "model/duration.h"
+#include "model/timestamp.h"
+
+static void durations_are_read_as_prometheus_reads_them(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+		const char *printed;
+	} good[] = {
+		{ "0", 0, "0s" }, { "0s", 0, "0s" }, { "1m", 60000, "1m" }, { "1h30m", 5400000, "1h30m" },
+		{ "500ms", 500, "500ms" }, { "1d", 86400000, "1d" }, { "90d", 7776000000, "90d" },
+		{ "2w", 1209600000, "2w" }, { "1y", 31536000000, "1y" }, { "120s", 120000, "2m" },
+		{ "1w2d3h4m5s6ms", 788645006, "9d3h4m5s6ms" },
+	};
+	static const char *const bad[] = { "", "1", "1x", "m", "1.5h", "1m1h", "1m1m", "-1m", " 1m",
+		"1m ", "1 m" };
+	int64_t ms;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct strbuf out = STRBUF_INIT;
+
+		assert_int_equal(duration_parse(good[i].text, strlen(good[i].text), &ms), 0);
+		assert_int_equal(ms, good[i].ms);
+		duration_format(&out, ms);
+		assert_string_equal(out.s, good[i].printed);
+		strbuf_release(&out);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(duration_parse(bad[i], strlen(bad[i]), &ms), -EINVAL);
+	assert_int_equal(duration_parse("293y", 4, &ms), -ERANGE);
+	assert_int_equal(duration_parse("99999999999999999999y", 21, &ms), -ERANGE);
+	assert_int_equal(duration_parse_signed("-5m", 3, &ms), 0);
+	assert_int_equal(ms, -300000);
+}
+
+static void people_get_two_units_at_most(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} rows[] = {
+		{ 0, "0 ms" }, { 350, "350 ms" }, { 1000, "1 s" }, { 61000, "1 min 1 s" },
+		{ 3600000, "1 h" }, { 273600000, "3 d 4 h" }, { 5400, "5 s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf out = STRBUF_INIT;
+
+		duration_format_human(&out, rows[i].ms);
+		assert_string_equal(out.s, rows[i].text);
+		strbuf_release(&out);
+	}
+}
+
+static void instants_are_read_and_printed(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t wall_ms;
+	} good[] = {
+		{ "2006-01-02T15:04:05Z", 1136214245000 },
+		{ "2006-01-02T15:04:05.123Z", 1136214245123 },
+		{ "2006-01-02T16:04:05.123456789+01:00", 1136214245123 },
+		{ "1969-12-31T23:59:59.5Z", -500 },
+	};
+	static const char *const bad[] = { "", "2006-01-02", "2006-13-02T15:04:05Z",
+		"2006-01-02T25:04:05Z", "2006-01-02T15:04:05", "2006-01-02T15:04:05.Z",
+		"2006-01-02T15:04:05+0100", "2006-01-02T15:04:05Zx" };
+	struct strbuf out = STRBUF_INIT;
+	int64_t ms;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(
+			timestamp_parse_rfc3339(good[i].text, strlen(good[i].text), &ms), 0);
+		assert_int_equal(ms, good[i].wall_ms);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(timestamp_parse_rfc3339(bad[i], strlen(bad[i]), &ms), -EINVAL);
+	timestamp_format_rfc3339(&out, 1136214245007);
+	assert_string_equal(out.s, "2006-01-02T15:04:05.007Z");
+	strbuf_reset(&out);
+	setenv("TZ", "CET-1", 1);
+	tzset();
+	timestamp_format_rfc5322(&out, 1136214245007);
+	assert_string_equal(out.s, "Mon, 02 Jan 2006 16:04:05 +0100");
+	strbuf_reset(&out);
+	timestamp_format_local(&out, 1136214245007);
+	assert_string_equal(out.s, "2006-01-02 16:04:05 CET");
+	strbuf_release(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(durations_are_read_as_prometheus_reads_them),
+		cmocka_unit_test(people_get_two_units_at_most),
+		cmocka_unit_test(instants_are_read_and_printed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
