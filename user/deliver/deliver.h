@@ -15,9 +15,9 @@ struct deliver;
 struct delivery;
 
 enum delivery_result {
-	DELIVERY_SENT,		/* accepted for every recipient that can be reached at all */
-	DELIVERY_RETRY,		/* the server or the way to it; may work later */
-	DELIVERY_REFUSED,	/* will never work like this: bad address, no receiver, 5xx for the content */
+	DELIVERY_SENT,	/* accepted for every recipient that can be reached at all */
+	DELIVERY_RETRY, /* the server or the way to it; may work later */
+	DELIVERY_REFUSED, /* will never work like this: bad address, no receiver, 5xx for the content */
 };
 
 struct delivery_report {
@@ -25,7 +25,7 @@ struct delivery_report {
 	/* The server's last words, or libcurl's: without secrets, one line; "" where sent. */
 	const char *message;
 	/* Recipients that the server refused, while others were served: "a@b: 550 no such user". */
-	const char *refused_recipients;	/* NULL for none */
+	const char *refused_recipients; /* NULL for none */
 	int64_t duration_ns;
 };
 
@@ -33,9 +33,9 @@ typedef void delivery_done_fn(const struct delivery_report *report, void *userda
 
 /* What every mail of this daemon is told besides its notification. */
 struct deliver_options {
-	const char *external_url;	/* http://host:9093; links point there */
+	const char *external_url; /* http://host:9093; links point there */
 	const char *hostname;
-	int64_t timeout_ms;		/* of one try; 0: 30 s */
+	int64_t timeout_ms; /* of one try; 0: 30 s */
 };
 
 int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret);

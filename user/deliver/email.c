@@ -1,0 +1,433 @@
+/*
+ * email.c - one try to hand one mail to its server, with libcurl on the event loop.
+ *
+ * One connection for one mail, closed afterwards: an idle connection that the server has dropped
+ * meanwhile would cost the next alert a try. It does not know when to try again.
+ */
+#include "deliver/deliver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include "base/clock.h"
+#include "deliver/message.h"
+#include "deliver/smtp.h"
+
+#define TIMEOUT_MS	   30000
+#define CONNECT_TIMEOUT_MS 10000
+/* Silence in the middle of a conversation: the whole try is short enough to allow most of it. */
+#define STALL_SECONDS 20
+#define SMTPS_PORT    465
+#define SOCKETS	      4
+
+struct deliver {
+	struct net *net;
+	struct deliver_options options; /* strings are ours */
+	struct delivery *under_way;
+};
+
+struct delivery {
+	struct deliver *deliver;
+	struct delivery *next, **link; /* in under_way */
+	struct message message;
+	size_t sent; /* bytes of it that libcurl has taken */
+	struct smtp_dialogue dialogue;
+	CURL *easy;
+	CURLU *url;
+	struct curl_slist *recipients, *connect_to;
+	struct net_transfer *transfer;
+	struct opened {
+		int fd;
+		ino_t inode;
+	} opened[SOCKETS]; /* IPv6 and IPv4 race, so there may be several */
+	size_t n_opened;
+	int64_t started_boot_ns;
+	delivery_done_fn *done;
+	void *userdata;
+	char curl_words[CURL_ERROR_SIZE];
+};
+
+/* -- the daemon's end -- */
+
+static void options_release(struct deliver_options *o)
+{
+	free((char *)o->external_url);
+	free((char *)o->hostname);
+}
+
+int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret)
+{
+	struct deliver *deliver = calloc(1, sizeof(*deliver));
+	const char *host = options->hostname;
+
+	if (!deliver)
+		return -ENOMEM;
+	deliver->net = net;
+	deliver->options.timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+	deliver->options.hostname = strdup(host && *host ? host : "localhost");
+	deliver->options.external_url = strdup(options->external_url ? options->external_url : "");
+	if (!deliver->options.hostname || !deliver->options.external_url) {
+		deliver_free(deliver);
+		return -ENOMEM;
+	}
+	*ret = deliver;
+	return 0;
+}
+
+static void delivery_free(struct delivery *d)
+{
+	if (!d)
+		return;
+	if (d->link) {
+		*d->link = d->next;
+		if (d->next)
+			d->next->link = d->link;
+	}
+	net_cancel(d->transfer);
+	curl_easy_cleanup(d->easy);
+	curl_url_cleanup(d->url);
+	curl_slist_free_all(d->recipients);
+	curl_slist_free_all(d->connect_to);
+	smtp_dialogue_release(&d->dialogue);
+	message_release(&d->message);
+	free(d);
+}
+
+DEFINE_FREEP(delivery)
+
+void deliver_free(struct deliver *deliver)
+{
+	if (!deliver)
+		return;
+	while (deliver->under_way)
+		delivery_free(deliver->under_way);
+	options_release(&deliver->options);
+	free(deliver);
+}
+
+void delivery_cancel(struct delivery *delivery)
+{
+	delivery_free(delivery);
+}
+
+/* -- libcurl's callbacks -- */
+
+static size_t on_read(char *to, size_t size, size_t n, void *userdata)
+{
+	struct delivery *d = userdata;
+	size_t len = MIN(size * n, d->message.len - d->sent);
+
+	memcpy(to, d->message.data + d->sent, len);
+	d->sent += len;
+	return len;
+}
+
+/* libcurl 7.88 opens its sockets without close-on-exec. */
+static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct delivery *d = userdata;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	struct stat st;
+
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	if (d->n_opened < SOCKETS && !fstat(fd, &st))
+		d->opened[d->n_opened++] = (struct opened){ fd, st.st_ino };
+	return fd;
+}
+
+/*
+ * When a connection ends, libcurl (7.88, smtp_disconnect) says QUIT and waits for the answer without
+ * going back to the loop, for a second where none comes. Nothing that matters is said any more, so
+ * it finds the end of the stream instead. A number may belong to another socket by now: the inode
+ * tells. (A callback on close could tell as well, but later versions close after the transfer's end.)
+ */
+static void do_not_wait_for_goodbye(const struct delivery *d)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < d->n_opened; i++) {
+		if (!fstat(d->opened[i].fd, &st) && S_ISSOCK(st.st_mode) &&
+			st.st_ino == d->opened[i].inode)
+			shutdown(d->opened[i].fd, SHUT_RD);
+	}
+}
+
+static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, void *userdata)
+{
+	struct delivery *d = userdata;
+
+	if (type == CURLINFO_HEADER_IN)
+		smtp_dialogue_received(&d->dialogue, bytes, len);
+	if (type != CURLINFO_HEADER_OUT)
+		return 0;
+	smtp_dialogue_sent(&d->dialogue, bytes, len);
+	if (d->dialogue.over)
+		do_not_wait_for_goodbye(d);
+	return 0;
+}
+
+static void on_done(CURL *easy, CURLcode code, void *userdata)
+{
+	scoped(delivery_freep) struct delivery *d = userdata;
+	struct delivery_report report = { 0 };
+	struct strbuf message = STRBUF_INIT;
+	const char *words = d->curl_words[0] ? d->curl_words : curl_easy_strerror(code);
+
+	d->transfer = NULL;
+	/* The callback may end the daemon's end; this delivery is none of its business any more. */
+	*d->link = d->next;
+	if (d->next)
+		d->next->link = d->link;
+	d->link = NULL;
+
+	report.result = smtp_dialogue_result(&d->dialogue, code == CURLE_OK);
+	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
+	if (report.result != DELIVERY_SENT)
+		smtp_dialogue_message(&d->dialogue, words, &message);
+	report.message = message.s;
+	if (report.result == DELIVERY_SENT && d->dialogue.refused.len)
+		report.refused_recipients = d->dialogue.refused.s;
+	d->done(&report, d->userdata);
+	strbuf_release(&message);
+}
+
+/* -- setting up -- */
+
+/* curl_easy_setopt() that remembers its first failure. */
+#define SET(d, err, option, value)                                                                 \
+	do {                                                                                       \
+		if (!(err))                                                                        \
+			(err) = curl_easy_setopt((d)->easy, (option), (value));                    \
+	} while (0)
+
+static bool is_implicit_tls(const struct config_email *email)
+{
+	return email->force_implicit_tls < 0 ? email->port == SMTPS_PORT
+					     : email->force_implicit_tls;
+}
+
+/* Where Alertmanager lets a password out without TLS, too (Go's net/smtp, isLocalhost). */
+static bool is_localhost(const char *host)
+{
+	return streq(host, "localhost") || streq(host, "127.0.0.1") || streq(host, "::1");
+}
+
+static const char *text_or(const struct config_text *text, const char *otherwise)
+{
+	return text->s && *text->s ? text->s : otherwise;
+}
+
+/* An address as a URL's host: IPv6 in brackets. */
+static void url_host(char *out, size_t size, const char *host)
+{
+	bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
+
+	snprintf(out, size, bare_ipv6 ? "[%s]" : "%s", host);
+}
+
+/*
+ * smtp://HOST:PORT/HELLO. The name in the URL is the one that the certificate must have, so with
+ * server_name that one stands there and libcurl is told where it really is.
+ */
+static int set_url(struct delivery *d, const struct config_email *email)
+{
+	const char *hello = text_or(&email->hello, "localhost");
+	const char *name = text_or(&email->tls.server_name, email->host);
+	char host[300], named[300], port[16], path[300], connect_to[640];
+	CURLcode err = CURLE_OK;
+
+	url_host(host, sizeof(host), email->host);
+	url_host(named, sizeof(named), name);
+	snprintf(port, sizeof(port), "%u", email->port);
+	snprintf(path, sizeof(path), "/%s", hello);
+	d->url = curl_url();
+	if (!d->url)
+		return -ENOMEM;
+	if (curl_url_set(d->url, CURLUPART_SCHEME, is_implicit_tls(email) ? "smtps" : "smtp", 0) ||
+		curl_url_set(d->url, CURLUPART_HOST, named, 0) ||
+		curl_url_set(d->url, CURLUPART_PORT, port, 0) ||
+		curl_url_set(d->url, CURLUPART_PATH, path, CURLU_URLENCODE))
+		return -EINVAL;
+	SET(d, err, CURLOPT_CURLU, d->url);
+	if (!streq(named, host)) {
+		snprintf(connect_to, sizeof(connect_to), "::%s:%u", host, email->port);
+		d->connect_to = curl_slist_append(NULL, connect_to);
+		if (!d->connect_to)
+			return -ENOMEM;
+		SET(d, err, CURLOPT_CONNECT_TO, d->connect_to);
+	}
+	return err ? -ENOMEM : 0;
+}
+
+static int set_tls(struct delivery *d, const struct config_email *email)
+{
+	const struct config_tls *tls = &email->tls;
+	bool verify = !tls->insecure_skip_verify;
+	CURLcode err = CURLE_OK;
+
+	SET(d, err, CURLOPT_USE_SSL,
+		email->require_tls || is_implicit_tls(email) ? (long)CURLUSESSL_ALL
+							     : (long)CURLUSESSL_NONE);
+	SET(d, err, CURLOPT_SSL_VERIFYPEER, (long)verify);
+	SET(d, err, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+	/* The owner's authorities stand in place of the system's, as Go has it. */
+	if (tls->ca_file.s) {
+		SET(d, err, CURLOPT_CAINFO, tls->ca_file.s);
+		SET(d, err, CURLOPT_CAPATH, NULL);
+	}
+	if (tls->cert_file.s)
+		SET(d, err, CURLOPT_SSLCERT, tls->cert_file.s);
+	if (tls->key_file.s)
+		SET(d, err, CURLOPT_SSLKEY, tls->key_file.s);
+	return err ? -ENOMEM : 0;
+}
+
+/*
+ * PLAIN or LOGIN, whichever the server has; libcurl prefers PLAIN. Over a bare connection to another
+ * machine only LOGIN, because that is what Alertmanager does with the same file.
+ */
+static int set_login(struct delivery *d, const struct config_email *email)
+{
+	const char *username = text_or(&email->auth_username, NULL);
+	const char *identity = text_or(&email->auth_identity, "");
+	bool tls = email->require_tls || is_implicit_tls(email);
+	char *password = NULL;
+	CURLcode err = CURLE_OK;
+	int failed;
+
+	if (!username)
+		return 0;
+	failed = config_secret_read(&email->auth_password, &password);
+	if (failed)
+		return failed;
+	SET(d, err, CURLOPT_LOGIN_OPTIONS,
+		tls || is_localhost(email->host) ? "AUTH=PLAIN;AUTH=LOGIN" : "AUTH=LOGIN");
+	SET(d, err, CURLOPT_USERNAME, username);
+	SET(d, err, CURLOPT_PASSWORD, password ? password : "");
+	if (*identity)
+		SET(d, err, CURLOPT_SASL_AUTHZID, identity);
+	failed = smtp_dialogue_hide(&d->dialogue, identity, username, password ? password : "");
+	config_secret_wipe(&password);
+	return err ? -ENOMEM : failed;
+}
+
+static int set_envelope(struct delivery *d)
+{
+	CURLcode err = CURLE_OK;
+	struct curl_slist *grown;
+	char path[ADDRESS_MAX_BYTES + 3];
+
+	for (size_t i = 0; i < d->message.to.n; i++) {
+		snprintf(path, sizeof(path), "<%s>", d->message.to.items[i].spec);
+		grown = curl_slist_append(d->recipients, path);
+		if (!grown)
+			return -ENOMEM;
+		d->recipients = grown;
+	}
+	snprintf(path, sizeof(path), "<%s>", d->message.from);
+	SET(d, err, CURLOPT_MAIL_FROM, path);
+	SET(d, err, CURLOPT_MAIL_RCPT, d->recipients);
+	/* One bad recipient must not keep the alert from the others (alertmanager issue 3496). */
+	SET(d, err, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+	SET(d, err, CURLOPT_UPLOAD, 1L);
+	SET(d, err, CURLOPT_READFUNCTION, on_read);
+	SET(d, err, CURLOPT_READDATA, d);
+	SET(d, err, CURLOPT_INFILESIZE_LARGE, (curl_off_t)d->message.len);
+	return err ? -ENOMEM : 0;
+}
+
+static int set_connection(struct delivery *d, int64_t timeout_ms)
+{
+	CURLcode err = CURLE_OK;
+
+	SET(d, err, CURLOPT_NOSIGNAL, 1L);
+	/* A resolver that hangs must not be waited for when the try is given up. */
+	SET(d, err, CURLOPT_QUICK_EXIT, 1L);
+	SET(d, err, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	/* No proxy that some environment variable names. */
+	SET(d, err, CURLOPT_PROXY, "");
+	SET(d, err, CURLOPT_FRESH_CONNECT, 1L);
+	SET(d, err, CURLOPT_FORBID_REUSE, 1L);
+	SET(d, err, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)CONNECT_TIMEOUT_MS));
+	SET(d, err, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)STALL_SECONDS);
+	SET(d, err, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	SET(d, err, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+	SET(d, err, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(d, err, CURLOPT_OPENSOCKETDATA, d);
+	SET(d, err, CURLOPT_ERRORBUFFER, d->curl_words);
+	SET(d, err, CURLOPT_DEBUGFUNCTION, on_debug);
+	SET(d, err, CURLOPT_DEBUGDATA, d);
+	SET(d, err, CURLOPT_VERBOSE, 1L);
+	return err ? -ENOMEM : 0;
+}
+
+static int fault(char *error, size_t error_size, int err, const char *setting)
+{
+	if (err != -ENOMEM)
+		snprintf(error, error_size, "%s: %s", setting, strerror(-err));
+	return err;
+}
+
+static int set_up(
+	struct delivery *d, const struct config_email *email, char *error, size_t error_size)
+{
+	int err;
+
+	if (!email->host || !email->port) {
+		snprintf(error, error_size, "smarthost: not set");
+		return -EINVAL;
+	}
+	d->easy = curl_easy_init();
+	if (!d->easy)
+		return -ENOMEM;
+	err = set_connection(d, d->deliver->options.timeout_ms);
+	if (!err)
+		err = set_envelope(d);
+	if (!err)
+		err = set_tls(d, email);
+	if (err)
+		return err;
+	err = set_url(d, email);
+	if (err)
+		return fault(error, error_size, err, "smarthost, hello or server_name");
+	err = set_login(d, email);
+	return err ? fault(error, error_size, err, "auth_password_file") : 0;
+}
+
+int deliver_email(struct deliver *deliver, const struct config_email *email,
+	const struct notification *notification, delivery_done_fn *done, void *userdata,
+	struct delivery **ret, char *error, size_t error_size)
+{
+	scoped(delivery_freep) struct delivery *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->deliver = deliver;
+	d->done = done;
+	d->userdata = userdata;
+	d->started_boot_ns = clock_boot_ns();
+	smtp_dialogue_init(&d->dialogue, &d->message.to);
+
+	err = message_render(
+		email, notification, &deliver->options, &d->message, error, error_size);
+	if (!err)
+		err = set_up(d, email, error, error_size);
+	if (!err)
+		err = net_start(deliver->net, d->easy, on_done, d, &d->transfer);
+	if (err)
+		return err;
+
+	d->next = deliver->under_way;
+	d->link = &deliver->under_way;
+	if (d->next)
+		d->next->link = &d->next;
+	deliver->under_way = d;
+	if (ret)
+		*ret = d;
+	TAKE(d);
+	return 0;
+}

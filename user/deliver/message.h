@@ -1,0 +1,34 @@
+/*
+ * message.h - one notification as one complete mail.
+ *
+ * Pure: the same notification and settings give the same bytes, so a second try sends the same mail
+ * under the same Message-Id.
+ */
+#ifndef TOLLD_DELIVER_MESSAGE_H
+#define TOLLD_DELIVER_MESSAGE_H
+
+#include "deliver/address.h"
+#include "deliver/deliver.h"
+
+/* Never reached by what body.h allows; a wall for what it does not foresee. */
+#define MESSAGE_MAX_BYTES ((size_t)4 << 20)
+
+struct message {
+	char *from;		/* the envelope's sender: local@domain */
+	struct address_list to; /* the envelope's recipients */
+	char *data;		/* header and body with CRLF, dots not yet doubled */
+	size_t len;
+};
+
+/*
+ * Renders into *ret, which the caller releases. -ENOMEM; or -EINVAL with error[] naming the setting
+ * and its fault. `options` has its strings set.
+ */
+int message_render(const struct config_email *email, const struct notification *n,
+	const struct deliver_options *options, struct message *ret, char *error, size_t error_size);
+void message_release(struct message *message);
+
+/* "[FIRING:1] InstanceDown (localhost:9100 node)", Alertmanager's `email.default.subject`. */
+int message_subject(const struct notification *n, struct strbuf *out);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * smtp.c - listens to a conversation with a mail server, and judges how it ended.
+ *
+ * Sources: RFC 5321 4.2 (replies), RFC 4954 (AUTH), RFC 3463 (enhanced codes).
+ */
+#include "deliver/smtp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include "base/escape.h"
+
+#define HIDDEN "<secret>"
+
+/* By the command that begins a stage; `name` is what people are told. */
+static const struct stage {
+	const char *command;
+	const char *name;
+	/* A 5xx here means this mail, not the way to the server or the login. */
+	bool about_mail;
+} stages[SMTP_STAGES] = {
+	[SMTP_CONNECT] = { NULL, "connect", false },
+	[SMTP_HELLO] = { "EHLO ", "EHLO", false },
+	[SMTP_STARTTLS] = { "STARTTLS", "STARTTLS", false },
+	[SMTP_AUTH] = { "AUTH ", "AUTH", false },
+	[SMTP_MAIL] = { "MAIL FROM:", "MAIL FROM", true },
+	[SMTP_RCPT] = { "RCPT TO:", "RCPT TO", true },
+	[SMTP_DATA] = { "DATA", "DATA", true },
+	[SMTP_BODY] = { NULL, "message", true },
+};
+
+/*
+ * Replies that look final and are about the account, not the mail: it works again when the owner
+ * has mended the login, or the next day.
+ */
+static const struct {
+	unsigned code;
+	const char *enhanced;
+} temporary[] = {
+	{ 530, "" }, /* log in first, or STARTTLS first */
+	{ 534, "" }, { 535, "" }, { 538, "" },
+	{ 550, "5.4.5" }, /* Gmail's daily quota: support.google.com/a/answer/3726730 */
+};
+
+void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to)
+{
+	*d = (struct smtp_dialogue){ .to = to };
+	strbuf_init(&d->refused, SMTP_REFUSED_MAX);
+}
+
+void smtp_dialogue_release(struct smtp_dialogue *d)
+{
+	for (size_t i = 0; i < SMTP_SECRETS; i++) {
+		if (d->secrets[i])
+			explicit_bzero(d->secrets[i], strlen(d->secrets[i]));
+		free(d->secrets[i]);
+		d->secrets[i] = NULL;
+	}
+	strbuf_release(&d->refused);
+}
+
+/* -- secrets -- */
+
+static char *base64(const char *bytes, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)bytes;
+	char *text = malloc((len + 2) / 3 * 4 + 1), *to = text;
+
+	if (!text)
+		return NULL;
+	for (; len; p += 3) {
+		uint32_t v = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0) |
+			     (len > 2 ? p[2] : 0);
+
+		*to++ = digits[v >> 18];
+		*to++ = digits[v >> 12 & 63];
+		*to++ = len > 1 ? digits[v >> 6 & 63] : '=';
+		*to++ = len > 2 ? digits[v & 63] : '=';
+		len -= MIN(len, (size_t)3);
+	}
+	*to = '\0';
+	return text;
+}
+
+int smtp_dialogue_hide(
+	struct smtp_dialogue *d, const char *identity, const char *username, const char *password)
+{
+	size_t id = strlen(identity), user = strlen(username), pass = strlen(password);
+	size_t len = id + 1 + user + 1 + pass;
+	char *plain;
+
+	if (!pass)
+		return 0;
+	plain = malloc(len + 1);
+	if (!plain)
+		return -ENOMEM;
+	memcpy(plain, identity, id + 1);
+	memcpy(plain + id + 1, username, user + 1);
+	memcpy(plain + id + 1 + user + 1, password, pass + 1);
+	/* The longest first: the others are part of it. */
+	d->secrets[0] = base64(plain, len);
+	d->secrets[1] = base64(password, pass);
+	d->secrets[2] = strdup(password);
+	explicit_bzero(plain, len);
+	free(plain);
+	return d->secrets[0] && d->secrets[1] && d->secrets[2] ? 0 : -ENOMEM;
+}
+
+/* The text with every secret in it replaced. */
+static void hide_secrets(const struct smtp_dialogue *d, struct strbuf *text)
+{
+	for (size_t i = 0; i < SMTP_SECRETS; i++) {
+		const char *secret = d->secrets[i], *from, *hit;
+		struct strbuf clean = STRBUF_INIT;
+
+		if (!secret || !strstr(text->s, secret))
+			continue;
+		for (from = text->s; (hit = strstr(from, secret)); from = hit + strlen(secret)) {
+			strbuf_add(&clean, from, (size_t)(hit - from));
+			strbuf_adds(&clean, HIDDEN);
+		}
+		strbuf_adds(&clean, from);
+		explicit_bzero(text->s, text->len);
+		strbuf_reset(text);
+		/* Without memory nothing is shown, rather than the secret. */
+		strbuf_adds(text, clean.err ? HIDDEN : clean.s);
+		strbuf_release(&clean);
+	}
+}
+
+/* -- listening -- */
+
+static void begin(struct smtp_dialogue *d, enum smtp_stage stage)
+{
+	d->stage = stage;
+	d->code = 0;
+	d->words_len = 0;
+	d->words[0] = '\0';
+	d->in_reply = false;
+}
+
+void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len)
+{
+	/* Until the server has answered the login, all that is sent belongs to it. */
+	if (d->stage == SMTP_AUTH && !d->code)
+		return;
+	if (len >= 4 && !memcmp(bytes, "QUIT", 4)) {
+		d->over = true;
+		return;
+	}
+	if (len >= 5 && !memcmp(bytes, "HELO ", 5)) {
+		begin(d, SMTP_HELLO);
+		return;
+	}
+	for (enum smtp_stage s = SMTP_CONNECT; s < SMTP_STAGES; s++) {
+		size_t n = stages[s].command ? strlen(stages[s].command) : 0;
+
+		if (!n || len < n || memcmp(bytes, stages[s].command, n))
+			continue;
+		begin(d, s);
+		return;
+	}
+}
+
+static void add_words(struct smtp_dialogue *d, const char *line, size_t len)
+{
+	struct strbuf raw = STRBUF_INIT, text = STRBUF_INIT;
+	size_t room = SMTP_WORDS_MAX - 1 - d->words_len, n;
+
+	strbuf_add(&raw, line, MIN(len, (size_t)SMTP_WORDS_MAX));
+	if (raw.len)
+		hide_secrets(d, &raw);
+	if (d->words_len)
+		strbuf_addch(&text, ' ');
+	escape_terminal(&text, raw.s, raw.len);
+	n = MIN(text.len, room);
+	while (n < text.len && n && ((unsigned char)text.s[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(d->words + d->words_len, text.s, n);
+	d->words_len += n;
+	d->words[d->words_len] = '\0';
+	strbuf_release(&raw);
+	strbuf_release(&text);
+}
+
+/* The answer for one recipient. libcurl asks in the order of the list. */
+static void note_recipient(struct smtp_dialogue *d)
+{
+	if (d->answered == d->to->n)
+		return;
+	if (d->code / 100 == 2) {
+		d->accepted++;
+	} else {
+		if (d->code / 100 == 4)
+			d->deferred++;
+		strbuf_addf(&d->refused, "%s%s: %s", d->refused.len ? "; " : "",
+			d->to->items[d->answered].spec, d->words);
+	}
+	d->answered++;
+}
+
+void smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len)
+{
+	unsigned code = 0;
+
+	while (len && (line[len - 1] == '\r' || line[len - 1] == '\n'))
+		len--;
+	if (len < 3 || d->over)
+		return;
+	for (size_t i = 0; i < 3; i++) {
+		if (!isdigit((unsigned char)line[i]))
+			return;
+		code = code * 10 + (unsigned)(line[i] - '0');
+	}
+	/* A step of the login: what it says is a question, and no answer yet. */
+	if (d->stage == SMTP_AUTH && code == 334)
+		return;
+	if (!d->in_reply) {
+		d->words_len = 0;
+		d->words[0] = '\0';
+	}
+	add_words(d, line, len);
+	d->in_reply = len > 3 && line[3] == '-';
+	if (d->in_reply)
+		return;
+	d->code = code;
+	if (d->stage == SMTP_RCPT)
+		note_recipient(d);
+	else if (d->stage == SMTP_DATA && code == 354)
+		begin(d, SMTP_BODY);
+}
+
+/* -- judging -- */
+
+static bool is_final(const struct smtp_dialogue *d)
+{
+	if (d->code / 100 != 5 || !stages[d->stage].about_mail)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(temporary); i++) {
+		if (d->code == temporary[i].code && d->words_len > 4 &&
+			starts_with(d->words + 4, temporary[i].enhanced))
+			return false;
+	}
+	/* The last recipient's refusal stands for all only where no other one may be served later. */
+	return d->stage != SMTP_RCPT || !d->deferred;
+}
+
+enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d, bool curl_ok)
+{
+	/* Once the server has taken the mail, nothing that happens to the connection matters. */
+	if (curl_ok || (d->stage == SMTP_BODY && d->code / 100 == 2))
+		return DELIVERY_SENT;
+	return is_final(d) ? DELIVERY_REFUSED : DELIVERY_RETRY;
+}
+
+void smtp_dialogue_message(
+	const struct smtp_dialogue *d, const char *curl_words, struct strbuf *out)
+{
+	strbuf_addf(out, "%s: ", stages[d->stage].name);
+	if (d->stage == SMTP_RCPT && d->refused.len && !d->accepted && d->answered == d->to->n)
+		strbuf_adds(out, d->refused.s);
+	else if (d->code >= 400)
+		strbuf_adds(out, d->words);
+	else
+		escape_terminal(out, curl_words, strlen(curl_words));
+}

@@ -1,0 +1,73 @@
+/*
+ * smtp.h - listens to a conversation with a mail server, and judges how it ended.
+ *
+ * libcurl speaks SMTP but only says that something failed; what failed, and whether it is worth
+ * trying again, is in the server's replies. This hears both sides, line by line, as libcurl's debug
+ * callback gives them. What is sent while logging in is never looked at, and what the server says
+ * is searched for the secrets before it is kept.
+ */
+#ifndef TOLLD_DELIVER_SMTP_H
+#define TOLLD_DELIVER_SMTP_H
+
+#include "base/strbuf.h"
+#include "deliver/address.h"
+#include "deliver/deliver.h"
+
+#define SMTP_WORDS_MAX	 400
+#define SMTP_REFUSED_MAX ((size_t)4 << 10)
+#define SMTP_SECRETS	 3
+
+enum smtp_stage {
+	SMTP_CONNECT, /* until the server has said its name, TLS before that included */
+	SMTP_HELLO,
+	SMTP_STARTTLS, /* the handshake after it included */
+	SMTP_AUTH,
+	SMTP_MAIL,
+	SMTP_RCPT,
+	SMTP_DATA,
+	SMTP_BODY, /* from the first byte of the mail until the server has taken it */
+	SMTP_STAGES
+};
+
+struct smtp_dialogue {
+	enum smtp_stage stage;
+	/* The server's last whole reply in this stage: 0 while there is none. */
+	unsigned code;
+	char words[SMTP_WORDS_MAX]; /* one line, "550-5.1.1 ..." of several joined */
+	size_t words_len;
+	bool in_reply; /* more lines of it follow */
+	bool over;     /* QUIT was sent: what follows says nothing about the mail */
+
+	const struct address_list *to; /* borrowed */
+	size_t answered;	       /* recipients that the server has answered for */
+	size_t accepted, deferred;     /* of these: 2xx, and 4xx */
+	struct strbuf refused;	       /* "a@b: 550 no; c@d: 450 later" */
+
+	char *secrets[SMTP_SECRETS]; /* never shown: what to search for */
+};
+
+void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to);
+/* Wipes the secrets. */
+void smtp_dialogue_release(struct smtp_dialogue *d);
+/*
+ * Makes known what is sent while logging in, so that no reply that repeats it is shown: the password
+ * as it is and in base64. 0 or -ENOMEM.
+ */
+int smtp_dialogue_hide(
+	struct smtp_dialogue *d, const char *identity, const char *username, const char *password);
+
+/* A command went out; `bytes` may be the start of one. */
+void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len);
+/* A line came in, with or without its line end. */
+void smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len);
+
+/* What the mail's fate is, given whether libcurl was content. */
+enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d, bool curl_ok);
+/*
+ * One line for people: "AUTH: 535 5.7.8 ..." where the server refused, else the stage with libcurl's
+ * words: "connect: Connection refused".
+ */
+void smtp_dialogue_message(
+	const struct smtp_dialogue *d, const char *curl_words, struct strbuf *out);
+
+#endif
