@@ -1,0 +1,66 @@
+"""Other kernels than this machine's: the object loads, each backend sees a death and tells the cause."""
+import os
+import re
+import shutil
+
+import pytest
+
+import image
+from qemu import Guest
+from subject import TOLLD, Ports, Timing, write_settings
+
+BOOT_S = 240
+
+
+def build_payload(tree):
+    image.copy_program(TOLLD, tree)
+    os.makedirs(os.path.join(tree, "etc/tolld"))
+    # The interval is long: what is seen sooner was told by the watch, not found by asking.
+    write_settings(os.path.join(tree, "etc/tolld"), Ports(), Timing(scrape_interval="15s", evaluation_interval="15s"))
+    with open(os.path.join(tree, "etc/passwd"), "w") as f:
+        f.write("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+    with open(os.path.join(tree, "etc/group"), "w") as f:
+        f.write("root:x:0:\nnogroup:x:65534:\n")
+    with open(os.path.join(tree, "etc/hosts"), "w") as f:
+        f.write("127.0.0.1 localhost\n")
+    shutil.copy2(os.path.join(os.path.dirname(os.path.abspath(__file__)), "run-kernel"), os.path.join(tree, "run-test"))
+    return tree
+
+
+@pytest.fixture(scope="module", params=sorted(image.KERNELS))
+def guest(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kernel")
+    kernel = image.kernel(request.param)
+    tree = build_payload(str(folder / "payload"))
+    initrd = image.initramfs(kernel, tree, str(folder / "initrd"), image.INIT)
+    guest = Guest(folder, image.vmlinuz(kernel), initrd, "guest=run")
+    guest.series = request.param
+    guest.run(BOOT_S)
+    assert "\nexit 0" in guest.results(), guest.tail()
+    return guest
+
+
+def test_the_kernel_is_the_one_asked_for_and_has_btf(guest):
+    assert guest.values()["kernel"].startswith(guest.series + ".")
+    assert guest.values()["btf"] == "yes"
+
+
+def test_the_program_starts_there(guest):
+    assert re.match(r"tolld \d+\.\d+\.\d+( \(.*\))?$", guest.values()["version"]), guest.tail()
+
+
+@pytest.mark.parametrize("backend,within_s", [("kernel", 2), ("pidfd", 2), ("poll", 10)])
+def test_a_backend_sees_a_death_and_tells_the_cause(guest, backend, within_s):
+    values = guest.values()
+    assert values.get(f"{backend}_up") == "yes", guest.tail()
+    assert int(values[f"{backend}_seen_after_cs"]) <= within_s * 100, guest.tail()
+    if backend == "kernel":
+        assert "SIGKILL" in values["kernel_cause"]
+        assert values["kernel_pinned"].strip()
+    assert values[f"{backend}_exit"] == "0", guest.tail()
+
+
+def test_nothing_stays_pinned_after_the_end(guest):
+    assert guest.values()["kernel_pinned"].strip(), guest.tail()
+    # The next backends pin nothing, so what is there was left by the first.
+    assert guest.values()["poll_pinned"].strip() == ""
