@@ -43,7 +43,19 @@ void source_unref(struct source *source)
 		return;
 	free(source->name);
 	free(source->text);
+	free(source->secrets);
 	free(source);
+}
+
+void source_hide(struct source *source, size_t from, size_t to)
+{
+	if (from >= to)
+		return;
+	if (!vec_reserve(source->secrets, source->n_secrets, source->cap_secrets)) {
+		source->hidden = true;
+		return;
+	}
+	source->secrets[source->n_secrets++] = (struct source_secret){ from, to };
 }
 
 void diag_release(struct diag *diag)
@@ -119,20 +131,47 @@ static const char *line_start(const struct source *source, unsigned line)
 	return p;
 }
 
-/* The line with the fault, and marks under it; what cannot be shown in a terminal becomes '?'. */
-static void print_excerpt(const struct pos *pos, struct strbuf *out)
-{
-	const char *line, *end;
-	size_t len, from = 0, shown, marks;
-	unsigned column = MAX(pos->column, 1u) - 1;
+static const char secret_shown[] = "<secret>";
 
-	line = pos->line ? line_start(pos->source, pos->line) : NULL;
-	if (!line)
-		return;
-	end = memchr(line, '\n', (size_t)(pos->source->text + pos->source->len - line));
-	len = end ? (size_t)(end - line) : strlen(line);
-	if (column > len)
-		column = (unsigned)len;
+/* The end of the secret that byte `at` belongs to, or 0. */
+static size_t secret_end(const struct source *source, size_t at)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; i < source->n_secrets; i++) {
+		if (source->secrets[i].from <= at && at < source->secrets[i].to)
+			end = MAX(end, source->secrets[i].to);
+	}
+	return end;
+}
+
+/* A line as it may be shown; *column becomes the place in it where that byte went. */
+static void mask_line(const struct source *source, const char *line, size_t len, size_t *column,
+	struct strbuf *out)
+{
+	size_t begin = (size_t)(line - source->text), next, end, went = SIZE_MAX;
+	bool masking = false;
+
+	for (size_t i = 0; i < len; i = next) {
+		end = secret_end(source, begin + i);
+		next = end ? MIN(end - begin, len) : i + 1;
+		if (*column >= i && *column < next)
+			went = out->len;
+		if (!end)
+			strbuf_addch(out, line[i]);
+		else if (!masking)
+			strbuf_adds(out, secret_shown);
+		masking = end > 0;
+	}
+	*column = MIN(went, out->len);
+}
+
+/* The line with the fault, and marks under it; what cannot be shown in a terminal becomes '?'. */
+static void print_line(const char *line, size_t len, size_t column, size_t length,
+	struct strbuf *out)
+{
+	size_t from = 0, shown, marks;
+
 	if (column > SHOWN_BYTES / 2)
 		from = column - SHOWN_BYTES / 2;
 	shown = MIN(len - from, (size_t)SHOWN_BYTES);
@@ -150,12 +189,39 @@ static void print_excerpt(const struct pos *pos, struct strbuf *out)
 			strbuf_addch(out, line[i] == '\t' ? '\t' : ' ');
 	}
 	strbuf_addch(out, '^');
-	marks = MIN((size_t)MAX(pos->length, 1u), from + shown - column);
+	marks = MIN(MAX(length, (size_t)1), from + shown - column);
 	for (size_t i = 1; i < marks; i++) {
 		if (((unsigned char)line[column + i] & 0xc0) != 0x80)
 			strbuf_addch(out, '~');
 	}
 	strbuf_addch(out, '\n');
+}
+
+static void print_excerpt(const struct pos *pos, struct strbuf *out)
+{
+	size_t column = MAX(pos->column, 1u) - 1, length = pos->length, len;
+	const struct source *source = pos->source;
+	struct strbuf masked = STRBUF_INIT;
+	const char *line, *end;
+
+	line = pos->line && !source->hidden ? line_start(source, pos->line) : NULL;
+	if (!line)
+		return;
+	end = memchr(line, '\n', (size_t)(source->text + source->len - line));
+	len = end ? (size_t)(end - line) : strlen(line);
+	column = MIN(column, len);
+	if (!source->n_secrets) {
+		print_line(line, len, column, length, out);
+		return;
+	}
+	if (secret_end(source, (size_t)(line - source->text) + column))
+		length = sizeof(secret_shown) - 1;
+	mask_line(source, line, len, &column, &masked);
+	if (masked.err)
+		out->err = out->err ? out->err : masked.err;
+	else
+		print_line(masked.s, masked.len, column, length, out);
+	strbuf_release(&masked);
 }
 
 void diag_print_entry(const struct diag_entry *entry, struct strbuf *out)

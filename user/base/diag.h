@@ -11,18 +11,29 @@
 #include <stdarg.h>
 #include "base/strbuf.h"
 
+/* Bytes [from, to) of a source that are never shown. */
+struct source_secret {
+	size_t from, to;
+};
+
 /* A text that was read, with the name people know it by. */
 struct source {
 	unsigned refs;
 	char *name;	/* a path, or "<built-in>" */
 	char *text;
 	size_t len;
+	struct source_secret *secrets;
+	size_t n_secrets, cap_secrets;
+	bool hidden;	/* no line of it is ever shown */
 };
 
 /* Takes copies. NULL when memory is out. */
 struct source *source_new(const char *name, const char *text, size_t len);
 struct source *source_ref(struct source *source);
 void source_unref(struct source *source);
+
+/* From now on "<secret>" stands for these bytes wherever a line is shown. Hides all when memory is out. */
+void source_hide(struct source *source, size_t from, size_t to);
 
 static inline void source_unrefp(struct source **p)
 {
