@@ -26,7 +26,7 @@ struct config_text {
 /* A secret: never printed, never logged. At most one of the two is set. */
 struct config_secret {
 	struct config_text value;
-	struct config_text file;	/* read anew at each use, so that it can be changed under way */
+	struct config_text file; /* read anew at each use, so that it can be changed under way */
 };
 
 struct config_pair {
@@ -54,7 +54,7 @@ struct config_global {
 	struct config_text smtp_smarthost, smtp_from, smtp_hello, smtp_auth_username,
 		smtp_auth_identity;
 	struct config_secret smtp_auth_password;
-	bool smtp_require_tls;		/* true */
+	bool smtp_require_tls; /* true */
 	struct config_tls smtp_tls;
 };
 
@@ -73,16 +73,16 @@ struct config_param {
 struct config_scrape {
 	struct config_text job_name;
 	int64_t interval_ms, timeout_ms;
-	struct config_text metrics_path;	/* /metrics */
-	struct config_text scheme;		/* http or https */
+	struct config_text metrics_path; /* /metrics */
+	struct config_text scheme;	 /* http or https */
 	struct config_param *params;
 	size_t n_params, cap_params;
-	bool honor_labels;			/* false */
-	bool honor_timestamps;			/* true */
-	bool enable_compression;		/* true */
-	bool follow_redirects;			/* true */
-	int64_t body_size_limit_bytes;		/* 0: tolld's own limit */
-	int64_t sample_limit;			/* 0: tolld's own limit */
+	bool honor_labels;	       /* false */
+	bool honor_timestamps;	       /* true */
+	bool enable_compression;       /* true */
+	bool follow_redirects;	       /* true */
+	int64_t body_size_limit_bytes; /* 0: tolld's own limit */
+	int64_t sample_limit;	       /* 0: tolld's own limit */
 	struct config_tls tls;
 	struct config_text fallback_scrape_protocol;
 	struct config_target *targets;
@@ -90,7 +90,7 @@ struct config_scrape {
 };
 
 struct config_rule {
-	struct config_text alert, record;	/* exactly one is set */
+	struct config_text alert, record; /* exactly one is set */
 	struct config_text expr;
 	int64_t for_ms, keep_firing_for_ms;
 	struct config_pairs labels, annotations;
@@ -99,7 +99,7 @@ struct config_rule {
 struct config_group {
 	struct config_text name;
 	const char *file;
-	int64_t interval_ms;			/* 0: evaluation_interval */
+	int64_t interval_ms; /* 0: evaluation_interval */
 	int64_t limit;
 	int64_t query_offset_ms;
 	struct config_pairs labels;
@@ -108,7 +108,7 @@ struct config_group {
 };
 
 struct config_email {
-	bool send_resolved;			/* false */
+	bool send_resolved; /* false */
 	struct config_text to, from, smarthost, hello, auth_username, auth_identity;
 	struct config_secret auth_password;
 	bool require_tls;
@@ -116,7 +116,7 @@ struct config_email {
 	int force_implicit_tls;
 	struct config_tls tls;
 	struct config_pairs headers;
-	struct config_text html, text;		/* s == NULL: tolld's own */
+	struct config_text html, text; /* s == NULL: tolld's own */
 	/* What smarthost says, taken apart; from and to were checked when the file was read. */
 	char *host;
 	unsigned port;
@@ -132,7 +132,7 @@ struct config_route {
 	struct config_text receiver;
 	struct config_text *group_by;
 	size_t n_group_by, cap_group_by;
-	bool group_by_all;			/* ['...'] */
+	bool group_by_all; /* ['...'] */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
 };
 
@@ -154,7 +154,7 @@ struct config_alertmanager {
 struct config {
 	unsigned refs;
 	struct arena arena;
-	struct source **sources;		/* every file that was read, with a reference */
+	struct source **sources; /* every file that was read, with a reference */
 	size_t n_sources, cap_sources;
 
 	struct config_global global;
@@ -164,7 +164,7 @@ struct config {
 	size_t n_groups, cap_groups;
 	struct config_alertmanager *alertmanagers;
 	size_t n_alertmanagers, cap_alertmanagers;
-	struct config_route *route;		/* NULL: no file has one */
+	struct config_route *route; /* NULL: no file has one */
 	struct config_receiver *receivers;
 	size_t n_receivers, cap_receivers;
 	struct config_watch *watches;

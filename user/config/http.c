@@ -1,0 +1,150 @@
+/*
+ * http.c - the keys that everything with an HTTP or TLS client shares.
+ */
+#include "config/http.h"
+
+static const struct schema_key tls_keys[] = {
+	SERVED("insecure_skip_verify", S_BOOL, struct config_tls, insecure_skip_verify),
+	SERVED("ca_file", S_TEXT, struct config_tls, ca_file),
+	SERVED("cert_file", S_TEXT, struct config_tls, cert_file),
+	SERVED("key_file", S_TEXT, struct config_tls, key_file),
+	SERVED("server_name", S_TEXT, struct config_tls, server_name),
+	LATER("ca", S_TEXT),
+	LATER("cert", S_TEXT),
+	LATER("key", S_SECRET),
+	LATER("ca_ref", S_TEXT),
+	LATER("cert_ref", S_TEXT),
+	LATER("key_ref", S_TEXT),
+	LATER("min_version", S_TEXT),
+	LATER("max_version", S_TEXT),
+};
+const struct schema tls_schema = SCHEMA("tls_config", tls_keys, NULL);
+
+static const struct schema_key basic_auth_keys[] = {
+	LATER("username", S_TEXT),
+	LATER("username_file", S_TEXT),
+	LATER("username_ref", S_TEXT),
+	LATER("password", S_SECRET),
+	LATER("password_file", S_TEXT),
+	LATER("password_ref", S_TEXT),
+};
+static const struct schema basic_auth_schema = SCHEMA("basic_auth", basic_auth_keys, NULL);
+
+static const struct schema_key authorization_keys[] = {
+	LATER("type", S_TEXT),
+	LATER("credentials", S_SECRET),
+	LATER("credentials_file", S_TEXT),
+	LATER("credentials_ref", S_TEXT),
+};
+static const struct schema authorization_schema = SCHEMA("authorization", authorization_keys, NULL);
+
+static const struct schema_key proxy_keys[] = {
+	LATER("proxy_url", S_SECRET),
+	LATER("no_proxy", S_TEXT),
+	LATER("proxy_from_environment", S_BOOL),
+	LATER("proxy_connect_header", S_ANY),
+};
+static const struct schema proxy_schema = SCHEMA("proxy", proxy_keys, NULL);
+
+static const struct schema_key oauth2_keys[] = {
+	LATER("client_id", S_TEXT),
+	LATER("client_secret", S_SECRET),
+	LATER("client_secret_file", S_TEXT),
+	LATER("client_secret_ref", S_TEXT),
+	LATER("client_certificate_key_id", S_TEXT),
+	LATER("client_certificate_key", S_SECRET),
+	LATER("client_certificate_key_file", S_TEXT),
+	LATER("client_certificate_key_ref", S_TEXT),
+	LATER("grant_type", S_TEXT),
+	LATER("iss", S_TEXT),
+	LATER("audience", S_TEXT),
+	LATER("signature_algorithm", S_TEXT),
+	LATER("claims", S_ANY),
+	LATER("scopes", S_TEXTS),
+	LATER("token_url", S_TEXT),
+	LATER("endpoint_params", S_PAIRS),
+	LATER_IN("tls_config", S_MAP, tls_schema),
+};
+static const struct schema oauth2_schema = SCHEMA("oauth2", oauth2_keys, &proxy_schema);
+
+static const struct schema_key http_unserved_keys[] = {
+	LATER_IN("basic_auth", S_MAP, basic_auth_schema),
+	LATER_IN("authorization", S_MAP, authorization_schema),
+	LATER_IN("oauth2", S_MAP, oauth2_schema),
+	LATER("bearer_token", S_SECRET),
+	LATER("bearer_token_file", S_TEXT),
+	LATER("http_headers", S_ANY),
+	QUIET("enable_http2", S_BOOL),
+};
+const struct schema http_unserved_schema = SCHEMA("http_config", http_unserved_keys, &proxy_schema);
+
+static const struct schema_key http_keys[] = {
+	LATER_IN("tls_config", S_MAP, tls_schema),
+	LATER("follow_redirects", S_BOOL),
+};
+const struct schema http_schema = SCHEMA("http_config", http_keys, &http_unserved_schema);
+
+static const struct schema_key relabel_keys[] = {
+	LATER("source_labels", S_TEXTS),
+	LATER("separator", S_TEXT),
+	LATER("target_label", S_TEXT),
+	LATER("regex", S_TEXT),
+	LATER("modulus", S_COUNT),
+	LATER("replacement", S_TEXT),
+	LATER("action", S_TEXT),
+};
+const struct schema relabel_schema = SCHEMA("relabel_configs", relabel_keys, NULL);
+
+static const struct schema_key static_keys[] = {
+	QUIET("targets", S_ANY),
+	QUIET("labels", S_ANY),
+};
+const struct schema static_schema = SCHEMA("static_configs", static_keys, NULL);
+
+static const struct schema_key discovery_keys[] = {
+	LATER("aws_sd_configs", S_ANY),
+	LATER("azure_sd_configs", S_ANY),
+	LATER("consul_sd_configs", S_ANY),
+	LATER("digitalocean_sd_configs", S_ANY),
+	LATER("dns_sd_configs", S_ANY),
+	LATER("docker_sd_configs", S_ANY),
+	LATER("dockerswarm_sd_configs", S_ANY),
+	LATER("ec2_sd_configs", S_ANY),
+	LATER("ecs_sd_configs", S_ANY),
+	LATER("elasticache_sd_configs", S_ANY),
+	LATER("eureka_sd_configs", S_ANY),
+	LATER("file_sd_configs", S_ANY),
+	LATER("gce_sd_configs", S_ANY),
+	LATER("hetzner_sd_configs", S_ANY),
+	LATER("http_sd_configs", S_ANY),
+	LATER("ionos_sd_configs", S_ANY),
+	LATER("kubernetes_sd_configs", S_ANY),
+	LATER("kuma_sd_configs", S_ANY),
+	LATER("lightsail_sd_configs", S_ANY),
+	LATER("linode_sd_configs", S_ANY),
+	LATER("marathon_sd_configs", S_ANY),
+	LATER("msk_sd_configs", S_ANY),
+	LATER("nerve_sd_configs", S_ANY),
+	LATER("nomad_sd_configs", S_ANY),
+	LATER("openstack_sd_configs", S_ANY),
+	LATER("outscale_sd_configs", S_ANY),
+	LATER("ovhcloud_sd_configs", S_ANY),
+	LATER("puppetdb_sd_configs", S_ANY),
+	LATER("rds_sd_configs", S_ANY),
+	LATER("scaleway_sd_configs", S_ANY),
+	LATER("serverset_sd_configs", S_ANY),
+	LATER("stackit_sd_configs", S_ANY),
+	LATER("triton_sd_configs", S_ANY),
+	LATER("uyuni_sd_configs", S_ANY),
+	LATER("vultr_sd_configs", S_ANY),
+};
+const struct schema discovery_schema =
+	SCHEMA("service discovery", discovery_keys, &http_unserved_schema);
+
+void config_read_tls(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)
+{
+	if (pair->value->null)
+		return;
+	*tls = (struct config_tls){ .set = true };
+	schema_read(r, &tls_schema, pair->value, tls);
+}

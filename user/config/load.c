@@ -1,0 +1,263 @@
+/*
+ * load.c - from files to one configuration: all faults of all files in one run.
+ *
+ * First every file becomes a tree; then `global` of all files is merged, because the other sections
+ * inherit from it; then the sections are read file by file; then names are looked up that another
+ * file may define.
+ */
+#include <errno.h>
+#include <glob.h>
+#include "config/defaults.h"
+#include "config/elsewhere.h"
+
+static const struct schema_key file_keys[] = {
+	QUIET("global", S_ANY), /* merged by config_read_global() */
+	CUSTOM("rule_files", config_read_rule_files),
+	CUSTOM("scrape_configs", config_read_scrapes),
+	CUSTOM("scrape_config_files", config_read_scrape_files),
+	CUSTOM("alerting", config_read_alerting),
+	CUSTOM("route", config_read_route),
+	CUSTOM("receivers", config_read_receivers),
+	CUSTOM("inhibit_rules", config_read_inhibit),
+	CUSTOM("time_intervals", config_read_intervals),
+	CUSTOM("mute_time_intervals", config_read_intervals),
+	CUSTOM("templates", config_read_templates),
+	CUSTOM("watch", config_read_watch),
+	IGNORED_IN("runtime", S_MAP, runtime_schema),
+	IGNORED_IN("storage", S_MAP, storage_schema),
+	IGNORED_IN("tracing", S_MAP, tracing_schema),
+	IGNORED_IN("otlp", S_MAP, otlp_schema),
+	IGNORED_IN("remote_write", S_LIST, remote_write_schema),
+	IGNORED_IN("remote_read", S_LIST, remote_read_schema),
+	IGNORED("event_recorder", S_ANY),
+};
+static const struct schema file_schema = SCHEMA("the settings", file_keys, NULL);
+
+static void reader_release(struct reader *r)
+{
+	arena_release(&r->trees);
+	map_release(&r->intervals);
+	map_release(&r->read_files);
+	config_unref(r->config);
+}
+
+static int reader_init(struct reader *r, struct diag *diag)
+{
+	*r = (struct reader){ .diag = diag };
+	r->config = calloc(1, sizeof(*r->config));
+	if (!r->config)
+		return -ENOMEM;
+	r->config->refs = 1;
+	return 0;
+}
+
+/* Templates that exist and are not read would make other mails; a pattern without a file makes none. */
+void config_read_templates(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+	struct config_text text;
+	glob_t found;
+	char *path;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!reader_item_text(r, "templates", pair->value->items[i], &text) || !*text.s)
+			continue;
+		path = reader_path(r, pair->value->items[i]);
+		if (!path)
+			return;
+		found = (glob_t){ 0 };
+		if (!glob(path, 0, NULL, &found))
+			diag_error(r->diag, pair->value->items[i]->pos,
+				"'templates' is not served yet by this version of tolld, and '%s' "
+				"exists",
+				found.gl_pathv[0]);
+		globfree(&found);
+	}
+}
+
+static void add_file(struct reader *r, struct source *source)
+{
+	struct reader_file file = { .source = source };
+	int err;
+
+	reader_hide_secrets(source);
+	err = tree_parse(source, &r->trees, r->diag, &file.root);
+	if (err == -ENOMEM)
+		reader_no_memory(r);
+	else if (err)
+		r->broken = true;
+	else if (file.root && file.root->null)
+		file.root = NULL;
+	if (err)
+		return;
+	if (file.root && file.root->kind != TREE_MAP) {
+		diag_error(r->diag, file.root->pos, "settings must be a mapping, not %s",
+			tree_describe(file.root));
+		r->broken = true;
+		return;
+	}
+	if (!arena_reserve(&r->trees, r->files, r->n_files, r->cap_files)) {
+		reader_no_memory(r);
+		return;
+	}
+	r->files[r->n_files++] = file;
+}
+
+static void add_text(struct reader *r, const char *name, const char *text)
+{
+	scoped(source_unrefp) struct source *source = source_new(name, text, strlen(text));
+
+	if (!source)
+		reader_no_memory(r);
+	else if (reader_add_source(r, source))
+		add_file(r, source);
+}
+
+/* A run that says nothing at all is a mistake; a file among others may be empty. */
+static void check_empty(struct reader *r)
+{
+	size_t empty = 0;
+
+	for (size_t i = 0; i < r->n_files; i++)
+		empty += !r->files[i].root || !r->files[i].root->n;
+	for (size_t i = 0; i < r->n_files; i++) {
+		struct pos pos = { .source = r->files[i].source };
+
+		if (r->files[i].root && r->files[i].root->n)
+			continue;
+		if (empty == r->n_files && !r->broken && !r->config->n_groups)
+			diag_error(r->diag, pos,
+				"the file is empty: no route provided in config, and nothing else");
+		else
+			diag_warning(r->diag, pos, "the file is empty");
+	}
+}
+
+static void read_sections(struct reader *r)
+{
+	config_read_global(r);
+	if (r->err)
+		return;
+	for (size_t i = 0; i < r->n_files; i++) {
+		if (r->files[i].root)
+			schema_read(r, &file_schema, r->files[i].root, r);
+	}
+	check_empty(r);
+	config_check_route(r);
+	config_check_receivers(r);
+}
+
+/* Hands the configuration over, where nothing was wrong. `before` is what diag had before the run. */
+static int finish(struct reader *r, size_t errors_before, struct config **ret)
+{
+	int err = r->err;
+
+	if (!err && r->diag->errors > errors_before)
+		err = -EINVAL;
+	if (!err)
+		*ret = TAKE(r->config);
+	reader_release(r);
+	return err;
+}
+
+int config_load(const char *const *paths, size_t n_paths, struct config **ret, struct diag *diag)
+{
+	size_t errors = diag->errors;
+	struct source *source;
+	struct reader r;
+
+	if (reader_init(&r, diag))
+		return -ENOMEM;
+	for (size_t i = 0; i < n_paths && !r.err; i++) {
+		if (reader_open(&r, paths[i], (struct pos){ 0 }, &source))
+			add_file(&r, source);
+	}
+	if (!r.err)
+		read_sections(&r);
+	return finish(&r, errors, ret);
+}
+
+int config_load_text(const char *name, const char *text, struct config **ret, struct diag *diag)
+{
+	size_t errors = diag->errors;
+	struct reader r;
+
+	if (reader_init(&r, diag))
+		return -ENOMEM;
+	add_text(&r, name, text);
+	if (!r.err)
+		read_sections(&r);
+	return finish(&r, errors, ret);
+}
+
+int config_load_defaults(struct config **ret, struct diag *diag)
+{
+	scoped(source_unrefp) struct source *rules = NULL;
+	size_t errors = diag->errors;
+	struct reader r;
+
+	if (reader_init(&r, diag))
+		return -ENOMEM;
+	add_text(&r, "<built-in>", config_default_settings);
+	if (!r.err)
+		read_sections(&r);
+	rules = source_new("<built-in rules>", config_default_rules, strlen(config_default_rules));
+	if (!rules)
+		reader_no_memory(&r);
+	else if (reader_add_source(&r, rules))
+		config_read_rule_source(&r, rules);
+	return finish(&r, errors, ret);
+}
+
+/* A rule file has `groups`, which no settings have. */
+static bool is_rule_file(struct reader *r, struct source *source)
+{
+	scoped(arena_release) struct arena trees = ARENA_INIT;
+	struct diag unused = DIAG_INIT;
+	struct tree_node *root = NULL;
+	int err;
+
+	err = tree_parse(source, &trees, &unused, &root);
+	diag_release(&unused);
+	if (err == -ENOMEM)
+		reader_no_memory(r);
+	return !err && tree_get(root, "groups");
+}
+
+int config_check_file(const char *path, struct config **ret, struct diag *diag)
+{
+	size_t errors = diag->errors;
+	struct source *source;
+	struct reader r;
+
+	if (reader_init(&r, diag))
+		return -ENOMEM;
+	if (reader_open(&r, path, (struct pos){ 0 }, &source)) {
+		if (is_rule_file(&r, source)) {
+			config_read_global(&r);
+			config_read_rule_source(&r, source);
+		} else if (!r.err) {
+			add_file(&r, source);
+			read_sections(&r);
+		}
+	}
+	return finish(&r, errors, ret);
+}
+
+struct config *config_ref(const struct config *config)
+{
+	struct config *c = (struct config *)config;
+
+	c->refs++;
+	return c;
+}
+
+void config_unref(struct config *config)
+{
+	if (!config || --config->refs)
+		return;
+	for (size_t i = 0; i < config->n_sources; i++)
+		source_unref(config->sources[i]);
+	arena_release(&config->arena);
+	free(config);
+}

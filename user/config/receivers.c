@@ -1,0 +1,316 @@
+/*
+ * receivers.c - who is told: receivers and their email_configs.
+ *
+ * Source: alertmanager config/config.go and config/notifiers.go.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "config/address.h"
+#include "config/http.h"
+#include "config/integrations.h"
+
+struct receiver_read {
+	struct config_receiver receiver;
+	struct reader_receiver more;
+	struct config_pairs labels;
+};
+
+static void read_emails(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out);
+
+static const struct schema_key receiver_keys[] = {
+	SERVED("name", S_TEXT, struct receiver_read, receiver.name),
+	SERVED("labels", S_PAIRS, struct receiver_read, labels),
+	CUSTOM("email_configs", read_emails),
+};
+static const struct schema receiver_schema =
+	SCHEMA("receivers", receiver_keys, &integrations_schema);
+
+/* An email_config and the values for which "not set" differs from all that can be set. */
+struct email_read {
+	struct config_email c;
+	int require_tls;
+};
+
+static const struct schema_key threading_keys[] = {
+	LATER("enabled", S_BOOL),
+	LATER("thread_by_date", S_TEXT),
+};
+static const struct schema threading_schema = SCHEMA("threading", threading_keys, NULL);
+
+#define E struct email_read
+static const struct schema_key email_keys[] = {
+	SERVED("send_resolved", S_BOOL, E, c.send_resolved),
+	SERVED("to", S_TEXT, E, c.to),
+	SERVED("from", S_TEXT, E, c.from),
+	SERVED("hello", S_TEXT, E, c.hello),
+	SERVED("smarthost", S_TEXT, E, c.smarthost),
+	SERVED("auth_username", S_TEXT, E, c.auth_username),
+	SERVED("auth_password", S_SECRET, E, c.auth_password.value),
+	SERVED("auth_password_file", S_TEXT, E, c.auth_password.file),
+	SERVED("auth_identity", S_TEXT, E, c.auth_identity),
+	SERVED("headers", S_PAIRS, E, c.headers),
+	SERVED("html", S_TEXT, E, c.html),
+	SERVED("text", S_TEXT, E, c.text),
+	SERVED("require_tls", S_TRISTATE, E, require_tls),
+	SERVED("force_implicit_tls", S_TRISTATE, E, c.force_implicit_tls),
+	CUSTOM("tls_config", read_email_tls),
+	LATER("auth_secret", S_SECRET),
+	LATER("auth_secret_file", S_TEXT),
+	LATER_IN("threading", S_MAP, threading_schema),
+};
+#undef E
+static const struct schema email_schema = SCHEMA("email_configs", email_keys, NULL);
+
+static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_tls(r, pair, &((struct email_read *)out)->c.tls);
+}
+
+static void inherit(struct config_text *text, const struct config_text *from)
+{
+	if (!text_set(text))
+		*text = *from;
+}
+
+/* Password and file belong together: a local one of either kind puts both global ones away. */
+static void inherit_password(struct reader *r, struct config_secret *secret)
+{
+	if (!text_set(&secret->value) && !text_set(&secret->file))
+		*secret = r->global.c.smtp_auth_password;
+	if (!text_set(&secret->value))
+		secret->value = (struct config_text){ 0 };
+	if (!text_set(&secret->file))
+		secret->file = (struct config_text){ 0 };
+	if (secret->value.s && secret->file.s) {
+		diag_warning(r->diag, secret->file.pos,
+			"auth_password and auth_password_file are both set: the file wins");
+		secret->value = (struct config_text){ 0 };
+	}
+	if (secret->file.s && access(secret->file.s, R_OK))
+		diag_warning(r->diag, secret->file.pos,
+			"cannot read '%s' now: %s; it is read "
+			"anew for each mail",
+			secret->file.s, strerror(errno));
+}
+
+static void inherit_global(struct reader *r, struct email_read *email)
+{
+	const struct config_global *g = &r->global.c;
+	struct config_email *c = &email->c;
+
+	inherit(&c->from, &g->smtp_from);
+	inherit(&c->smarthost, &g->smtp_smarthost);
+	inherit(&c->hello, &g->smtp_hello);
+	inherit(&c->auth_username, &g->smtp_auth_username);
+	inherit(&c->auth_identity, &g->smtp_auth_identity);
+	inherit_password(r, &c->auth_password);
+	c->require_tls = email->require_tls < 0 ? g->smtp_require_tls : email->require_tls;
+	if (c->force_implicit_tls < 0)
+		c->force_implicit_tls = r->global.smtp_force_implicit_tls;
+	if (!c->tls.set)
+		c->tls = g->smtp_tls;
+}
+
+/* Names of headers differ in more than the case of their letters, and hold nothing strange. */
+static void check_headers(struct reader *r, const struct config_pairs *headers)
+{
+	for (size_t i = 0; i < headers->n; i++) {
+		const struct config_text *name = &headers->items[i].name;
+
+		for (const char *p = name->s; *p || p == name->s; p++) {
+			if (*p > ' ' && *p < 0x7f && *p != ':')
+				continue;
+			diag_error(
+				r->diag, name->pos, "'%s' cannot be the name of a header", name->s);
+			break;
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcasecmp(headers->items[k].name.s, name->s))
+				continue;
+			diag_error(r->diag, name->pos, "duplicate header \"%s\" in email config",
+				name->s);
+			break;
+		}
+	}
+}
+
+static void check_addresses(struct reader *r, struct config_email *c,
+	const struct config_email *local, const struct tree_node *node)
+{
+	char *host = NULL;
+
+	if (!text_set(&c->to))
+		diag_error(r->diag, c->to.s ? c->to.pos : node->pos,
+			"missing to address in email config");
+	else
+		address_check_mail(r->diag, &c->to, SIZE_MAX);
+	/* The global ones were checked where they stand. */
+	if (!text_set(&c->from))
+		diag_error(r->diag, node->pos, "no global SMTP from set, and no from here");
+	else if (text_set(&local->from))
+		address_check_mail(r->diag, &c->from, 1);
+	if (!text_set(&c->smarthost)) {
+		diag_error(
+			r->diag, node->pos, "no global SMTP smarthost set, and no smarthost here");
+		return;
+	}
+	if (!text_set(&local->smarthost)) {
+		c->host = r->global.smtp_host;
+		c->port = r->global.smtp_port;
+		return;
+	}
+	if (!address_split(r->diag, &c->smarthost, &r->config->arena, &host, &c->port))
+		return;
+	c->host = host;
+	if (!host)
+		reader_no_memory(r);
+}
+
+static void read_email(
+	struct reader *r, const struct tree_node *node, struct config_receiver *receiver)
+{
+	struct email_read email = { .require_tls = -1, .c.force_implicit_tls = -1 };
+	struct config_email local;
+
+	if (node->null) {
+		diag_error(r->diag, node->pos, "missing email config");
+		return;
+	}
+	schema_read(r, &email_schema, node, &email);
+	if (node->kind != TREE_MAP)
+		return;
+	local = email.c;
+	inherit_global(r, &email);
+	check_addresses(r, &email.c, &local, node);
+	check_headers(r, &email.c.headers);
+	if (!arena_reserve(&r->config->arena, receiver->emails, receiver->n_emails,
+		    receiver->cap_emails)) {
+		reader_no_memory(r);
+		return;
+	}
+	receiver->emails[receiver->n_emails++] = email.c;
+}
+
+static void read_emails(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+
+	for (size_t i = 0; i < n; i++)
+		read_email(r, pair->value->items[i], &((struct receiver_read *)out)->receiver);
+}
+
+/* Keeps what is not served until it is known whether a route leads there. */
+static void note_unserved(
+	struct reader *r, const struct tree_node *node, struct reader_receiver *more)
+{
+	const struct tree_pair *pair;
+
+	for (size_t i = 0; i < node->n; i++) {
+		pair = &node->pairs[i];
+		if (!schema_find(&integrations_schema, pair->key->text.s) ||
+			pair->value->kind != TREE_LIST || !pair->value->n)
+			continue;
+		if (!arena_reserve(
+			    &r->trees, more->unserved, more->n_unserved, more->cap_unserved)) {
+			reader_no_memory(r);
+			return;
+		}
+		more->unserved[more->n_unserved++] = pair;
+		integration_check(r, pair);
+	}
+}
+
+static void check_receiver(
+	struct reader *r, const struct receiver_read *read, const struct tree_node *node)
+{
+	const struct config_text *name = &read->receiver.name, *label;
+
+	if (!text_set(name)) {
+		diag_error(r->diag, name->s ? name->pos : node->pos, "missing name in receiver");
+		return;
+	}
+	if (config_receiver_find(r->config, name->s))
+		diag_error(r->diag, name->pos, "notification config name \"%s\" is not unique",
+			name->s);
+	for (size_t i = 0; i < read->labels.n; i++) {
+		label = &read->labels.items[i].value;
+		if (streq(read->labels.items[i].name.s, "name") && !streq(label->s, name->s))
+			diag_error(r->diag, label->pos,
+				"receiver label \"name\" must match receiver name \"%s\", got \"%s\"",
+				name->s, label->s);
+	}
+}
+
+static void read_receiver(struct reader *r, const struct tree_node *node)
+{
+	struct receiver_read read = { 0 };
+	struct config *c = r->config;
+
+	if (node->null) {
+		diag_error(r->diag, node->pos, "empty receiver: missing name in receiver");
+		return;
+	}
+	schema_read(r, &receiver_schema, node, &read);
+	if (node->kind != TREE_MAP)
+		return;
+	check_receiver(r, &read, node);
+	note_unserved(r, node, &read.more);
+	if (!text_set(&read.receiver.name))
+		return;
+	if (!arena_reserve(&r->trees, r->receivers, r->n_receivers, r->cap_receivers) ||
+		!arena_reserve(&c->arena, c->receivers, c->n_receivers, c->cap_receivers)) {
+		reader_no_memory(r);
+		return;
+	}
+	r->receivers[r->n_receivers++] = read.more;
+	c->receivers[c->n_receivers++] = read.receiver;
+}
+
+void config_read_receivers(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+
+	if (n && !r->needs_route.source)
+		r->needs_route = pair->key->pos;
+	for (size_t i = 0; i < n; i++)
+		read_receiver(r, pair->value->items[i]);
+}
+
+const struct config_receiver *config_receiver_find(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_receivers; i++) {
+		if (streq(config->receivers[i].name.s, name))
+			return &config->receivers[i];
+	}
+	return NULL;
+}
+
+static void tell_unserved(struct reader *r, struct reader_receiver *more)
+{
+	if (more->reached)
+		return;
+	more->reached = true;
+	for (size_t i = 0; i < more->n_unserved; i++)
+		diag_error(r->diag, more->unserved[i]->key->pos,
+			"'%s' is not served yet by this version of tolld",
+			more->unserved[i]->key->text.s);
+}
+
+void config_check_receivers(struct reader *r)
+{
+	const struct config_receiver *found;
+	const struct reader_use *use;
+
+	for (size_t i = 0; i < r->n_receiver_uses; i++) {
+		use = &r->receiver_uses[i];
+		found = config_receiver_find(r->config, use->name);
+		if (found)
+			tell_unserved(r, &r->receivers[found - r->config->receivers]);
+		else if (!r->broken)
+			diag_error(r->diag, use->pos, "undefined receiver \"%s\" used in route",
+				use->name);
+	}
+}

@@ -1,0 +1,299 @@
+/*
+ * scrape_configs.c - what is scraped: scrape_configs, and the files of scrape_config_files.
+ *
+ * Source: prometheus config/config.go, ScrapeConfig.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include "config/address.h"
+#include "config/http.h"
+
+static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_params(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out);
+
+static const struct schema_key scrape_keys[] = {
+	SERVED("job_name", S_TEXT, struct config_scrape, job_name),
+	SERVED("scrape_interval", S_DURATION, struct config_scrape, interval_ms),
+	SERVED("scrape_timeout", S_DURATION, struct config_scrape, timeout_ms),
+	SERVED("metrics_path", S_TEXT, struct config_scrape, metrics_path),
+	SERVED("scheme", S_TEXT, struct config_scrape, scheme),
+	CUSTOM("params", read_params),
+	CUSTOM("static_configs", read_static_configs),
+	SERVED("honor_labels", S_BOOL, struct config_scrape, honor_labels),
+	SERVED("honor_timestamps", S_BOOL, struct config_scrape, honor_timestamps),
+	SERVED("enable_compression", S_BOOL, struct config_scrape, enable_compression),
+	SERVED("follow_redirects", S_BOOL, struct config_scrape, follow_redirects),
+	SERVED("body_size_limit", S_SIZE, struct config_scrape, body_size_limit_bytes),
+	SERVED("sample_limit", S_COUNT, struct config_scrape, sample_limit),
+	SERVED("fallback_scrape_protocol", S_TEXT, struct config_scrape, fallback_scrape_protocol),
+	CUSTOM("tls_config", read_scrape_tls),
+	LATER_IN("relabel_configs", S_LIST, relabel_schema),
+	LATER_IN("metric_relabel_configs", S_LIST, relabel_schema),
+	IGNORED("scrape_protocols", S_TEXTS),
+	IGNORED("target_limit", S_COUNT),
+	IGNORED("label_limit", S_COUNT),
+	IGNORED("label_name_length_limit", S_COUNT),
+	IGNORED("label_value_length_limit", S_COUNT),
+	IGNORED("keep_dropped_targets", S_COUNT),
+	IGNORED("track_timestamps_staleness", S_BOOL),
+	IGNORED("metric_name_validation_scheme", S_TEXT),
+	IGNORED("metric_name_escaping_scheme", S_TEXT),
+	IGNORED("scrape_native_histograms", S_BOOL),
+	IGNORED("always_scrape_classic_histograms", S_BOOL),
+	IGNORED("convert_classic_histograms_to_nhcb", S_BOOL),
+	IGNORED("native_histogram_bucket_limit", S_COUNT),
+	IGNORED("native_histogram_min_bucket_factor", S_TEXT),
+	IGNORED("extra_scrape_metrics", S_BOOL),
+	IGNORED("scrape_failure_log_file", S_TEXT),
+};
+static const struct schema scrape_schema = SCHEMA("scrape_configs", scrape_keys, &discovery_schema);
+
+static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_tls *tls = &((struct config_scrape *)out)->tls;
+	struct config_text *const files[] = { &tls->ca_file, &tls->cert_file, &tls->key_file };
+	static const char *const names[] = { "ca_file", "cert_file", "key_file" };
+
+	config_read_tls(r, pair, tls);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (text_set(files[i]))
+			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
+	}
+}
+
+static void read_param_values(
+	struct reader *r, const struct tree_pair *pair, struct config_param *param)
+{
+	size_t n = reader_list(r, pair);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!arena_reserve(&r->config->arena, param->values, param->n, param->cap)) {
+			reader_no_memory(r);
+			return;
+		}
+		if (reader_item_text(r, "params", pair->value->items[i], &param->values[param->n]))
+			param->n++;
+	}
+}
+
+static void read_params(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_scrape *scrape = out;
+	const struct tree_node *map = pair->value;
+	struct config_param param;
+
+	if (map->null)
+		return;
+	if (map->kind != TREE_MAP) {
+		diag_error(r->diag, map->pos,
+			"'params' must be a mapping of names to lists, not %s", tree_describe(map));
+		return;
+	}
+	for (size_t i = 0; i < map->n; i++) {
+		param = (struct config_param){ 0 };
+		if (!reader_item_text(r, "params", map->pairs[i].key, &param.name))
+			continue;
+		read_param_values(r, &map->pairs[i], &param);
+		if (!arena_reserve(&r->config->arena, scrape->params, scrape->n_params,
+			    scrape->cap_params)) {
+			reader_no_memory(r);
+			return;
+		}
+		scrape->params[scrape->n_params++] = param;
+	}
+}
+
+static void add_target(struct reader *r, struct config_scrape *scrape, const struct tree_node *node,
+	const struct config_pairs *labels)
+{
+	struct config_target target = { .labels = labels };
+
+	if (!reader_item_text(r, "targets", node, &target.address) ||
+		!address_check_target(r->diag, &target.address))
+		return;
+	if (!arena_reserve(
+		    &r->config->arena, scrape->targets, scrape->n_targets, scrape->cap_targets)) {
+		reader_no_memory(r);
+		return;
+	}
+	scrape->targets[scrape->n_targets++] = target;
+}
+
+static void read_static_config(
+	struct reader *r, struct config_scrape *scrape, const struct tree_node *node)
+{
+	const struct tree_pair *targets, *labels;
+	struct config_pairs *pairs;
+	size_t n;
+
+	schema_read(r, &static_schema, node, NULL);
+	targets = tree_get(node, "targets");
+	labels = tree_get(node, "labels");
+	pairs = reader_alloc(r, sizeof(*pairs));
+	if (!pairs)
+		return;
+	if (labels)
+		reader_pairs(r, labels, pairs);
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (!*pairs->items[i].name.s)
+			diag_error(r->diag, pairs->items[i].name.pos,
+				"\"\" is not a valid label name");
+	}
+	n = targets ? reader_list(r, targets) : 0;
+	for (size_t i = 0; i < n; i++)
+		add_target(r, scrape, targets->value->items[i], pairs);
+}
+
+static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+
+	for (size_t i = 0; i < n; i++)
+		read_static_config(r, out, pair->value->items[i]);
+}
+
+/* The place of a key's value, or of the whole mapping where it is not set. */
+static struct pos place(const struct tree_node *node, const char *key)
+{
+	const struct tree_pair *pair = tree_get(node, key);
+
+	return pair ? pair->value->pos : node->pos;
+}
+
+static void check_times(
+	struct reader *r, struct config_scrape *scrape, const struct tree_node *node)
+{
+	if (!scrape->interval_ms)
+		scrape->interval_ms = r->global.c.scrape_interval_ms;
+	if (scrape->timeout_ms > scrape->interval_ms)
+		diag_error(r->diag, place(node, "scrape_timeout"),
+			"scrape timeout greater than scrape interval (%" PRId64 " ms > %" PRId64
+			" ms) for scrape config with job name \"%s\"",
+			scrape->timeout_ms, scrape->interval_ms,
+			scrape->job_name.s ? scrape->job_name.s : "");
+	if (!scrape->timeout_ms)
+		scrape->timeout_ms = MIN(r->global.c.scrape_timeout_ms, scrape->interval_ms);
+}
+
+static void check_protocol(struct reader *r, const struct config_text *protocol)
+{
+	static const char *const known[] = { "PrometheusText0.0.4", "PrometheusText1.0.0",
+		"OpenMetricsText0.0.1", "OpenMetricsText1.0.0", "PrometheusProto" };
+	size_t i = 0;
+
+	if (!text_set(protocol))
+		return;
+	while (i < ARRAY_SIZE(known) && !streq(protocol->s, known[i]))
+		i++;
+	if (i == ARRAY_SIZE(known))
+		diag_error(r->diag, protocol->pos,
+			"unknown scrape protocol %s, supported: PrometheusText0.0.4, "
+			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0",
+			protocol->s);
+	else if (i == ARRAY_SIZE(known) - 1)
+		diag_error(r->diag, protocol->pos,
+			"'PrometheusProto' is not served yet by this version of tolld");
+}
+
+static void check_url_parts(struct reader *r, struct config_scrape *scrape)
+{
+	static char http[] = "http", metrics[] = "/metrics";
+
+	if (!text_set(&scrape->scheme))
+		scrape->scheme.s = http;
+	else if (!streq(scrape->scheme.s, "http") && !streq(scrape->scheme.s, "https"))
+		diag_error(r->diag, scrape->scheme.pos, "scheme must be http or https, not '%s'",
+			scrape->scheme.s);
+	if (!text_set(&scrape->metrics_path))
+		scrape->metrics_path.s = metrics;
+}
+
+static void check_job_name(
+	struct reader *r, const struct config_scrape *scrape, const struct tree_node *node)
+{
+	const struct config_scrape *other;
+
+	if (!text_set(&scrape->job_name)) {
+		diag_error(r->diag, place(node, "job_name"), "job_name is empty");
+		return;
+	}
+	for (size_t i = 0; i < r->config->n_scrapes; i++) {
+		other = &r->config->scrapes[i];
+		if (other->job_name.s && streq(other->job_name.s, scrape->job_name.s)) {
+			diag_error(r->diag, scrape->job_name.pos,
+				"found multiple scrape configs with job name \"%s\", first in %s:%u",
+				scrape->job_name.s, other->job_name.pos.source->name,
+				other->job_name.pos.line);
+			return;
+		}
+	}
+}
+
+static void read_scrape(struct reader *r, const struct tree_node *node)
+{
+	struct config_scrape scrape = {
+		.honor_timestamps = true,
+		.enable_compression = true,
+		.follow_redirects = true,
+	};
+	struct config *c = r->config;
+
+	if (node->null) {
+		diag_error(r->diag, node->pos, "empty or null scrape config section");
+		return;
+	}
+	schema_read(r, &scrape_schema, node, &scrape);
+	if (node->kind != TREE_MAP)
+		return;
+	check_job_name(r, &scrape, node);
+	check_times(r, &scrape, node);
+	check_protocol(r, &scrape.fallback_scrape_protocol);
+	check_url_parts(r, &scrape);
+	if (!scrape.body_size_limit_bytes)
+		scrape.body_size_limit_bytes = r->global.body_size_limit_bytes;
+	if (!scrape.sample_limit)
+		scrape.sample_limit = r->global.sample_limit;
+	if (!arena_reserve(&c->arena, c->scrapes, c->n_scrapes, c->cap_scrapes)) {
+		reader_no_memory(r);
+		return;
+	}
+	c->scrapes[c->n_scrapes++] = scrape;
+}
+
+void config_read_scrapes(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+
+	for (size_t i = 0; i < n; i++)
+		read_scrape(r, pair->value->items[i]);
+}
+
+static const struct schema_key scrape_file_keys[] = {
+	CUSTOM("scrape_configs", config_read_scrapes),
+};
+static const struct schema scrape_file_schema =
+	SCHEMA("a scrape config file", scrape_file_keys, NULL);
+
+static void read_scrape_file(struct reader *r, const char *path, struct pos pos)
+{
+	struct tree_node *root = NULL;
+	struct source *source;
+	int err;
+
+	if (!reader_open(r, path, pos, &source))
+		return;
+	reader_hide_secrets(source);
+	err = tree_parse(source, &r->trees, r->diag, &root);
+	if (err == -ENOMEM)
+		reader_no_memory(r);
+	else if (err)
+		r->broken = true;
+	else if (root)
+		schema_read(r, &scrape_file_schema, root, r);
+}
+
+void config_read_scrape_files(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	reader_each_file(r, pair, "scrape config file", read_scrape_file);
+}
