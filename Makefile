@@ -103,7 +103,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(say) BPF $<
 	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
-		-Wno-unused-parameter -Wno-missing-declarations -Iinclude -Ivmlinux -MMD -MP -MT $@ -c $< -o $@.tmp
+		-Wno-unused-parameter -Wno-missing-declarations -Iinclude -Ivmlinux -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	$(Q)rm -f $@.tmp
 
