@@ -1,0 +1,109 @@
+/*
+ * common.bpf.h - the maps, the ring, and what every program asks: is this process watched?
+ */
+#ifndef TOLLD_COMMON_BPF_H
+#define TOLLD_COMMON_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "tolld/event.h"
+#include "tolld/map.h"
+
+#define PF_KTHREAD 0x00200000
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TOLLD_PROCESSES);
+	/* Tens of entries in practice: preallocating the maximum would cost 2 MB. */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct process_key);
+	__type(value, struct watched_process);
+} tolld_watch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TOLLD_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct port_key);
+	__type(value, struct watched_port);
+} tolld_ports SEC(".maps");
+
+/* No program reads it: it is here for its types, which a dump shows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TOLLD_SERVICES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct service_key);
+	__type(value, struct service_record);
+} tolld_services SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event_counts);
+} tolld_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TOLLD_RING_BYTES);
+} tolld_events SEC(".maps");
+
+static __always_inline void count(enum tolld_event_type type, bool told)
+{
+	__u32 zero = 0;
+	struct event_counts *counts = bpf_map_lookup_elem(&tolld_counts, &zero);
+
+	if (!counts)
+		return;
+	if (told)
+		counts->told[type]++;
+	else
+		counts->lost[type]++;
+}
+
+/*
+ * Room in the ring, with the head filled in; NULL when the ring is full. Never is an event lost
+ * silently: user space compares `lost` after each turn and looks at everything anew when it grew.
+ */
+static __always_inline void *event_reserve(
+	enum tolld_event_type type, __u64 size, __u32 pid, __u64 start_boottime_ns)
+{
+	struct tolld_event *e = bpf_ringbuf_reserve(&tolld_events, size, 0);
+
+	count(type, e != NULL);
+	if (!e)
+		return NULL;
+	e->type = type;
+	e->pid = pid;
+	e->start_boottime_ns = start_boottime_ns;
+	e->at_boottime_ns = bpf_ktime_get_boot_ns();
+	return e;
+}
+
+/* Of the process, not of the thread: it survives an exec by any of its threads. */
+static __always_inline __u64 start_of(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	if (bpf_core_field_exists(leader->start_boottime))
+		return leader->start_boottime;
+	return ((struct task_struct___before_5_5 *)leader)->real_start_time;
+}
+
+static __always_inline struct watched_process *watched(struct task_struct *task)
+{
+	struct process_key key = { .pid = task->tgid };
+
+	return bpf_map_lookup_elem(&tolld_watch, &key);
+}
+
+/* False for an entry that was made for an earlier process with this pid. */
+static __always_inline bool is_same_process(const struct watched_process *entry, __u64 start)
+{
+	return !entry->start_boottime_ns || entry->start_boottime_ns == start;
+}
+
+#endif

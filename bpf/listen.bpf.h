@@ -1,0 +1,106 @@
+/*
+ * listen.bpf.h - TCP listeners that come and go on watched ports.
+ */
+#ifndef TOLLD_LISTEN_BPF_H
+#define TOLLD_LISTEN_BPF_H
+
+#include <bpf/bpf_endian.h>
+#include "common.bpf.h"
+
+#define TCP_LISTEN  10
+#define AF_INET	    2
+#define AF_INET6    10
+#define IPPROTO_TCP 6
+
+/* Another network namespace may use the same ports for other things. 0: no namespaces here. */
+const volatile __u32 own_netns;
+
+static __always_inline bool is_in_own_netns(const struct sock *sk)
+{
+	if (!bpf_core_field_exists(possible_net_t, net) || !own_netns)
+		return true;
+	return sk->__sk_common.skc_net.net->ns.inum == own_netns;
+}
+
+static __always_inline void fill_address(struct tolld_listen_event *e, const struct sock *sk)
+{
+	const struct sock_common *common = &sk->__sk_common;
+	__u32 *words = (__u32 *)e->address;
+
+	e->ipv6 = common->skc_family == AF_INET6;
+	e->ipv6_only = BPF_CORE_READ_BITFIELD(common, skc_ipv6only);
+	words[1] = words[2] = words[3] = 0;
+	if (!e->ipv6) {
+		words[0] = common->skc_rcv_saddr;
+		return;
+	}
+	if (!bpf_core_field_exists(common->skc_v6_rcv_saddr))
+		return;
+	words[0] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+	words[1] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+	words[2] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+	words[3] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+}
+
+/*
+ * Watched from the instant it listens: a process that dies before user space has read of its
+ * listener is told of all the same.
+ */
+static __always_inline void watch_owner(const struct watched_port *port, __u32 pid, __u64 start)
+{
+	struct watched_process process = {
+		.role = IS_WATCHED,
+		.family_pid = pid,
+		.start_boottime_ns = start,
+	};
+	struct process_key key = { .pid = pid };
+	struct watched_process *known = bpf_map_lookup_elem(&tolld_watch, &key);
+
+	if (known && is_same_process(known, start)) {
+		known->role = IS_WATCHED;
+		return;
+	}
+	__builtin_memcpy(process.service, port->service, sizeof(process.service));
+	bpf_map_update_elem(&tolld_watch, &key, &process, BPF_ANY);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
+{
+	struct watched_port *watched_port;
+	struct tolld_listen_event *e;
+	struct task_struct *task;
+	struct port_key key = {};
+	struct tcp_sock *tcp;
+	__u64 start;
+
+	/* Fires for every change of every TCP connection: this line is what most of them cost. */
+	if ((oldstate != TCP_LISTEN && newstate != TCP_LISTEN) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tcp)
+		return 0;
+	/* skc_num is already 0 when a port that was bound by itself closes. */
+	key.port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+	watched_port = bpf_map_lookup_elem(&tolld_ports, &key);
+	if (!watched_port || !is_in_own_netns(sk))
+		return 0;
+
+	task = bpf_get_current_task_btf();
+	start = start_of(task);
+	if (newstate == TCP_LISTEN)
+		watch_owner(watched_port, task->tgid, start);
+	e = event_reserve(TOLLD_LISTEN, sizeof(*e), task->tgid, start);
+	if (!e)
+		return 0;
+	e->cookie = bpf_get_socket_cookie((void *)sk);
+	e->port = key.port;
+	e->opened = newstate == TCP_LISTEN;
+	fill_address(e, sk);
+	__builtin_memset(e->unused, 0, sizeof(e->unused));
+	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * process.bpf.h - death, birth and change of watched processes.
+ */
+#ifndef TOLLD_PROCESS_BPF_H
+#define TOLLD_PROCESS_BPF_H
+
+#include "common.bpf.h"
+
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+/*
+ * sched_process_exit comes once for every thread, and the last one to come need not be the leader.
+ * Since 6.16 the kernel says which exit is the last. Before, `live` is 0 for it, but two threads that
+ * exit at the same time can both see 0.
+ */
+static __always_inline bool is_last_thread(__u64 *ctx, struct task_struct *task)
+{
+	if (bpf_core_field_exists(struct trace_event_raw_sched_process_exit, group_dead))
+		return (bool)ctx[1];
+	return task->signal->live.counter == 0;
+}
+
+/* As waitpid() would say it. The leader's own code is another thing when a worker ended the group. */
+static __always_inline __u32 wait_status_of(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	if (signal->flags & SIGNAL_GROUP_EXIT)
+		return signal->group_exit_code & 0xffff;
+	/* Older kernels leave the flag clear when the last of several threads simply returns. */
+	return task->group_leader->exit_code & 0xffff;
+}
+
+/* The signal that fits the way it died: the killing one, or the request that it obeyed. */
+static __always_inline void join_signal(
+	struct tolld_signal *ret, const struct watched_process *entry, __u32 wait_status)
+{
+	int signal = wait_status & 0x7f;
+
+	if (signal && entry->last_fatal_signal.signal == signal)
+		*ret = entry->last_fatal_signal;
+	else if (!signal || entry->last_stop_request.signal == signal)
+		*ret = entry->last_stop_request;
+	else
+		__builtin_memset(ret, 0, sizeof(*ret));
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(tolld_exit, struct task_struct *task)
+{
+	struct process_key key = { .pid = task->tgid };
+	struct watched_process *entry;
+	struct tolld_exit_event *e;
+	struct tolld_signal signal;
+	__u32 wait_status, forked, family;
+	enum process_role role;
+	__u64 start;
+
+	if ((task->flags & PF_KTHREAD) || !is_last_thread(ctx, task))
+		return 0;
+	entry = watched(task);
+	if (!entry)
+		return 0;
+	start = start_of(task);
+	if (!is_same_process(entry, start))
+		return 0;
+
+	/* Read before the delete: since 6.1 the memory of a deleted entry may be used anew at once. */
+	role = entry->role;
+	forked = entry->forked;
+	family = entry->family_pid;
+	wait_status = wait_status_of(task);
+	join_signal(&signal, entry, wait_status);
+	if (bpf_map_delete_elem(&tolld_watch, &key))
+		return 0; /* another thread told of this death */
+	if (role != IS_WATCHED)
+		return 0;
+
+	e = event_reserve(TOLLD_EXIT, sizeof(*e), key.pid, start);
+	if (!e)
+		return 0;
+	e->wait_status = wait_status;
+	e->forked = forked;
+	e->family_pid = family;
+	e->unused = 0;
+	e->peak_rss_pages = task->signal->maxrss;
+	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
+	e->signal = signal;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+/*
+ * A daemon may listen first and fork then, and the child serves on when its parent exits. So children
+ * are followed, silently; user space asks for them only when their watched ancestor dies.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(tolld_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct process_key key = { .pid = child->tgid };
+	struct watched_process inherited = { .role = INHERITED_FROM_WATCHED };
+	struct watched_process *entry;
+
+	if (child->tgid == parent->tgid)
+		return 0; /* a thread */
+	entry = watched(parent);
+	if (!entry)
+		return 0;
+	__sync_fetch_and_add(&entry->forked, 1);
+	inherited.family_pid = entry->family_pid;
+	inherited.start_boottime_ns = start_of(child);
+	__builtin_memcpy(inherited.service, entry->service, sizeof(inherited.service));
+	bpf_map_update_elem(&tolld_watch, &key, &inherited, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(tolld_exec, struct task_struct *task)
+{
+	struct process_key key = { .pid = task->tgid };
+	struct watched_process *entry = watched(task);
+	struct tolld_exec_event *e;
+
+	if (!entry)
+		return 0;
+	if (entry->role != IS_WATCHED) {
+		/* What a service merely starts is not a part of it. */
+		bpf_map_delete_elem(&tolld_watch, &key);
+		return 0;
+	}
+	e = event_reserve(TOLLD_EXEC, sizeof(*e), key.pid, start_of(task));
+	if (!e)
+		return 0;
+	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+/*
+ * Lists the watched processes that live, and learns when each was made where user space did not
+ * know. A leader that exited before its workers is still listed: its process lives.
+ */
+SEC("iter/task")
+int tolld_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct watched_process *entry;
+	struct tolld_living living = {};
+
+	if (!task || task->pid != task->tgid || task->signal->live.counter <= 0)
+		return 0;
+	entry = watched(task);
+	if (!entry)
+		return 0;
+	living.pid = task->tgid;
+	living.start_boottime_ns = start_of(task);
+	__builtin_memcpy(living.comm, task->comm, sizeof(living.comm));
+	if (!entry->start_boottime_ns)
+		entry->start_boottime_ns = living.start_boottime_ns;
+	bpf_seq_write(ctx->meta->seq, &living, sizeof(living));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * map.h - the maps that both sides share and that `bpftool map dump pinned` shows.
+ *
+ * Fields and enumerators are named so that a dump reads as sentences. Fixed width and fixed places,
+ * as in event.h.
+ */
+#ifndef TOLLD_MAP_H
+#define TOLLD_MAP_H
+
+#include "tolld/event.h"
+
+#define TOLLD_NAME_MAX	 64
+#define TOLLD_CAUSE_MAX	 160
+#define TOLLD_PROCESSES	 8192 /* watched processes and their forked children */
+#define TOLLD_PORTS	 1024
+#define TOLLD_SERVICES	 1024
+#define TOLLD_RING_BYTES (64 * 1024)
+
+enum process_role {
+	IS_WATCHED = 1,
+	/* Forked from a watched process and not yet another program: it may own the same sockets. */
+	INHERITED_FROM_WATCHED = 2,
+};
+
+struct process_key {
+	__u32 pid;
+};
+
+/*
+ * tolld_watch, pinned as `processes`: the filter that every program asks first. A process that is
+ * not in here costs this one look-up. Deleting the entry is what makes a death be told once.
+ */
+struct watched_process {
+	char service[TOLLD_NAME_MAX]; /* one of them, where it serves several ports */
+	enum process_role role;
+	__u32 family_pid; /* the first watched process that it descends from; its own if it is one */
+	__u64 start_boottime_ns; /* 0: not known yet, whichever process has the pid */
+	__u32 forked;		 /* children since it is watched */
+	__u32 unused;
+	struct tolld_signal last_stop_request; /* TERM, INT, QUIT, HUP: it may obey by exiting */
+	struct tolld_signal last_fatal_signal;
+};
+
+_Static_assert(sizeof(struct watched_process) == 184, "shared layout");
+
+struct port_key {
+	__u16 port;
+};
+
+/* tolld_ports, pinned as `ports`: whose listeners are told. */
+struct watched_port {
+	char service[TOLLD_NAME_MAX];
+};
+
+enum service_condition {
+	NOT_KNOWN,
+	DOWN,
+	UP,
+};
+
+struct service_key {
+	__u32 service;
+};
+
+/* tolld_services, pinned as `services`: written by user space, for people to read. */
+struct service_record {
+	char name[TOLLD_NAME_MAX];
+	char watches[TOLLD_NAME_MAX]; /* "listen 127.0.0.1:9100" */
+	enum service_condition is;
+	__u32 pid; /* 0: none */
+	char comm[TOLLD_COMM_MAX];
+	__u64 start_boottime_ns; /* of the process */
+	__u64 since_boottime_ns; /* when `is` became so */
+	__u32 deaths;
+	__u32 restarts;
+	char last_death[TOLLD_CAUSE_MAX]; /* "killed by SIGKILL from bash (pid 812, uid 0) ..." */
+};
+
+_Static_assert(sizeof(struct service_record) == 336, "shared layout");
+
+/* tolld_counts: one for each CPU. */
+struct event_counts {
+	__u64 told[TOLLD_EVENT_TYPES];
+	__u64 lost[TOLLD_EVENT_TYPES];
+};
+
+#endif

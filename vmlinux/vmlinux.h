@@ -1,0 +1,152 @@
+/*
+ * vmlinux.h - the kernel types that tolld's programs read, and of each only the fields they read.
+ *
+ * Written by hand, so that one file serves every architecture and every kernel: the loader moves
+ * each access to where the running kernel keeps the field (CO-RE). Order and size here mean nothing,
+ * names and types do. A name ending in ___something is another shape of the same kernel type, for a
+ * kernel where a field is called differently. `make vmlinux-check` compares all of it with the running kernel.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+
+typedef __u16 __be16;
+typedef __u16 __le16;
+typedef __u32 __be32;
+typedef __u32 __le32;
+typedef __u64 __be64;
+typedef __u64 __le64;
+typedef __u32 __wsum;
+typedef __u16 __sum16;
+typedef int pid_t;
+
+typedef _Bool bool;
+enum { false = 0, true = 1 };
+
+/* From the kernel's stable interface (include/uapi/linux/bpf.h): these numbers never change. */
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+};
+
+enum {
+	BPF_F_NO_PREALLOC = 1,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;			/* threads that have not begun to exit */
+	int group_exit_code;
+	unsigned int flags;		/* SIGNAL_GROUP_EXIT */
+	unsigned long maxrss;		/* pages; final once the last thread has begun to exit */
+};
+
+struct task_struct {
+	unsigned int flags;		/* PF_KTHREAD */
+	int exit_code;
+	pid_t pid;			/* of the thread */
+	pid_t tgid;			/* of the process */
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	__u64 start_boottime;		/* since 5.5 */
+	char comm[16];
+};
+
+/* Before 5.5 the same clock was called this. */
+struct task_struct___before_5_5 {
+	__u64 real_start_time;
+};
+
+struct kernel_siginfo {
+	int si_signo;
+	int si_code;
+};
+
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+/* Its field is missing where the kernel has no network namespaces. */
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	__be32 skc_rcv_saddr;
+	unsigned short skc_family;
+	unsigned char skc_ipv6only: 1;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_rcv_saddr;	/* missing where the kernel has no IPv6 */
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+/* Only asked whether a field is there: it tells which arguments the tracepoint has. */
+struct trace_event_raw_sched_process_exit {
+	bool group_dead;		/* since 6.16 */
+};
+
+struct trace_event_raw_mark_victim {
+	unsigned int uid;		/* since 6.9, and in older stable kernels */
+};
+
+#pragma clang attribute pop
+
+#endif
