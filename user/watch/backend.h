@@ -1,0 +1,104 @@
+/*
+ * backend.h - the seam between services and whoever learns of deaths: the kernel's programs, pidfds, or polling.
+ *
+ * A backend follows processes and, where it can, ports, and tells what happened as notices. It knows
+ * nothing of services but a name to show. Notices come from the event loop only, never from inside
+ * a call into the backend.
+ */
+#ifndef TOLLD_WATCH_BACKEND_H
+#define TOLLD_WATCH_BACKEND_H
+
+#include "tolld/map.h"
+#include "watch/listener.h"
+#include "watch/watch.h"
+
+struct process {
+	pid_t pid; /* 0: none */
+	int64_t start_boot_ns;
+	char comm[WATCH_COMM_MAX]; /* hostile, NUL-terminated */
+};
+
+static inline bool process_same(const struct process *a, const struct process *b)
+{
+	return a->pid == b->pid && a->start_boot_ns == b->start_boot_ns;
+}
+
+enum notice_kind {
+	NOTICE_EXIT, /* all of the process is dead */
+	NOTICE_EXEC, /* it has another name now */
+	NOTICE_SIGNAL,
+	NOTICE_OOM,    /* process.pid 0 where only `thread` is known */
+	NOTICE_LISTEN, /* process: who did it */
+	NOTICE_LOST,   /* others were lost */
+};
+
+struct notice {
+	enum notice_kind kind;
+	struct process process;
+	int64_t at_boot_ns;
+	union {
+		struct {
+			uint32_t wait_status;
+			bool forked;  /* relatives of it may live and hold its sockets */
+			pid_t family; /* how to ask for them */
+			bool has_peak_memory;
+			uint64_t peak_memory_bytes;
+			struct tolld_signal signal;
+		} exit;
+		struct tolld_signal signal;
+		pid_t thread;
+		struct {
+			struct endpoint endpoint;
+			uint64_t cookie;
+			bool opened;
+		} listen;
+	};
+};
+
+struct backend;
+
+struct backend_options {
+	sd_event *event;
+	const char *bpffs_dir;
+	uint32_t ring_bytes; /* 0: the usual */
+	void (*on_notice)(const struct notice *notice, void *userdata);
+	/* After the notices of one turn. */
+	void (*on_drained)(void *userdata);
+	void *userdata;
+};
+
+/* Watched processes that live, whole or by family; at most this many are told. */
+#define LIVING_MAX TOLLD_PROCESSES
+
+struct backend_ops {
+	enum watch_backend kind;
+	const char *name;
+	int (*open)(const struct backend_options *options, struct backend **ret, char *error,
+		size_t error_size);
+	void (*close)(struct backend *backend);
+	/* One line: why this backend, and what of it does not work here. */
+	const char *(*reason)(const struct backend *backend);
+
+	/* From now on its death is told. *ret says who it is. -ESRCH: it is dead already. */
+	int (*add_process)(
+		struct backend *backend, pid_t pid, const char *service, struct process *ret);
+	void (*remove_process)(struct backend *backend, pid_t pid);
+	/* From now on listeners on the port are told, and their owners are watched as they come. */
+	int (*add_port)(struct backend *backend, uint16_t port, const char *service);
+	void (*remove_port)(struct backend *backend, uint16_t port);
+
+	/* Those watched processes that live now, in an array of the caller's. */
+	int (*living)(struct backend *backend, struct process **ret, size_t *ret_n);
+	/* Those who descend from a watched process by fork alone; the watched ones are left out. */
+	size_t (*family)(struct backend *backend, pid_t family, struct process *ret, size_t max);
+	/* Reads what has come but was not told yet. */
+	void (*drain)(struct backend *backend);
+
+	/* Shows a service to people with bpftool; NULL removes it. May be missing. */
+	void (*show)(struct backend *backend, uint32_t number, const struct service_record *record);
+	void (*stats)(struct backend *backend, struct watch_stats *ret);
+};
+
+extern const struct backend_ops kernel_backend;
+
+#endif

@@ -1,0 +1,605 @@
+/*
+ * kernel.c - the backend that listens to tolld's programs in the kernel.
+ *
+ * Everything that needs privileges happens in open: load, attach, pin. Afterwards only descriptors are
+ * used, so the daemon may drop them (since 5.19 or with CAP_BPF). libbpf's own memory, several
+ * megabytes of type information, is given back at the end of open.
+ */
+#include "watch/backend.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "base/escape.h"
+#include "bpf/tolld.skel.h"
+#include "watch/pin.h"
+
+/* Records of one turn of the loop; what is left is read in the next. */
+#define DRAIN_BUDGET 64
+#define LINKS_MAX    16
+
+enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_COUNTS, MAPS };
+
+static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "counts" };
+
+struct backend {
+	struct backend_options options;
+	char *bpffs_dir; /* NULL: nothing is pinned */
+	struct pin maps[MAPS];
+	int links[LINKS_MAX];
+	size_t n_links;
+	int tasks_fd; /* the iterator's link */
+	int ring_fd;
+	struct ring_buffer *ring;
+	sd_event_source *ring_source;
+	sd_event_source *rest_source; /* on while records were left over */
+	unsigned budget;
+	struct event_counts *per_cpu;
+	size_t n_cpus;
+	struct event_counts counts;
+	uint64_t page_bytes;
+	char reason[256];
+};
+
+/* -- what the kernel said ------------------------------------------------------------------- */
+
+static char libbpf_said[256];
+
+static int remember_warning(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	if (level == LIBBPF_WARN && !*libbpf_said) {
+		vsnprintf(libbpf_said, sizeof(libbpf_said), fmt, args);
+		libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
+	}
+	return 0;
+}
+
+/* What is missing and what to do about it. */
+static int explain(int err, char *error, size_t error_size)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK) && errno == ENOENT) {
+		snprintf(error, error_size,
+			"this kernel has no type information (/sys/kernel/btf/vmlinux is missing); "
+			"use a kernel with CONFIG_DEBUG_INFO_BTF=y");
+		return -ENOTSUP;
+	}
+	if (err == -EPERM || err == -EACCES) {
+		snprintf(error, error_size,
+			"loading eBPF programs is not allowed; run as root, or with CAP_BPF, CAP_PERFMON "
+			"and CAP_NET_ADMIN%s%s",
+			*libbpf_said ? ": " : "", libbpf_said);
+		return -EPERM;
+	}
+	snprintf(error, error_size, "the kernel does not take the eBPF programs: %s%s%s",
+		strerror(-err), *libbpf_said ? ": " : "", libbpf_said);
+	return err;
+}
+
+/* -- events --------------------------------------------------------------------------------- */
+
+static void copy_comm(char to[WATCH_COMM_MAX], const char from[TOLLD_COMM_MAX])
+{
+	memcpy(to, from, WATCH_COMM_MAX);
+	to[WATCH_COMM_MAX - 1] = '\0';
+}
+
+static void exit_notice(const struct backend *backend, const void *record, struct notice *n)
+{
+	const struct tolld_exit_event *e = record;
+
+	n->kind = NOTICE_EXIT;
+	copy_comm(n->process.comm, e->comm);
+	n->exit.wait_status = e->wait_status;
+	n->exit.family = (pid_t)e->family_pid;
+	/* One that was forked itself may have siblings. */
+	n->exit.forked = e->forked || e->family_pid != e->event.pid;
+	n->exit.has_peak_memory = e->peak_rss_pages != 0;
+	n->exit.peak_memory_bytes = e->peak_rss_pages * backend->page_bytes;
+	n->exit.signal = e->signal;
+}
+
+static void exec_notice(const struct backend *backend, const void *record, struct notice *n)
+{
+	const struct tolld_exec_event *e = record;
+
+	n->kind = NOTICE_EXEC;
+	copy_comm(n->process.comm, e->comm);
+}
+
+static void signal_notice(const struct backend *backend, const void *record, struct notice *n)
+{
+	const struct tolld_signal_event *e = record;
+
+	n->kind = NOTICE_SIGNAL;
+	n->signal = e->signal;
+}
+
+static void oom_notice(const struct backend *backend, const void *record, struct notice *n)
+{
+	const struct tolld_oom_event *e = record;
+
+	n->kind = NOTICE_OOM;
+	n->thread = (pid_t)e->thread;
+}
+
+static void listen_notice(const struct backend *backend, const void *record, struct notice *n)
+{
+	const struct tolld_listen_event *e = record;
+
+	n->kind = NOTICE_LISTEN;
+	copy_comm(n->process.comm, e->comm);
+	n->listen.cookie = e->cookie;
+	n->listen.opened = e->opened;
+	n->listen.endpoint = (struct endpoint){
+		.port = e->port,
+		.ipv6 = e->ipv6,
+		.ipv6_only = e->ipv6_only,
+	};
+	memcpy(n->listen.endpoint.address, e->address, sizeof(e->address));
+}
+
+static const struct {
+	size_t size;
+	void (*read)(const struct backend *backend, const void *record, struct notice *n);
+} event_kinds[TOLLD_EVENT_TYPES] = {
+	[TOLLD_EXIT] = { sizeof(struct tolld_exit_event), exit_notice },
+	[TOLLD_EXEC] = { sizeof(struct tolld_exec_event), exec_notice },
+	[TOLLD_SIGNAL] = { sizeof(struct tolld_signal_event), signal_notice },
+	[TOLLD_OOM] = { sizeof(struct tolld_oom_event), oom_notice },
+	[TOLLD_LISTEN] = { sizeof(struct tolld_listen_event), listen_notice },
+};
+
+/* libbpf stops reading at a negative answer, the record it was given for counts as read. */
+static int on_record(void *userdata, void *record, size_t size)
+{
+	struct backend *backend = userdata;
+	const struct tolld_event *e = record;
+	struct notice notice = { 0 };
+
+	if (size < sizeof(*e) || e->type >= TOLLD_EVENT_TYPES || size < event_kinds[e->type].size)
+		return 0;
+	notice.process.pid = (pid_t)e->pid;
+	notice.process.start_boot_ns = (int64_t)e->start_boottime_ns;
+	notice.at_boot_ns = (int64_t)e->at_boottime_ns;
+	event_kinds[e->type].read(backend, record, &notice);
+	backend->options.on_notice(&notice, backend->options.userdata);
+	return --backend->budget ? 0 : -EAGAIN;
+}
+
+/* Adds up what all CPUs counted. True where more was lost than the last time. */
+static bool counts_read(struct backend *backend)
+{
+	struct event_counts sum = { 0 };
+	uint32_t zero = 0;
+	bool grew = false;
+
+	if (bpf_map_lookup_elem(backend->maps[MAP_COUNTS].map_fd, &zero, backend->per_cpu))
+		return false;
+	for (size_t cpu = 0; cpu < backend->n_cpus; cpu++) {
+		for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++) {
+			sum.told[i] += backend->per_cpu[cpu].told[i];
+			sum.lost[i] += backend->per_cpu[cpu].lost[i];
+		}
+	}
+	for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++)
+		grew |= sum.lost[i] > backend->counts.lost[i];
+	backend->counts = sum;
+	return grew;
+}
+
+static void drain_up_to(struct backend *backend, unsigned budget)
+{
+	static const struct notice lost = { .kind = NOTICE_LOST };
+	bool left;
+
+	backend->budget = budget;
+	left = ring_buffer__consume(backend->ring) == -EAGAIN;
+	if (counts_read(backend))
+		backend->options.on_notice(&lost, backend->options.userdata);
+	sd_event_source_set_enabled(backend->rest_source, left ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static void kernel_drain(struct backend *backend)
+{
+	drain_up_to(backend, UINT32_MAX);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct backend *backend = userdata;
+
+	drain_up_to(backend, DRAIN_BUDGET);
+	backend->options.on_drained(backend->options.userdata);
+	return 0;
+}
+
+static int on_rest(sd_event_source *source, void *userdata)
+{
+	return on_readable(source, -1, 0, userdata);
+}
+
+/* -- open ----------------------------------------------------------------------------------- */
+
+static int keep_fd(int fd, int *ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return -errno;
+	*ret = copy;
+	return 0;
+}
+
+static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
+{
+	const struct bpf_map *const maps[MAPS] = {
+		[MAP_SERVICES] = skel->maps.tolld_services,
+		[MAP_PROCESSES] = skel->maps.tolld_watch,
+		[MAP_PORTS] = skel->maps.tolld_ports,
+		[MAP_COUNTS] = skel->maps.tolld_counts,
+	};
+
+	for (size_t i = 0; i < MAPS; i++) {
+		int err = keep_fd(bpf_map__fd(maps[i]), &backend->maps[i].map_fd);
+
+		if (err)
+			return err;
+	}
+	return keep_fd(bpf_map__fd(skel->maps.tolld_events), &backend->ring_fd);
+}
+
+/* Attached for as long as a descriptor of the link is open, and not an instant longer. */
+static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
+{
+	const struct bpf_link *const links[] = {
+		skel->links.tolld_exit,
+		skel->links.tolld_fork,
+		skel->links.tolld_exec,
+		skel->links.tolld_signal,
+		skel->links.tolld_oom,
+		skel->links.tolld_listen,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		int err = keep_fd(bpf_link__fd(links[i]), &backend->links[backend->n_links]);
+
+		if (err)
+			return err;
+		backend->n_links++;
+	}
+	return keep_fd(bpf_link__fd(skel->links.tolld_tasks), &backend->tasks_fd);
+}
+
+static int load(struct backend *backend, char *error, size_t error_size)
+{
+	libbpf_print_fn_t print = libbpf_set_print(remember_warning);
+	struct tolld_bpf *skel;
+	struct stat netns;
+	int err = 0;
+
+	*libbpf_said = '\0';
+	skel = tolld_bpf__open();
+	if (!skel)
+		err = -errno;
+	if (!err) {
+		if (stat("/proc/self/ns/net", &netns) == 0)
+			skel->rodata->own_netns = (uint32_t)netns.st_ino;
+		if (backend->options.ring_bytes)
+			bpf_map__set_max_entries(
+				skel->maps.tolld_events, backend->options.ring_bytes);
+		err = tolld_bpf__load(skel);
+	}
+	if (!err)
+		err = tolld_bpf__attach(skel);
+	if (!err)
+		err = keep_maps(backend, skel);
+	if (!err)
+		err = keep_links(backend, skel);
+	if (err)
+		err = explain(err, error, error_size);
+	tolld_bpf__destroy(skel);
+	libbpf_set_print(print);
+	/* libbpf has read all types of the kernel: megabytes, which nobody needs any more. */
+	malloc_trim(0);
+	return err;
+}
+
+static int listen_to_ring(struct backend *backend)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int err;
+
+	if (cpus < 0)
+		return cpus;
+	backend->n_cpus = (size_t)cpus;
+	backend->per_cpu = calloc(backend->n_cpus, sizeof(*backend->per_cpu));
+	if (!backend->per_cpu)
+		return -ENOMEM;
+	backend->ring = ring_buffer__new(backend->ring_fd, on_record, backend, NULL);
+	if (!backend->ring)
+		return -errno;
+	err = sd_event_add_io(backend->options.event, &backend->ring_source,
+		ring_buffer__epoll_fd(backend->ring), EPOLLIN, on_readable, backend);
+	if (err < 0)
+		return err;
+	sd_event_source_set_priority(backend->ring_source, SD_EVENT_PRIORITY_IMPORTANT);
+	err = sd_event_add_defer(backend->options.event, &backend->rest_source, on_rest, backend);
+	if (err < 0)
+		return err;
+	err = sd_event_source_set_enabled(backend->rest_source, SD_EVENT_OFF);
+	return err < 0 ? err : 0;
+}
+
+static void pin_maps(struct backend *backend, const char *dir)
+{
+	char fault[200];
+
+	snprintf(backend->reason, sizeof(backend->reason), "this kernel takes eBPF programs");
+	if (!dir)
+		return;
+	pins_make(dir, backend->maps, MAPS, fault, sizeof(fault));
+	if (*fault)
+		snprintf(backend->reason, sizeof(backend->reason),
+			"this kernel takes eBPF programs; %s", fault);
+}
+
+static void kernel_close(struct backend *backend);
+
+static int kernel_open(
+	const struct backend_options *options, struct backend **ret, char *error, size_t error_size)
+{
+	const char *dir = options->bpffs_dir ? options->bpffs_dir : "/sys/fs/bpf/tolld";
+	struct backend *backend = calloc(1, sizeof(*backend));
+	int err;
+
+	if (!backend)
+		return -ENOMEM;
+	backend->options = *options;
+	backend->options.bpffs_dir = NULL;
+	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	backend->tasks_fd = backend->ring_fd = -1;
+	for (size_t i = 0; i < MAPS; i++)
+		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
+	err = *dir && !(backend->bpffs_dir = strdup(dir)) ? -ENOMEM : 0;
+	if (!err)
+		err = load(backend, error, error_size);
+	if (!err) {
+		err = listen_to_ring(backend);
+		if (err)
+			snprintf(error, error_size, "cannot read the events of the kernel: %s",
+				strerror(-err));
+	}
+	if (err) {
+		kernel_close(backend);
+		return err;
+	}
+	pin_maps(backend, backend->bpffs_dir);
+	*ret = backend;
+	return 0;
+}
+
+static void kernel_close(struct backend *backend)
+{
+	if (!backend)
+		return;
+	if (backend->bpffs_dir && *backend->reason)
+		pins_remove(backend->bpffs_dir, backend->maps, MAPS);
+	sd_event_source_disable_unref(backend->rest_source);
+	sd_event_source_disable_unref(backend->ring_source);
+	ring_buffer__free(backend->ring);
+	for (size_t i = 0; i < backend->n_links; i++)
+		close(backend->links[i]);
+	for (size_t i = 0; i < MAPS; i++)
+		closep(&backend->maps[i].map_fd);
+	closep(&backend->tasks_fd);
+	closep(&backend->ring_fd);
+	free(backend->per_cpu);
+	free(backend->bpffs_dir);
+	free(backend);
+}
+
+static const char *kernel_reason(const struct backend *backend)
+{
+	return backend->reason;
+}
+
+/* -- processes ------------------------------------------------------------------------------ */
+
+static void copy_name(char to[TOLLD_NAME_MAX], const char *name)
+{
+	snprintf(to, TOLLD_NAME_MAX, "%s", name);
+}
+
+struct living_list {
+	struct process *items;
+	size_t n, cap;
+};
+
+static int living_add(struct living_list *list, const struct tolld_living *living)
+{
+	struct process *process;
+
+	if (!vec_reserve(list->items, list->n, list->cap))
+		return -ENOMEM;
+	process = &list->items[list->n++];
+	*process = (struct process){
+		.pid = (pid_t)living->pid,
+		.start_boot_ns = (int64_t)living->start_boottime_ns,
+	};
+	copy_comm(process->comm, living->comm);
+	return 0;
+}
+
+static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
+{
+	struct tolld_living chunk[128];
+	struct living_list list = { 0 };
+	scoped(closep) int fd = bpf_iter_create(backend->tasks_fd);
+	ssize_t got;
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	while (!err && (got = read(fd, chunk, sizeof(chunk))) != 0) {
+		/* The kernel never ends a read within a record: its buffer is a whole number of pages,
+		 * and a record that does not fit is kept for the next read. */
+		if (got < 0) {
+			err = errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			continue;
+		}
+		for (size_t i = 0; !err && i < (size_t)got / sizeof(chunk[0]); i++)
+			err = living_add(&list, &chunk[i]);
+	}
+	if (err) {
+		free(list.items);
+		return err;
+	}
+	*ret = list.items;
+	*ret_n = list.n;
+	return 0;
+}
+
+/* The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. */
+static int identify(struct backend *backend, pid_t pid, struct process *ret)
+{
+	struct process *living;
+	size_t n;
+	int err = kernel_living(backend, &living, &n);
+
+	if (err)
+		return err;
+	err = -ESRCH;
+	for (size_t i = 0; i < n; i++) {
+		if (living[i].pid != pid)
+			continue;
+		*ret = living[i];
+		err = 0;
+		break;
+	}
+	free(living);
+	return err;
+}
+
+static int kernel_add_process(
+	struct backend *backend, pid_t pid, const char *service, struct process *ret)
+{
+	int fd = backend->maps[MAP_PROCESSES].map_fd;
+	struct process_key key = { .pid = (uint32_t)pid };
+	struct watched_process entry = { .role = IS_WATCHED, .family_pid = (uint32_t)pid };
+	struct watched_process known;
+	int err;
+
+	copy_name(entry.service, service);
+	err = bpf_map_update_elem(fd, &key, &entry, BPF_NOEXIST);
+	if (err == -EEXIST && bpf_map_lookup_elem(fd, &key, &known) == 0 &&
+		known.role != IS_WATCHED) {
+		known.role = IS_WATCHED;
+		copy_name(known.service, service);
+		err = bpf_map_update_elem(fd, &key, &known, BPF_EXIST);
+	}
+	if (err && err != -EEXIST)
+		return err == -ENOENT ? -ESRCH : err;
+	err = identify(backend, pid, ret);
+	if (err)
+		bpf_map_delete_elem(fd, &key);
+	return err;
+}
+
+static void kernel_remove_process(struct backend *backend, pid_t pid)
+{
+	struct process_key key = { .pid = (uint32_t)pid };
+
+	bpf_map_delete_elem(backend->maps[MAP_PROCESSES].map_fd, &key);
+}
+
+static size_t kernel_family(struct backend *backend, pid_t family, struct process *ret, size_t max)
+{
+	int fd = backend->maps[MAP_PROCESSES].map_fd;
+	struct process_key key, *before = NULL;
+	struct watched_process entry;
+	size_t n = 0;
+
+	/* A walk that is disturbed by a deletion starts over; the bound ends it. */
+	for (size_t steps = 0; n < max && steps < 2 * TOLLD_PROCESSES; steps++) {
+		if (bpf_map_get_next_key(fd, before, &key))
+			break;
+		before = &key;
+		if (bpf_map_lookup_elem(fd, &key, &entry) || entry.family_pid != (uint32_t)family ||
+			entry.role != INHERITED_FROM_WATCHED)
+			continue;
+		ret[n++] = (struct process){
+			.pid = (pid_t)key.pid,
+			.start_boot_ns = (int64_t)entry.start_boottime_ns,
+		};
+	}
+	return n;
+}
+
+/* -- ports, records, counts ----------------------------------------------------------------- */
+
+static int kernel_add_port(struct backend *backend, uint16_t port, const char *service)
+{
+	struct port_key key = { .port = port };
+	struct watched_port value = { 0 };
+
+	copy_name(value.service, service);
+	return bpf_map_update_elem(backend->maps[MAP_PORTS].map_fd, &key, &value, BPF_ANY);
+}
+
+static void kernel_remove_port(struct backend *backend, uint16_t port)
+{
+	struct port_key key = { .port = port };
+
+	bpf_map_delete_elem(backend->maps[MAP_PORTS].map_fd, &key);
+}
+
+static void kernel_show(
+	struct backend *backend, uint32_t number, const struct service_record *record)
+{
+	struct service_key key = { .service = number };
+	int fd = backend->maps[MAP_SERVICES].map_fd;
+
+	/* For people only: nothing depends on it, so nothing is done about a failure. */
+	if (record)
+		bpf_map_update_elem(fd, &key, record, BPF_ANY);
+	else
+		bpf_map_delete_elem(fd, &key);
+}
+
+static void kernel_stats(struct backend *backend, struct watch_stats *ret)
+{
+	const struct event_counts *c = &backend->counts;
+
+	counts_read(backend);
+	ret->events_exit = c->told[TOLLD_EXIT];
+	ret->events_exec = c->told[TOLLD_EXEC];
+	ret->events_signal = c->told[TOLLD_SIGNAL];
+	ret->events_oom = c->told[TOLLD_OOM];
+	ret->events_listen = c->told[TOLLD_LISTEN];
+	ret->lost_exit = c->lost[TOLLD_EXIT];
+	ret->lost_exec = c->lost[TOLLD_EXEC];
+	ret->lost_signal = c->lost[TOLLD_SIGNAL];
+	ret->lost_oom = c->lost[TOLLD_OOM];
+	ret->lost_listen = c->lost[TOLLD_LISTEN];
+}
+
+const struct backend_ops kernel_backend = {
+	.kind = WATCH_KERNEL,
+	.name = "kernel",
+	.open = kernel_open,
+	.close = kernel_close,
+	.reason = kernel_reason,
+	.add_process = kernel_add_process,
+	.remove_process = kernel_remove_process,
+	.add_port = kernel_add_port,
+	.remove_port = kernel_remove_port,
+	.living = kernel_living,
+	.family = kernel_family,
+	.drain = kernel_drain,
+	.show = kernel_show,
+	.stats = kernel_stats,
+};

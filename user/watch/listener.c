@@ -1,0 +1,351 @@
+/*
+ * listener.c - sock_diag for listening sockets, /proc/PID/fd for who holds them.
+ */
+#include "watch/listener.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include "base/num.h"
+
+#define TCP_LISTEN_STATE 10
+
+static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+bool endpoint_is_any(const struct endpoint *e)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(e->address, zero, e->ipv6 ? 16 : 4) == 0;
+}
+
+bool endpoint_is_loopback(const struct endpoint *e)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return e->ipv6 ? memcmp(e->address, v6, 16) == 0 : e->address[0] == 127;
+}
+
+/* An IPv4 address in IPv6 clothes is the IPv4 address. */
+static void endpoint_unmap(struct endpoint *e)
+{
+	if (!e->ipv6 || memcmp(e->address, v4_mapped, sizeof(v4_mapped)) != 0)
+		return;
+	memmove(e->address, e->address + 12, 4);
+	memset(e->address + 4, 0, 12);
+	e->ipv6 = false;
+}
+
+int endpoint_from_address(const struct sockaddr *address, struct endpoint *ret)
+{
+	struct endpoint e = { 0 };
+
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)address;
+
+		memcpy(e.address, &in->sin_addr, 4);
+		e.port = ntohs(in->sin_port);
+	} else if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)address;
+
+		memcpy(e.address, &in6->sin6_addr, 16);
+		e.port = ntohs(in6->sin6_port);
+		e.ipv6 = true;
+		endpoint_unmap(&e);
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	*ret = e;
+	return 0;
+}
+
+int endpoint_from_sockaddr(const struct sockaddr *address, struct endpoint *ret)
+{
+	struct endpoint e;
+	int err = endpoint_from_address(address, &e);
+
+	if (err)
+		return err;
+	if (!e.port)
+		return -EINVAL;
+	*ret = e;
+	return 0;
+}
+
+void endpoint_format(const struct endpoint *endpoint, struct strbuf *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, endpoint->address, text, sizeof(text));
+	strbuf_addf(out, endpoint->ipv6 ? "[%s]:%u" : "%s:%u", text, endpoint->port);
+}
+
+bool endpoint_reaches(const struct endpoint *wanted, const struct endpoint *listener)
+{
+	struct endpoint l = *listener;
+
+	if (wanted->port != l.port)
+		return false;
+	if (endpoint_is_any(wanted))
+		return true;
+	endpoint_unmap(&l);
+	if (endpoint_is_any(&l)) {
+		/* A dual-stack listener on [::] takes IPv4 as well; 0.0.0.0 never takes IPv6. */
+		return wanted->ipv6 == l.ipv6 || (l.ipv6 && !l.ipv6_only);
+	}
+	return wanted->ipv6 == l.ipv6 && memcmp(wanted->address, l.address, l.ipv6 ? 16 : 4) == 0;
+}
+
+/* -- sock_diag ------------------------------------------------------------------------------ */
+
+static int diag_request(int fd, int family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 request;
+	} message = {
+		.head = {
+			.nlmsg_len = sizeof(message),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		},
+		.request = {
+			.sdiag_family = (uint8_t)family,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = 1u << TCP_LISTEN_STATE,
+		},
+	};
+
+	return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
+}
+
+static int listener_add(struct listeners *out, const struct nlmsghdr *head)
+{
+	const struct inet_diag_msg *msg = NLMSG_DATA(head);
+	int left = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)));
+	const struct rtattr *attr = (const void *)(msg + 1);
+	struct listener *l;
+
+	if (left < 0)
+		return -EBADMSG;
+	if (!vec_reserve(out->items, out->n, out->cap))
+		return -ENOMEM;
+	l = &out->items[out->n++];
+	*l = (struct listener){
+		.cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
+		.inode = msg->idiag_inode,
+		.endpoint.port = ntohs(msg->id.idiag_sport),
+		.endpoint.ipv6 = msg->idiag_family == AF_INET6,
+	};
+	memcpy(l->endpoint.address, msg->id.idiag_src, l->endpoint.ipv6 ? 16 : 4);
+	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
+		if (attr->rta_type == INET_DIAG_SKV6ONLY && RTA_PAYLOAD(attr) >= 1)
+			l->endpoint.ipv6_only = *(const uint8_t *)RTA_DATA(attr) != 0;
+	}
+	return 0;
+}
+
+/* One datagram of the answer; *ret_done once the dump is over. */
+static int diag_read(int fd, struct listeners *out, bool *ret_done)
+{
+	_Alignas(struct nlmsghdr) char bytes[16384];
+	ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
+	int left, err;
+
+	if (got < 0)
+		return errno == EINTR ? 0 : -errno;
+	left = (int)got;
+	for (struct nlmsghdr *head = (void *)bytes; NLMSG_OK(head, (unsigned)left);
+		head = NLMSG_NEXT(head, left)) {
+		if (head->nlmsg_type == NLMSG_DONE) {
+			*ret_done = true;
+			return 0;
+		}
+		if (head->nlmsg_type == NLMSG_ERROR) {
+			const struct nlmsgerr *error = NLMSG_DATA(head);
+
+			return error->error ? error->error : -EBADMSG;
+		}
+		err = listener_add(out, head);
+		if (err)
+			return err;
+	}
+	return got ? 0 : -EBADMSG;
+}
+
+static int listeners_read_family(int fd, int family, struct listeners *out)
+{
+	bool done = false;
+	int err = diag_request(fd, family);
+
+	while (!err && !done)
+		err = diag_read(fd, out, &done);
+	return err;
+}
+
+int listeners_read(struct listeners *ret)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct listeners found = { 0 };
+	scoped(closep) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++) {
+		err = listeners_read_family(fd, families[i], &found);
+		/* A kernel without IPv6 has no listeners there. */
+		if (err == -ENOENT && families[i] == AF_INET6)
+			err = 0;
+	}
+	if (err) {
+		listeners_release(&found);
+		return err;
+	}
+	*ret = found;
+	return 0;
+}
+
+void listeners_release(struct listeners *listeners)
+{
+	free(listeners->items);
+	*listeners = (struct listeners){ 0 };
+}
+
+/* -- owners --------------------------------------------------------------------------------- */
+
+static bool is_wanted_socket(const char *link, const uint64_t *inodes, size_t n)
+{
+	char *end;
+	uint64_t inode;
+
+	if (!starts_with(link, "socket:["))
+		return false;
+	inode = strtoull(link + strlen("socket:["), &end, 10);
+	if (*end != ']')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (inodes[i] == inode)
+			return true;
+	}
+	return false;
+}
+
+bool process_holds(pid_t pid, const uint64_t *inodes, size_t n)
+{
+	char path[64], link[64];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+
+		if (len <= 0)
+			continue;
+		link[len] = '\0';
+		found = is_wanted_socket(link, inodes, n);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* The fields behind the name, which may itself hold spaces and brackets: after the last ')'. */
+static bool owner_read(pid_t pid, struct owner *ret)
+{
+	char path[64], text[1024];
+	const char *fields;
+	struct owner owner = { .pid = pid };
+	ssize_t len;
+	scoped(closep) int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	fields = strrchr(text, ')');
+	if (!fields)
+		return false;
+	/* state ppid, then 17 more up to starttime, which is field 22 of all. */
+	if (sscanf(fields + 1,
+		    " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu",
+		    &owner.parent, &owner.start_ticks) != 2)
+		return false;
+	*ret = owner;
+	return true;
+}
+
+static bool is_among(pid_t pid, const struct owner *owners, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (owners[i].pid == pid)
+			return true;
+	}
+	return false;
+}
+
+/* Smaller is the better one to watch. */
+static int owner_rank(const struct owner *o, const struct owner *all, size_t n)
+{
+	if (o->pid == 1)
+		return 2;
+	return o->parent != 1 && is_among(o->parent, all, n) ? 1 : 0;
+}
+
+static void owners_put_best_first(struct owner *owners, size_t n)
+{
+	size_t best = 0;
+	struct owner swap;
+
+	for (size_t i = 1; i < n; i++) {
+		int mine = owner_rank(&owners[i], owners, n);
+		int its = owner_rank(&owners[best], owners, n);
+
+		if (mine < its || (mine == its && owners[i].start_ticks < owners[best].start_ticks))
+			best = i;
+	}
+	if (!n)
+		return;
+	swap = owners[0];
+	owners[0] = owners[best];
+	owners[best] = swap;
+}
+
+size_t owners_find(const uint64_t *inodes, size_t n, struct owner ret[OWNERS_MAX])
+{
+	struct dirent *entry;
+	size_t found = 0;
+	DIR *proc;
+
+	if (!n)
+		return 0;
+	proc = opendir("/proc");
+	if (!proc)
+		return 0;
+	while (found < OWNERS_MAX && (entry = readdir(proc))) {
+		int64_t pid;
+
+		if (num_parse_int(entry->d_name, 1, INT32_MAX, &pid))
+			continue;
+		if (process_holds((pid_t)pid, inodes, n) && owner_read((pid_t)pid, &ret[found]))
+			found++;
+	}
+	closedir(proc);
+	owners_put_best_first(ret, found);
+	return found;
+}

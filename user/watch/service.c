@@ -1,0 +1,658 @@
+/*
+ * service.c - when a service is up, when it died, and of what. Pure: time and facts are handed in.
+ */
+#include "watch/service.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include "watch/cause.h"
+
+/*
+ * The socket of a dead owner closes some microseconds after its exit is told, but only after its memory
+ * was torn down (since 6.16): with gigabytes that takes long. And a forked sharer may keep it open.
+ */
+#define LOOK_AFTER_DEATH_NS (50 * NSEC_PER_MSEC)
+#define LOOK_AFTER_CLOSE_NS (20 * NSEC_PER_MSEC)
+#define LOOK_AGAIN_MAX_NS   (5 * NSEC_PER_SEC)
+/* Between live == 0 and the exit's notice lie microseconds: absent once is not yet dead. */
+#define MISSING_IS_DEAD_NS (100 * NSEC_PER_MSEC)
+/* An OOM mark older than this is about an earlier process with the same pid. */
+#define OOM_MARK_AGE_NS (5 * NSEC_PER_SEC)
+
+/* -- small things --------------------------------------------------------------------------- */
+
+static struct instant instant_at(struct instant now, int64_t boot_ns)
+{
+	return (struct instant){
+		.boot_ns = boot_ns,
+		.wall_ms = now.wall_ms - (now.boot_ns - boot_ns) / NSEC_PER_MSEC,
+	};
+}
+
+static void changed(struct service *service)
+{
+	if (service->set->ops.on_change)
+		service->set->ops.on_change(service, service->set->ops.userdata);
+}
+
+static void tell(struct service *service, enum service_event what)
+{
+	changed(service);
+	if (service->set->ops.on_event)
+		service->set->ops.on_event(service, what, service->set->ops.userdata);
+}
+
+static void set_state(struct service *service, enum service_state state, struct instant at)
+{
+	if (service->doubtful) {
+		service->doubtful = false;
+		service->set->doubtful--;
+	}
+	if (service->state == state)
+		return;
+	service->state = state;
+	service->since = at;
+}
+
+static void look_by(struct service *service, int64_t boot_ns)
+{
+	if (service->has_endpoint)
+		service->look_boot_ns = MIN(service->look_boot_ns, boot_ns);
+}
+
+static void tomb_add(struct services *set, const struct process *process)
+{
+	set->tombs[set->n_tombs++ % TOMBS] = *process;
+}
+
+bool services_is_dead(const struct services *set, const struct process *process)
+{
+	size_t n = MIN(set->n_tombs, (size_t)TOMBS);
+
+	for (size_t i = 0; i < n; i++) {
+		if (process_same(&set->tombs[i], process))
+			return true;
+	}
+	return false;
+}
+
+bool services_is_closed(const struct services *set, uint64_t cookie)
+{
+	size_t n = MIN(set->n_closed, (size_t)TOMBS);
+
+	for (size_t i = 0; i < n; i++) {
+		if (set->closed[i] == cookie)
+			return true;
+	}
+	return false;
+}
+
+static bool cookie_known(const struct service *service, uint64_t cookie)
+{
+	for (size_t i = 0; i < service->n_cookies; i++) {
+		if (service->cookies[i] == cookie)
+			return true;
+	}
+	return false;
+}
+
+static void cookie_add(struct service *service, uint64_t cookie)
+{
+	/* Beyond the maximum a close says little, and the look that follows it says all. */
+	if (service->n_cookies < SERVICE_COOKIES_MAX && !cookie_known(service, cookie))
+		service->cookies[service->n_cookies++] = cookie;
+}
+
+static bool cookie_del(struct service *service, uint64_t cookie)
+{
+	for (size_t i = 0; i < service->n_cookies; i++) {
+		if (service->cookies[i] != cookie)
+			continue;
+		service->cookies[i] = service->cookies[--service->n_cookies];
+		return true;
+	}
+	return false;
+}
+
+bool service_knows_listeners(const struct service *service, const uint64_t *cookies, size_t n)
+{
+	if (!service->owner.pid || !n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!cookie_known(service, cookies[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_owned(const struct services *set, const struct process *process)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (process_same(&set->items[i]->owner, process))
+			return true;
+	}
+	return false;
+}
+
+static void release_process(struct services *set, const struct process *process)
+{
+	if (process->pid && set->ops.release && !is_owned(set, process))
+		set->ops.release(process, set->ops.userdata);
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+void services_init(struct services *set, const struct service_ops *ops, struct instant now)
+{
+	*set = (struct services){
+		.ops = *ops,
+		.resync_boot_ns = now.boot_ns + RESYNC_EVERY_NS,
+	};
+}
+
+static void service_free(struct service *service)
+{
+	free(service->name);
+	free(service->selector);
+	free(service);
+}
+
+void services_release(struct services *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		service_free(set->items[i]);
+	free(set->items);
+	*set = (struct services){ 0 };
+}
+
+int services_add(struct services *set, const char *name, const char *selector,
+	const struct endpoint *endpoint, struct instant now, struct service **ret)
+{
+	struct service *service;
+
+	if (!vec_reserve(set->items, set->n, set->cap))
+		return -ENOMEM;
+	service = calloc(1, sizeof(*service));
+	if (!service)
+		return -ENOMEM;
+	service->set = set;
+	service->name = strdup(name);
+	service->selector = strdup(selector);
+	if (!service->name || !service->selector) {
+		service_free(service);
+		return -ENOMEM;
+	}
+	service->number = ++set->last_number;
+	service->state = SERVICE_DOWN;
+	service->since.wall_ms = now.wall_ms;
+	service->doubtful = true;
+	service->look_boot_ns = BOOT_NS_NEVER;
+	if (endpoint) {
+		service->has_endpoint = true;
+		service->endpoint = *endpoint;
+		service->look_boot_ns = now.boot_ns;
+	}
+	set->doubtful++;
+	set->items[set->n++] = service;
+	*ret = service;
+	return 0;
+}
+
+void services_remove(struct service *service)
+{
+	struct services *set = service->set;
+	struct process owner = service->owner;
+	size_t i = 0;
+
+	while (set->items[i] != service)
+		i++;
+	memmove(&set->items[i], &set->items[i + 1], (set->n - i - 1) * sizeof(*set->items));
+	set->n--;
+	if (service->doubtful)
+		set->doubtful--;
+	service_free(service);
+	release_process(set, &owner);
+}
+
+void services_adopt(struct service *service, const struct process *process, struct instant at)
+{
+	struct process before = service->owner;
+	bool is_new = !process_same(&before, process) || service->state != SERVICE_UP;
+
+	service->owner = *process;
+	service->missing_boot_ns = 0;
+	service->looks_in_vain = 0;
+	if (!process_same(&before, process)) {
+		service->last_signal = (struct tolld_signal){ 0 };
+		release_process(service->set, &before);
+	}
+	set_state(service, SERVICE_UP, at);
+	if (!is_new)
+		return;
+	if (service->died_since_up)
+		service->restarts++;
+	service->died_since_up = false;
+	tell(service, SERVICE_APPEARED);
+}
+
+/* -- death ---------------------------------------------------------------------------------- */
+
+static bool oom_marked(
+	const struct services *set, const struct process *process, int64_t at_boot_ns)
+{
+	size_t n = MIN(set->n_ooms, (size_t)OOM_MARKS);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct oom_mark *mark = &set->ooms[i];
+		int64_t apart_ns = at_boot_ns - mark->at_boot_ns;
+
+		if (apart_ns > OOM_MARK_AGE_NS || apart_ns < -OOM_MARK_AGE_NS)
+			continue;
+		if (mark->process.start_boot_ns ? process_same(&mark->process, process)
+						: mark->thread == process->pid)
+			return true;
+	}
+	return false;
+}
+
+/* Every death by SIGKILL that no process is known to have sent may turn out to be the OOM killer's. */
+static bool may_be_oom(const struct death *death)
+{
+	return death->kind == DEATH_SIGNAL && death->signal == SIGKILL && !death->has_sender;
+}
+
+static void die(struct service *service, const struct death *death)
+{
+	service->last_death = *death;
+	if (may_be_oom(death))
+		service->last_death.final = false;
+	service->died = true;
+	service->died_since_up = true;
+	service->deaths++;
+	service->owner = (struct process){ 0 };
+	service->missing_boot_ns = 0;
+	service->last_signal = (struct tolld_signal){ 0 };
+	set_state(service, SERVICE_DOWN, death->at);
+	tell(service, SERVICE_DIED);
+}
+
+static struct death death_of(
+	const struct services *set, const struct notice *notice, struct instant now)
+{
+	struct death death = {
+		.pid = notice->process.pid,
+		.start_boot_ns = notice->process.start_boot_ns,
+		.at = instant_at(now, notice->at_boot_ns),
+		.has_peak_memory = notice->exit.has_peak_memory,
+		.peak_memory_bytes = notice->exit.peak_memory_bytes,
+		.final = true,
+	};
+
+	memcpy(death.comm, notice->process.comm, sizeof(death.comm));
+	death_from_wait_status(
+		notice->exit.wait_status, &notice->exit.signal, notice->at_boot_ns, &death);
+	if (may_be_oom(&death) && oom_marked(set, &notice->process, notice->at_boot_ns)) {
+		death.kind = DEATH_OOM;
+		death.by_kernel = true;
+	}
+	return death;
+}
+
+static void owner_exited(
+	struct service *service, const struct notice *notice, const struct death *death)
+{
+	struct services *set = service->set;
+	bool clean = death->kind == DEATH_EXIT && death->exit_code == 0;
+	struct process heir;
+
+	/* A daemon that listens, forks and lets its parent exit has not died. */
+	if (clean && notice->exit.forked && service->listening && set->ops.heir &&
+		set->ops.heir(service, notice->exit.family, &heir, set->ops.userdata)) {
+		services_adopt(service, &heir, death->at);
+		return;
+	}
+	die(service, death);
+	if (service->listening)
+		look_by(service, death->at.boot_ns + LOOK_AFTER_DEATH_NS);
+}
+
+static void notice_exit(struct services *set, const struct notice *notice, struct instant now)
+{
+	struct death death;
+
+	if (services_is_dead(set, &notice->process))
+		return;
+	tomb_add(set, &notice->process);
+	death = death_of(set, notice, now);
+	for (size_t i = 0; i < set->n; i++) {
+		if (process_same(&set->items[i]->owner, &notice->process))
+			owner_exited(set->items[i], notice, &death);
+	}
+}
+
+static void notice_oom(struct services *set, const struct notice *notice)
+{
+	struct oom_mark *mark = &set->ooms[set->n_ooms++ % OOM_MARKS];
+
+	*mark = (struct oom_mark){
+		.process = notice->process,
+		.thread = notice->thread,
+		.at_boot_ns = notice->at_boot_ns,
+	};
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+		struct death *death = &service->last_death;
+		struct process dead = { .pid = death->pid, .start_boot_ns = death->start_boot_ns };
+
+		if (!service->died || !may_be_oom(death) ||
+			!oom_marked(set, &dead, death->at.boot_ns))
+			continue;
+		death->kind = DEATH_OOM;
+		death->by_kernel = true;
+		death->final = true;
+		tell(service, SERVICE_CAUSE);
+	}
+}
+
+/* -- listeners ------------------------------------------------------------------------------ */
+
+/* No listener is left: as far as the notices tell. A process that lives on without is down, too. */
+static void port_gone(struct service *service, struct instant at)
+{
+	service->listening = false;
+	service->n_cookies = 0;
+	set_state(service, SERVICE_DOWN, at);
+	tell(service, SERVICE_LISTENER_GONE);
+}
+
+static void listener_opened(
+	struct service *service, const struct notice *notice, struct instant now)
+{
+	bool first = !service->listening;
+
+	cookie_add(service, notice->listen.cookie);
+	service->listening = true;
+	if (services_is_dead(service->set, &notice->process)) {
+		look_by(service, now.boot_ns + LOOK_AFTER_DEATH_NS);
+		return;
+	}
+	/* One more of several that share the port (SO_REUSEPORT): the first stays the owner. */
+	if (!first && service->owner.pid)
+		return;
+	services_adopt(service, &notice->process, instant_at(now, notice->at_boot_ns));
+}
+
+static void listener_closed(
+	struct service *service, const struct notice *notice, struct instant now)
+{
+	bool known = cookie_del(service, notice->listen.cookie);
+
+	if (!known || service->n_cookies) {
+		/* Others serve on, perhaps another process: see who. */
+		if (known && !service->owner.pid)
+			look_by(service, now.boot_ns);
+		return;
+	}
+	port_gone(service, instant_at(now, notice->at_boot_ns));
+	/* Should a listener have escaped the notices, the look finds it. */
+	look_by(service, now.boot_ns + LOOK_AFTER_CLOSE_NS);
+}
+
+static void notice_listen(struct services *set, const struct notice *notice, struct instant now)
+{
+	if (!notice->listen.opened)
+		set->closed[set->n_closed++ % TOMBS] = notice->listen.cookie;
+	else if (services_is_closed(set, notice->listen.cookie))
+		return;
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+
+		if (!service->has_endpoint ||
+			!endpoint_reaches(&service->endpoint, &notice->listen.endpoint))
+			continue;
+		if (notice->listen.opened)
+			listener_opened(service, notice, now);
+		else
+			listener_closed(service, notice, now);
+	}
+	/* The kernel watches whoever listens on the port; it may have been at another address. */
+	if (notice->listen.opened)
+		release_process(set, &notice->process);
+}
+
+/* -- looks ---------------------------------------------------------------------------------- */
+
+/* The owner that is known, where it still holds the socket, else the best one that lives. */
+static bool look_owner(const struct service *service, const struct look *look, struct process *ret)
+{
+	const struct process *best = NULL;
+
+	for (size_t i = look->n_owners; i-- > 0;) {
+		if (process_same(&look->owners[i], &service->owner))
+			return true;
+		if (!services_is_dead(service->set, &look->owners[i]))
+			best = &look->owners[i];
+	}
+	if (best)
+		*ret = *best;
+	return best != NULL;
+}
+
+/* A socket whose owner is dying, or cannot be seen. */
+static void nobody_found(struct service *service, struct instant now)
+{
+	static const struct process nobody;
+	int64_t again_ns = LOOK_AFTER_DEATH_NS << MIN(service->looks_in_vain, 7u);
+
+	if (service->owner.pid) {
+		services_adopt(service, &(struct process){ 0 }, now);
+		return;
+	}
+	if (service->state == SERVICE_UP)
+		return;
+	if (service->died_since_up && again_ns < LOOK_AGAIN_MAX_NS) {
+		service->looks_in_vain++;
+		look_by(service, now.boot_ns + again_ns);
+		set_state(service, SERVICE_DOWN, now);
+		return;
+	}
+	services_adopt(service, &nobody, now);
+}
+
+void services_look(struct service *service, const struct look *look, struct instant now)
+{
+	struct process owner = service->owner;
+	bool was_listening = service->listening;
+	bool was_doubtful = service->doubtful;
+
+	/* What is found at the first look was so before: nobody knows since when. */
+	if (was_doubtful && !service->since.boot_ns && !service->died)
+		now.boot_ns = 0;
+	service->look_boot_ns = BOOT_NS_NEVER;
+	service->n_cookies = 0;
+	for (size_t i = 0; i < look->n_cookies; i++) {
+		if (!services_is_closed(service->set, look->cookies[i]))
+			cookie_add(service, look->cookies[i]);
+	}
+	service->listening = service->n_cookies > 0;
+	if (!service->listening) {
+		if (was_listening)
+			port_gone(service, now);
+		set_state(service, SERVICE_DOWN, now);
+		if (was_doubtful)
+			changed(service);
+		return;
+	}
+	if (look->attributed && !look_owner(service, look, &owner)) {
+		nobody_found(service, now);
+		return;
+	}
+	services_adopt(service, &owner, now);
+	if (was_doubtful)
+		changed(service);
+}
+
+/* -- resync --------------------------------------------------------------------------------- */
+
+static void notice_lost(struct services *set, struct instant now)
+{
+	set->resync_boot_ns = now.boot_ns;
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+
+		if (!service->doubtful) {
+			service->doubtful = true;
+			set->doubtful++;
+			changed(service);
+		}
+	}
+}
+
+static void owner_missing(struct service *service, struct instant now)
+{
+	struct death death = {
+		.pid = service->owner.pid,
+		.start_boot_ns = service->owner.start_boot_ns,
+		.at = now,
+		.kind = DEATH_UNKNOWN,
+		.final = true,
+	};
+	const struct tolld_signal *signal = &service->last_signal;
+
+	if (!service->missing_boot_ns) {
+		service->missing_boot_ns = now.boot_ns;
+		service->set->resync_boot_ns =
+			MIN(service->set->resync_boot_ns, now.boot_ns + MISSING_IS_DEAD_NS);
+		return;
+	}
+	if (now.boot_ns - service->missing_boot_ns < MISSING_IS_DEAD_NS)
+		return;
+	memcpy(death.comm, service->owner.comm, sizeof(death.comm));
+	if (signal->signal) {
+		death.signal = signal->signal;
+		death.by_kernel = signal->sender == SENT_BY_THE_KERNEL;
+		death.has_sender = signal->sender == SENT_BY_A_PROCESS;
+		death.sender_pid = (pid_t)signal->sender_pid;
+		death.sender_uid = signal->sender_uid;
+		memcpy(death.sender_comm, signal->sender_comm, sizeof(death.sender_comm));
+	}
+	tomb_add(service->set, &service->owner);
+	die(service, &death);
+}
+
+void services_resynced(
+	struct services *set, const struct process *living, size_t n, struct instant now)
+{
+	set->resyncs++;
+	set->resync_boot_ns = now.boot_ns + RESYNC_EVERY_NS;
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+		bool lives = false;
+
+		for (size_t k = 0; service->owner.pid && !lives && k < n; k++)
+			lives = process_same(&living[k], &service->owner);
+		if (lives)
+			service->missing_boot_ns = 0;
+		else if (service->owner.pid)
+			owner_missing(service, now);
+		if (service->has_endpoint) {
+			look_by(service, now.boot_ns);
+		} else if (service->doubtful && !service->missing_boot_ns) {
+			set_state(service, service->state, now);
+			changed(service);
+		}
+	}
+}
+
+/* -- in ------------------------------------------------------------------------------------- */
+
+static void notice_exec(struct services *set, const struct notice *notice)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+
+		if (!process_same(&service->owner, &notice->process))
+			continue;
+		service->owner = notice->process;
+		changed(service);
+	}
+}
+
+static void notice_signal(struct services *set, const struct notice *notice)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (process_same(&set->items[i]->owner, &notice->process))
+			set->items[i]->last_signal = notice->signal;
+	}
+}
+
+void services_notice(struct services *set, const struct notice *notice, struct instant now)
+{
+	switch (notice->kind) {
+	case NOTICE_EXIT:
+		notice_exit(set, notice, now);
+		break;
+	case NOTICE_EXEC:
+		notice_exec(set, notice);
+		break;
+	case NOTICE_SIGNAL:
+		notice_signal(set, notice);
+		break;
+	case NOTICE_OOM:
+		notice_oom(set, notice);
+		break;
+	case NOTICE_LISTEN:
+		notice_listen(set, notice, now);
+		break;
+	case NOTICE_LOST:
+		notice_lost(set, now);
+		break;
+	}
+}
+
+/* -- time ----------------------------------------------------------------------------------- */
+
+static int64_t final_by(const struct service *service)
+{
+	if (!service->died || service->last_death.final)
+		return BOOT_NS_NEVER;
+	return service->last_death.at.boot_ns + OOM_FOLLOWS_NS;
+}
+
+int64_t services_next_deadline(const struct services *set)
+{
+	int64_t next = set->n ? set->resync_boot_ns : BOOT_NS_NEVER;
+
+	for (size_t i = 0; i < set->n; i++) {
+		next = MIN(next, set->items[i]->look_boot_ns);
+		next = MIN(next, final_by(set->items[i]));
+	}
+	return next;
+}
+
+void services_due(struct services *set, struct instant now)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+
+		if (final_by(service) > now.boot_ns)
+			continue;
+		service->last_death.final = true;
+		tell(service, SERVICE_CAUSE);
+	}
+}
+
+struct service *services_wants_look(const struct services *set, struct instant now)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->items[i]->look_boot_ns <= now.boot_ns)
+			return set->items[i];
+	}
+	return NULL;
+}
+
+bool services_wants_resync(const struct services *set, struct instant now)
+{
+	return set->n && set->resync_boot_ns <= now.boot_ns;
+}

@@ -1,0 +1,138 @@
+/*
+ * service.h - the services as a pure state machine: notices and looks in, with their time; events out.
+ *
+ * It reads no clock, no socket and no file. What it wants done (look who listens, ask which processes
+ * live) it says by deadlines; whoever drives it does that and hands the answer in. Notices may come
+ * in any order and may be missing: an exit always wins over whatever else says that a process lives.
+ */
+#ifndef TOLLD_WATCH_SERVICE_H
+#define TOLLD_WATCH_SERVICE_H
+
+#include "watch/backend.h"
+
+#define SERVICE_COOKIES_MAX 16
+
+struct services;
+
+struct service {
+	struct services *set;
+	uint32_t number;
+	char *name;
+	char *selector;
+	bool has_endpoint; /* else it is a single process */
+	struct endpoint endpoint;
+	void *userdata;
+
+	enum service_state state; /* as last known */
+	struct instant since;
+	bool appeared_untold; /* an event waits for the caller to have the service */
+	bool doubtful;	      /* notices were lost, or nobody has looked yet */
+
+	struct process owner;		 /* pid 0: none, or nobody knows */
+	int64_t missing_boot_ns;	 /* since when it is not among the living; 0: it is */
+	struct tolld_signal last_signal; /* sent to the owner */
+
+	uint64_t cookies[SERVICE_COOKIES_MAX]; /* of the open listeners */
+	size_t n_cookies;
+	bool listening;
+
+	unsigned deaths, restarts;
+	bool died;
+	bool died_since_up;
+	struct death last_death;
+
+	int64_t look_boot_ns; /* when to look who listens; BOOT_NS_NEVER: not wanted */
+	unsigned looks_in_vain;
+};
+
+struct service_ops {
+	watch_event_fn *on_event;
+	/*
+	 * May be missing. The owner has exited cleanly: which process of its family holds its
+	 * listener now? False: none.
+	 */
+	bool (*heir)(struct service *service, pid_t family, struct process *ret, void *userdata);
+	/* Something that people see has changed. May be missing. */
+	void (*on_change)(struct service *service, void *userdata);
+	/* Nobody needs to hear of this process any more. May be missing. */
+	void (*release)(const struct process *process, void *userdata);
+	void *userdata;
+};
+
+/* Identities that are dead, and sockets that are closed, whatever comes in late. */
+#define TOMBS	  512
+#define OOM_MARKS 16
+
+struct oom_mark {
+	struct process process;
+	pid_t thread;
+	int64_t at_boot_ns;
+};
+
+struct services {
+	struct service_ops ops;
+	struct service **items;
+	size_t n, cap;
+	uint32_t last_number;
+	struct process tombs[TOMBS];
+	size_t n_tombs; /* ever; the ring holds the last ones */
+	uint64_t closed[TOMBS];
+	size_t n_closed;
+	struct oom_mark ooms[OOM_MARKS];
+	size_t n_ooms;
+	int64_t resync_boot_ns;
+	uint64_t resyncs;
+	size_t doubtful;
+};
+
+/* Resync at least this often: cheap, and whatever went wrong ends there. */
+#define RESYNC_EVERY_NS (60 * NSEC_PER_SEC)
+/* An OOM mark may follow the exit; that long a cause is not final. */
+#define OOM_FOLLOWS_NS (100 * NSEC_PER_MSEC)
+
+void services_init(struct services *set, const struct service_ops *ops, struct instant now);
+void services_release(struct services *set);
+
+/* A service that is whoever listens at `endpoint`, or, with NULL, the one process handed in later. */
+int services_add(struct services *set, const char *name, const char *selector,
+	const struct endpoint *endpoint, struct instant now, struct service **ret);
+void services_remove(struct service *service);
+
+void services_notice(struct services *set, const struct notice *notice, struct instant now);
+
+/* What a look found. */
+struct look {
+	uint64_t cookies[SERVICE_COOKIES_MAX]; /* of listeners that serve the endpoint */
+	size_t n_cookies;
+	/*
+	 * Who holds them, the best first; each is watched by the backend already. With attributed
+	 * false nobody asked, because the cookies are those that are known.
+	 */
+	bool attributed;
+	struct process owners[OWNERS_MAX];
+	size_t n_owners;
+};
+
+void services_look(struct service *service, const struct look *look, struct instant now);
+/* Are these listeners the ones whose owner is known and lives? Then nobody needs to search /proc. */
+bool service_knows_listeners(const struct service *service, const uint64_t *cookies, size_t n);
+/* A listener that closes can still be seen for an instant. */
+bool services_is_closed(const struct services *set, uint64_t cookie);
+bool services_is_dead(const struct services *set, const struct process *process);
+
+/* The service is this process from now on. */
+void services_adopt(struct service *service, const struct process *process, struct instant at);
+
+/* The answer to a resync: all watched processes that live, asked for after `asked`. */
+void services_resynced(
+	struct services *set, const struct process *living, size_t n, struct instant now);
+
+/* When services_due() wants to be called, or a look or a resync is due. */
+int64_t services_next_deadline(const struct services *set);
+/* Whatever only waits for time. */
+void services_due(struct services *set, struct instant now);
+/* The next service that wants a look by now; NULL: none. A look clears its wish. */
+struct service *services_wants_look(const struct services *set, struct instant now);
+bool services_wants_resync(const struct services *set, struct instant now);
+
+#endif

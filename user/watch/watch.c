@@ -1,0 +1,555 @@
+/*
+ * watch.c - drives the services: hands them the backend's notices, looks and the time.
+ */
+#include "watch/watch.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include "base/escape.h"
+#include "watch/internal.h"
+
+struct watch {
+	struct watch_options options;
+	const struct backend_ops *ops;
+	struct backend *backend;
+	struct services services;
+	sd_event_source *timer;
+	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
+};
+
+static void arm_timer(struct watch *watch)
+{
+	int64_t next = services_next_deadline(&watch->services);
+
+	for (size_t i = 0; i < watch->services.n; i++) {
+		if (watch->services.items[i]->appeared_untold)
+			next = 0;
+	}
+	if (next == BOOT_NS_NEVER) {
+		sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(watch->timer, (uint64_t)(next / NSEC_PER_USEC) + 1);
+	sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
+/* -- looking -------------------------------------------------------------------------------- */
+
+struct serving {
+	uint64_t cookies[SERVICE_COOKIES_MAX];
+	uint64_t inodes[SERVICE_COOKIES_MAX];
+	size_t n;
+};
+
+/* The listeners that a connection to the service would reach. */
+static void serving_find(
+	const struct service *service, const struct listeners *all, struct serving *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < all->n && ret->n < SERVICE_COOKIES_MAX; i++) {
+		const struct listener *l = &all->items[i];
+
+		if (!endpoint_reaches(&service->endpoint, &l->endpoint) ||
+			services_is_closed(service->set, l->cookie))
+			continue;
+		ret->cookies[ret->n] = l->cookie;
+		ret->inodes[ret->n++] = l->inode;
+	}
+}
+
+/*
+ * Only the best owner is watched. Its number may have been given to another process since it was
+ * found: whoever holds the socket after being watched is the right one.
+ */
+static void attribute(struct watch *watch, const struct service *service,
+	const struct serving *serving, struct look *look)
+{
+	struct owner owners[OWNERS_MAX];
+	size_t n = owners_find(serving->inodes, serving->n, owners);
+
+	look->attributed = true;
+	for (size_t i = 0; i < n && !look->n_owners; i++) {
+		struct process process;
+
+		if (watch->ops->add_process(watch->backend, owners[i].pid, service->name, &process))
+			continue;
+		if (process_holds(process.pid, serving->inodes, serving->n) &&
+			!services_is_dead(&watch->services, &process))
+			look->owners[look->n_owners++] = process;
+		else
+			watch->ops->remove_process(watch->backend, process.pid);
+	}
+}
+
+static void look(struct watch *watch, struct service *service, const struct listeners *all)
+{
+	struct serving serving;
+	struct look found = { 0 };
+
+	serving_find(service, all, &serving);
+	memcpy(found.cookies, serving.cookies, sizeof(found.cookies));
+	found.n_cookies = serving.n;
+	if (serving.n && !service_knows_listeners(service, serving.cookies, serving.n))
+		attribute(watch, service, &serving, &found);
+	services_look(service, &found, clock_now());
+}
+
+static int look_where_wanted(struct watch *watch)
+{
+	struct listeners all;
+	struct service *service;
+	struct instant now = clock_now();
+	int err;
+
+	if (!services_wants_look(&watch->services, now))
+		return 0;
+	err = listeners_read(&all);
+	if (err)
+		return err;
+	while ((service = services_wants_look(&watch->services, now)))
+		look(watch, service, &all);
+	listeners_release(&all);
+	return 0;
+}
+
+static int resync(struct watch *watch)
+{
+	struct process *living;
+	size_t n;
+	int err = watch->ops->living(watch->backend, &living, &n);
+
+	if (err)
+		return err;
+	/* Exits that happened while the living were listed win: they come first. */
+	watch->ops->drain(watch->backend);
+	services_resynced(&watch->services, living, n, clock_now());
+	free(living);
+	return 0;
+}
+
+static void tell_untold(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->services.n; i++) {
+		struct service *service = watch->services.items[i];
+
+		if (!service->appeared_untold)
+			continue;
+		service->appeared_untold = false;
+		if (watch->options.on_event)
+			watch->options.on_event(service, SERVICE_APPEARED, watch->options.userdata);
+	}
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	tell_untold(watch);
+	/* What the ring holds happened before the deadline. */
+	watch->ops->drain(watch->backend);
+	services_due(&watch->services, clock_now());
+	if (services_wants_resync(&watch->services, clock_now()))
+		resync(watch);
+	look_where_wanted(watch);
+	arm_timer(watch);
+	return 0;
+}
+
+/* -- from the backend ----------------------------------------------------------------------- */
+
+static void on_notice(const struct notice *notice, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	services_notice(&watch->services, notice, clock_now());
+}
+
+static void on_drained(void *userdata)
+{
+	struct watch *watch = userdata;
+
+	if (services_wants_resync(&watch->services, clock_now()))
+		resync(watch);
+	look_where_wanted(watch);
+	arm_timer(watch);
+}
+
+/* -- from the services ---------------------------------------------------------------------- */
+
+static void on_event(struct service *service, enum service_event what, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
+	if (!watch->adding && watch->options.on_event)
+		watch->options.on_event(service, what, watch->options.userdata);
+}
+
+static void add_escaped(char *to, size_t size, const char *s)
+{
+	struct strbuf text;
+
+	strbuf_init(&text, size * 4);
+	escape_terminal(&text, s, strlen(s));
+	snprintf(to, size, "%s", text.s);
+	strbuf_release(&text);
+}
+
+/* Shown by bpftool on a terminal: names that processes gave themselves are made harmless here. */
+static void on_change(struct service *service, void *userdata)
+{
+	static const enum service_condition conditions[] = {
+		[SERVICE_UNKNOWN] = NOT_KNOWN,
+		[SERVICE_DOWN] = DOWN,
+		[SERVICE_UP] = UP,
+	};
+	struct watch *watch = userdata;
+	struct service_record record = { 0 };
+	struct strbuf cause = STRBUF_INIT;
+	struct service_info info;
+
+	if (!watch->ops->show)
+		return;
+	service_info(service, &info);
+	add_escaped(record.name, sizeof(record.name), info.name);
+	add_escaped(record.watches, sizeof(record.watches), info.selector);
+	record.is = conditions[info.state];
+	record.pid = (uint32_t)info.pid;
+	add_escaped(record.comm, sizeof(record.comm), info.comm);
+	record.start_boottime_ns = (uint64_t)info.start_boot_ns;
+	record.since_boottime_ns = (uint64_t)info.since.boot_ns;
+	record.deaths = info.deaths;
+	record.restarts = info.restarts;
+	service_cause(service, &cause);
+	add_escaped(record.last_death, sizeof(record.last_death), cause.s);
+	strbuf_release(&cause);
+	watch->ops->show(watch->backend, service->number, &record);
+}
+
+static void on_release(const struct process *process, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	watch->ops->remove_process(watch->backend, process->pid);
+}
+
+/* Of the family, one that holds the listener; *ret_any where there is a family at all. */
+static bool heir_find(struct watch *watch, const struct service *service, pid_t family_pid,
+	const struct serving *serving, struct process *ret, bool *ret_any)
+{
+	struct process family[OWNERS_MAX];
+	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
+
+	*ret_any = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		if (process_holds(family[i].pid, serving->inodes, serving->n) &&
+			watch->ops->add_process(
+				watch->backend, family[i].pid, service->name, ret) == 0 &&
+			process_same(ret, &family[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool on_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
+{
+	struct watch *watch = userdata;
+	struct listeners all;
+	struct serving serving;
+	bool found = false, any = true;
+
+	if (listeners_read(&all))
+		return false;
+	serving_find(service, &all, &serving);
+	listeners_release(&all);
+	/* A relative may fork and exit while it is looked at: its child was not in the list. */
+	for (int round = 0; !found && any && round < 3; round++)
+		found = heir_find(watch, service, family, &serving, ret, &any);
+	return found;
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+static int choose_backend(
+	enum watch_backend wanted, const struct backend_ops **ret, char *error, size_t error_size)
+{
+	switch (wanted) {
+	case WATCH_AUTO:
+	case WATCH_KERNEL:
+		*ret = &kernel_backend;
+		return 0;
+	case WATCH_PIDFD:
+		snprintf(error, error_size,
+			"the pidfd backend is not there yet; use --watch.backend kernel");
+		return -ENOTSUP;
+	case WATCH_POLL:
+		snprintf(error, error_size,
+			"the poll backend is not there yet; use --watch.backend kernel");
+		return -ENOTSUP;
+	}
+	return -EINVAL;
+}
+
+static int watch_open(
+	struct watch *watch, sd_event *event, uint32_t ring_bytes, char *error, size_t error_size)
+{
+	const struct service_ops service_ops = {
+		.on_event = on_event,
+		.heir = on_heir,
+		.on_change = on_change,
+		.release = on_release,
+		.userdata = watch,
+	};
+	const struct backend_options backend_options = {
+		.event = event,
+		.bpffs_dir = watch->options.bpffs_dir,
+		.ring_bytes = ring_bytes,
+		.on_notice = on_notice,
+		.on_drained = on_drained,
+		.userdata = watch,
+	};
+	int err;
+
+	err = choose_backend(watch->options.backend, &watch->ops, error, error_size);
+	if (err)
+		return err;
+	services_init(&watch->services, &service_ops, clock_now());
+	err = sd_event_add_time(event, &watch->timer, CLOCK_BOOTTIME, 0, 1, on_timer, watch);
+	if (err < 0)
+		return err;
+	sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+	return watch->ops->open(&backend_options, &watch->backend, error, error_size);
+}
+
+int watch_new_with_ring(sd_event *event, const struct watch_options *options, uint32_t ring_bytes,
+	struct watch **ret, char *error, size_t error_size)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int err;
+
+	snprintf(error, error_size, "memory is out");
+	if (!watch)
+		return -ENOMEM;
+	watch->options = *options;
+	err = watch_open(watch, event, ring_bytes, error, error_size);
+	if (err) {
+		watch_free(watch);
+		return err;
+	}
+	watch->options.bpffs_dir = NULL;
+	*error = '\0';
+	*ret = watch;
+	return 0;
+}
+
+int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret, char *error,
+	size_t error_size)
+{
+	return watch_new_with_ring(event, options, 0, ret, error, error_size);
+}
+
+void watch_free(struct watch *watch)
+{
+	if (!watch)
+		return;
+	sd_event_source_disable_unref(watch->timer);
+	services_release(&watch->services);
+	if (watch->backend)
+		watch->ops->close(watch->backend);
+	free(watch);
+}
+
+/* -- services ------------------------------------------------------------------------------- */
+
+static bool port_is_used(const struct watch *watch, uint16_t port)
+{
+	for (size_t i = 0; i < watch->services.n; i++) {
+		const struct service *service = watch->services.items[i];
+
+		if (service->has_endpoint && service->endpoint.port == port)
+			return true;
+	}
+	return false;
+}
+
+int watch_add_listen(
+	struct watch *watch, const char *name, const struct sockaddr *address, struct service **ret)
+{
+	struct strbuf selector = STRBUF_INIT;
+	struct service *service;
+	struct endpoint endpoint;
+	int err;
+
+	err = endpoint_from_sockaddr(address, &endpoint);
+	if (err)
+		return err;
+	strbuf_adds(&selector, "listen ");
+	endpoint_format(&endpoint, &selector);
+	err = selector.err;
+	if (!err)
+		err = services_add(
+			&watch->services, name, selector.s, &endpoint, clock_now(), &service);
+	strbuf_release(&selector);
+	if (err)
+		return err;
+	/* First the notices, then the look: a listener that comes in between is in both. */
+	err = watch->ops->add_port(watch->backend, endpoint.port, name);
+	if (!err) {
+		watch->adding = true;
+		err = look_where_wanted(watch);
+		watch->adding = false;
+	}
+	if (err) {
+		watch_remove(service);
+		return err;
+	}
+	arm_timer(watch);
+	*ret = service;
+	return 0;
+}
+
+int watch_add_process(struct watch *watch, const char *name, pid_t pid, struct service **ret)
+{
+	char selector[32];
+	struct service *service;
+	struct process process;
+	int err;
+
+	snprintf(selector, sizeof(selector), "process %d", pid);
+	err = services_add(&watch->services, name, selector, NULL, clock_now(), &service);
+	if (err)
+		return err;
+	err = watch->ops->add_process(watch->backend, pid, name, &process);
+	if (err) {
+		watch_remove(service);
+		return err;
+	}
+	watch->adding = true;
+	services_adopt(service, &process, clock_now());
+	watch->adding = false;
+	arm_timer(watch);
+	*ret = service;
+	return 0;
+}
+
+void watch_remove(struct service *service)
+{
+	struct watch *watch = service->set->ops.userdata;
+	uint16_t port = service->has_endpoint ? service->endpoint.port : 0;
+
+	if (watch->ops->show)
+		watch->ops->show(watch->backend, service->number, NULL);
+	services_remove(service);
+	if (port && !port_is_used(watch, port))
+		watch->ops->remove_port(watch->backend, port);
+	arm_timer(watch);
+}
+
+size_t watch_services(const struct watch *watch)
+{
+	return watch->services.n;
+}
+
+struct service *watch_service(const struct watch *watch, size_t i)
+{
+	assert(i < watch->services.n);
+	return watch->services.items[i];
+}
+
+void service_info(const struct service *service, struct service_info *ret)
+{
+	*ret = (struct service_info){
+		.name = service->name,
+		.selector = service->selector,
+		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,
+		.since = service->since,
+		.pid = service->owner.pid,
+		.start_boot_ns = service->owner.start_boot_ns,
+		.listening = service->listening,
+		.restarts = service->restarts,
+		.deaths = service->deaths,
+		.died = service->died,
+		.last_death = service->last_death,
+	};
+	memcpy(ret->comm, service->owner.comm, sizeof(ret->comm));
+}
+
+void service_set_userdata(struct service *service, void *userdata)
+{
+	service->userdata = userdata;
+}
+
+void *service_userdata(const struct service *service)
+{
+	return service->userdata;
+}
+
+void service_cause(const struct service *service, struct strbuf *out)
+{
+	if (service->state == SERVICE_DOWN && service->owner.pid && service->has_endpoint) {
+		strbuf_addf(out, "%s (pid %d) lives, but does not %s any more",
+			*service->owner.comm ? service->owner.comm : "its process",
+			service->owner.pid, service->selector);
+		return;
+	}
+	if (service->died)
+		death_describe(&service->last_death, out);
+}
+
+/* -- the rest ------------------------------------------------------------------------------- */
+
+static bool has_address(const struct ifaddrs *all, const struct endpoint *wanted)
+{
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct sockaddr_storage address = { 0 };
+		struct endpoint own;
+
+		if (!i->ifa_addr ||
+			(i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+			continue;
+		memcpy(&address, i->ifa_addr,
+			i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+							  : sizeof(struct sockaddr_in6));
+		if (endpoint_from_address((void *)&address, &own) == 0 &&
+			own.ipv6 == wanted->ipv6 &&
+			memcmp(own.address, wanted->address, sizeof(own.address)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool watch_address_is_local(const struct sockaddr *address)
+{
+	struct ifaddrs *all;
+	struct endpoint wanted;
+	bool found;
+
+	if (endpoint_from_address(address, &wanted))
+		return false;
+	if (endpoint_is_loopback(&wanted) || endpoint_is_any(&wanted))
+		return true;
+	if (getifaddrs(&all))
+		return false;
+	found = has_address(all, &wanted);
+	freeifaddrs(all);
+	return found;
+}
+
+void watch_stats(const struct watch *watch, struct watch_stats *ret)
+{
+	struct watch_stats stats = {
+		.backend = watch->ops->kind,
+		.backend_name = watch->ops->name,
+		.backend_reason = watch->ops->reason(watch->backend),
+		.resyncs = watch->services.resyncs,
+		.services = watch->services.n,
+	};
+
+	for (size_t i = 0; i < watch->services.n; i++)
+		stats.processes += watch->services.items[i]->owner.pid != 0;
+	watch->ops->stats(watch->backend, &stats);
+	*ret = stats;
+}
