@@ -1,0 +1,330 @@
+/*
+ * exit_scenarios.c - every way for a process to end that has misled a watcher once.
+ *
+ *   exit_scenarios NAME
+ *
+ * Starts a subject, prints "pid N", waits for a line on its standard input, lets the subject go its way,
+ * and prints what waitpid() saw: "status 0x8b". Where another process sends the signal, "killer N"
+ * comes before. Without a name it lists the scenarios. It links nothing of tolld: what it prints is
+ * the truth that tolld is measured against.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t subject;
+static char own_path[4096];
+
+static void pause_ms(unsigned ms)
+{
+	usleep(ms * 1000);
+}
+
+static void *wait_forever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void start_thread(void *(*fn)(void *))
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, fn, NULL))
+		abort();
+}
+
+/* -- what the subject does ------------------------------------------------------------------ */
+
+static void exit_0(void)
+{
+	_exit(0);
+}
+
+static void exit_3(void)
+{
+	_exit(3);
+}
+
+static void *exit_5_soon(void *unused)
+{
+	pause_ms(100);
+	exit(5);
+	return unused;
+}
+
+static void leader_exits_first(void)
+{
+	start_thread(exit_5_soon);
+	pthread_exit(NULL);
+}
+
+static void *return_soon(void *unused)
+{
+	pause_ms(100);
+	return unused;
+}
+
+static void leader_exits_with_another_code(void)
+{
+	start_thread(return_soon);
+	syscall(SYS_exit, 4);
+}
+
+static void *exec_now(void *unused)
+{
+	execl(own_path, own_path, "--exit", "6", (char *)NULL);
+	abort();
+	return unused;
+}
+
+static void exec_from_a_thread(void)
+{
+	start_thread(wait_forever);
+	start_thread(exec_now);
+	wait_forever(NULL);
+}
+
+static void exec_from_the_leader(void)
+{
+	start_thread(wait_forever);
+	exec_now(NULL);
+}
+
+static void kill_4_threads(void)
+{
+	for (int i = 0; i < 3; i++)
+		start_thread(wait_forever);
+	kill(getpid(), SIGKILL);
+}
+
+static void exit_group_of_5_threads(void)
+{
+	for (int i = 0; i < 4; i++)
+		start_thread(wait_forever);
+	exit(9);
+}
+
+static void *exit_alone(void *unused)
+{
+	syscall(SYS_exit, 0);
+	return unused;
+}
+
+/* Every thread ends by itself, all at the same time: two can see themselves as the last. */
+static void all_threads_leave_at_once(void)
+{
+	for (int i = 0; i < 8; i++)
+		start_thread(exit_alone);
+	syscall(SYS_exit, 0);
+}
+
+static void fault(void)
+{
+	int *volatile nowhere = (int *)(uintptr_t)8;
+
+	*nowhere = 1;
+}
+
+static void segv_without_core(void)
+{
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	fault();
+}
+
+static void segv_with_core(void)
+{
+	char dir[] = "/tmp/exit_scenarios.XXXXXX";
+
+	if (!mkdtemp(dir) || chdir(dir))
+		abort();
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	/* The parent removes it, whatever the core file is called. */
+	fault();
+}
+
+static void abort_itself(void)
+{
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	abort();
+}
+
+static void be_killed(void)
+{
+	wait_forever(NULL);
+}
+
+static void exit_cleanly(int signal)
+{
+	_exit(0);
+}
+
+static void obey(void)
+{
+	signal(SIGTERM, exit_cleanly);
+	wait_forever(NULL);
+}
+
+static void children_die_first(void)
+{
+	for (int i = 0; i < 3; i++) {
+		if (fork() == 0)
+			_exit(40 + i);
+	}
+	while (wait(NULL) > 0)
+		;
+	_exit(2);
+}
+
+static void vfork_then_exit(void)
+{
+	if (vfork() == 0)
+		_exit(7);
+	wait(NULL);
+	_exit(0);
+}
+
+static void double_fork(void)
+{
+	if (fork() == 0) {
+		if (fork() == 0) {
+			pause_ms(200);
+			_exit(11);
+		}
+		_exit(12);
+	}
+	wait(NULL);
+	_exit(0);
+}
+
+static void eat_memory(void)
+{
+	size_t size = (size_t)64 << 20;
+	volatile char *memory = malloc(size);
+
+	if (!memory)
+		abort();
+	for (size_t i = 0; i < size; i += 4096)
+		memory[i] = 1;
+	free((void *)memory);
+	_exit(0);
+}
+
+static const struct scenario {
+	const char *name;
+	void (*subject)(void);
+	int signal; /* sent by another process; 0: none */
+} scenarios[] = {
+	{ "exit-0", exit_0, 0 },
+	{ "exit-3", exit_3, 0 },
+	{ "leader-exits-first", leader_exits_first, 0 },
+	{ "leader-exits-with-another-code", leader_exits_with_another_code, 0 },
+	{ "exec-from-a-thread", exec_from_a_thread, 0 },
+	{ "exec-from-the-leader", exec_from_the_leader, 0 },
+	{ "kill-4-threads", kill_4_threads, 0 },
+	{ "exit-group-of-5-threads", exit_group_of_5_threads, 0 },
+	{ "all-threads-leave-at-once", all_threads_leave_at_once, 0 },
+	{ "segv-without-core", segv_without_core, 0 },
+	{ "segv-with-core", segv_with_core, 0 },
+	{ "abort", abort_itself, 0 },
+	{ "killed-by-another", be_killed, SIGKILL },
+	{ "terminated-by-another", be_killed, SIGTERM },
+	{ "obeys-sigterm", obey, SIGTERM },
+	{ "hung-up-by-another", be_killed, SIGHUP },
+	{ "children-die-first", children_die_first, 0 },
+	{ "vfork", vfork_then_exit, 0 },
+	{ "double-fork", double_fork, 0 },
+	{ "eats-64-mib", eat_memory, 0 },
+};
+
+/* -- the frame ------------------------------------------------------------------------------ */
+
+static void remove_core(const char *name)
+{
+	char command[128];
+	pid_t pid;
+
+	if (strcmp(name, "segv-with-core"))
+		return;
+	snprintf(command, sizeof(command), "rm -rf /tmp/exit_scenarios.??????");
+	pid = fork();
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void send_from_another(int signal)
+{
+	pid_t killer = fork();
+
+	if (killer == 0) {
+		prctl(PR_SET_NAME, "the killer");
+		kill(subject, signal);
+		_exit(0);
+	}
+	waitpid(killer, NULL, 0);
+	printf("killer %d\n", killer);
+}
+
+static int run(const struct scenario *s)
+{
+	int go[2], status;
+	char line[16];
+
+	if (pipe(go))
+		abort();
+	subject = fork();
+	if (subject == 0) {
+		close(go[1]);
+		if (read(go[0], line, 1) != 1)
+			_exit(99);
+		close(go[0]);
+		s->subject();
+		_exit(98);
+	}
+	close(go[0]);
+	printf("pid %d\n", subject);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		kill(subject, SIGKILL);
+	if (write(go[1], "g", 1) != 1)
+		abort();
+	if (s->signal) {
+		pause_ms(50);
+		send_from_another(s->signal);
+	}
+	if (waitpid(subject, &status, 0) != subject)
+		abort();
+	printf("status 0x%x\n", status);
+	remove_core(s->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	ssize_t len = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
+
+	if (len < 0)
+		return 1;
+	own_path[len] = '\0';
+	if (argc == 3 && !strcmp(argv[1], "--exit"))
+		return (int)strtol(argv[2], NULL, 10);
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		if (argc < 2)
+			printf("%s\n", scenarios[i].name);
+		else if (!strcmp(argv[1], scenarios[i].name))
+			return run(&scenarios[i]);
+	}
+	return argc < 2 ? 0 : 2;
+}
