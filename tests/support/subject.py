@@ -211,7 +211,7 @@ class Peers(Subject):
 
     def make(self):
         prometheus = ["prometheus", "--config.file=prometheus.yml",
-                      f"--storage.tsdb.path={self.folder}/prometheus-data", "--web.enable-lifecycle",
+                      f"--storage.tsdb.path={self.folder}/prometheus-data",
                       f"--web.listen-address=127.0.0.1:{self.ports.prometheus}", *self.options]
         alertmanager = ["prometheus-alertmanager", "--config.file=alertmanager.yml",
                         f"--storage.path={self.folder}/alertmanager-data", "--cluster.listen-address=",

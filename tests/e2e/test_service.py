@@ -1,0 +1,152 @@
+"""tolld as a service: signals, reloads, what it leaves behind, what an operator sees."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from process import answers, boottime, http, wait_until
+from subject import Timing, write_settings
+
+PINS = "/sys/fs/bpf/tolld"
+tolld_only = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="only tolld does this")
+
+
+def rule_names(subject):
+    groups = http(subject.url + "/api/v1/rules").json()["data"]["groups"]
+    return [r["name"] for g in groups for r in g["rules"]]
+
+
+MORE = """\
+    - alert: AlsoThere
+      expr: vector(0) > 1
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGHUP", "POST"])
+def test_a_reload_takes_new_rules(start, ports, tmp_path, exporter, how):
+    subject = start(options=["--web.enable-lifecycle"] if how == "POST" else [])
+    assert rule_names(subject) == ["InstanceDown"]
+    write_settings(tmp_path, ports, Timing(rules=MORE))
+    if how == "SIGHUP":
+        subject.reload()
+    else:
+        assert http(subject.url + "/-/reload", "POST").status == 200
+    wait_until("the new rule is there", lambda: rule_names(subject) == ["InstanceDown", "AlsoThere"], 5,
+               detail=subject.log)
+
+
+def test_a_reload_of_a_faulty_file_keeps_the_old_settings_and_says_where(start, tmp_path, exporter):
+    subject = start()
+    (tmp_path / "rules.yml").write_text("groups:\n- name: a\n  rules:\n  - alert: Bad\n    expr: rats(up[5m])\n")
+    subject.reload()
+    wait_until("the fault is told", lambda: "rules.yml" in subject.log() and "rats" in subject.log(), 5,
+               detail=subject.log)
+    assert rule_names(subject) == ["InstanceDown"]
+    assert answers(subject.url + "/-/healthy")
+    if subject.name == "tolld":
+        assert "rules.yml:5" in subject.log()
+
+
+def test_a_reload_over_http_is_refused_unless_allowed(start, exporter):
+    subject = start()
+    assert http(subject.url + "/-/reload", "POST").status == 403
+
+
+def test_a_pending_alert_survives_a_reload(start, exporter, mailbox):
+    subject = start(Timing(hold="4s"))
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    died = exporter.kill()
+    exporter.wait()
+    wait_until("the alert is pending", lambda: [a for a in subject.alerts() if a["state"] == "pending"],
+               detail=subject.log)
+    subject.reload()
+    mail, = mailbox.wait(1, 20, subject.log)
+    if subject.name == "tolld":
+        assert 5.0 <= mail.accepted - died <= 5.5
+
+
+@tolld_only
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_within_a_second_and_unpins_its_maps(start, exporter, needs_root, sig):
+    subject = start()
+    process, = subject.processes
+    pinned = os.path.isdir(PINS) and os.listdir(PINS)
+    if "kernel" in backend(subject):
+        assert pinned
+    asked = boottime()
+    process.signal(sig)
+    assert process.wait(10) == 0, process.log()
+    assert boottime() - asked < 1.0
+    assert not os.path.isdir(PINS) or os.listdir(PINS) == []
+
+
+def backend(subject):
+    line, = [l for l in http(subject.url + "/metrics").text.splitlines() if l.startswith("tolld_backend_info{")]
+    return line
+
+
+@tolld_only
+def test_bpftool_shows_the_watched_service(start, exporter, needs_root):
+    subject = start()
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    if 'kernel' not in backend(subject):
+        pytest.skip("the kernel backend is not in use: " + backend(subject))
+    dumps = {}
+    for name in os.listdir(PINS):
+        done = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/{name}"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode == 0:
+            dumps[name] = json.loads(done.stdout)
+    assert any(f'"{exporter.pid}"' in json.dumps(d) or f": {exporter.pid}" in json.dumps(d)
+               for d in dumps.values()), dumps
+
+
+@tolld_only
+def test_pinned_maps_are_for_root_only(start, exporter, needs_root):
+    start()
+    if not os.path.isdir(PINS):
+        pytest.skip("nothing is pinned: the kernel backend is not in use")
+    assert os.stat(PINS).st_mode & 0o777 == 0o700
+    for name in os.listdir(PINS):
+        assert os.stat(f"{PINS}/{name}").st_mode & 0o777 == 0o600
+
+
+@tolld_only
+def test_a_kill_leaves_nothing_that_hinders_the_next_start(start, exporter, mailbox, needs_root):
+    subject = start()
+    subject.kill()
+    subject.start()
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    exporter.kill()
+    exporter.wait()
+    mailbox.wait(1, 20, subject.log)
+
+
+@tolld_only
+@pytest.mark.parametrize("name", ["kernel", "pidfd", "poll"])
+def test_each_backend_brings_the_mail(start, exporter, mailbox, ports, needs_root, name):
+    subject = start(options=["--watch.backend", name])
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    assert name in backend(subject)
+    exporter.kill()
+    exporter.wait()
+    mail, = mailbox.wait(1, 20, subject.log)
+    assert mail.subject == f"[FIRING:1] InstanceDown (localhost:{ports.exporter} node)"
+
+
+@tolld_only
+def test_without_root_it_says_which_backend_it_fell_back_to(ports, tmp_path, exporter, needs_root):
+    from subject import Tolld
+    write_settings(tmp_path, ports, Timing())
+    (tmp_path / "data").mkdir()
+    shutil.chown(tmp_path / "data", "nobody", "nogroup")
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    subject = Tolld(tmp_path, ports)
+    subject.processes[0].user = "nobody"
+    with subject:
+        assert 'kernel' not in backend(subject)
+        assert "backend" in subject.log()
