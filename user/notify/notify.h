@@ -5,7 +5,8 @@
  * be kept comes out. notify_deadline() says when it wants to be stepped next. It knows neither mail
  * nor disk. Source of the rules: alertmanager dispatch/dispatch.go, notify/dedup_stage.go.
  *
- * Durations run on the boot clock; alerts and the log of notifications carry wall time.
+ * Durations run on the boot clock; alerts and the log of notifications carry wall time. Outputs are
+ * made from within the calls below; the callback must not call back into the machine.
  */
 #ifndef TOLLD_NOTIFY_NOTIFY_H
 #define TOLLD_NOTIFY_NOTIFY_H
@@ -20,7 +21,8 @@ struct notify;
 enum notify_output_type {
 	/*
 	 * Send this. First keep it (NOTIFY_KEEP_OUTBOX is always put out just before), then, once
-	 * that is durable, hand it to the receiver, then call notify_sent().
+	 * that is durable, hand it to the receiver, then call notify_sent(). Without an answer it
+	 * counts as failed five minutes after its flush should have ended.
 	 */
 	NOTIFY_SEND,
 	/* Rows to write, or, with a NULL value, to delete, in the table of that name. */
@@ -32,17 +34,24 @@ enum notify_output_type {
 
 struct notify_output {
 	enum notify_output_type type;
-	struct notification *notification;	/* NOTIFY_SEND; borrowed until the callback returns */
+	struct notification *notification; /* NOTIFY_SEND; borrowed until the callback returns */
 	/* NOTIFY_KEEP_*: an opaque row, both borrowed. */
 	const char *key;
-	const char *value;			/* JSON; NULL: delete the row */
+	const char *value; /* JSON; NULL: delete the row */
 };
 
 typedef void notify_output_fn(const struct notify_output *output, void *userdata);
 
 struct notify_limits {
-	size_t max_alerts;	/* 0: 100,000; more are refused and counted */
-	size_t max_groups;	/* 0: 10,000 */
+	size_t max_alerts; /* 0: 100,000; more are refused and counted */
+	size_t max_groups; /* 0: 10,000 */
+	/*
+	 * Names this boot: the first eight bytes of /proc/sys/kernel/random/boot_id, say. Rows of
+	 * the same boot keep their exact ages over a restart; 0 for unknown, then the wall clock is
+	 * asked.
+	 */
+	uint64_t boot_id;
+	uint64_t seed; /* for ids and pauses; 0: from the kernel. For tests. */
 };
 
 int notify_new(const struct notify_limits *limits, notify_output_fn *output, void *userdata,
@@ -51,24 +60,39 @@ void notify_free(struct notify *notify);
 DEFINE_FREEP(notify)
 
 /*
- * Rows as NOTIFY_KEEP_* gave them, before notify_configure(). A row that cannot be read is skipped
- * with -EINVAL. Sends that were in the outbox are put out again, with their old id, by the first
- * notify_step().
+ * Rows as NOTIFY_KEEP_* gave them, in any order, before notify_configure(). A row that cannot be
+ * read is skipped with -EINVAL; -ENOSPC, -ENOMEM. Sends that were in the outbox are put out again,
+ * with their old id, by the first notify_step().
+ *
+ * An alert that fired is still firing after a restart, until its rule or its sender says otherwise,
+ * or says nothing for as long as it had a right to.
  */
-int notify_restore(struct notify *notify, enum notify_output_type type, const char *key,
-	const char *value);
+int notify_restore(
+	struct notify *notify, enum notify_output_type type, const char *key, const char *value);
 
 /*
  * Takes the routes and receivers of a configuration, and a reference on it. Alerts are routed
- * again; groups that still exist keep their timers and log.
+ * again; groups that still exist keep their timers and log. -ENOMEM, -EINVAL: the old configuration
+ * stays in force. Without a route alerts are only known, and told to nobody.
  */
 int notify_configure(struct notify *notify, const struct config *config, struct instant now);
 
 /*
  * An alert is firing, changed, or over (its end says). Takes a reference. Known ones are merged:
- * the earliest start, the newest annotations. -ENOSPC at a limit.
+ * the earliest start, the newest annotations. -ENOSPC at a limit, -EEXIST where other labels have
+ * the same fingerprint, -ENOMEM; all counted as refused.
+ *
+ * ends_wall_ms 0 means: fires until it is put again with an end. That is for rules of this daemon;
+ * whoever speaks for somebody outside sets `timeout`, and an alert without an end then gets
+ * resolve_timeout.
  */
 int notify_put(struct notify *notify, const struct alert *alert, struct instant now);
+
+/*
+ * All rules were evaluated once since the start: an alert without an end that was restored, and
+ * that no rule has put since, is over now. -ENOMEM: some could not be ended; to be called again.
+ */
+int notify_confirm_restored(struct notify *notify, struct instant now);
 
 /* Flushes what is due; puts out what follows. */
 void notify_step(struct notify *notify, struct instant now);
@@ -82,8 +106,8 @@ enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
  * by half more each time, 60 s at most) inside the flush, and by the next flush after that.
  * REFUSED: not again for this flush.
  */
-void notify_sent(struct notify *notify, const char *id, enum notify_result result,
-	struct instant now);
+void notify_sent(
+	struct notify *notify, const char *id, enum notify_result result, struct instant now);
 
 /* For the API and for metrics. */
 struct notify_stats {

@@ -1,0 +1,196 @@
+/*
+ * attempt.c - one notification under way: put out, tried again, told or given up.
+ *
+ * The first try is made at once; after a failure it waits 500 ms, then half as long again each time,
+ * up to a minute, each pause up to half shorter or longer by chance. When the flush's time is over
+ * it is given up; the log stays as it was, so the group's next flush begins anew.
+ *
+ * Source: alertmanager notify/retry_stage.go and the defaults of its exponential backoff.
+ */
+#include "notify/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BACKOFF_FIRST_NS (500 * NSEC_PER_MSEC)
+#define BACKOFF_MAX_NS	 (60 * NSEC_PER_SEC)
+/* Nobody said for this long what became of it: an answer that never comes must not end a group. */
+#define LOST_NS (300 * NSEC_PER_SEC)
+
+static void new_id(struct notify *notify, char out[33])
+{
+	unsigned long long high = notify_random(notify), low = notify_random(notify);
+
+	snprintf(out, 33, "%016llx%016llx", high, low);
+}
+
+static struct notification *render(const struct flush *flush, const struct integration *to,
+	const char *group_key, const struct labels *group_labels, enum reason reason)
+{
+	scoped(notification_unrefp) struct notification *n = notification_new();
+	size_t count = to->send_resolved ? flush->n : flush->n_firing;
+
+	if (!n)
+		return NULL;
+	n->receiver = strdup(to->receiver);
+	n->integration = strdup(to->name);
+	n->group_key = strdup(group_key);
+	n->alerts = calloc(count + 1, sizeof(struct alert *));
+	if (!n->receiver || !n->integration || !n->group_key || !n->alerts)
+		return NULL;
+	for (; n->n_alerts < count; n->n_alerts++)
+		n->alerts[n->n_alerts] = alert_ref(flush->alerts[n->n_alerts].shown);
+	n->n_firing = flush->n_firing;
+	n->index = to->index;
+	n->group_labels = labels_ref(group_labels);
+	n->at_wall_ms = flush->at.wall_ms;
+	n->reason = reason_text(reason);
+	return TAKE(n);
+}
+
+/* What can fail without the machine: the notification, and what the log will say. */
+static int fill(struct attempt *attempt, const struct integration *to, const char *group_key,
+	const struct labels *group_labels, enum reason reason)
+{
+	const struct flush *flush = attempt->flush;
+	struct strbuf key = STRBUF_INIT;
+
+	attempt->notification = render(flush, to, group_key, group_labels, reason);
+	attempt->entry = log_entry_new((struct fingerprints){ flush->hashes, flush->n_firing },
+		(struct fingerprints){
+			flush->hashes + flush->n_firing, flush->n - flush->n_firing });
+	log_key(&key, group_key, to->receiver, to->name, to->index);
+	if (strbuf_finish(&key, &attempt->log_key) || !attempt->notification || !attempt->entry)
+		return -ENOMEM;
+	return 0;
+}
+
+static void fields_free(struct attempt *attempt)
+{
+	notification_unref(attempt->notification);
+	free(attempt->entry);
+	free(attempt->log_key);
+	free(attempt);
+}
+
+int attempt_new(struct notify *notify, struct flush *flush, const struct integration *integration,
+	const char *group_key, const struct labels *group_labels, enum reason reason,
+	int64_t repeat_ns, const char *id, struct attempt **ret)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+	if (!attempt)
+		return -ENOMEM;
+	attempt->flush = flush;
+	attempt->backoff_ns = BACKOFF_FIRST_NS;
+	attempt->timer.kind = TIMER_ATTEMPT;
+	if (fill(attempt, integration, group_key, group_labels, reason) ||
+		timers_own(&notify->timers)) {
+		fields_free(attempt);
+		return -ENOMEM;
+	}
+	if (id)
+		memcpy(attempt->notification->id, id, sizeof(attempt->notification->id));
+	else
+		new_id(notify, attempt->notification->id);
+	memcpy(attempt->entry->id, attempt->notification->id, sizeof(attempt->entry->id));
+	attempt->entry->repeat_ns = repeat_ns;
+	if (log_reserve(notify, attempt->log_key) ||
+		map_puts(&notify->attempts, attempt->notification->id, attempt)) {
+		attempt_free(notify, attempt);
+		return -ENOMEM;
+	}
+	flush->n_open++;
+	*ret = attempt;
+	return 0;
+}
+
+void attempt_free(struct notify *notify, struct attempt *attempt)
+{
+	if (!attempt)
+		return;
+	map_dels(&notify->attempts, attempt->notification->id);
+	log_unreserve(notify, attempt->log_key);
+	timers_disown(&notify->timers, &attempt->timer);
+	fields_free(attempt);
+}
+
+static void over(struct notify *notify, struct attempt *attempt, bool told, struct instant now)
+{
+	struct flush *flush = attempt->flush;
+
+	if (told) {
+		struct log_entry *entry = TAKE(attempt->entry);
+
+		entry->at_boot_ns = now.boot_ns;
+		entry->at_wall_ms = now.wall_ms;
+		log_set(notify, attempt->log_key, entry);
+		persist_log(notify, attempt->log_key, entry);
+		notify->stats.sent++;
+	} else {
+		notify->stats.failed++;
+	}
+	/* After the log: killed in between, the id in the log shows that it was told. */
+	persist_delete(notify, NOTIFY_KEEP_OUTBOX, attempt->notification->id);
+	attempt_free(notify, attempt);
+	flush_attempt_over(notify, flush, told, now);
+}
+
+/* From half of it to half more. */
+static int64_t jittered(struct notify *notify, int64_t ns)
+{
+	return ns / 2 + (int64_t)(notify_random(notify) % (uint64_t)(ns + 1));
+}
+
+static void try_later(struct notify *notify, struct attempt *attempt, struct instant now)
+{
+	int64_t at = now.boot_ns + jittered(notify, attempt->backoff_ns);
+
+	attempt->sending = false;
+	attempt->backoff_ns = MIN(attempt->backoff_ns * 3 / 2, BACKOFF_MAX_NS);
+	timer_set(&notify->timers, &attempt->timer, MIN(at, attempt->flush->give_up_boot_ns));
+}
+
+void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now)
+{
+	int64_t lost = MAX(attempt->flush->give_up_boot_ns, now.boot_ns) + LOST_NS;
+	struct notify_output send = { .type = NOTIFY_SEND, .notification = attempt->notification };
+
+	/* What is not written down must not be sent. */
+	if (persist_outbox(notify, attempt)) {
+		try_later(notify, attempt, now);
+		return;
+	}
+	attempt->sending = true;
+	timer_set(&notify->timers, &attempt->timer, lost);
+	notify->output(&send, notify->userdata);
+}
+
+void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now)
+{
+	const struct notification *n = attempt->notification;
+
+	if (attempt->sending || now.boot_ns >= attempt->flush->give_up_boot_ns ||
+		!integration_exists(notify->config, n->receiver, n->integration, n->index))
+		over(notify, attempt, false, now);
+	else
+		attempt_try(notify, attempt, now);
+}
+
+void notify_sent(
+	struct notify *notify, const char *id, enum notify_result result, struct instant now)
+{
+	struct attempt *attempt = map_gets(&notify->attempts, id);
+
+	if (!attempt || !attempt->sending)
+		return;
+	if (result != NOTIFY_RETRY) {
+		over(notify, attempt, result == NOTIFY_SENT, now);
+		return;
+	}
+	notify->stats.retried++;
+	if (now.boot_ns >= attempt->flush->give_up_boot_ns)
+		over(notify, attempt, false, now);
+	else
+		try_later(notify, attempt, now);
+}

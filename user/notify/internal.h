@@ -1,0 +1,284 @@
+/*
+ * internal.h - what the parts of notify share; private to notify/.
+ *
+ *   alerts.c   the alerts that are known, each with its end on the boot clock
+ *   route.c    which routes an alert takes, and how it is grouped there
+ *   group.c    groups, their timers and flushes
+ *   dedup.c    whether a receiver has to be told
+ *   attempt.c  one notification under way, tried until it is told or given up
+ *   log.c      what receivers were told last
+ *   persist.c  rows written; restore.c: rows read, and brought to life after a restart
+ */
+#ifndef TOLLD_NOTIFY_INTERNAL_H
+#define TOLLD_NOTIFY_INTERNAL_H
+
+#include "base/map.h"
+#include "base/strbuf.h"
+#include "notify/notify.h"
+#include "notify/timers.h"
+
+struct group;
+struct flush;
+
+/* -- routes ---------------------------------------------------------------------------------- */
+
+struct route {
+	char *key; /* "{}" for the root */
+	const struct config_receiver *receiver;
+	const char **group_by; /* interned, with references */
+	size_t n_group_by;
+	bool group_by_all;
+	int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
+};
+
+/* One thing to tell: an entry of a receiver's email_configs and the like. */
+struct integration {
+	const char *receiver, *name;
+	unsigned index;
+	bool send_resolved;
+};
+
+int route_new(const struct config *config, struct route **ret);
+void route_free(struct route *route);
+DEFINE_FREEP(route)
+/* Calls fn for each route that an alert with these labels takes; stops at an error and returns it. */
+typedef int route_match_fn(const struct route *route, void *userdata);
+int route_match(
+	const struct route *root, const struct labels *labels, route_match_fn *fn, void *userdata);
+int route_group_labels(const struct route *route, const struct labels *labels, struct labels **ret);
+/* {}:{alertname="X"}, as Alertmanager writes it. */
+void route_group_key(const struct route *route, const struct labels *labels, struct strbuf *out);
+size_t receiver_integrations(const struct config_receiver *receiver);
+struct integration receiver_integration(const struct config_receiver *receiver, size_t i);
+/* Whether the configuration still has it. */
+bool integration_exists(
+	const struct config *config, const char *receiver, const char *name, unsigned index);
+
+/* -- alerts ---------------------------------------------------------------------------------- */
+
+/* An alert's place in a group. */
+struct membership {
+	struct entry *entry;
+	struct group *group;
+	size_t index;		 /* in group->members */
+	struct membership *next; /* of the same alert */
+};
+
+struct entry {
+	struct alert *alert;
+	/*
+	 * When it ends, counted from the moment it was put: an end on the wall clock would come and
+	 * go with every jump of that clock.
+	 */
+	int64_t ends_boot_ns;
+	int64_t kept_ends_wall_ms; /* the end in its row */
+	struct membership *members, *coming;
+	bool grouped;  /* in all groups that it belongs to */
+	bool resolved; /* sticks until the alert is put again */
+	bool restored; /* from before the restart, not put since */
+	bool kept;     /* its row is as it should be */
+};
+
+struct entry *entry_find(const struct notify *notify, uint64_t fingerprint);
+/* A new one with its place in the map; takes a reference on the alert. */
+int entry_new(struct notify *notify, const struct alert *alert, struct entry **ret);
+void entry_free(struct entry *entry);
+int entry_put(struct notify *notify, const struct alert *alert, struct instant now);
+/* Forgets it and its row. It must be in no group. */
+void entry_drop(struct notify *notify, struct entry *entry);
+/* Whether it is over by now; finds out about ends that have come. */
+bool entry_is_over(struct notify *notify, struct entry *entry, struct instant now);
+/* Makes the alert's end now. */
+int entry_resolve(struct notify *notify, struct entry *entry, struct instant now);
+void entry_keep(struct notify *notify, struct entry *entry);
+
+/* -- the log --------------------------------------------------------------------------------- */
+
+/* Fingerprints, sorted. */
+struct fingerprints {
+	const uint64_t *v;
+	size_t n;
+};
+
+struct log_entry {
+	/*
+	 * When the receiver was told. The age is taken from the boot clock, so that a jump of the
+	 * wall clock repeats nothing; the wall clock carries it over a reboot.
+	 */
+	int64_t at_boot_ns, at_wall_ms;
+	int64_t repeat_ns; /* at that time: it is forgotten long after it */
+	uint64_t boot_id;  /* at_boot_ns belongs to this boot; used by the first configure */
+	char id[33];
+	size_t n_firing, n_resolved;
+	uint64_t hashes[]; /* firing, then resolved */
+};
+
+struct log_entry *log_entry_new(struct fingerprints firing, struct fingerprints resolved);
+struct fingerprints log_firing(const struct log_entry *entry);
+struct fingerprints log_resolved(const struct log_entry *entry);
+/* {}:{alertname="X"}:receiver/email/0 */
+void log_key(struct strbuf *out, const char *group_key, const char *receiver,
+	const char *integration, unsigned index);
+struct log_entry *log_find(const struct notify *notify, const char *key);
+/* Makes sure that log_set() has its place; without it log_unreserve() gives the place back. */
+int log_reserve(struct notify *notify, const char *key);
+void log_unreserve(struct notify *notify, const char *key);
+/* Takes the entry; cannot fail after log_reserve(). */
+void log_set(struct notify *notify, const char *key, struct log_entry *entry);
+/* Forgets what is too old. */
+void log_sweep(struct notify *notify, struct instant now);
+/* The wall clock jumped: what the rows say must be true after a reboot, too. */
+void log_wall_jumped(struct notify *notify, struct instant now);
+void log_release(struct notify *notify);
+
+/* -- dedup ----------------------------------------------------------------------------------- */
+
+enum reason {
+	REASON_NONE, /* nothing to tell */
+	REASON_FIRST,
+	REASON_NEW_ALERTS,
+	REASON_SOME_RESOLVED,
+	REASON_ALL_RESOLVED,
+	REASON_REPEAT,
+	REASONS,
+};
+
+/* `told`: what the receiver was told last, or NULL. */
+enum reason dedup(const struct log_entry *told, struct fingerprints firing,
+	struct fingerprints resolved, bool send_resolved, int64_t repeat_ns, int64_t now_boot_ns);
+const char *reason_text(enum reason reason);
+/* REASON_NONE for a text that is none. */
+enum reason reason_parse(const char *text);
+bool fingerprints_subset(struct fingerprints part, struct fingerprints whole);
+void fingerprints_sort(uint64_t *v, size_t n);
+
+/* -- groups and flushes ---------------------------------------------------------------------- */
+
+struct group {
+	char *key;
+	struct labels *labels;
+	const struct route *route;
+	struct membership **members;
+	size_t n, cap;
+	const struct route *route_coming;
+	size_t n_coming; /* members after the configuration that is being made */
+	struct timer timer;
+	bool fresh;	     /* made by the configuration that is being made */
+	bool flushed;	     /* group_wait is over; group_interval rules */
+	bool due;	     /* its time came while a flush was under way */
+	struct flush *flush; /* the one under way, or NULL */
+};
+
+struct flush_alert {
+	struct alert *stored; /* as it was: to see whether it changed under way */
+	struct alert *shown;  /* as it is told: without an end while it fires */
+};
+
+/* What one turn of a group's timer tells; lives until all its attempts are over. */
+struct flush {
+	struct group *group;	    /* NULL when the group is gone */
+	struct flush_alert *alerts; /* firing first, each part sorted by alert_compare() */
+	size_t n, n_firing;
+	uint64_t *hashes; /* firing, then resolved; each part sorted */
+	struct instant at;
+	int64_t give_up_boot_ns;
+	size_t n_open; /* attempts */
+	bool failed;   /* one was given up: what is over stays, to be told again */
+};
+
+struct group *group_find(const struct notify *notify, const char *key);
+/* A new, empty group for these labels, its timer not set; takes references. */
+int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
+	const char *key, struct group **ret);
+/* Takes everything back and deletes its row. Members must be gone. */
+void group_drop(struct notify *notify, struct group *group);
+void group_free(struct notify *notify, struct group *group);
+/* Into all the groups that it belongs to. */
+int groups_add(struct notify *notify, struct entry *entry, struct instant now);
+/* Out of them all. */
+void groups_remove(struct notify *notify, struct entry *entry);
+/* All alerts into the groups of a new route; all or, with an error, nothing. */
+int groups_route_anew(struct notify *notify, const struct route *route, struct instant now);
+void group_tick(struct notify *notify, struct group *group, struct instant now);
+/* The first timer of a group that was made just now. */
+void group_start(struct notify *notify, struct group *group, struct instant now);
+/* Sorts and hashes; takes the array over, also on failure. */
+int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, struct instant at,
+	struct flush **ret);
+void flush_free(struct flush *flush);
+/* One attempt is over. */
+void flush_attempt_over(struct notify *notify, struct flush *flush, bool told, struct instant now);
+
+/* -- attempts -------------------------------------------------------------------------------- */
+
+struct attempt {
+	struct notification *notification;
+	struct flush *flush;
+	struct log_entry *entry; /* for the log, when it is told */
+	char *log_key;
+	struct timer timer;
+	bool sending; /* put out; notify_sent() will tell */
+	int64_t backoff_ns;
+};
+
+/* Begins at the next step; `id` NULL for a new one. On failure nothing is left behind. */
+int attempt_new(struct notify *notify, struct flush *flush, const struct integration *integration,
+	const char *group_key, const struct labels *group_labels, enum reason reason,
+	int64_t repeat_ns, const char *id, struct attempt **ret);
+void attempt_free(struct notify *notify, struct attempt *attempt);
+void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now);
+void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now);
+
+/* -- rows ------------------------------------------------------------------------------------ */
+
+/* Each puts out one row; -ENOMEM where it could not be written down. */
+int persist_alert(struct notify *notify, const struct entry *entry);
+int persist_group(struct notify *notify, const struct group *group, struct instant now);
+int persist_log(struct notify *notify, const char *key, const struct log_entry *entry);
+int persist_outbox(struct notify *notify, const struct attempt *attempt);
+void persist_delete(struct notify *notify, enum notify_output_type type, const char *key);
+void persist_alert_key(char out[17], const struct alert *alert);
+
+/* What was restored and waits for the first configuration. */
+struct restored {
+	struct map groups; /* key -> struct restored_group */
+	struct restored_send *sends;
+	size_t n_sends, cap_sends;
+	bool clocks_set;
+};
+
+/* Ends and ages from the rows' clocks onto this boot's. Before the alerts are routed. */
+void restore_clocks(struct notify *notify, const struct config *config, struct instant now);
+/* The timer that the group had before the restart; false where it had none. */
+bool restore_group(struct notify *notify, struct group *group, struct instant now);
+/* What was in the outbox becomes attempts again; rows without use are deleted. */
+void restore_finish(struct notify *notify, struct instant now);
+void restore_release(struct notify *notify);
+
+/* -- the machine ----------------------------------------------------------------------------- */
+
+struct notify {
+	struct notify_limits limits;
+	notify_output_fn *output;
+	void *userdata;
+	uint64_t random[2];
+	struct config *config; /* NULL before the first notify_configure() */
+	struct route *route;   /* NULL where the configuration has none */
+	struct map alerts;     /* fingerprint -> struct entry */
+	struct map groups;     /* key -> struct group */
+	struct map log;	       /* key -> struct log_entry, NULL for a reserved place */
+	struct map attempts;   /* id -> struct attempt */
+	struct timers timers;
+	struct timer sweep;
+	struct strbuf row; /* room for one row at a time */
+	struct restored restored;
+	bool configured;
+	int64_t wall_offset_ms;	/* the wall clock ahead of the boot clock, when last looked */
+	struct notify_stats stats;
+};
+
+uint64_t notify_random(struct notify *notify);
+/* A hundred years at most, so that sums of a few never overflow. */
+int64_t ns_of_ms(int64_t ms);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * persist.c - rows written: what of the machine must outlive the process.
+ *
+ * Rows are JSON. Text that is not UTF-8 (label values may come from anywhere) is written as
+ * {"hex": ...}, so that it comes back as it was and the fingerprint stays the same. Fingerprints are
+ * one run of hex digits: a group may have a hundred thousand. A notification in the outbox names its
+ * alerts by fingerprint: they cannot leave before it is over.
+ */
+#include "notify/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include "base/escape.h"
+
+static void add_text(struct strbuf *out, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (!utf8_valid(s, len)) {
+		strbuf_adds(out, "{\"hex\":\"");
+		for (size_t i = 0; i < len; i++)
+			strbuf_addf(out, "%02x", (unsigned char)s[i]);
+		strbuf_adds(out, "\"}");
+		return;
+	}
+	strbuf_addch(out, '"');
+	escape_json(out, s, len);
+	strbuf_addch(out, '"');
+}
+
+static void add_name(struct strbuf *out, const char *name)
+{
+	strbuf_addf(out, "%s\"%s\":", out->len ? "," : "{", name);
+}
+
+static void add_field(struct strbuf *out, const char *name, const char *text)
+{
+	add_name(out, name);
+	add_text(out, text);
+}
+
+static void add_int(struct strbuf *out, const char *name, int64_t v)
+{
+	add_name(out, name);
+	strbuf_addf(out, "%" PRId64, v);
+}
+
+static void add_bool(struct strbuf *out, const char *name, bool v)
+{
+	add_name(out, name);
+	strbuf_adds(out, v ? "true" : "false");
+}
+
+static void add_labels(struct strbuf *out, const char *name, const struct labels *labels)
+{
+	add_name(out, name);
+	strbuf_addch(out, '[');
+	for (unsigned i = 0; i < labels->n; i++) {
+		strbuf_adds(out, i ? ",[" : "[");
+		add_text(out, labels->v[i].name);
+		strbuf_addch(out, ',');
+		add_text(out, labels->v[i].value);
+		strbuf_addch(out, ']');
+	}
+	strbuf_addch(out, ']');
+}
+
+static void add_fingerprints(struct strbuf *out, const char *name, struct fingerprints set)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	add_name(out, name);
+	strbuf_addch(out, '"');
+	for (size_t i = 0; i < set.n; i++) {
+		char *to = strbuf_room(out, 16);
+
+		if (!to)
+			return;
+		for (unsigned k = 0; k < 16; k++)
+			to[k] = digits[set.v[i] >> (60 - 4 * k) & 15];
+		to[16] = '\0';
+		out->len += 16;
+	}
+	strbuf_addch(out, '"');
+}
+
+static int put_out(struct notify *notify, enum notify_output_type type, const char *key)
+{
+	struct notify_output output = { .type = type, .key = key };
+
+	strbuf_addch(&notify->row, '}');
+	if (notify->row.err)
+		return notify->row.err;
+	output.value = notify->row.s;
+	notify->output(&output, notify->userdata);
+	return 0;
+}
+
+void persist_delete(struct notify *notify, enum notify_output_type type, const char *key)
+{
+	struct notify_output output = { .type = type, .key = key };
+
+	notify->output(&output, notify->userdata);
+}
+
+void persist_alert_key(char out[17], const struct alert *alert)
+{
+	snprintf(out, 17, "%016" PRIx64, alert_fingerprint(alert));
+}
+
+int persist_alert(struct notify *notify, const struct entry *entry)
+{
+	const struct alert *alert = entry->alert;
+	struct strbuf *row = &notify->row;
+	char key[17];
+
+	persist_alert_key(key, alert);
+	strbuf_reset(row);
+	add_labels(row, "labels", alert->labels);
+	add_labels(row, "annotations", alert->annotations);
+	add_int(row, "starts", alert->starts_wall_ms);
+	add_int(row, "ends", alert->ends_wall_ms);
+	add_int(row, "updated", alert->updated_wall_ms);
+	add_bool(row, "timeout", alert->timeout);
+	add_bool(row, "resolved", entry->resolved);
+	if (alert->generator_url)
+		add_field(row, "url", alert->generator_url);
+	return put_out(notify, NOTIFY_KEEP_ALERT, key);
+}
+
+int persist_group(struct notify *notify, const struct group *group, struct instant now)
+{
+	struct strbuf *row = &notify->row;
+	int64_t left_ns = group->timer.at_boot_ns - now.boot_ns;
+
+	strbuf_reset(row);
+	add_int(row, "next_boot", group->timer.at_boot_ns);
+	add_int(row, "next_wall", now.wall_ms + left_ns / NSEC_PER_MSEC);
+	add_int(row, "boot", (int64_t)notify->limits.boot_id);
+	add_bool(row, "flushed", group->flushed);
+	return put_out(notify, NOTIFY_KEEP_GROUP, group->key);
+}
+
+int persist_log(struct notify *notify, const char *key, const struct log_entry *entry)
+{
+	struct strbuf *row = &notify->row;
+
+	strbuf_reset(row);
+	add_field(row, "id", entry->id);
+	add_int(row, "at_boot", entry->at_boot_ns);
+	add_int(row, "at_wall", entry->at_wall_ms);
+	add_int(row, "boot", (int64_t)notify->limits.boot_id);
+	add_int(row, "repeat", entry->repeat_ns / NSEC_PER_MSEC);
+	add_fingerprints(row, "firing", log_firing(entry));
+	add_fingerprints(row, "resolved", log_resolved(entry));
+	return put_out(notify, NOTIFY_KEEP_LOG, key);
+}
+
+int persist_outbox(struct notify *notify, const struct attempt *attempt)
+{
+	const struct notification *n = attempt->notification;
+	struct strbuf *row = &notify->row;
+
+	strbuf_reset(row);
+	add_field(row, "group", n->group_key);
+	add_labels(row, "labels", n->group_labels);
+	add_field(row, "receiver", n->receiver);
+	add_field(row, "integration", n->integration);
+	add_int(row, "index", n->index);
+	add_int(row, "at_wall", n->at_wall_ms);
+	add_field(row, "reason", n->reason);
+	add_int(row, "repeat", attempt->entry->repeat_ns / NSEC_PER_MSEC);
+	add_bool(row, "send_resolved", n->n_alerts > n->n_firing);
+	add_fingerprints(row, "firing", log_firing(attempt->entry));
+	add_fingerprints(row, "resolved", log_resolved(attempt->entry));
+	return put_out(notify, NOTIFY_KEEP_OUTBOX, n->id);
+}
