@@ -158,26 +158,33 @@ void num_format_e(char out[NUM_MAX], double v)
 		shortest_e(out, NUM_MAX, v);
 }
 
-void num_format_fixed(struct strbuf *sb, double v, int decimals)
+static void format_with(struct strbuf *sb, char verb, int digits, double v)
 {
 	locale_t old = uselocale(c_locale());
 	char special[NUM_MAX];
 
 	if (format_special(special, v))
 		strbuf_adds(sb, special);
+	else if (verb == 'f')
+		strbuf_addf(sb, "%.*f", digits, v);
+	else if (verb == 'e')
+		strbuf_addf(sb, "%.*e", digits, v);
 	else
-		strbuf_addf(sb, "%.*f", decimals, v);
+		strbuf_addf(sb, "%.*g", digits, v);
 	uselocale(old);
+}
+
+void num_format_fixed(struct strbuf *sb, double v, int decimals)
+{
+	format_with(sb, 'f', decimals, v);
+}
+
+void num_format_exponent(struct strbuf *sb, double v, int decimals)
+{
+	format_with(sb, 'e', decimals, v);
 }
 
 void num_format_general(struct strbuf *sb, double v, int digits)
 {
-	locale_t old = uselocale(c_locale());
-	char special[NUM_MAX];
-
-	if (format_special(special, v))
-		strbuf_adds(sb, special);
-	else
-		strbuf_addf(sb, "%.*g", digits, v);
-	uselocale(old);
+	format_with(sb, 'g', digits, v);
 }

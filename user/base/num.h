@@ -33,8 +33,9 @@ int num_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret);
 void num_format(char out[NUM_MAX], double v);
 void num_format_go(char out[NUM_MAX], double v);
 void num_format_e(char out[NUM_MAX], double v);
-/* `%.*f` and `%.*g` under the C locale. */
+/* `%.*f`, `%.*e` and `%.*g` under the C locale. */
 void num_format_fixed(struct strbuf *sb, double v, int decimals);
+void num_format_exponent(struct strbuf *sb, double v, int decimals);
 void num_format_general(struct strbuf *sb, double v, int digits);
 
 #endif

@@ -101,13 +101,14 @@ static bool is_literal(const char *pattern)
 	return !pattern[strcspn(pattern, "\\.+*?()|[]{}^$")];
 }
 
-int regex_new(const char *pattern, struct regex **ret, char *error, size_t error_size)
+static int compile(const char *pattern, bool anchored, struct regex **ret, char *error,
+	size_t error_size)
 {
 	struct regex *regex;
 	const char *refused = not_in_re2(pattern);
 	PCRE2_SIZE offset;
 	size_t len = strlen(pattern);
-	char *anchored = NULL;
+	char *whole = NULL;
 	int code;
 
 	if (refused || len > REGEX_MAX_PATTERN) {
@@ -117,18 +118,19 @@ int regex_new(const char *pattern, struct regex **ret, char *error, size_t error
 	regex = calloc(1, sizeof(*regex));
 	if (!regex)
 		return -ENOMEM;
-	if (is_literal(pattern)) {
+	if (anchored && is_literal(pattern)) {
 		regex->literal = strdup(pattern);
 		if (!regex->literal)
 			goto out_of_memory;
 	}
-	if (asprintf(&anchored, "^(?:%s)$", pattern) < 0)
+	if (asprintf(&whole, anchored ? "^(?:%s)$" : "(?:%s)", pattern) < 0)
 		goto out_of_memory;
-	regex->code = pcre2_compile((PCRE2_SPTR)anchored, strlen(anchored),
-		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
-			PCRE2_NEVER_BACKSLASH_C,
+	/* Prometheus compiles its matchers with (?s); templates have the dot of Go's default. */
+	regex->code = pcre2_compile((PCRE2_SPTR)whole, strlen(whole),
+		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
+			PCRE2_NEVER_BACKSLASH_C | (anchored ? PCRE2_DOTALL : 0),
 		&code, &offset, NULL);
-	free(anchored);
+	free(whole);
 	if (!regex->code) {
 		char text[160];
 
@@ -143,6 +145,16 @@ int regex_new(const char *pattern, struct regex **ret, char *error, size_t error
 out_of_memory:
 	regex_free(regex);
 	return -ENOMEM;
+}
+
+int regex_new(const char *pattern, struct regex **ret, char *error, size_t error_size)
+{
+	return compile(pattern, true, ret, error, error_size);
+}
+
+int regex_new_search(const char *pattern, struct regex **ret, char *error, size_t error_size)
+{
+	return compile(pattern, false, ret, error, error_size);
 }
 
 void regex_free(struct regex *regex)
@@ -235,6 +247,33 @@ bool regex_expand(const struct regex *regex, const char *text, size_t len, const
 		limit_hits++;
 	pcre2_match_data_free(data);
 	return n > 0;
+}
+
+void regex_replace_all(const struct regex *regex, const char *text, size_t len,
+	const char *replacement, struct strbuf *out)
+{
+	pcre2_match_data *data = pcre2_match_data_create_from_pattern(regex->code, NULL);
+	const PCRE2_SIZE *at;
+	size_t from = 0, copied = 0;
+	int n;
+
+	while (data && from <= len) {
+		n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, from, 0, data, match_context());
+		if (n <= 0)
+			break;
+		at = pcre2_get_ovector_pointer(data);
+		/* Go takes no empty match right behind the match before. */
+		if (at[1] > at[0] || at[0] > copied || !at[0]) {
+			strbuf_add(out, text + copied, at[0] - copied);
+			expand(regex, text, at, n, replacement, out);
+			copied = at[1];
+		}
+		from = at[1] > at[0] ? at[1] : at[1] + 1;
+		while (from < len && ((unsigned char)text[from] & 0xc0) == 0x80)
+			from++;
+	}
+	strbuf_add(out, text + copied, len - copied);
+	pcre2_match_data_free(data);
 }
 
 uint64_t regex_limit_hits(void)

@@ -16,6 +16,8 @@ struct regex;
 
 /* On -EINVAL, error[] says what is wrong, without the pattern. */
 int regex_new(const char *pattern, struct regex **ret, char *error, size_t error_size);
+/* The same without the anchors: it matches anywhere in a text, as Go's regexp package does. */
+int regex_new_search(const char *pattern, struct regex **ret, char *error, size_t error_size);
 void regex_free(struct regex *regex);
 DEFINE_FREEP(regex)
 
@@ -27,6 +29,10 @@ bool regex_matches(const struct regex *regex, const char *text, size_t len);
  */
 bool regex_expand(const struct regex *regex, const char *text, size_t len, const char *replacement,
 	struct strbuf *out);
+
+/* Adds `text` to out with every match replaced, as Go's Regexp.ReplaceAllString does. */
+void regex_replace_all(const struct regex *regex, const char *text, size_t len,
+	const char *replacement, struct strbuf *out);
 
 /* Matches given up because of the limit, in this process. */
 uint64_t regex_limit_hits(void);

@@ -1,0 +1,256 @@
+/* Go's text/template: what it prints, what it refuses, and where its limits are. */
+#include "harness.h"
+
+#include "template/template.h"
+
+static int fn_upper(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	char *copy;
+
+	if (args[0].type != TVALUE_STRING)
+		return template_call_fail(call, "upper wants a string");
+	copy = arena_strdup(call->arena, args[0].str.s);
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy; *p; p++)
+		*p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+	*ret = tvalue_string(copy, strlen(copy));
+	return 0;
+}
+
+static const struct template_function functions[] = {
+	{ "upper", 1, 1, fn_upper },
+	{ NULL, 0, 0, NULL },
+};
+
+static int greet(struct template_call *call, const void *self, const char *name,
+	const struct tvalue *args, size_t n, struct tvalue *ret)
+{
+	if (streq(name, "Hello")) {
+		char *text = arena_printf(call->arena, "hello %s", n ? args[0].str.s : "you");
+
+		*ret = tvalue_string(text, strlen(text));
+		return 0;
+	}
+	if (streq(name, "Broken"))
+		return template_call_fail(call, "it is broken");
+	return -ENOENT;
+}
+
+static const struct tvalue_class greeter = { .name = "greeter", .get = greet };
+
+/* {A: "x", F: 1.5, G: greeter, L: [1 2 3], M: {a: 1st, b: 2nd}, N: 7, S: ["p" "q"]} */
+static struct tvalue ints[3], texts[2], members[7], inner[2];
+static struct tvalue_pair inner_pairs[2], pairs[7];
+static struct tvalue root;
+
+static void make_root(void)
+{
+	static const char *const names[] = { "A", "F", "G", "L", "M", "N", "S" };
+
+	for (int i = 0; i < 3; i++)
+		ints[i] = tvalue_int(i + 1);
+	texts[0] = tvalue_string("p", 1);
+	texts[1] = tvalue_string("q", 1);
+	inner[0] = tvalue_string("1st", 3);
+	inner[1] = tvalue_string("2nd", 3);
+	inner_pairs[0] = (struct tvalue_pair){ "a", &inner[0] };
+	inner_pairs[1] = (struct tvalue_pair){ "b", &inner[1] };
+	members[0] = tvalue_string("x", 1);
+	members[1] = tvalue_float(1.5);
+	members[2] = (struct tvalue){ .type = TVALUE_OBJECT, .object = { &greeter, NULL } };
+	members[3] = (struct tvalue){ .type = TVALUE_LIST, .list = { ints, 3 } };
+	members[4] = (struct tvalue){ .type = TVALUE_MAP, .map = { inner_pairs, 2, true } };
+	members[5] = tvalue_int(7);
+	members[6] = (struct tvalue){ .type = TVALUE_LIST, .list = { texts, 2 } };
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		pairs[i] = (struct tvalue_pair){ names[i], &members[i] };
+	root = (struct tvalue){ .type = TVALUE_MAP, .map = { pairs, 7 } };
+}
+
+static int render(const char *text, struct strbuf *out, struct template_error *err)
+{
+	struct template_set *set = NULL;
+	int result;
+
+	err->text[0] = '\0';
+	result = template_set_new(TEMPLATE_TEXT, functions, &set);
+	if (!result)
+		result = template_parse(set, "t", text, strlen(text), err);
+	if (!result)
+		result = template_execute(set, "t", &root, NULL, NULL, out, err);
+	template_set_free(set);
+	return result;
+}
+
+static const struct {
+	const char *in, *out;
+} good[] = {
+	{ "", "" },
+	{ "plain } text", "plain } text" },
+	{ "{{.A}} {{.N}} {{.F}}", "x 7 1.5" },
+	{ "a {{- .A -}} \n b", "axb" },
+	{ "a{{/* c */}}b {{- /* d */ -}} c", "abc" },
+	{ "{{.missing}}|{{.M.missing}}|{{.M.a}}", "<no value>||1st" },
+	{ "{{.L}} {{.M}} {{.S}}", "[1 2 3] map[a:1st b:2nd] [p q]" },
+	{ "{{if .A}}yes{{else}}no{{end}}", "yes" },
+	{ "{{if .missing}}1{{else if eq .N 7}}2{{else}}3{{end}}", "2" },
+	{ "{{if and .A (gt .N 5) (not .missing)}}t{{end}}", "t" },
+	{ "{{or .missing .A}} {{and .missing .G.Broken}}", "x <no value>" },
+	{ "{{range .L}}{{.}},{{end}}", "1,2,3," },
+	{ "{{range $i, $e := .L}}{{$i}}={{$e}} {{end}}", "0=1 1=2 2=3 " },
+	{ "{{range $k, $v := .M}}{{$k}}:{{$v}};{{end}}", "a:1st;b:2nd;" },
+	{ "{{range .missing}}x{{else}}none{{end}}", "none" },
+	{ "{{range .L}}{{if eq . 2}}{{continue}}{{end}}{{.}}{{end}}", "13" },
+	{ "{{range .L}}{{if eq . 2}}{{break}}{{end}}{{.}}{{end}}", "1" },
+	{ "{{range 3}}{{.}}{{end}}", "012" },
+	{ "{{with .M}}{{.b}}{{end}}{{with .missing}}x{{else}}y{{end}}", "2ndy" },
+	{ "{{$x := 1}}{{range .L}}{{$x = .}}{{end}}{{$x}}", "3" },
+	{ "{{$x := .A}}{{if true}}{{$x := \"in\"}}{{$x}}{{end}}{{$x}}", "inx" },
+	{ "{{define \"d\"}}<{{.}}{{$}}>{{end}}{{template \"d\" .A}}{{template \"d\"}}",
+		"<xx><<nil><nil>>" },
+	{ "{{block \"b\" .N}}[{{.}}]{{end}}", "[7]" },
+	{ "{{.G.Hello}} {{.G.Hello \"me\"}} {{\"it\" | .G.Hello}}", "hello you hello me hello it" },
+	{ "{{.A | upper | printf \"%s-%s\" \"y\"}}", "y-X" },
+	{ "{{(index .S 1) | printf \"%q\"}} {{index .M \"b\"}} {{len .L}}{{len .A}}", "\"q\" 2nd 31" },
+	{ "{{slice .A 0 1}} {{slice .L 1}}", "x [2 3]" },
+	{ "{{printf \"%d %5d|%-5d|%05d %x %.2f %6.1f %s %v %t %%\" 1 2 3 4 255 1.5 2.25 \"s\" .F true}}",
+		"1     2|3    |00004 ff 1.50    2.2 s 1.5 true %" },
+	{ "{{printf \"%d\" \"s\"}} {{printf \"%s\"}} {{printf \"x\" 1}}",
+		"%!d(string=s) %!s(MISSING) x%!(EXTRA int=1)" },
+	{ "{{printf \"%.3s|%8s|%-4s|%+d|%e|%g\" \"abcdef\" \"r\" \"l\" 5 1500.0 1e21}}",
+		"abc|       r|l   |+5|1.500000e+03|1e+21" },
+	{ "{{print 1 2 \"a\" 3 4}} {{println 1 \"b\"}}", "1 2a3 4 1 b\n" },
+	{ "{{eq 1 1}} {{eq \"a\" \"b\" \"a\"}} {{ne 1 2}} {{lt 1.5 2.5}} {{ge \"b\" \"a\"}}",
+		"true true true true true" },
+	{ "{{html \"<a>\"}} {{urlquery \"a b&\"}} {{js \"it's\"}}", "&lt;a&gt; a+b%26 it\\'s" },
+	{ "{{`raw \\n`}} {{\"q\\\"\\t\\u00e4\"}} {{'a'}} {{0x10}} {{1_000}} {{1e3}} {{-3}}",
+		"raw \\n q\"\t\xc3\xa4 97 16 1000 1000 -3" },
+	{ "{{1e6}} {{1000000.5}} {{.F | printf \"%v\"}}", "1000000 1.0000005e+06 1.5" },
+	{ "{{- 3 -}}", "3" },
+	{ "{{nil | eq nil}}", "true" },
+};
+
+static void it_prints_what_go_prints(void **state)
+{
+	struct template_error err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct strbuf out = STRBUF_INIT;
+
+		if (render(good[i].in, &out, &err))
+			fail_msg("%s: %s", good[i].in, err.text);
+		if (!streq(out.s, good[i].out))
+			fail_msg("%s\n gives %s\n not   %s", good[i].in, out.s, good[i].out);
+		strbuf_release(&out);
+	}
+}
+
+static const struct {
+	const char *in, *error;
+} bad[] = {
+	{ "{{", "unclosed action" },
+	{ "{{ .A", "unclosed action" },
+	{ "{{}}", "missing value" },
+	{ "{{nosuch .A}}", "function \"nosuch\" not defined" },
+	{ "{{$x}}", "undefined variable \"$x\"" },
+	{ "{{if true}}{{$y := 1}}{{end}}{{$y}}", "undefined variable \"$y\"" },
+	{ "{{if .A}}", "unexpected EOF" },
+	{ "{{end}}", "unexpected {{end}}" },
+	{ "{{else}}", "unexpected {{else}}" },
+	{ "{{break}}", "outside {{range}}" },
+	{ "{{/* never", "unclosed comment" },
+	{ "{{\"open}}", "unterminated" },
+	{ "{{template \"none\"}}", "not defined" },
+	{ "{{define}}{{end}}", "missing name" },
+	{ "{{1 | 2}}", "non executable command" },
+	{ "{{.A.B}}", "can't evaluate field B in type string" },
+	{ "{{.G.Nothing}}", "can't evaluate field Nothing in type greeter" },
+	{ "{{.G.Broken}}", "it is broken" },
+	{ "{{upper 1}}", "upper wants a string" },
+	{ "{{upper}}", "wrong number of args for upper: want 1 got 0" },
+	{ "{{index .L 9}}", "out of range" },
+	{ "{{eq 1 \"a\"}}", "incompatible types" },
+	{ "{{eq 1.5 1}}", "incompatible types" },
+	{ "{{lt .L 1}}", "invalid type" },
+	{ "{{len 3}}", "len of type int" },
+	{ "{{range .A}}{{end}}", "range can't iterate" },
+	{ "{{.A \"arg\"}}", "not a method" },
+	{ "{{define \"r\"}}{{template \"r\"}}{{end}}{{template \"r\"}}", "maximum" },
+	{ "line one\n  {{.A.B}}", "template: t:2:" },
+};
+
+static void it_refuses_what_go_refuses(void **state)
+{
+	struct template_error err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct strbuf out = STRBUF_INIT;
+
+		if (render(bad[i].in, &out, &err) != -EINVAL)
+			fail_msg("%s was taken and gives %s", bad[i].in, out.s);
+		if (!strstr(err.text, bad[i].error))
+			fail_msg("%s: %s", bad[i].in, err.text);
+		assert_int_equal(out.len, 0);
+		strbuf_release(&out);
+	}
+}
+
+static void depth_steps_and_output_have_limits(void **state)
+{
+	struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
+	struct template_error err = { 0 };
+
+	for (int i = 0; i < 100000; i++)
+		strbuf_addch(&text, '(');
+	assert_int_equal(render(text.s, &out, &err), 0); /* no action: plain text */
+	strbuf_reset(&out);
+	strbuf_reset(&text);
+	strbuf_adds(&text, "{{");
+	for (int i = 0; i < 100000; i++)
+		strbuf_addch(&text, '(');
+	assert_int_equal(render(text.s, &out, &err), -EINVAL);
+	assert_int_equal(render("{{range 100000}}{{range 100000}}{{end}}{{end}}", &out, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "steps"));
+	assert_int_equal(render("{{range 100000}}0123456789abcdef{{end}}", &out, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "output is larger"));
+	assert_int_equal(out.len, 0);
+	strbuf_release(&out);
+	strbuf_release(&text);
+}
+
+static int render_under_failure(void *userdata)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct template_error err;
+	int result;
+
+	result = render("{{define \"d\"}}{{.}}{{end}}{{range $i, $e := .L}}{{$e | printf \"%d\"}}"
+			"{{template \"d\" (.)}}{{end}}", &out, &err);
+	strbuf_release(&out);
+	return result;
+}
+
+static void it_survives_failing_allocations(void **state)
+{
+	with_failing_allocations(render_under_failure, NULL);
+}
+
+static int setup(void **state)
+{
+	make_root();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_prints_what_go_prints),
+		cmocka_unit_test(it_refuses_what_go_refuses),
+		cmocka_unit_test(depth_steps_and_output_have_limits),
+		cmocka_unit_test(it_survives_failing_allocations),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,530 @@
+/*
+ * functions.c - the functions that Prometheus gives to templates in rules.
+ *
+ * Source: prometheus template/template.go. A sample is a map with Labels and Value, and a query's
+ * result a list of them.
+ */
+#include "rules/functions.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include "base/escape.h"
+#include "base/num.h"
+#include "base/regex.h"
+#include "model/duration.h"
+#include "rules/humanize.h"
+
+static int give_text(struct template_call *call, struct strbuf *text, struct tvalue *ret)
+{
+	char *copy = text->err ? NULL : arena_memdup(call->arena, text->s, text->len + 1);
+
+	if (copy)
+		*ret = tvalue_string(copy, text->len);
+	strbuf_release(text);
+	return copy ? 0 : -ENOMEM;
+}
+
+static bool is_text(const struct tvalue *v)
+{
+	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE;
+}
+
+static int want_text(struct template_call *call, const struct tvalue *v)
+{
+	return is_text(v) ? 0 : template_call_fail(call, "expected a string");
+}
+
+/* Numbers as they are, text that reads as one. */
+static int want_number(struct template_call *call, const struct tvalue *v, double *ret)
+{
+	int64_t ms;
+
+	if (v->type == TVALUE_INT) {
+		*ret = (double)v->i;
+		return 0;
+	}
+	if (v->type == TVALUE_FLOAT) {
+		*ret = v->f;
+		return 0;
+	}
+	if (is_text(v) && !num_parse(v->str.s, v->str.len, ret))
+		return 0;
+	if (is_text(v) && !duration_parse(v->str.s, v->str.len, &ms)) {
+		*ret = (double)ms / 1000;
+		return 0;
+	}
+	if (is_text(v))
+		return template_call_fail(call, "strconv.ParseFloat: parsing \"%s\": invalid syntax",
+			v->str.s);
+	return template_call_fail(call, "can't convert to a number");
+}
+
+int labels_to_tvalue(struct arena *arena, const struct labels *labels, struct tvalue *ret)
+{
+	struct tvalue_pair *pairs = arena_alloc(arena, labels->n * sizeof(*pairs));
+	struct tvalue *values = arena_alloc(arena, labels->n * sizeof(*values));
+
+	if (!pairs || !values)
+		return -ENOMEM;
+	for (unsigned i = 0; i < labels->n; i++) {
+		values[i] = tvalue_string(labels->v[i].value, strlen(labels->v[i].value));
+		pairs[i] = (struct tvalue_pair){ .key = labels->v[i].name, .value = &values[i] };
+	}
+	*ret = (struct tvalue){ .type = TVALUE_MAP,
+		.map = { .pairs = pairs, .n = labels->n, .of_strings = true } };
+	return 0;
+}
+
+/* {Labels, Value}, of copies in the arena: the query's result goes. */
+static int sample_to_tvalue(struct arena *arena, const struct promql_series *series,
+	struct tvalue *ret)
+{
+	struct tvalue_pair *pairs = arena_alloc(arena, 2 * sizeof(*pairs));
+	struct tvalue *values = arena_alloc(arena, 2 * sizeof(*values));
+	struct tvalue_pair *labels;
+	struct tvalue *texts;
+	unsigned n = series->labels->n;
+
+	labels = arena_alloc(arena, n * sizeof(*labels));
+	texts = arena_alloc(arena, n * sizeof(*texts));
+	if (!pairs || !values || !labels || !texts)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++) {
+		char *name = arena_strdup(arena, series->labels->v[i].name);
+		char *value = arena_strdup(arena, series->labels->v[i].value);
+
+		if (!name || !value)
+			return -ENOMEM;
+		texts[i] = tvalue_string(value, strlen(value));
+		labels[i] = (struct tvalue_pair){ .key = name, .value = &texts[i] };
+	}
+	values[0] = (struct tvalue){ .type = TVALUE_MAP,
+		.map = { .pairs = labels, .n = n, .of_strings = true } };
+	values[1] = tvalue_float(series->points[0].value);
+	pairs[0] = (struct tvalue_pair){ .key = "Labels", .value = &values[0] };
+	pairs[1] = (struct tvalue_pair){ .key = "Value", .value = &values[1] };
+	*ret = (struct tvalue){ .type = TVALUE_MAP, .map = { .pairs = pairs, .n = 2 } };
+	return 0;
+}
+
+static int fn_query(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	const struct expand_data *data = call->userdata;
+	struct promql_result result = { 0 };
+	struct promql_error error = { 0 };
+	struct promql_expr *expr = NULL;
+	struct tvalue *items = NULL;
+	int err = want_text(call, &args[0]);
+
+	if (!err)
+		err = promql_parse(args[0].str.s, &expr, &error);
+	if (!err)
+		err = promql_check_evaluable(expr, &error);
+	if (!err)
+		err = promql_eval(expr, data->db, data->wall_ms, NULL, &result, &error);
+	if (err && error.text[0])
+		template_call_fail(call, "%s", error.text);
+	if (!err && result.type != PROMQL_VECTOR && result.type != PROMQL_SCALAR)
+		err = template_call_fail(call, "query result is not a vector or scalar");
+	if (!err) {
+		items = arena_alloc(call->arena, result.n * sizeof(*items));
+		err = items ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; i < result.n && !err; i++)
+		err = sample_to_tvalue(call->arena, &result.series[i], &items[i]);
+	if (!err)
+		*ret = (struct tvalue){ .type = TVALUE_LIST, .list = { items, result.n } };
+	promql_result_release(&result);
+	promql_free(expr);
+	return err;
+}
+
+static const struct tvalue *map_get_key(const struct tvalue *map, const char *key)
+{
+	for (size_t i = 0; map->type == TVALUE_MAP && i < map->map.n; i++) {
+		if (streq(map->map.pairs[i].key, key))
+			return map->map.pairs[i].value;
+	}
+	return NULL;
+}
+
+static int fn_first(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	if (args[0].type != TVALUE_LIST || !args[0].list.n)
+		return template_call_fail(call, "first() called on vector with no elements");
+	*ret = args[0].list.items[0];
+	return 0;
+}
+
+static struct tvalue label_of(const struct tvalue *sample, const char *name)
+{
+	const struct tvalue *labels = map_get_key(sample, "Labels");
+	const struct tvalue *value = labels ? map_get_key(labels, name) : NULL;
+
+	return value ? *value : tvalue_string("", 0);
+}
+
+static int fn_label(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	*ret = label_of(&args[1], args[0].str.s);
+	return 0;
+}
+
+static int fn_value(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	const struct tvalue *value = map_get_key(&args[0], "Value");
+
+	if (!value)
+		return template_call_fail(call, "expected a sample");
+	*ret = *value;
+	return 0;
+}
+
+static int fn_strvalue(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	*ret = label_of(&args[0], "__value__");
+	return 0;
+}
+
+static int fn_args(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct tvalue_pair *pairs = arena_alloc(call->arena, n * sizeof(*pairs));
+	struct tvalue *values = arena_memdup(call->arena, args, n * sizeof(*values));
+
+	if (!pairs || !values)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		pairs[i].key = arena_printf(call->arena, "arg%zu", i);
+		pairs[i].value = &values[i];
+		if (!pairs[i].key)
+			return -ENOMEM;
+	}
+	*ret = (struct tvalue){ .type = TVALUE_MAP, .map = { .pairs = pairs, .n = n } };
+	return 0;
+}
+
+static int fn_re_replace_all(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct regex *regex;
+	char error[160];
+
+	if (want_text(call, &args[0]) || want_text(call, &args[1]) || want_text(call, &args[2]))
+		return -EINVAL;
+	if (regex_new_search(args[0].str.s, &regex, error, sizeof(error)))
+		return template_call_fail(call, "%s", error);
+	regex_replace_all(regex, args[2].str.s, args[2].str.len, args[1].str.s, &out);
+	regex_free(regex);
+	return give_text(call, &out, ret);
+}
+
+static int fn_match(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct regex *regex;
+	char error[160];
+
+	if (want_text(call, &args[0]) || want_text(call, &args[1]))
+		return -EINVAL;
+	if (regex_new_search(args[0].str.s, &regex, error, sizeof(error)))
+		return template_call_fail(call, "%s", error);
+	*ret = tvalue_bool(regex_matches(regex, args[1].str.s, args[1].str.len));
+	regex_free(regex);
+	return 0;
+}
+
+static int fn_safe_html(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	*ret = args[0];
+	ret->type = TVALUE_SAFE;
+	return 0;
+}
+
+enum letters { LETTERS_TITLE, LETTERS_UPPER, LETTERS_LOWER };
+
+/* ASCII only: what stands in labels seldom has other letters, and those stay as they are. */
+static int change_letters(struct template_call *call, const struct tvalue *v, enum letters how,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	bool word = false;
+
+	if (want_text(call, v))
+		return -EINVAL;
+	for (size_t i = 0; i < v->str.len; i++) {
+		unsigned char c = (unsigned char)v->str.s[i];
+
+		if (how == LETTERS_LOWER)
+			c = (unsigned char)tolower(c);
+		else if (how == LETTERS_UPPER || !word)
+			c = (unsigned char)toupper(c);
+		word = isalnum(c) || c == '_' || c == '\'' || c >= 0x80;
+		strbuf_addch(&out, (char)c);
+	}
+	return give_text(call, &out, ret);
+}
+
+static int fn_title(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	return change_letters(call, &args[0], LETTERS_TITLE, ret);
+}
+
+static int fn_to_upper(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	return change_letters(call, &args[0], LETTERS_UPPER, ret);
+}
+
+static int fn_to_lower(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	return change_letters(call, &args[0], LETTERS_LOWER, ret);
+}
+
+static int expression_link(struct template_call *call, const struct tvalue *expr, int tab, struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	if (want_text(call, expr))
+		return -EINVAL;
+	strbuf_adds(&out, "/graph?g0.expr=");
+	escape_query(&out, expr->str.s, expr->str.len);
+	strbuf_addf(&out, "&g0.tab=%d", tab);
+	return give_text(call, &out, ret);
+}
+
+static int fn_graph_link(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	return expression_link(call, &args[0], 0, ret);
+}
+
+static int fn_table_link(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	return expression_link(call, &args[0], 1, ret);
+}
+
+static int compare_by_label(const void *a, const void *b, void *name)
+{
+	struct tvalue va = label_of(a, name), vb = label_of(b, name);
+
+	return strcmp(va.str.s, vb.str.s);
+}
+
+static int fn_sort_by_label(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct tvalue *items;
+
+	if (want_text(call, &args[0]) || args[1].type != TVALUE_LIST)
+		return template_call_fail(call, "expected a label and a query's result");
+	items = arena_memdup(call->arena, args[1].list.items, args[1].list.n * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	qsort_r(items, args[1].list.n, sizeof(*items), compare_by_label, (void *)args[0].str.s);
+	*ret = (struct tvalue){ .type = TVALUE_LIST, .list = { items, args[1].list.n } };
+	return 0;
+}
+
+/* host:port or [v6]:port taken apart; false where it is not one. */
+static bool split_host_port(const char *s, const char **host, size_t *host_len, const char **port)
+{
+	const char *colon = strrchr(s, ':'), *end;
+
+	if (!colon)
+		return false;
+	if (*s == '[') {
+		end = strchr(s, ']');
+		if (!end || end + 1 != colon)
+			return false;
+		*host = s + 1;
+		*host_len = (size_t)(end - s - 1);
+	} else {
+		if (memchr(s, ':', (size_t)(colon - s)))
+			return false;
+		*host = s;
+		*host_len = (size_t)(colon - s);
+	}
+	*port = colon + 1;
+	return true;
+}
+
+static int fn_strip_port(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	const char *host, *port;
+	size_t len;
+
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	if (split_host_port(args[0].str.s, &host, &len, &port))
+		strbuf_add(&out, host, len);
+	else
+		strbuf_adds(&out, args[0].str.s);
+	return give_text(call, &out, ret);
+}
+
+static int fn_strip_domain(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	const char *host, *port = NULL;
+	size_t len;
+
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	host = args[0].str.s;
+	len = args[0].str.len;
+	split_host_port(args[0].str.s, &host, &len, &port);
+	/* An address has no domain. */
+	if (memchr(host, ':', len) || strspn(host, "0123456789.") >= len)
+		strbuf_adds(&out, args[0].str.s);
+	else
+		strbuf_add(&out, host, MIN(len, strcspn(host, ".")));
+	if (port && out.len < args[0].str.len && !strchr(out.s, ':'))
+		strbuf_addf(&out, ":%s", port);
+	return give_text(call, &out, ret);
+}
+
+typedef void humanize_fn(struct strbuf *out, double v);
+
+static int humanized(struct template_call *call, const struct tvalue *v, humanize_fn *fn,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	double number;
+
+	if (want_number(call, v, &number))
+		return -EINVAL;
+	fn(&out, number);
+	return give_text(call, &out, ret);
+}
+
+#define HUMANIZE_FUNCTION(name, fn)                                                                \
+	static int name(struct template_call *call, const struct tvalue *args, size_t n,           \
+		struct tvalue *ret)                                                                \
+	{                                                                                          \
+		return humanized(call, &args[0], fn, ret);                                         \
+	}
+
+static void go_duration(struct strbuf *out, double seconds)
+{
+	int64_t whole = (int64_t)seconds;
+
+	/* time.Duration.String: 1h2m3s, and seconds with their decimals. */
+	if (seconds >= 3600)
+		strbuf_addf(out, "%lldh", (long long)(whole / 3600));
+	if (seconds >= 60)
+		strbuf_addf(out, "%lldm", (long long)(whole / 60 % 60));
+	num_format_general(out, seconds - (double)(whole / 60 * 60), 9);
+	strbuf_addch(out, 's');
+}
+
+HUMANIZE_FUNCTION(fn_humanize, humanize)
+HUMANIZE_FUNCTION(fn_humanize_1024, humanize_1024)
+HUMANIZE_FUNCTION(fn_humanize_duration, humanize_duration)
+HUMANIZE_FUNCTION(fn_humanize_percentage, humanize_percentage)
+HUMANIZE_FUNCTION(fn_humanize_timestamp, humanize_timestamp)
+HUMANIZE_FUNCTION(fn_to_duration, go_duration)
+
+static int fn_now(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	const struct expand_data *data = call->userdata;
+
+	*ret = tvalue_float((double)data->wall_ms / 1000);
+	return 0;
+}
+
+static int fn_external_url(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	const struct expand_data *data = call->userdata;
+
+	*ret = tvalue_string(data->external_url, strlen(data->external_url));
+	return 0;
+}
+
+static int fn_path_prefix(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	const struct expand_data *data = call->userdata;
+	const char *host = strstr(data->external_url, "://");
+	const char *path = host ? strchr(host + 3, '/') : NULL;
+
+	*ret = path ? tvalue_string(path, strlen(path)) : tvalue_string("", 0);
+	return 0;
+}
+
+static int fn_parse_duration(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	int64_t ms;
+
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	if (duration_parse(args[0].str.s, args[0].str.len, &ms))
+		return template_call_fail(call, "not a valid duration string: \"%s\"",
+			args[0].str.s);
+	*ret = tvalue_float((double)ms / 1000);
+	return 0;
+}
+
+static int fn_url_query_escape(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	if (want_text(call, &args[0]))
+		return -EINVAL;
+	escape_query(&out, args[0].str.s, args[0].str.len);
+	return give_text(call, &out, ret);
+}
+
+const struct template_function rule_template_functions[] = {
+	{ "args", 0, -1, fn_args },
+	{ "externalURL", 0, 0, fn_external_url },
+	{ "first", 1, 1, fn_first },
+	{ "graphLink", 1, 1, fn_graph_link },
+	{ "humanize", 1, 1, fn_humanize },
+	{ "humanize1024", 1, 1, fn_humanize_1024 },
+	{ "humanizeDuration", 1, 1, fn_humanize_duration },
+	{ "humanizePercentage", 1, 1, fn_humanize_percentage },
+	{ "humanizeTimestamp", 1, 1, fn_humanize_timestamp },
+	{ "label", 2, 2, fn_label },
+	{ "match", 2, 2, fn_match },
+	{ "now", 0, 0, fn_now },
+	{ "parseDuration", 1, 1, fn_parse_duration },
+	{ "pathPrefix", 0, 0, fn_path_prefix },
+	{ "query", 1, 1, fn_query },
+	{ "reReplaceAll", 3, 3, fn_re_replace_all },
+	{ "safeHtml", 1, 1, fn_safe_html },
+	{ "sortByLabel", 2, 2, fn_sort_by_label },
+	{ "stripDomain", 1, 1, fn_strip_domain },
+	{ "stripPort", 1, 1, fn_strip_port },
+	{ "strvalue", 1, 1, fn_strvalue },
+	{ "tableLink", 1, 1, fn_table_link },
+	{ "title", 1, 1, fn_title },
+	{ "toDuration", 1, 1, fn_to_duration },
+	{ "toLower", 1, 1, fn_to_lower },
+	{ "toTime", 1, 1, fn_humanize_timestamp },
+	{ "toUpper", 1, 1, fn_to_upper },
+	{ "urlQueryEscape", 1, 1, fn_url_query_escape },
+	{ "value", 1, 1, fn_value },
+	{ NULL, 0, 0, NULL },
+};

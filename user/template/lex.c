@@ -1,0 +1,318 @@
+/*
+ * lex.c - tokens of what stands between {{ and }}.
+ */
+#include "template/lex.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include "base/escape.h"
+#include "base/num.h"
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static bool at(const struct lexer *l, const char *s)
+{
+	size_t n = strlen(s);
+
+	return l->len - l->at >= n && !memcmp(l->text + l->at, s, n);
+}
+
+/* "-}}" after white space; Go wants the blank, so that {{3-}} is not taken for one. */
+static bool at_trimming_end(const struct lexer *l)
+{
+	return at(l, "-}}") && l->at && is_space(l->text[l->at - 1]);
+}
+
+/* A comment stands alone in its action. True: there was one, and it is passed. */
+static bool skip_comment(struct lexer *l, const char **ret_bad)
+{
+	size_t begin = l->at;
+	const char *end;
+
+	if (at(l, "- ") || at(l, "-\t") || at(l, "-\n") || at(l, "-\r"))
+		l->at += 1;
+	while (l->at > begin && l->at < l->len && is_space(l->text[l->at]))
+		l->at++;
+	if (!at(l, "/*")) {
+		l->at = begin;
+		return false;
+	}
+	end = memmem(l->text + l->at, l->len - l->at, "*/", 2);
+	if (!end) {
+		*ret_bad = "unclosed comment";
+		return true;
+	}
+	l->at = (size_t)(end + 2 - l->text);
+	begin = l->at;
+	while (l->at < l->len && is_space(l->text[l->at]))
+		l->at++;
+	if (at(l, "-}}") && l->at > begin) {
+		l->trim = true;
+		l->at += 3;
+	} else if (l->at == begin && at(l, "}}")) {
+		l->at += 2;
+	} else {
+		*ret_bad = "comment ends before closing delimiter";
+	}
+	return true;
+}
+
+enum text_end lex_text(struct lexer *l, const char **ret_text, size_t *ret_len,
+	const char **ret_bad)
+{
+	const char *begin, *end, *open;
+	bool comment;
+
+	*ret_bad = NULL;
+	begin = l->text + l->at;
+	if (l->trim) {
+		while (begin < l->text + l->len && is_space(*begin))
+			begin++;
+		l->trim = false;
+	}
+	open = memmem(begin, (size_t)(l->text + l->len - begin), "{{", 2);
+	end = open ? open : l->text + l->len;
+	*ret_text = begin;
+	if (open && open[2] == '-' && open + 3 < l->text + l->len && is_space(open[3])) {
+		while (end > begin && is_space(end[-1]))
+			end--;
+	}
+	*ret_len = (size_t)(end - begin);
+	if (!open) {
+		l->at = l->len;
+		return TEXT_AT_END;
+	}
+	l->at = (size_t)(open + 2 - l->text);
+	comment = skip_comment(l, ret_bad);
+	if (comment)
+		return *ret_bad ? TEXT_BAD : TEXT_AT_COMMENT;
+	if (at(l, "-") && l->at + 1 < l->len && is_space(l->text[l->at + 1]))
+		l->at += 2;
+	return TEXT_AT_ACTION;
+}
+
+static struct token bad(struct lexer *l, size_t offset, const char *why)
+{
+	return (struct token){ .type = TOKEN_BAD, .offset = offset, .text = why };
+}
+
+static struct token lex_raw(struct lexer *l, size_t begin)
+{
+	const char *end = memchr(l->text + l->at, '`', l->len - l->at);
+	struct token token = { .type = TOKEN_CONSTANT, .offset = begin };
+	size_t len;
+
+	if (!end)
+		return bad(l, begin, "unterminated raw quoted string");
+	len = (size_t)(end - (l->text + l->at));
+	token.value = tvalue_string(arena_strndup(l->arena, l->text + l->at, len), len);
+	l->at += len + 1;
+	return token;
+}
+
+static int hex_digits(const struct lexer *l, int n, uint32_t *ret)
+{
+	uint32_t v = 0;
+
+	for (int i = 0; i < n; i++) {
+		char c = l->at + (size_t)i < l->len ? l->text[l->at + (size_t)i] : 0;
+
+		if (!isxdigit((unsigned char)c))
+			return -1;
+		v = v * 16 + (uint32_t)(isdigit((unsigned char)c) ? c - '0' :
+								    tolower(c) - 'a' + 10);
+	}
+	*ret = v;
+	return 0;
+}
+
+/* After a backslash: one of Go's escapes, into out. */
+static bool lex_escape(struct lexer *l, char quote, struct strbuf *out)
+{
+	static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
+	char c = l->at < l->len ? l->text[l->at++] : 0;
+	const char *found = c ? strchr(from, c) : NULL;
+	uint32_t v = 0;
+	int n;
+
+	if (found) {
+		strbuf_addch(out, to[found - from]);
+	} else if (c == quote) {
+		strbuf_addch(out, c);
+	} else if (c == 'x' || c == 'u' || c == 'U') {
+		n = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+		if (hex_digits(l, n, &v) || v > 0x10ffff)
+			return false;
+		l->at += (size_t)n;
+		if (c == 'x')
+			strbuf_addch(out, (char)v);
+		else
+			utf8_encode(out, v);
+	} else if (c >= '0' && c <= '3' && l->at + 1 < l->len && l->text[l->at] >= '0' &&
+		l->text[l->at] <= '7' && l->text[l->at + 1] >= '0' && l->text[l->at + 1] <= '7') {
+		strbuf_addch(out, (char)((c - '0') * 64 + (l->text[l->at] - '0') * 8 +
+					  (l->text[l->at + 1] - '0')));
+		l->at += 2;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
+{
+	struct token token = { .type = TOKEN_CONSTANT, .offset = begin };
+	struct strbuf out = STRBUF_INIT;
+	uint32_t rune;
+	bool good = true;
+
+	for (;;) {
+		char c = l->at < l->len ? l->text[l->at++] : '\n';
+
+		if (c == quote)
+			break;
+		if (c == '\n') {
+			good = false;
+			break;
+		}
+		if (c != '\\')
+			strbuf_addch(&out, c);
+		else if (!lex_escape(l, quote, &out))
+			good = false;
+	}
+	if (!good || out.err) {
+		strbuf_release(&out);
+		return bad(l, begin, quote == '"' ? "unterminated or malformed quoted string" :
+						   "unterminated or malformed character constant");
+	}
+	if (quote == '"') {
+		token.value = tvalue_string(arena_memdup(l->arena, out.s, out.len + 1), out.len);
+	} else if (utf8_decode(out.s, out.len, &rune) == out.len && out.len) {
+		token.value = tvalue_int(rune);
+	} else {
+		token = bad(l, begin, "malformed character constant");
+	}
+	strbuf_release(&out);
+	return token;
+}
+
+/* A number of Go's, with its base prefixes and underscores; ideal constants prefer to be whole. */
+static struct token lex_number(struct lexer *l, size_t begin)
+{
+	struct token token = { .type = TOKEN_CONSTANT, .offset = begin };
+	char digits[80];
+	size_t n = 0;
+	int64_t whole;
+	char *end;
+	double v;
+
+	while (l->at < l->len && (is_word(l->text[l->at]) || strchr("+-.", l->text[l->at]))) {
+		char c = l->text[l->at], before = l->at ? l->text[l->at - 1] : 0;
+
+		if ((c == '+' || c == '-') && l->at != begin && !strchr("eEpP", before))
+			break;
+		if (c != '_' && n + 1 < sizeof(digits))
+			digits[n++] = c;
+		l->at++;
+	}
+	digits[n] = '\0';
+	/* Base 0 reads 0x and the old 0 for octal as Go does; 0b and 0o are rare enough to leave. */
+	errno = 0;
+	whole = strtoll(digits, &end, 0);
+	if (n && !*end && !errno) {
+		token.value = tvalue_int(whole);
+	} else if (!num_parse(digits, n, &v) && !isalpha((unsigned char)digits[strspn(digits, "+-")])) {
+		token.value = tvalue_float(v);
+		if (v >= -9e15 && v <= 9e15 && v == (double)(int64_t)v && !strchr(digits, '.'))
+			token.value = tvalue_int((int64_t)v);
+	} else {
+		return bad(l, begin, "bad number syntax");
+	}
+	return token;
+}
+
+static struct token simple(struct lexer *l, enum token_type type, size_t begin, size_t len)
+{
+	l->at += len;
+	return (struct token){ .type = type, .offset = begin };
+}
+
+static const char *take_word(struct lexer *l, size_t from)
+{
+	while (l->at < l->len && is_word(l->text[l->at]))
+		l->at++;
+	return arena_strndup(l->arena, l->text + from, l->at - from);
+}
+
+struct token lex_token(struct lexer *l)
+{
+	struct token token = { 0 };
+	size_t begin = l->at;
+	char c;
+
+	if (l->at >= l->len)
+		return (struct token){ .type = TOKEN_EOF, .offset = l->at };
+	if (at_trimming_end(l)) {
+		l->trim = true;
+		return simple(l, TOKEN_END, begin, 3);
+	}
+	if (at(l, "}}"))
+		return simple(l, TOKEN_END, begin, 2);
+	if (at(l, ":="))
+		return simple(l, TOKEN_DECLARE, begin, 2);
+	c = l->text[l->at];
+	if (is_space(c)) {
+		while (l->at < l->len && is_space(l->text[l->at]) && !at_trimming_end(l))
+			l->at++;
+		return (struct token){ .type = TOKEN_SPACE, .offset = begin };
+	}
+	token.offset = begin;
+	switch (c) {
+	case '|':
+		return simple(l, TOKEN_PIPE, begin, 1);
+	case '(':
+		return simple(l, TOKEN_LEFT, begin, 1);
+	case ')':
+		return simple(l, TOKEN_RIGHT, begin, 1);
+	case '=':
+		return simple(l, TOKEN_ASSIGN, begin, 1);
+	case ',':
+		return simple(l, TOKEN_COMMA, begin, 1);
+	case '`':
+		l->at++;
+		return lex_raw(l, begin);
+	case '"':
+	case '\'':
+		l->at++;
+		return lex_quoted(l, begin, c);
+	case '$':
+		l->at++;
+		token.type = TOKEN_VARIABLE;
+		token.text = take_word(l, begin);
+		return token;
+	case '.':
+		if (l->at + 1 < l->len && isdigit((unsigned char)l->text[l->at + 1]))
+			return lex_number(l, begin);
+		l->at++;
+		token.text = take_word(l, begin + 1);
+		token.type = l->at > begin + 1 ? TOKEN_FIELD : TOKEN_DOT;
+		return token;
+	}
+	if (isdigit((unsigned char)c) || ((c == '+' || c == '-') && l->at + 1 < l->len &&
+			(isdigit((unsigned char)l->text[l->at + 1]) || l->text[l->at + 1] == '.')))
+		return lex_number(l, begin);
+	if (is_word(c)) {
+		token.type = TOKEN_WORD;
+		token.text = take_word(l, begin);
+		return token;
+	}
+	return bad(l, begin, "unexpected character in action");
+}

@@ -1,0 +1,348 @@
+/*
+ * printf.c - Go's fmt.Sprintf for the values that templates have. Source: the fmt package's
+ * documentation; what is wrong with a format shows in the text, as %!verb(type=value).
+ */
+#include "template/node.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include "base/escape.h"
+#include "base/num.h"
+
+#define MAX_WIDTH 10000
+
+struct directive {
+	bool minus, plus, sharp, space, zero;
+	int width, precision;	/* -1: not given */
+	char verb;
+};
+
+static bool is_text(const struct tvalue *v)
+{
+	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE;
+}
+
+/* Characters, not bytes: Go pads by runes. */
+static size_t runes(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static void pad(struct strbuf *out, const struct directive *d, const struct strbuf *text,
+	bool number)
+{
+	size_t n = runes(text->s, text->len), sign = 0;
+	int missing = d->width > (int)n ? d->width - (int)n : 0;
+
+	if (d->minus || !missing) {
+		strbuf_add(out, text->s, text->len);
+		for (int i = 0; i < missing; i++)
+			strbuf_addch(out, ' ');
+		return;
+	}
+	if (d->zero && number && (text->s[0] == '-' || text->s[0] == '+' || text->s[0] == ' ')) {
+		strbuf_addch(out, text->s[0]);
+		sign = 1;
+	}
+	for (int i = 0; i < missing; i++)
+		strbuf_addch(out, d->zero && number ? '0' : ' ');
+	strbuf_add(out, text->s + sign, text->len - sign);
+}
+
+static void add_sign(struct strbuf *text, const struct directive *d, bool negative)
+{
+	if (negative)
+		strbuf_addch(text, '-');
+	else if (d->plus)
+		strbuf_addch(text, '+');
+	else if (d->space)
+		strbuf_addch(text, ' ');
+}
+
+static void add_base(struct strbuf *text, uint64_t v, unsigned base, bool upper)
+{
+	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+	char buf[65];
+	size_t at = sizeof(buf);
+
+	do {
+		buf[--at] = digits[v % base];
+		v /= base;
+	} while (v);
+	strbuf_add(text, buf + at, sizeof(buf) - at);
+}
+
+static bool format_int(struct strbuf *text, const struct directive *d, int64_t v)
+{
+	uint64_t magnitude = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+	switch (d->verb) {
+	case 'v':
+	case 'd':
+		add_sign(text, d, v < 0);
+		add_base(text, magnitude, 10, false);
+		return true;
+	case 'b':
+		add_sign(text, d, v < 0);
+		add_base(text, magnitude, 2, false);
+		return true;
+	case 'o':
+	case 'O':
+		add_sign(text, d, v < 0);
+		strbuf_adds(text, d->verb == 'O' ? "0o" : d->sharp ? "0" : "");
+		add_base(text, magnitude, 8, false);
+		return true;
+	case 'x':
+	case 'X':
+		add_sign(text, d, v < 0);
+		if (d->sharp)
+			strbuf_adds(text, d->verb == 'x' ? "0x" : "0X");
+		add_base(text, magnitude, 16, d->verb == 'X');
+		return true;
+	case 'c':
+		utf8_encode(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
+		return true;
+	case 'q':
+		strbuf_addch(text, '\'');
+		utf8_encode(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
+		strbuf_addch(text, '\'');
+		return true;
+	case 'U':
+		strbuf_addf(text, "U+%04" PRIX64, magnitude);
+		return true;
+	}
+	return false;
+}
+
+static bool format_float(struct strbuf *text, const struct directive *d, double v)
+{
+	char shortest[NUM_MAX];
+	size_t begin;
+
+	if (!strchr("vgGfFeE", d->verb))
+		return false;
+	add_sign(text, d, signbit(v) && !isnan(v));
+	if (isinf(v)) {
+		/* Go writes the sign of an infinity always. */
+		strbuf_adds(text, v > 0 && !d->plus ? "+Inf" : "Inf");
+		return true;
+	}
+	begin = text->len;
+	v = fabs(v);
+	if (d->verb == 'f' || d->verb == 'F') {
+		num_format_fixed(text, v, d->precision < 0 ? 6 : d->precision);
+	} else if (d->verb == 'e' || d->verb == 'E') {
+		num_format_exponent(text, v, d->precision < 0 ? 6 : d->precision);
+	} else if (d->precision >= 0) {
+		num_format_general(text, v, d->precision);
+	} else {
+		num_format_go(shortest, v);
+		strbuf_adds(text, shortest);
+	}
+	for (size_t i = begin; i < text->len && (d->verb == 'E' || d->verb == 'G'); i++)
+		text->s[i] = (char)toupper((unsigned char)text->s[i]);
+	return true;
+}
+
+static void add_hex(struct strbuf *text, const char *s, size_t len, bool upper)
+{
+	for (size_t i = 0; i < len; i++)
+		strbuf_addf(text, upper ? "%02X" : "%02x", (unsigned char)s[i]);
+}
+
+static bool format_text(struct strbuf *text, const struct directive *d, const char *s, size_t len)
+{
+	size_t shown = len;
+
+	/* A precision counts runes. */
+	if (d->precision >= 0) {
+		size_t n = 0;
+
+		for (shown = 0; shown < len; shown++) {
+			if (((unsigned char)s[shown] & 0xc0) != 0x80 && n++ == (size_t)d->precision)
+				break;
+		}
+	}
+	switch (d->verb) {
+	case 'v':
+	case 's':
+		strbuf_add(text, s, shown);
+		return true;
+	case 'q':
+		strbuf_addch(text, '"');
+		escape_quoted(text, s, shown);
+		strbuf_addch(text, '"');
+		return true;
+	case 'x':
+	case 'X':
+		add_hex(text, s, shown, d->verb == 'X');
+		return true;
+	}
+	return false;
+}
+
+static bool format_value(struct strbuf *text, const struct directive *d, const struct tvalue *v)
+{
+	struct strbuf plain = STRBUF_INIT;
+	bool good;
+
+	switch (v->type) {
+	case TVALUE_INT:
+		return format_int(text, d, v->i);
+	case TVALUE_FLOAT:
+		return format_float(text, d, v->f);
+	case TVALUE_STRING:
+	case TVALUE_SAFE:
+		return format_text(text, d, v->str.s, v->str.len);
+	case TVALUE_BOOL:
+		if (d->verb != 'v' && d->verb != 't')
+			return false;
+		strbuf_adds(text, v->b ? "true" : "false");
+		return true;
+	default:
+		/* Lists, maps and objects print as %v does; what has a String method takes %s too. */
+		tvalue_print(v, &plain);
+		good = format_text(text, d, plain.s, plain.len);
+		strbuf_release(&plain);
+		return good;
+	}
+}
+
+static void add_mismatch(struct strbuf *out, char verb, const struct tvalue *v)
+{
+	strbuf_addf(out, "%%!%c(", verb);
+	if (v->type != TVALUE_NIL) {
+		strbuf_adds(out, tvalue_type_name(v));
+		strbuf_addch(out, '=');
+	}
+	tvalue_print(v, out);
+	strbuf_addch(out, ')');
+}
+
+struct arguments {
+	const struct tvalue *items;
+	size_t n, at;
+};
+
+static int read_number(const char **p, const char *end, struct arguments *args, int *ret)
+{
+	int64_t v = 0;
+
+	if (*p < end && **p == '*') {
+		(*p)++;
+		if (args->at >= args->n || args->items[args->at].type != TVALUE_INT)
+			return -1;
+		v = args->items[args->at++].i;
+	} else if (*p < end && isdigit((unsigned char)**p)) {
+		for (; *p < end && isdigit((unsigned char)**p) && v < MAX_WIDTH; (*p)++)
+			v = v * 10 + (**p - '0');
+	} else {
+		return 0;
+	}
+	if (v < -MAX_WIDTH || v > MAX_WIDTH)
+		return -1;
+	*ret = (int)v;
+	return 1;
+}
+
+/* From behind the % to the verb. */
+static const char *read_directive(const char *p, const char *end, struct arguments *args,
+	struct directive *d)
+{
+	*d = (struct directive){ .width = -1, .precision = -1 };
+	for (; p < end; p++) {
+		if (*p == '-')
+			d->minus = true;
+		else if (*p == '+')
+			d->plus = true;
+		else if (*p == '#')
+			d->sharp = true;
+		else if (*p == ' ')
+			d->space = true;
+		else if (*p == '0')
+			d->zero = true;
+		else
+			break;
+	}
+	read_number(&p, end, args, &d->width);
+	if (d->width < -1) {
+		d->minus = true;
+		d->width = -d->width;
+	}
+	if (p < end && *p == '.') {
+		p++;
+		d->precision = 0;
+		read_number(&p, end, args, &d->precision);
+	}
+	return p;
+}
+
+static void format(struct strbuf *out, const char *p, const char *end, struct arguments *args)
+{
+	struct directive d;
+
+	while (p < end) {
+		struct strbuf text = STRBUF_INIT;
+		const struct tvalue *v;
+
+		if (*p != '%') {
+			strbuf_addch(out, *p++);
+			continue;
+		}
+		p = read_directive(p + 1, end, args, &d);
+		if (p >= end) {
+			strbuf_adds(out, "%!(NOVERB)");
+			break;
+		}
+		d.verb = *p++;
+		if (d.verb == '%') {
+			strbuf_addch(out, '%');
+			continue;
+		}
+		if (args->at >= args->n) {
+			strbuf_addf(out, "%%!%c(MISSING)", d.verb);
+			continue;
+		}
+		v = &args->items[args->at++];
+		if (d.verb == 'T')
+			strbuf_adds(&text, tvalue_type_name(v));
+		if (d.verb == 'T' || format_value(&text, &d, v))
+			pad(out, &d, &text, v->type == TVALUE_INT || v->type == TVALUE_FLOAT);
+		else
+			add_mismatch(out, d.verb, v);
+		strbuf_release(&text);
+	}
+}
+
+int template_printf(struct template_call *call, const struct tvalue *args, size_t n,
+	struct tvalue *ret)
+{
+	struct arguments rest = { .items = args + 1, .n = n - 1 };
+	struct strbuf out = STRBUF_INIT;
+	char *copy;
+
+	if (!is_text(&args[0]))
+		return template_call_fail(call, "wrong type for value; expected string; got %s",
+			tvalue_type_name(&args[0]));
+	format(&out, args[0].str.s, args[0].str.s + args[0].str.len, &rest);
+	if (rest.at < rest.n) {
+		strbuf_adds(&out, "%!(EXTRA ");
+		for (size_t i = rest.at; i < rest.n; i++) {
+			strbuf_addf(&out, "%s%s=", i > rest.at ? ", " : "",
+				tvalue_type_name(&rest.items[i]));
+			tvalue_print(&rest.items[i], &out);
+		}
+		strbuf_addch(&out, ')');
+	}
+	copy = out.err ? NULL : arena_memdup(call->arena, out.s, out.len + 1);
+	if (copy)
+		*ret = tvalue_string(copy, out.len);
+	strbuf_release(&out);
+	return copy ? 0 : -ENOMEM;
+}

@@ -1,0 +1,127 @@
+/*
+ * value.c - what Go's fmt and text/template make of a value: its text, its truth, its type's name.
+ */
+#include "base/num.h"
+#include "template/node.h"
+
+#include <inttypes.h>
+
+/* A list in a list in a list: data is ours, but nothing here may recurse without an end. */
+#define MAX_NESTING 20
+
+const char *tvalue_type_name(const struct tvalue *value)
+{
+	switch (value->type) {
+	case TVALUE_NIL:
+		return "nil";
+	case TVALUE_BOOL:
+		return "bool";
+	case TVALUE_INT:
+		return "int";
+	case TVALUE_FLOAT:
+		return "float64";
+	case TVALUE_STRING:
+		return "string";
+	case TVALUE_SAFE:
+		return "template.HTML";
+	case TVALUE_LIST:
+		return "[]interface {}";
+	case TVALUE_MAP:
+		return value->map.of_strings ? "map[string]string" : "map[string]interface {}";
+	case TVALUE_OBJECT:
+		return value->object.class->name;
+	case TVALUE_NO_VALUE:
+		return "<no value>";
+	}
+	return "?";
+}
+
+static void print(const struct tvalue *value, struct strbuf *out, unsigned depth)
+{
+	char number[NUM_MAX];
+
+	if (depth > MAX_NESTING) {
+		strbuf_adds(out, "...");
+		return;
+	}
+	switch (value->type) {
+	case TVALUE_NIL:
+		strbuf_adds(out, "<nil>");
+		break;
+	case TVALUE_NO_VALUE:
+		strbuf_adds(out, "<no value>");
+		break;
+	case TVALUE_BOOL:
+		strbuf_adds(out, value->b ? "true" : "false");
+		break;
+	case TVALUE_INT:
+		strbuf_addf(out, "%" PRId64, value->i);
+		break;
+	case TVALUE_FLOAT:
+		num_format_go(number, value->f);
+		strbuf_adds(out, number);
+		break;
+	case TVALUE_STRING:
+	case TVALUE_SAFE:
+		strbuf_add(out, value->str.s, value->str.len);
+		break;
+	case TVALUE_LIST:
+		strbuf_addch(out, '[');
+		for (size_t i = 0; i < value->list.n; i++) {
+			if (i)
+				strbuf_addch(out, ' ');
+			print(&value->list.items[i], out, depth + 1);
+		}
+		strbuf_addch(out, ']');
+		break;
+	case TVALUE_MAP:
+		strbuf_adds(out, "map[");
+		for (size_t i = 0; i < value->map.n; i++) {
+			if (i)
+				strbuf_addch(out, ' ');
+			strbuf_adds(out, value->map.pairs[i].key);
+			strbuf_addch(out, ':');
+			print(value->map.pairs[i].value, out, depth + 1);
+		}
+		strbuf_addch(out, ']');
+		break;
+	case TVALUE_OBJECT:
+		if (value->object.class->print)
+			value->object.class->print(value->object.self, out);
+		else
+			strbuf_adds(out, "{}");
+		break;
+	}
+}
+
+void tvalue_print(const struct tvalue *value, struct strbuf *out)
+{
+	print(value, out, 0);
+}
+
+bool tvalue_truth(const struct tvalue *value)
+{
+	switch (value->type) {
+	case TVALUE_NIL:
+	case TVALUE_NO_VALUE:
+		return false;
+	case TVALUE_BOOL:
+		return value->b;
+	case TVALUE_INT:
+		return value->i != 0;
+	case TVALUE_FLOAT:
+		return value->f != 0;
+	case TVALUE_STRING:
+	case TVALUE_SAFE:
+		return value->str.len > 0;
+	case TVALUE_LIST:
+		return value->list.n > 0;
+	case TVALUE_MAP:
+		return value->map.n > 0;
+	case TVALUE_OBJECT:
+		if (value->object.class->truth)
+			return value->object.class->truth(value->object.self);
+		return !value->object.class->len || value->object.class->len(value->object.self) > 0;
+	}
+	return false;
+}
