@@ -15,6 +15,7 @@ struct net_transfer {
 	CURL *easy;
 	net_done_fn *done;
 	void *userdata;
+	bool stays; /* in the multi handle after it is done */
 };
 
 /* A descriptor that libcurl wants watched. */
@@ -62,7 +63,8 @@ static void report_done(struct net *net)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		t = (struct net_transfer *)(void *)private;
 		copy = *t;
-		transfer_end(t);
+		if (!t->stays)
+			transfer_end(t);
 		copy.done(copy.easy, result, copy.userdata);
 	}
 }
@@ -210,17 +212,17 @@ void net_free(struct net *net)
 	free(net);
 }
 
-int net_start(
-	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret)
+static int start(struct net *net, const struct net_transfer *wanted, struct net_transfer **ret)
 {
 	struct net_transfer *t = calloc(1, sizeof(*t));
 	CURLMcode code;
 
 	if (!t)
 		return -ENOMEM;
-	*t = (struct net_transfer){ .net = net, .easy = easy, .done = done, .userdata = userdata };
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-	code = curl_multi_add_handle(net->multi, easy);
+	*t = *wanted;
+	t->net = net;
+	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	code = curl_multi_add_handle(net->multi, t->easy);
 	if (code) {
 		free(t);
 		return code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO;
@@ -232,6 +234,29 @@ int net_start(
 	if (ret)
 		*ret = t;
 	return 0;
+}
+
+int net_start(
+	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret)
+{
+	const struct net_transfer t = { .easy = easy, .done = done, .userdata = userdata };
+
+	return start(net, &t, ret);
+}
+
+int net_start_connection(
+	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret)
+{
+	const struct net_transfer t = {
+		.easy = easy, .done = done, .userdata = userdata, .stays = true
+	};
+
+	return start(net, &t, ret);
+}
+
+sd_event *net_event(struct net *net)
+{
+	return net->event;
 }
 
 void net_cancel(struct net_transfer *transfer)

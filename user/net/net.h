@@ -20,6 +20,9 @@ int net_new(sd_event *event, struct net **ret);
 void net_free(struct net *net);
 DEFINE_FREEP(net)
 
+/* The loop it runs on; borrowed. */
+sd_event *net_event(struct net *net);
+
 /*
  * `easy` is borrowed and belongs to the caller again when this is called; the transfer is gone
  * then. It may start and cancel other transfers, and clean up `easy`.
@@ -31,6 +34,13 @@ typedef void net_done_fn(CURL *easy, CURLcode result, void *userdata);
  * CURLOPT_PRIVATE is taken. 0, -ENOMEM, -EIO.
  */
 int net_start(
+	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret);
+/*
+ * The same for a handle with CURLOPT_CONNECT_ONLY, whose connection is closed when the handle leaves.
+ * After `done` with CURLE_OK it is there for curl_easy_send() and curl_easy_recv() until
+ * net_cancel(), which the caller owes in any case and may call in `done`.
+ */
+int net_start_connection(
 	struct net *net, CURL *easy, net_done_fn *done, void *userdata, struct net_transfer **ret);
 /*
  * Stops without calling back; NULL does nothing. Not from within libcurl's own callbacks of that
