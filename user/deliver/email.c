@@ -1,18 +1,24 @@
 /*
- * email.c - one try to hand one mail to its server, with libcurl on the event loop.
+ * email.c - one try to hand one mail to its server, on the event loop.
  *
+ * libcurl resolves, connects, encrypts and logs in; then the transaction (transaction.h) goes over
+ * the connection that it holds.
  * One connection for one mail, closed afterwards: an idle connection that the server has dropped
  * meanwhile would cost the next alert a try. It does not know when to try again.
  */
 #include "deliver/deliver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "base/clock.h"
 #include "deliver/message.h"
 #include "deliver/smtp.h"
+#include "deliver/transaction.h"
 
 #define TIMEOUT_MS	   30000
 #define CONNECT_TIMEOUT_MS 10000
@@ -42,6 +48,10 @@ struct delivery {
 		ino_t inode;
 	} opened[SOCKETS]; /* IPv6 and IPv4 race, so there may be several */
 	size_t n_opened;
+	/* From the login on: */
+	struct transaction transaction;
+	sd_event_source *io, *timer;
+	int fd; /* the connection's, but our own number; -1 */
 	int64_t started_boot_ns;
 	delivery_done_fn *done;
 	void *userdata;
@@ -75,20 +85,29 @@ int deliver_new(struct net *net, const struct deliver_options *options, struct d
 	return 0;
 }
 
+static void unlink_delivery(struct delivery *d)
+{
+	if (!d->link)
+		return;
+	*d->link = d->next;
+	if (d->next)
+		d->next->link = d->link;
+	d->link = NULL;
+}
+
 static void delivery_free(struct delivery *d)
 {
 	if (!d)
 		return;
-	if (d->link) {
-		*d->link = d->next;
-		if (d->next)
-			d->next->link = d->link;
-	}
+	unlink_delivery(d);
+	sd_event_source_disable_unref(d->io);
+	sd_event_source_disable_unref(d->timer);
+	closep(&d->fd);
 	net_cancel(d->transfer);
 	curl_easy_cleanup(d->easy);
 	curl_url_cleanup(d->url);
-	curl_slist_free_all(d->recipients);
 	curl_slist_free_all(d->connect_to);
+	transaction_release(&d->transaction);
 	smtp_dialogue_release(&d->dialogue);
 	message_release(&d->message);
 	free(d);
@@ -112,16 +131,6 @@ void delivery_cancel(struct delivery *delivery)
 }
 
 /* -- libcurl's callbacks -- */
-
-static size_t on_read(char *to, size_t size, size_t n, void *userdata)
-{
-	struct delivery *d = userdata;
-	size_t len = MIN(size * n, d->message.len - d->sent);
-
-	memcpy(to, d->message.data + d->sent, len);
-	d->sent += len;
-	return len;
-}
 
 /* libcurl 7.88 opens its sockets without close-on-exec. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
@@ -168,29 +177,151 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 	return 0;
 }
 
-static void on_done(CURL *easy, CURLcode code, void *userdata)
+/* -- the end -- */
+
+/* Tells how it ended, and frees the delivery. `words` are for where the server had none. */
+static void finish(struct delivery *done, const char *words)
 {
-	scoped(delivery_freep) struct delivery *d = userdata;
+	scoped(delivery_freep) struct delivery *d = done;
 	struct delivery_report report = { 0 };
 	struct strbuf message = STRBUF_INIT;
-	const char *words = d->curl_words[0] ? d->curl_words : curl_easy_strerror(code);
 
-	d->transfer = NULL;
 	/* The callback may end the daemon's end; this delivery is none of its business any more. */
-	*d->link = d->next;
-	if (d->next)
-		d->next->link = d->link;
-	d->link = NULL;
-
-	report.result = smtp_dialogue_result(&d->dialogue, code == CURLE_OK);
+	unlink_delivery(d);
+	report.result = smtp_dialogue_result(&d->dialogue);
 	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
 	if (report.result != DELIVERY_SENT)
 		smtp_dialogue_message(&d->dialogue, words, &message);
-	report.message = message.s;
-	if (report.result == DELIVERY_SENT && d->dialogue.refused.len)
+	else if (d->dialogue.refused.len)
 		report.refused_recipients = d->dialogue.refused.s;
+	report.message = message.s;
 	d->done(&report, d->userdata);
 	strbuf_release(&message);
+}
+
+/* -- from the login on -- */
+
+/* Until the whole try is over, or the server has been silent for too long. */
+static int64_t next_deadline_ns(const struct delivery *d)
+{
+	int64_t end = d->started_boot_ns + d->deliver->options.timeout_ms * NSEC_PER_MSEC;
+
+	return MIN(end, clock_boot_ns() + STALL_SECONDS * NSEC_PER_SEC);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	finish(userdata, "timed out");
+	return 0;
+}
+
+/* Sends what there is; false where the connection is gone, with the words in curl_words. */
+static bool send_pending(struct delivery *d)
+{
+	struct transaction *t = &d->transaction;
+
+	while (t->sent < t->out.len) {
+		size_t n = 0;
+		CURLcode code =
+			curl_easy_send(d->easy, t->out.s + t->sent, t->out.len - t->sent, &n);
+
+		t->sent += n;
+		if (code == CURLE_AGAIN)
+			break;
+		if (code) {
+			snprintf(d->curl_words, sizeof(d->curl_words), "%s",
+				curl_easy_strerror(code));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Hears what has come, all of it: TLS may hold bytes that the descriptor no longer shows. */
+static bool receive(struct delivery *d)
+{
+	char bytes[2048];
+	CURLcode code;
+	size_t n;
+
+	while (!d->transaction.over) {
+		code = curl_easy_recv(d->easy, bytes, sizeof(bytes), &n);
+		if (code == CURLE_AGAIN)
+			return true;
+		if (code || !n) {
+			snprintf(d->curl_words, sizeof(d->curl_words), "%s",
+				code ? curl_easy_strerror(code)
+				     : "the server closed the connection");
+			return false;
+		}
+		if (transaction_feed(&d->transaction, bytes, n)) {
+			snprintf(d->curl_words, sizeof(d->curl_words), "out of memory");
+			return false;
+		}
+		if (!send_pending(d))
+			return false;
+	}
+	return true;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct delivery *d = userdata;
+	const struct transaction *t = &d->transaction;
+
+	/*
+	 * Reading goes first and decides: a server that refuses the mail half-way hangs up, and its
+	 * last words still lie there when writing fails already.
+	 */
+	if (!receive(d) || (!t->over && !send_pending(d)) || t->over) {
+		finish(d, d->curl_words);
+		return 0;
+	}
+	sd_event_source_set_io_events(d->io, t->sent < t->out.len ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	sd_event_source_set_time(d->timer, (uint64_t)(next_deadline_ns(d) / NSEC_PER_USEC));
+	return 0;
+}
+
+static int begin_transaction(struct delivery *d)
+{
+	sd_event *event = net_event(d->deliver->net);
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	int err;
+
+	curl_easy_getinfo(d->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (fd == CURL_SOCKET_BAD)
+		return -ENOTCONN;
+	/* libcurl's own number may still be in the loop's epoll, which takes each number only once. */
+	d->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (d->fd < 0)
+		return -errno;
+	err = sd_event_add_io(event, &d->io, d->fd, EPOLLIN | EPOLLOUT, on_io, d);
+	if (err >= 0)
+		err = sd_event_add_time(event, &d->timer, CLOCK_BOOTTIME,
+			(uint64_t)(next_deadline_ns(d) / NSEC_PER_USEC), 1000, on_deadline, d);
+	if (err < 0)
+		return err;
+	transaction_init(&d->transaction, &d->message, &d->dialogue);
+	/*
+	 * At once, not with the next event: it ties the connection to the handle, so that libcurl does
+	 * not take it for an idle one that it may close (7.88, prune_dead_connections).
+	 */
+	return send_pending(d) ? 0 : -EPIPE;
+}
+
+/* The connection stands and the login is done, or not. */
+static void on_connected(CURL *easy, CURLcode code, void *userdata)
+{
+	struct delivery *d = userdata;
+	int err;
+
+	if (code) {
+		finish(d, d->curl_words[0] ? d->curl_words : curl_easy_strerror(code));
+		return;
+	}
+	err = begin_transaction(d);
+	if (err)
+		finish(d, strerror(-err));
 }
 
 /* -- setting up -- */
@@ -313,31 +444,6 @@ static int set_login(struct delivery *d, const struct config_email *email)
 	return err ? -ENOMEM : failed;
 }
 
-static int set_envelope(struct delivery *d)
-{
-	CURLcode err = CURLE_OK;
-	struct curl_slist *grown;
-	char path[ADDRESS_MAX_BYTES + 3];
-
-	for (size_t i = 0; i < d->message.to.n; i++) {
-		snprintf(path, sizeof(path), "<%s>", d->message.to.items[i].spec);
-		grown = curl_slist_append(d->recipients, path);
-		if (!grown)
-			return -ENOMEM;
-		d->recipients = grown;
-	}
-	snprintf(path, sizeof(path), "<%s>", d->message.from);
-	SET(d, err, CURLOPT_MAIL_FROM, path);
-	SET(d, err, CURLOPT_MAIL_RCPT, d->recipients);
-	/* One bad recipient must not keep the alert from the others (alertmanager issue 3496). */
-	SET(d, err, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
-	SET(d, err, CURLOPT_UPLOAD, 1L);
-	SET(d, err, CURLOPT_READFUNCTION, on_read);
-	SET(d, err, CURLOPT_READDATA, d);
-	SET(d, err, CURLOPT_INFILESIZE_LARGE, (curl_off_t)d->message.len);
-	return err ? -ENOMEM : 0;
-}
-
 static int set_connection(struct delivery *d, int64_t timeout_ms)
 {
 	CURLcode err = CURLE_OK;
@@ -349,12 +455,10 @@ static int set_connection(struct delivery *d, int64_t timeout_ms)
 	/* No proxy that some environment variable names. */
 	SET(d, err, CURLOPT_PROXY, "");
 	SET(d, err, CURLOPT_FRESH_CONNECT, 1L);
-	SET(d, err, CURLOPT_FORBID_REUSE, 1L);
+	SET(d, err, CURLOPT_CONNECT_ONLY, 1L);
 	SET(d, err, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)CONNECT_TIMEOUT_MS));
 	SET(d, err, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)STALL_SECONDS);
-	SET(d, err, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(d, err, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
 	SET(d, err, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(d, err, CURLOPT_OPENSOCKETDATA, d);
 	SET(d, err, CURLOPT_ERRORBUFFER, d->curl_words);
@@ -385,8 +489,6 @@ static int set_up(
 		return -ENOMEM;
 	err = set_connection(d, d->deliver->options.timeout_ms);
 	if (!err)
-		err = set_envelope(d);
-	if (!err)
 		err = set_tls(d, email);
 	if (err)
 		return err;
@@ -410,6 +512,7 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	d->done = done;
 	d->userdata = userdata;
 	d->started_boot_ns = clock_boot_ns();
+	d->fd = -1;
 	smtp_dialogue_init(&d->dialogue, &d->message.to);
 
 	err = message_render(
@@ -417,7 +520,7 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	if (!err)
 		err = set_up(d, email, error, error_size);
 	if (!err)
-		err = net_start(deliver->net, d->easy, on_done, d, &d->transfer);
+		err = net_start_connection(deliver->net, d->easy, on_connected, d, &d->transfer);
 	if (err)
 		return err;
 

@@ -131,7 +131,7 @@ static void hide_secrets(const struct smtp_dialogue *d, struct strbuf *text)
 
 /* -- listening -- */
 
-static void begin(struct smtp_dialogue *d, enum smtp_stage stage)
+void smtp_dialogue_begin(struct smtp_dialogue *d, enum smtp_stage stage)
 {
 	d->stage = stage;
 	d->code = 0;
@@ -150,7 +150,7 @@ void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len)
 		return;
 	}
 	if (len >= 5 && !memcmp(bytes, "HELO ", 5)) {
-		begin(d, SMTP_HELLO);
+		smtp_dialogue_begin(d, SMTP_HELLO);
 		return;
 	}
 	for (enum smtp_stage s = SMTP_CONNECT; s < SMTP_STAGES; s++) {
@@ -158,7 +158,7 @@ void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len)
 
 		if (!n || len < n || memcmp(bytes, stages[s].command, n))
 			continue;
-		begin(d, s);
+		smtp_dialogue_begin(d, s);
 		return;
 	}
 }
@@ -200,22 +200,22 @@ static void note_recipient(struct smtp_dialogue *d)
 	d->answered++;
 }
 
-void smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len)
+bool smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len)
 {
 	unsigned code = 0;
 
 	while (len && (line[len - 1] == '\r' || line[len - 1] == '\n'))
 		len--;
 	if (len < 3 || d->over)
-		return;
+		return false;
 	for (size_t i = 0; i < 3; i++) {
 		if (!isdigit((unsigned char)line[i]))
-			return;
+			return false;
 		code = code * 10 + (unsigned)(line[i] - '0');
 	}
 	/* A step of the login: what it says is a question, and no answer yet. */
 	if (d->stage == SMTP_AUTH && code == 334)
-		return;
+		return false;
 	if (!d->in_reply) {
 		d->words_len = 0;
 		d->words[0] = '\0';
@@ -223,45 +223,43 @@ void smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t le
 	add_words(d, line, len);
 	d->in_reply = len > 3 && line[3] == '-';
 	if (d->in_reply)
-		return;
+		return false;
 	d->code = code;
 	if (d->stage == SMTP_RCPT)
 		note_recipient(d);
-	else if (d->stage == SMTP_DATA && code == 354)
-		begin(d, SMTP_BODY);
+	return true;
 }
 
 /* -- judging -- */
 
 static bool is_final(const struct smtp_dialogue *d)
 {
+	const char *text = d->words_len > 4 ? d->words + 4 : "";
+
 	if (d->code / 100 != 5 || !stages[d->stage].about_mail)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(temporary); i++) {
-		if (d->code == temporary[i].code && d->words_len > 4 &&
-			starts_with(d->words + 4, temporary[i].enhanced))
+		if (d->code == temporary[i].code && starts_with(text, temporary[i].enhanced))
 			return false;
 	}
 	/* The last recipient's refusal stands for all only where no other one may be served later. */
 	return d->stage != SMTP_RCPT || !d->deferred;
 }
 
-enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d, bool curl_ok)
+enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d)
 {
-	/* Once the server has taken the mail, nothing that happens to the connection matters. */
-	if (curl_ok || (d->stage == SMTP_BODY && d->code / 100 == 2))
+	if (d->stage == SMTP_BODY && d->code / 100 == 2)
 		return DELIVERY_SENT;
 	return is_final(d) ? DELIVERY_REFUSED : DELIVERY_RETRY;
 }
 
-void smtp_dialogue_message(
-	const struct smtp_dialogue *d, const char *curl_words, struct strbuf *out)
+void smtp_dialogue_message(const struct smtp_dialogue *d, const char *words, struct strbuf *out)
 {
 	strbuf_addf(out, "%s: ", stages[d->stage].name);
 	if (d->stage == SMTP_RCPT && d->refused.len && !d->accepted && d->answered == d->to->n)
 		strbuf_adds(out, d->refused.s);
-	else if (d->code >= 400)
+	else if (d->code >= 400 || (d->over && d->code))
 		strbuf_adds(out, d->words);
 	else
-		escape_terminal(out, curl_words, strlen(curl_words));
+		escape_terminal(out, words, strlen(words));
 }

@@ -1,10 +1,10 @@
 /*
  * smtp.h - listens to a conversation with a mail server, and judges how it ended.
  *
- * libcurl speaks SMTP but only says that something failed; what failed, and whether it is worth
- * trying again, is in the server's replies. This hears both sides, line by line, as libcurl's debug
- * callback gives them. What is sent while logging in is never looked at, and what the server says
- * is searched for the secrets before it is kept.
+ * Whether it is worth trying again is in the server's replies. This hears both sides, line by line:
+ * from libcurl's debug callback until the login is done, from transaction.c afterwards. What is sent
+ * while logging in is never looked at, and what the server says is searched for the secrets before
+ * it is kept.
  */
 #ifndef TOLLD_DELIVER_SMTP_H
 #define TOLLD_DELIVER_SMTP_H
@@ -56,18 +56,21 @@ void smtp_dialogue_release(struct smtp_dialogue *d);
 int smtp_dialogue_hide(
 	struct smtp_dialogue *d, const char *identity, const char *username, const char *password);
 
-/* A command went out; `bytes` may be the start of one. */
+/* A command goes out, and a new stage begins with it. */
+void smtp_dialogue_begin(struct smtp_dialogue *d, enum smtp_stage stage);
+/* The same, told by the command, of which `bytes` may be the start only. */
 void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len);
-/* A line came in, with or without its line end. */
-void smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len);
+/* A line came in, with or without its line end. True where it completes a reply. */
+bool smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len);
 
-/* What the mail's fate is, given whether libcurl was content. */
-enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d, bool curl_ok);
 /*
- * One line for people: "AUTH: 535 5.7.8 ..." where the server refused, else the stage with libcurl's
- * words: "connect: Connection refused".
+ * What became of the mail: sent where the server has taken it, else whether trying again may help.
  */
-void smtp_dialogue_message(
-	const struct smtp_dialogue *d, const char *curl_words, struct strbuf *out);
+enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d);
+/*
+ * One line for people: "AUTH: 535 5.7.8 ..." where the server refused, else the stage with `words`,
+ * which say how the connection ended: "connect: Connection refused".
+ */
+void smtp_dialogue_message(const struct smtp_dialogue *d, const char *words, struct strbuf *out);
 
 #endif

@@ -1,0 +1,705 @@
+/* One try against real mail servers: what arrives, and what is reported when it does not. */
+#include "deliver/fixture.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/num.h"
+
+#define PYTHON	 "/usr/bin/python3"
+#define PASSWORD "w/+wwwwwwwwwwwww"
+
+extern char **environ;
+
+/* -- a server in a process of its own -- */
+
+struct server {
+	pid_t pid;
+	int alive; /* it ends when the other end of this pipe does */
+	unsigned port;
+	char dir[40];
+	char cert[64];
+};
+
+static struct server starttls, implicit, no_tls, login, login_implicit;
+
+static void read_port(struct server *s, int fd)
+{
+	FILE *f = fdopen(fd, "r");
+	int64_t port;
+	char line[64];
+
+	assert_non_null(f);
+	if (!fgets(line, sizeof(line), f) || !starts_with(line, "ready "))
+		fail_msg("the server did not start");
+	line[strcspn(line, "\n")] = '\0';
+	assert_int_equal(num_parse_int(line + 6, 1, 65535, &port), 0);
+	s->port = (unsigned)port;
+	fclose(f);
+}
+
+static void server_start(struct server *s, const char *script, const char *option, const char *host)
+{
+	posix_spawn_file_actions_t actions;
+	int in[2], out[2];
+
+	strncpy(s->dir, "/tmp/tolld-mail-XXXXXX", sizeof(s->dir));
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(s->cert, sizeof(s->cert), "%s/cert.pem", s->dir);
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+	char *const argv[] = { (char *)PYTHON, (char *)"-Wignore", (char *)script, (char *)"--dir",
+		s->dir, (char *)"--user", (char *)"watcher", (char *)"--password", (char *)PASSWORD,
+		(char *)"--until-eof", (char *)"--host", (char *)host, (char *)option, NULL };
+	assert_int_equal(posix_spawn(&s->pid, PYTHON, &actions, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(in[0]);
+	close(out[1]);
+	s->alive = in[1];
+	read_port(s, out[0]);
+}
+
+static void server_end(struct server *s)
+{
+	static const char *const files[] = { "cert.pem", "key.pem", "faults", "mails.jsonl" };
+	char path[80];
+	int status;
+
+	if (!s->pid)
+		return;
+	close(s->alive);
+	waitpid(s->pid, &status, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
+		unlink(path);
+	}
+	rmdir(s->dir);
+}
+
+/* Faults, one a line; "" for none. Mails of before are forgotten. */
+static void server_set(struct server *s, const char *faults)
+{
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/mails.jsonl", s->dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/faults", s->dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(faults, f);
+	fclose(f);
+}
+
+/* The one mail that the server took, or NULL where it took none. */
+static json_t *server_mail(struct server *s)
+{
+	json_error_t error;
+	char path[80];
+	json_t *mail;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/mails.jsonl", s->dir);
+	f = fopen(path, "re");
+	if (!f)
+		return NULL;
+	mail = json_loadf(f, JSON_DISABLE_EOF_CHECK, &error);
+	assert_non_null(mail);
+	assert_int_equal(fgetc(f), '\n');
+	assert_int_equal(fgetc(f), EOF);
+	fclose(f);
+	return mail;
+}
+
+/* -- one try -- */
+
+struct outcome {
+	bool done;
+	enum delivery_result result;
+	char message[600];
+	char refused[600];
+	int64_t duration_ns;
+	sd_event *event;
+	/* A clock that ticks beside the try: the longest time for which the loop was held up. */
+	int64_t ticked_boot_ns, longest_ns;
+};
+
+#define TICK_USEC 10000
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct outcome *o = userdata;
+	int64_t now = clock_boot_ns();
+
+	o->longest_ns = MAX(o->longest_ns, now - o->ticked_boot_ns);
+	o->ticked_boot_ns = now;
+	sd_event_source_set_time_relative(source, TICK_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void on_done(const struct delivery_report *report, void *userdata)
+{
+	struct outcome *o = userdata;
+
+	assert_false(o->done);
+	o->done = true;
+	o->result = report->result;
+	snprintf(o->message, sizeof(o->message), "%s", report->message);
+	snprintf(o->refused, sizeof(o->refused), "%s",
+		report->refused_recipients ? report->refused_recipients : "");
+	o->duration_ns = report->duration_ns;
+	o->longest_ns = MAX(o->longest_ns, clock_boot_ns() - o->ticked_boot_ns);
+	sd_event_exit(o->event, 0);
+}
+
+static struct outcome try_for(const struct config_email *email, int64_t timeout_ms)
+{
+	struct deliver_options options = fixture_options;
+	struct notification *n = fixture_seed();
+	struct outcome o = { 0 };
+	struct deliver *deliver;
+	struct net *net;
+	char error[300] = "";
+
+	options.timeout_ms = timeout_ms;
+	assert_true(sd_event_new(&o.event) >= 0);
+	assert_int_equal(net_new(o.event, &net), 0);
+	assert_int_equal(deliver_new(net, &options, &deliver), 0);
+	if (deliver_email(deliver, email, n, on_done, &o, NULL, error, sizeof(error)))
+		fail_msg("%s", error);
+	o.ticked_boot_ns = clock_boot_ns();
+	assert_true(sd_event_add_time_relative(
+			    o.event, NULL, CLOCK_MONOTONIC, TICK_USEC, 1, on_tick, &o) >= 0);
+	assert_true(sd_event_loop(o.event) >= 0);
+	assert_true(o.done);
+	deliver_free(deliver);
+	net_free(net);
+	sd_event_unref(o.event);
+	notification_unref(n);
+	return o;
+}
+
+static struct outcome try(const struct config_email *email)
+{
+	return try_for(email, 20000);
+}
+
+/* The seed's settings, for this server. */
+static struct config_email settings(struct server *s)
+{
+	struct config_email email = fixture_email();
+
+	email.port = s->port;
+	email.auth_username = TEXT("watcher");
+	email.auth_password.value = TEXT(PASSWORD);
+	email.tls.set = true;
+	email.tls.ca_file = TEXT(s->cert);
+	server_set(s, "");
+	return email;
+}
+
+static void assert_sent(const struct outcome *o)
+{
+	if (o->result != DELIVERY_SENT)
+		fail_msg("%s", o->message);
+	assert_string_equal(o->message, "");
+}
+
+static void assert_failed(const struct outcome *o, enum delivery_result result, const char *message)
+{
+	if (o->result != result || !strstr(o->message, message))
+		fail_msg("result %d, '%s' where '%s' was expected", o->result, o->message, message);
+	assert_null(strchr(o->message, '\n'));
+	assert_null(strstr(o->message, PASSWORD));
+}
+
+static const char *json_text(json_t *mail, const char *key)
+{
+	const char *text = json_string_value(json_object_get(mail, key));
+
+	return text ? text : "(none)";
+}
+
+static void assert_arrived(struct server *s, const char *user, bool tls)
+{
+	json_t *mail = server_mail(s), *to;
+
+	assert_non_null(mail);
+	to = json_object_get(mail, "to");
+	assert_string_equal(
+		json_text(mail, "subject"), "[FIRING:1] InstanceDown (localhost:9100 node)");
+	assert_string_equal(json_text(mail, "from"), "watcher@example.org");
+	assert_int_equal(json_array_size(to), 1);
+	assert_string_equal(json_string_value(json_array_get(to, 0)), "operator@example.org");
+	assert_string_equal(json_text(mail, "user"), user);
+	assert_int_equal(json_is_true(json_object_get(mail, "tls")), tls);
+	assert_non_null(strstr(
+		json_text(mail, "text"), "killed by SIGKILL, sent by bash[4321] of user root"));
+	assert_non_null(strstr(
+		json_text(mail, "html"), "killed by SIGKILL, sent by bash[4321] of user root"));
+	json_decref(mail);
+}
+
+/* -- the ways a mail goes -- */
+
+static void a_mail_goes_over_starttls_with_plain(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	email.hello = TEXT("pi.example.org");
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&starttls, "watcher", true);
+	json_t *mail = server_mail(&starttls);
+	assert_string_equal(json_text(mail, "helo"), "pi.example.org");
+	json_decref(mail);
+}
+
+static void a_mail_goes_over_implicit_tls(void **state)
+{
+	struct config_email email = settings(&implicit);
+	struct outcome o;
+
+	email.force_implicit_tls = 1;
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&implicit, "watcher", true);
+}
+
+static void a_mail_goes_over_login(void **state)
+{
+	struct config_email email = settings(&login_implicit);
+	struct outcome o;
+
+	email.force_implicit_tls = 1;
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&login_implicit, "watcher", true);
+
+	email = settings(&login);
+	email.require_tls = false;
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&login, "watcher", false);
+}
+
+static void without_require_tls_nothing_is_upgraded(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	/* The server offers STARTTLS; this client does not ask, and no password goes out in the clear. */
+	email.require_tls = false;
+	email.auth_username = TEXT(NULL);
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "MAIL FROM: 530 ");
+
+	email = settings(&no_tls);
+	email.require_tls = false;
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&no_tls, "watcher", false);
+}
+
+static void required_tls_is_never_gone_without(void **state)
+{
+	struct config_email email = settings(&no_tls);
+	struct outcome o = try(&email);
+
+	assert_failed(&o, DELIVERY_RETRY, "EHLO: STARTTLS not supported");
+	assert_null(server_mail(&no_tls));
+}
+
+static void a_password_leaves_localhost_in_plain_only_under_tls(void **state)
+{
+	struct server elsewhere = { 0 };
+	struct config_email email;
+	struct outcome o;
+
+	/* Another loopback address stands for another machine. */
+	server_start(&elsewhere, "tests/e2e/mail_server.py", "--no-tls", "127.0.0.2");
+	email = settings(&elsewhere);
+	email.require_tls = false;
+	email.host = (char *)"127.0.0.2";
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "EHLO: ");
+	assert_null(server_mail(&elsewhere));
+	server_end(&elsewhere);
+}
+
+static void certificates_are_verified(void **state)
+{
+	struct server elsewhere = { 0 };
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	email.tls.ca_file = TEXT(NULL);
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "STARTTLS: ");
+	assert_non_null(strstr(o.message, "certificate"));
+
+	email.tls.insecure_skip_verify = true;
+	o = try(&email);
+	assert_sent(&o);
+
+	/* A name that the certificate does not have. */
+	email = settings(&starttls);
+	email.tls.server_name = TEXT("mail.example.org");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "STARTTLS: ");
+	assert_non_null(strstr(o.message, "mail.example.org"));
+
+	/* And one that it has, while the machine is known by another. */
+	server_start(&elsewhere, "tests/e2e/mail_server.py", NULL, "127.0.0.2");
+	email = settings(&elsewhere);
+	email.host = (char *)"127.0.0.2";
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "STARTTLS: ");
+	email.tls.server_name = TEXT("localhost");
+	o = try(&email);
+	assert_sent(&o);
+	server_end(&elsewhere);
+}
+
+static void a_mail_goes_over_ipv6(void **state)
+{
+	struct server s = { 0 };
+	struct config_email email;
+	struct outcome o;
+
+	if (access("/proc/net/if_inet6", R_OK)) {
+		printf("SKIPPED: no IPv6 on this machine\n");
+		skip();
+	}
+	server_start(&s, "tests/e2e/mail_server.py", NULL, "::1");
+	email = settings(&s);
+	email.host = (char *)"::1";
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&s, "watcher", true);
+	email.host = (char *)"localhost";
+	o = try(&email);
+	assert_sent(&o);
+	server_end(&s);
+}
+
+/* -- the ways it does not -- */
+
+static void a_wrong_password_may_be_mended(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	email.auth_password.value = TEXT("not this one");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "AUTH: 535 5.7.8 wrong user or password");
+	assert_null(server_mail(&starttls));
+}
+
+static void no_reply_brings_a_secret_back(void **state)
+{
+	struct config_email email = settings(&login_implicit);
+	struct outcome o;
+
+	email.force_implicit_tls = 1;
+	email.auth_username = TEXT("somebody");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "AUTH: 535 5.7.8 no somebody with <secret> (<secret>)");
+}
+
+static void faults_are_told_apart(void **state)
+{
+	static const struct {
+		const char *fault;
+		enum delivery_result result;
+		const char *message;
+	} rows[] = {
+		{ "connect 421 4.3.2 closing\n", DELIVERY_RETRY, "connect: 421 4.3.2 closing" },
+		{ "connect 554 5.3.2 go away\n", DELIVERY_RETRY, "connect: 554 5.3.2 go away" },
+		{ "starttls 454 4.7.0 no TLS today\n", DELIVERY_RETRY,
+			"STARTTLS: 454 4.7.0 no TLS today" },
+		{ "auth 454 4.7.0 too many logins\n", DELIVERY_RETRY,
+			"AUTH: 454 4.7.0 too many logins" },
+		{ "mail 451 4.3.0 later\n", DELIVERY_RETRY, "MAIL FROM: 451 4.3.0 later" },
+		{ "mail 530 5.7.0 log in first\n", DELIVERY_RETRY,
+			"MAIL FROM: 530 5.7.0 log in first" },
+		{ "mail 550 5.7.1 not you\n", DELIVERY_REFUSED, "MAIL FROM: 550 5.7.1 not you" },
+		{ "rcpt 450 4.2.1 slowly\n", DELIVERY_RETRY,
+			"RCPT TO: operator@example.org: 450 4.2.1 slowly" },
+		{ "rcpt 550 5.1.1 no such user\n", DELIVERY_REFUSED,
+			"RCPT TO: operator@example.org: 550 5.1.1 no such user" },
+		{ "data 452 4.3.1 disk full\n", DELIVERY_RETRY, "DATA: 452 4.3.1 disk full" },
+		{ "data 554 5.5.1 no valid recipients\n", DELIVERY_REFUSED,
+			"DATA: 554 5.5.1 no valid" },
+		{ "body 451 4.7.1 greylisted\n", DELIVERY_RETRY, "message: 451 4.7.1 greylisted" },
+		{ "body 552 5.2.3 too large\n", DELIVERY_REFUSED, "message: 552 5.2.3 too large" },
+		{ "body 550 5.4.5 Daily user sending limit exceeded\n", DELIVERY_RETRY,
+			"message: 550 5.4.5 Daily user" },
+		{ "connect drop\n", DELIVERY_RETRY, "connect: " },
+		{ "ehlo drop\n", DELIVERY_RETRY, "EHLO: " },
+		{ "starttls drop\n", DELIVERY_RETRY, "STARTTLS: " },
+		{ "auth drop\n", DELIVERY_RETRY, "AUTH: " },
+		{ "mail drop\n", DELIVERY_RETRY, "MAIL FROM: " },
+		{ "rcpt drop\n", DELIVERY_RETRY, "RCPT TO: " },
+		{ "data drop\n", DELIVERY_RETRY, "DATA: " },
+		{ "body drop\n", DELIVERY_RETRY, "message: " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config_email email = settings(&starttls);
+		struct outcome o;
+
+		server_set(&starttls, rows[i].fault);
+		o = try(&email);
+		assert_failed(&o, rows[i].result, rows[i].message);
+		assert_null(server_mail(&starttls));
+		assert_true(o.duration_ns < 5 * NSEC_PER_SEC);
+	}
+}
+
+static void a_server_that_falls_silent_is_given_up_in_time(void **state)
+{
+	static const char *const steps[][2] = {
+		{ "connect hang\n", "connect: " },
+		{ "ehlo hang\n", "EHLO: " },
+		{ "starttls hang\n", "STARTTLS: " },
+		{ "auth hang\n", "AUTH: " },
+		{ "mail hang\n", "MAIL FROM: " },
+		{ "rcpt hang\n", "RCPT TO: " },
+		{ "data hang\n", "DATA: " },
+		{ "body hang\n", "message: " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct config_email email = settings(&starttls);
+		struct outcome o;
+
+		server_set(&starttls, steps[i][0]);
+		o = try_for(&email, 1000);
+		assert_failed(&o, DELIVERY_RETRY, steps[i][1]);
+		/* Not before: a try that ends at once was not waiting. */
+		assert_true(o.duration_ns >= 990 * NSEC_PER_MSEC);
+		assert_true(o.duration_ns < 4 * NSEC_PER_SEC);
+		/* Watching goes on meanwhile. */
+		assert_true(o.longest_ns < 500 * NSEC_PER_MSEC);
+	}
+}
+
+static void a_server_that_never_says_goodbye_costs_no_time(void **state)
+{
+	static const char *const faults[] = { "quit hang\n", "quit hang\nauth 535 5.7.8 no\n",
+		"quit hang\nrcpt 550 5.1.1 no\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct config_email email = settings(&starttls);
+		struct outcome o;
+
+		server_set(&starttls, faults[i]);
+		o = try(&email);
+		assert_int_equal(o.result == DELIVERY_SENT, i == 0);
+		/* libcurl would sit for a second, and the whole daemon with it. */
+		assert_true(o.longest_ns < 500 * NSEC_PER_MSEC);
+	}
+}
+
+static void one_bad_recipient_does_not_stop_the_others(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+	json_t *mail, *to;
+
+	email.to =
+		TEXT("Ann <ann@example.org>, bad@example.org, carl@example.org, late@example.org");
+	server_set(&starttls, "rcpt:bad@example.org 550 5.1.1 no such user\n"
+			      "rcpt:late@example.org 450 4.2.2 mailbox full\n");
+	o = try(&email);
+	assert_sent(&o);
+	assert_string_equal(o.refused, "bad@example.org: 550 5.1.1 no such user; "
+				       "late@example.org: 450 4.2.2 mailbox full");
+	mail = server_mail(&starttls);
+	assert_non_null(mail);
+	to = json_object_get(mail, "to");
+	assert_int_equal(json_array_size(to), 2);
+	assert_string_equal(json_string_value(json_array_get(to, 0)), "ann@example.org");
+	assert_string_equal(json_string_value(json_array_get(to, 1)), "carl@example.org");
+	json_decref(mail);
+
+	/* All refused, but one of them only for now: worth another try. */
+	server_set(&starttls, "rcpt:late@example.org 450 4.2.2 mailbox full\nrcpt 550 5.1.1 no\n");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "late@example.org: 450 4.2.2 mailbox full");
+}
+
+static void nobody_at_the_port_may_be_there_later(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	/* TCP port 1 is nobody's. */
+	email.port = 1;
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "connect: Failed to connect to localhost port 1");
+}
+
+static void what_cannot_be_rendered_never_reaches_the_server(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct notification *n = fixture_seed();
+	struct outcome o = { 0 };
+	struct deliver *deliver;
+	struct net *net;
+	char error[300] = "";
+
+	email.html = TEXT("{{ .Nonsense }}");
+	assert_true(sd_event_new(&o.event) >= 0);
+	assert_int_equal(net_new(o.event, &net), 0);
+	assert_int_equal(deliver_new(net, &fixture_options, &deliver), 0);
+	assert_int_equal(deliver_email(deliver, &email, n, on_done, &o, NULL, error, sizeof(error)),
+		-EINVAL);
+	assert_string_equal(error, "html: templates are not served yet: '{{ .Nonsense }}'");
+	assert_false(o.done);
+	assert_null(server_mail(&starttls));
+
+	/* A secret that cannot be read comes back with its own number. */
+	email = settings(&starttls);
+	email.auth_password.value = TEXT(NULL);
+	email.auth_password.file = TEXT("/nonexistent/password");
+	assert_int_equal(deliver_email(deliver, &email, n, on_done, &o, NULL, error, sizeof(error)),
+		-ENOENT);
+	assert_string_equal(error, "auth_password_file: No such file or directory");
+	deliver_free(deliver);
+	net_free(net);
+	sd_event_unref(o.event);
+	notification_unref(n);
+}
+
+static void a_try_can_be_cancelled_at_any_moment(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct notification *n = fixture_seed();
+	struct outcome o = { 0 };
+	struct delivery *delivery;
+	struct deliver *deliver;
+	struct net *net;
+	char error[300];
+
+	server_set(&starttls, "body hang\n");
+	for (int turns = 0; turns < 40; turns += 3) {
+		assert_true(sd_event_new(&o.event) >= 0);
+		assert_int_equal(net_new(o.event, &net), 0);
+		assert_int_equal(deliver_new(net, &fixture_options, &deliver), 0);
+		for (int k = 0; k < 2; k++)
+			assert_int_equal(deliver_email(deliver, &email, n, on_done, &o, &delivery,
+						 error, sizeof(error)),
+				0);
+		for (int i = 0; i < turns; i++)
+			sd_event_run(o.event, 20000);
+		/* One by hand, the other with its owner. */
+		delivery_cancel(delivery);
+		deliver_free(deliver);
+		net_free(net);
+		sd_event_unref(o.event);
+	}
+	if (o.done)
+		fail_msg("%s", o.message);
+	notification_unref(n);
+}
+
+struct start {
+	struct config_email email;
+	struct notification *n;
+};
+
+static int start_once(void *userdata)
+{
+	struct start *s = userdata;
+	struct deliver *deliver = NULL;
+	struct net *net = NULL;
+	sd_event *event = NULL;
+	struct outcome o = { 0 };
+	char error[300];
+	int err;
+
+	err = sd_event_new(&event);
+	err = err < 0 ? err : net_new(event, &net);
+	err = err ? err : deliver_new(net, &fixture_options, &deliver);
+	err = err ? err
+		  : deliver_email(
+			    deliver, &s->email, s->n, on_done, &o, NULL, error, sizeof(error));
+	deliver_free(deliver);
+	net_free(net);
+	sd_event_unref(event);
+	return err;
+}
+
+static void survives_without_memory(void **state)
+{
+	struct start s = { settings(&starttls), fixture_seed() };
+
+	with_failing_allocations(start_once, &s);
+	notification_unref(s.n);
+}
+
+static int start_servers(void **state)
+{
+	if (access(PYTHON, X_OK))
+		return 0;
+	setenv("TZ", "UTC", 1);
+	/* libcurl's own allocations are not ours to let fail. */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	server_start(&starttls, "tests/e2e/mail_server.py", NULL, "127.0.0.1");
+	server_start(&implicit, "tests/e2e/mail_server.py", "--implicit-tls", "127.0.0.1");
+	server_start(&no_tls, "tests/e2e/mail_server.py", "--no-tls", "127.0.0.1");
+	server_start(&login, "tests/e2e/login_server.py", NULL, "127.0.0.1");
+	server_start(&login_implicit, "tests/e2e/login_server.py", "--implicit-tls", "127.0.0.1");
+	return 0;
+}
+
+static int end_servers(void **state)
+{
+	struct server *const all[] = { &starttls, &implicit, &no_tls, &login, &login_implicit };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		server_end(all[i]);
+	curl_global_cleanup();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mail_goes_over_starttls_with_plain),
+		cmocka_unit_test(a_mail_goes_over_implicit_tls),
+		cmocka_unit_test(a_mail_goes_over_login),
+		cmocka_unit_test(without_require_tls_nothing_is_upgraded),
+		cmocka_unit_test(required_tls_is_never_gone_without),
+		cmocka_unit_test(a_password_leaves_localhost_in_plain_only_under_tls),
+		cmocka_unit_test(certificates_are_verified),
+		cmocka_unit_test(a_mail_goes_over_ipv6),
+		cmocka_unit_test(a_wrong_password_may_be_mended),
+		cmocka_unit_test(no_reply_brings_a_secret_back),
+		cmocka_unit_test(faults_are_told_apart),
+		cmocka_unit_test(a_server_that_falls_silent_is_given_up_in_time),
+		cmocka_unit_test(a_server_that_never_says_goodbye_costs_no_time),
+		cmocka_unit_test(one_bad_recipient_does_not_stop_the_others),
+		cmocka_unit_test(nobody_at_the_port_may_be_there_later),
+		cmocka_unit_test(what_cannot_be_rendered_never_reaches_the_server),
+		cmocka_unit_test(a_try_can_be_cancelled_at_any_moment),
+		cmocka_unit_test(survives_without_memory),
+	};
+
+	if (access(PYTHON, X_OK)) {
+		printf("SKIPPED: no " PYTHON " for the mail servers\n");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, start_servers, end_servers);
+}
