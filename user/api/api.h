@@ -2,7 +2,11 @@
  * api.h - what tolld answers over HTTP: Prometheus's v1, its own metrics, the services, a page.
  *
  * libmicrohttpd on the event loop, no thread of its own. It reads the other modules and changes
- * nothing but what a client may ask for: a reload.
+ * nothing but what a client may ask for: a reload. What is served stands in route.c's table; the
+ * shapes are Prometheus's (web/api/v1/api.go), and for /api/v1/services those of services.c.
+ *
+ * Its sources on the loop have lower priority than SD_EVENT_PRIORITY_NORMAL: whatever watches and
+ * alerts goes first. A long range query is carried out in turns of some 10 ms.
  */
 #ifndef TOLLD_API_API_H
 #define TOLLD_API_API_H
@@ -34,15 +38,18 @@ struct api_sources {
 };
 
 struct api_options {
-	bool enable_lifecycle;		/* allows POST /-/reload */
-	unsigned max_connections;	/* 0: 64 */
-	int64_t query_timeout_ms;	/* 0: two minutes */
+	bool enable_lifecycle;	  /* allows POST /-/reload */
+	unsigned max_connections; /* 0: 64 */
+	int64_t query_timeout_ms; /* 0: two minutes */
 };
 
 int api_new(sd_event *event, const struct api_options *options, const struct api_sources *sources,
 	struct api **ret);
 /* Listens on HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */
 int api_listen(struct api *api, const char *address, char *error, size_t error_size);
+/* The port of the i-th address listened on, which matters where port 0 was asked for; 0: no such. */
+unsigned api_port(const struct api *api, size_t i);
+/* Answers what is under way with 503 and closes. */
 void api_free(struct api *api);
 DEFINE_FREEP(api)
 

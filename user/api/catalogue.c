@@ -1,0 +1,256 @@
+/*
+ * catalogue.c - /api/v1/series, labels, label/NAME/values: what there is to ask for.
+ */
+#include "api/answer.h"
+#include "api/state.h"
+
+#include <errno.h>
+#include "base/escape.h"
+#include "base/map.h"
+
+/* What was found, each once. Keys are interned, so a pointer says it all. */
+struct texts {
+	const char **items;
+	size_t n, cap;
+	struct map seen;
+};
+
+static void texts_release(struct texts *texts)
+{
+	free(texts->items);
+	map_release(&texts->seen);
+}
+
+static int texts_add(struct texts *texts, const char *interned)
+{
+	if (map_get(&texts->seen, &interned, sizeof(interned)))
+		return 0;
+	if (!vec_reserve(texts->items, texts->n, texts->cap) ||
+		map_put(&texts->seen, &interned, sizeof(interned), texts) < 0)
+		return -ENOMEM;
+	texts->items[texts->n++] = interned;
+	return 0;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What all three read: match[], start, end, limit. */
+struct wanted {
+	struct selectors selectors;
+	int64_t start_wall_ms, end_wall_ms;
+	size_t limit;
+};
+
+static int read_wanted(struct request *req, struct wanted *ret)
+{
+	*ret = (struct wanted){ .start_wall_ms = INT64_MIN, .end_wall_ms = INT64_MAX };
+	if (!req->api->sources.db) {
+		answer_error(req, ANSWER_UNAVAILABLE, "there is no sample store");
+		return -ENODEV;
+	}
+	if (param_time(req, "start", false, &ret->start_wall_ms) < 0 ||
+		param_time(req, "end", false, &ret->end_wall_ms) < 0 ||
+		param_limit(req, "limit", &ret->limit) < 0)
+		return -EINVAL;
+	return param_selectors(req, "match[]", &ret->selectors);
+}
+
+/* Calls fn for each series of each selector, twice where two selectors match it. */
+static int each_series(struct request *req, const struct wanted *wanted,
+	int (*fn)(const struct labels *labels, void *userdata), void *userdata)
+{
+	static const struct selector everything;
+	size_t n = wanted->selectors.n;
+	int err = 0;
+
+	for (size_t i = 0; (i < n || (!n && i == 0)) && !err; i++) {
+		const struct selector *selector = n ? &wanted->selectors.items[i] : &everything;
+		struct tsdb_selection found = { 0 };
+
+		err = tsdb_select(req->api->sources.db, selector->matchers, selector->n,
+			wanted->start_wall_ms, wanted->end_wall_ms, &found);
+		if (err)
+			break;
+		for (size_t j = 0; j < found.n && !err; j++)
+			err = fn(series_labels(found.series[j]), userdata);
+		tsdb_selection_release(&found);
+	}
+	if (err)
+		answer_error(req, ANSWER_INTERNAL, "%s", strerror(-err));
+	return err;
+}
+
+static void answer_texts(struct request *req, struct texts *texts, size_t limit)
+{
+	static char truncated[] = "results truncated due to limit";
+	char *const warnings[] = { truncated };
+	bool cut = limit && texts->n > limit;
+	struct jsonw json;
+
+	if (texts->n)
+		qsort(texts->items, texts->n, sizeof(*texts->items), compare_texts);
+	answer_begin(req, &json);
+	jsonw_begin_array(&json);
+	for (size_t i = 0; i < (cut ? limit : texts->n); i++)
+		jsonw_string(&json, texts->items[i]);
+	jsonw_end_array(&json);
+	answer_end_with(req, &json, warnings, cut, NULL, 0);
+}
+
+static int add_names(const struct labels *labels, void *userdata)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < labels->n && !err; i++)
+		err = texts_add(userdata, labels->v[i].name);
+	return err;
+}
+
+void catalogue_labels(struct request *req, struct instant now)
+{
+	struct texts texts = { 0 };
+	struct wanted wanted;
+
+	if (read_wanted(req, &wanted) < 0)
+		return;
+	if (each_series(req, &wanted, add_names, &texts) == 0)
+		answer_texts(req, &texts, wanted.limit);
+	texts_release(&texts);
+	selectors_release(&wanted.selectors);
+}
+
+struct values {
+	struct texts texts;
+	const char *name;
+};
+
+static int add_value(const struct labels *labels, void *userdata)
+{
+	struct values *values = userdata;
+	const char *value = labels_get(labels, values->name);
+
+	return value ? texts_add(&values->texts, value) : 0;
+}
+
+/* One `_HEX_` of an escaped name; the length of it, or 0 where it is none. */
+static size_t unescape_rune(const char *s, struct strbuf *out)
+{
+	size_t digits = strspn(s + 1, "0123456789abcdefABCDEF");
+	unsigned long rune;
+
+	if (!digits || digits > 6 || s[1 + digits] != '_')
+		return 0;
+	rune = strtoul(s + 1, NULL, 16);
+	if (rune > 0x10ffff || (rune >= 0xd800 && rune < 0xe000) || !rune)
+		return 0;
+	utf8_encode(out, (uint32_t)rune);
+	return digits + 2;
+}
+
+/*
+ * Grafana sends a name that is not a classic one as U__my_2e_label; "__" is "_". What is not
+ * escaped properly stands for itself. Source: prometheus/common model.UnescapeName.
+ */
+static void unescape_name(const char *name, struct strbuf *out)
+{
+	const char *s = name;
+
+	if (!starts_with(name, "U__")) {
+		strbuf_adds(out, name);
+		return;
+	}
+	for (s += 3; *s;) {
+		size_t n = 1;
+
+		if (*s != '_') {
+			strbuf_addch(out, *s);
+		} else if (s[1] == '_') {
+			strbuf_addch(out, '_');
+			n = 2;
+		} else {
+			n = unescape_rune(s, out);
+		}
+		if (!n) {
+			strbuf_reset(out);
+			strbuf_adds(out, name);
+			return;
+		}
+		s += n;
+	}
+}
+
+/* A name that is not a classic one comes escaped: as it stands it is more likely a mistake. */
+static bool is_label_name(const char *sent, const struct strbuf *name)
+{
+	if (starts_with(sent, "U__"))
+		return name->len && utf8_valid(name->s, name->len);
+	return label_name_valid_classic(sent, strlen(sent));
+}
+
+void catalogue_values(struct request *req, struct instant now)
+{
+	struct strbuf name = STRBUF_INIT;
+	struct values values = { 0 };
+	struct wanted wanted;
+
+	unescape_name(req->wildcard, &name);
+	if (!is_label_name(req->wildcard, &name)) {
+		answer_error(req, ANSWER_BAD_DATA, "invalid label name: \"%s\"", req->wildcard);
+	} else if (read_wanted(req, &wanted) == 0) {
+		values.name = name.s;
+		if (each_series(req, &wanted, add_value, &values) == 0)
+			answer_texts(req, &values.texts, wanted.limit);
+		selectors_release(&wanted.selectors);
+	}
+	texts_release(&values.texts);
+	strbuf_release(&name);
+}
+
+struct series_answer {
+	struct jsonw json;
+	struct map seen;
+	size_t limit, n;
+};
+
+static int write_series(const struct labels *labels, void *userdata)
+{
+	struct series_answer *answer = userdata;
+	size_t key_len = labels->n * sizeof(labels->v[0]);
+
+	if (map_get(&answer->seen, labels->v, key_len))
+		return 0;
+	if (map_put(&answer->seen, labels->v, key_len, answer) < 0)
+		return -ENOMEM;
+	if (!answer->limit || answer->n < answer->limit)
+		jsonw_labels(&answer->json, labels);
+	answer->n++;
+	return 0;
+}
+
+void catalogue_series(struct request *req, struct instant now)
+{
+	static char truncated[] = "results truncated due to limit";
+	char *const warnings[] = { truncated };
+	struct series_answer answer = { 0 };
+	struct wanted wanted;
+
+	if (!request_param(req, "match[]")) {
+		answer_error(req, ANSWER_BAD_DATA, "no match[] parameter provided");
+		return;
+	}
+	if (read_wanted(req, &wanted) < 0)
+		return;
+	answer.limit = wanted.limit;
+	answer_begin(req, &answer.json);
+	jsonw_begin_array(&answer.json);
+	if (each_series(req, &wanted, write_series, &answer) == 0) {
+		jsonw_end_array(&answer.json);
+		answer_end_with(req, &answer.json, warnings,
+			answer.limit && answer.n > answer.limit, NULL, 0);
+	}
+	map_release(&answer.seen);
+	selectors_release(&wanted.selectors);
+}

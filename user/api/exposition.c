@@ -1,0 +1,27 @@
+/*
+ * exposition.c - Prometheus's text format, written.
+ */
+#include "api/exposition.h"
+
+#include "base/escape.h"
+#include "base/num.h"
+
+void exposition_family(struct strbuf *out, const char *name, const char *type, const char *help)
+{
+	strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void exposition_sample(
+	struct strbuf *out, const char *name, size_t n, const char *const labels[][2], double value)
+{
+	char text[NUM_MAX];
+
+	strbuf_adds(out, name);
+	for (size_t i = 0; i < n; i++) {
+		strbuf_addf(out, "%s%s=\"", i ? "," : "{", labels[i][0]);
+		escape_label_value(out, labels[i][1], strlen(labels[i][1]));
+		strbuf_addch(out, '"');
+	}
+	num_format_go(text, value);
+	strbuf_addf(out, "%s %s\n", n ? "}" : "", text);
+}

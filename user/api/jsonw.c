@@ -1,0 +1,181 @@
+/*
+ * jsonw.c - JSON written as it goes.
+ */
+#include "api/jsonw.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include "base/escape.h"
+#include "base/num.h"
+#include "model/timestamp.h"
+
+void jsonw_init(struct jsonw *json, struct strbuf *out)
+{
+	*json = (struct jsonw){ .out = out };
+}
+
+/* What must stand before a value or a key: a comma after the one before it. */
+static void separate(struct jsonw *json)
+{
+	if (json->after_key) {
+		json->after_key = false;
+		return;
+	}
+	if (json->comma[json->depth])
+		strbuf_addch(json->out, ',');
+	json->comma[json->depth] = true;
+}
+
+static void begin(struct jsonw *json, char bracket)
+{
+	separate(json);
+	assert(json->depth < JSONW_MAX_DEPTH);
+	json->comma[++json->depth] = false;
+	strbuf_addch(json->out, bracket);
+}
+
+static void end(struct jsonw *json, char bracket)
+{
+	assert(json->depth > 0 && !json->after_key);
+	json->depth--;
+	strbuf_addch(json->out, bracket);
+}
+
+void jsonw_begin_object(struct jsonw *json)
+{
+	begin(json, '{');
+}
+
+void jsonw_end_object(struct jsonw *json)
+{
+	end(json, '}');
+}
+
+void jsonw_begin_array(struct jsonw *json)
+{
+	begin(json, '[');
+}
+
+void jsonw_end_array(struct jsonw *json)
+{
+	end(json, ']');
+}
+
+void jsonw_key(struct jsonw *json, const char *name)
+{
+	jsonw_string(json, name);
+	strbuf_addch(json->out, ':');
+	json->after_key = true;
+}
+
+void jsonw_stringn(struct jsonw *json, const char *s, size_t len)
+{
+	separate(json);
+	strbuf_addch(json->out, '"');
+	escape_json(json->out, s, len);
+	strbuf_addch(json->out, '"');
+}
+
+void jsonw_string(struct jsonw *json, const char *s)
+{
+	jsonw_stringn(json, s ? s : "", s ? strlen(s) : 0);
+}
+
+void jsonw_int(struct jsonw *json, int64_t v)
+{
+	separate(json);
+	strbuf_addf(json->out, "%" PRId64, v);
+}
+
+void jsonw_bool(struct jsonw *json, bool v)
+{
+	separate(json);
+	strbuf_adds(json->out, v ? "true" : "false");
+}
+
+void jsonw_double(struct jsonw *json, double v)
+{
+	char text[NUM_MAX];
+
+	separate(json);
+	if (!isfinite(v)) {
+		strbuf_adds(json->out, "null");
+		return;
+	}
+	num_format(text, v);
+	strbuf_adds(json->out, text);
+}
+
+void jsonw_seconds(struct jsonw *json, int64_t wall_ms)
+{
+	uint64_t ms = wall_ms < 0 ? -(uint64_t)wall_ms : (uint64_t)wall_ms;
+
+	separate(json);
+	strbuf_addf(json->out, "%s%" PRIu64, wall_ms < 0 ? "-" : "", ms / 1000);
+	if (ms % 1000)
+		strbuf_addf(json->out, ".%03u", (unsigned)(ms % 1000));
+}
+
+void jsonw_value(struct jsonw *json, double v)
+{
+	char text[NUM_MAX];
+
+	num_format(text, v);
+	jsonw_string(json, text);
+}
+
+void jsonw_time(struct jsonw *json, int64_t wall_ms)
+{
+	separate(json);
+	strbuf_addch(json->out, '"');
+	if (wall_ms)
+		timestamp_format_rfc3339(json->out, wall_ms);
+	else
+		strbuf_adds(json->out, "0001-01-01T00:00:00Z");
+	strbuf_addch(json->out, '"');
+}
+
+void jsonw_labels(struct jsonw *json, const struct labels *labels)
+{
+	jsonw_begin_object(json);
+	for (unsigned i = 0; labels && i < labels->n; i++)
+		jsonw_field_string(json, labels->v[i].name, labels->v[i].value);
+	jsonw_end_object(json);
+}
+
+void jsonw_field_string(struct jsonw *json, const char *name, const char *s)
+{
+	jsonw_key(json, name);
+	jsonw_string(json, s);
+}
+
+void jsonw_field_int(struct jsonw *json, const char *name, int64_t v)
+{
+	jsonw_key(json, name);
+	jsonw_int(json, v);
+}
+
+void jsonw_field_bool(struct jsonw *json, const char *name, bool v)
+{
+	jsonw_key(json, name);
+	jsonw_bool(json, v);
+}
+
+void jsonw_field_double(struct jsonw *json, const char *name, double v)
+{
+	jsonw_key(json, name);
+	jsonw_double(json, v);
+}
+
+void jsonw_field_time(struct jsonw *json, const char *name, int64_t wall_ms)
+{
+	jsonw_key(json, name);
+	jsonw_time(json, wall_ms);
+}
+
+void jsonw_field_labels(struct jsonw *json, const char *name, const struct labels *labels)
+{
+	jsonw_key(json, name);
+	jsonw_labels(json, labels);
+}

@@ -1,0 +1,174 @@
+/*
+ * page.c - the page at `/`: services, alerts, targets, for people.
+ *
+ * The server writes it whole, so it works without JavaScript; page.js only asks for it again. Its
+ * frame is user/web/index.html, with a place for each part.
+ */
+#include "api/page.h"
+
+#include <microhttpd.h>
+#include "api/html.h"
+#include "web/index.html.h"
+#include "web/page.js.h"
+#include "web/style.css.h"
+
+static void add_count(struct strbuf *out, size_t n, const char *one, const char *many)
+{
+	strbuf_addf(out, "%zu %s", n, n == 1 ? one : many);
+}
+
+/* "1 of 5 services down, 2 alerts firing" */
+static void summarise(struct strbuf *out, const struct page_counts *c)
+{
+	if (c->services_down)
+		strbuf_addf(out, "%zu of %zu services down", c->services_down, c->services);
+	else if (c->services_unknown)
+		strbuf_addf(out, "%zu of %zu services unknown", c->services_unknown, c->services);
+	else if (c->services)
+		strbuf_addf(out, c->services == 1 ? "the service is up" : "all %zu services up",
+			c->services);
+	else
+		strbuf_adds(out, "no services watched");
+	if (c->targets_down)
+		strbuf_addf(out, ", %zu of %zu targets down", c->targets_down, c->targets);
+	if (c->firing) {
+		strbuf_adds(out, ", ");
+		add_count(out, c->firing, "alert firing", "alerts firing");
+	}
+	if (c->pending) {
+		strbuf_adds(out, ", ");
+		add_count(out, c->pending, "alert pending", "alerts pending");
+	}
+}
+
+static void add_footer(struct strbuf *out, const struct api *api, struct instant now)
+{
+	struct watch_stats stats;
+
+	if (api->sources.watch) {
+		watch_stats(api->sources.watch, &stats);
+		strbuf_adds(out, "<p>Watched by the ");
+		html_text(out, stats.backend_name);
+		strbuf_adds(out, " backend: ");
+		html_text(out, stats.backend_reason);
+		strbuf_adds(out, "</p>\n");
+	}
+	strbuf_adds(out, "<p>tolld " TOLLD_VERSION " (" TOLLD_REVISION "). "
+			 "<a href=\"/graph\">Query</a>, <a href=\"/metrics\">metrics</a>, "
+			 "<a href=\"/api/v1/services\">services</a>, "
+			 "<a href=\"/api/v1/rules\">rules</a>, "
+			 "<a href=\"/api/v1/alerts\">alerts</a>, "
+			 "<a href=\"/api/v1/targets\">targets</a>.</p>");
+}
+
+struct part {
+	const char *marker;
+	const struct strbuf *text;
+};
+
+/* Copies the frame with each marker replaced; a '@' that begins none stands for itself. */
+static void fill_frame(struct strbuf *out, const struct part *parts, size_t n)
+{
+	const char *at = (const char *)index_html;
+
+	while (*at) {
+		size_t plain = strcspn(at, "@"), i;
+
+		strbuf_add(out, at, plain);
+		at += plain;
+		if (!*at)
+			break;
+		for (i = 0; i < n && !starts_with(at, parts[i].marker); i++)
+			;
+		if (i < n) {
+			strbuf_add(out, parts[i].text->s, parts[i].text->len);
+			at += strlen(parts[i].marker);
+			if (parts[i].text->err)
+				out->err = parts[i].text->err;
+		} else {
+			strbuf_addch(out, *at++);
+		}
+	}
+}
+
+static void answer_page(struct request *req, const struct strbuf *main_part,
+	const struct page_counts *counts, struct instant now)
+{
+	struct strbuf summary = STRBUF_INIT, title = STRBUF_INIT, footer = STRBUF_INIT;
+	struct strbuf version = STRBUF_INIT;
+	const struct part parts[] = {
+		{ "@TITLE@", &title },
+		{ "@VERSION@", &version },
+		{ "@SUMMARY@", &summary },
+		{ "@MAIN@", main_part },
+		{ "@FOOTER@", &footer },
+	};
+	struct response *resp = &req->response;
+
+	summarise(&summary, counts);
+	strbuf_addf(&title, "tolld: %s", summary.s);
+	strbuf_adds(&version, TOLLD_VERSION "-" TOLLD_REVISION);
+	add_footer(&footer, req->api, now);
+	fill_frame(&resp->body, parts, ARRAY_SIZE(parts));
+	resp->status = MHD_HTTP_OK;
+	resp->content_type = "text/html; charset=utf-8";
+	resp->cache_control = "no-store";
+	resp->page = true;
+	strbuf_release(&summary);
+	strbuf_release(&title);
+	strbuf_release(&footer);
+	strbuf_release(&version);
+}
+
+static void answer_with(struct request *req, const char *query, bool form, struct instant now)
+{
+	struct strbuf tables = STRBUF_INIT, text = STRBUF_INIT;
+	struct page_counts counts = { 0 };
+
+	page_alerts(&tables, req->api, now, &counts);
+	page_services(&tables, req->api, now, &counts);
+	page_targets(&tables, req->api, now, &counts);
+	if (form) {
+		page_query(&text, req->api, query, now);
+		answer_page(req, &text, &counts, now);
+	} else {
+		if (!tables.len)
+			strbuf_adds(&tables, "<p class=\"none\">Nothing is watched and nothing is "
+					     "scraped yet.</p>\n");
+		answer_page(req, &tables, &counts, now);
+	}
+	strbuf_release(&tables);
+	strbuf_release(&text);
+}
+
+void page_get(struct request *req, struct instant now)
+{
+	answer_with(req, NULL, false, now);
+}
+
+void page_graph(struct request *req, struct instant now)
+{
+	answer_with(req, request_param(req, "g0.expr"), true, now);
+}
+
+static void answer_file(
+	struct request *req, const unsigned char *bytes, size_t len, const char *content_type)
+{
+	struct response *resp = &req->response;
+
+	strbuf_add(&resp->body, bytes, len);
+	resp->status = MHD_HTTP_OK;
+	resp->content_type = content_type;
+	/* The page names the version behind a '?', so a new tolld is asked for anew. */
+	resp->cache_control = "max-age=86400";
+}
+
+void page_style(struct request *req, struct instant now)
+{
+	answer_file(req, style_css, style_css_size, "text/css; charset=utf-8");
+}
+
+void page_script(struct request *req, struct instant now)
+{
+	answer_file(req, page_js, page_js_size, "text/javascript; charset=utf-8");
+}

@@ -1,0 +1,199 @@
+/*
+ * param.c - parameters read as Prometheus reads them, with its words for what is wrong.
+ */
+#include "api/answer.h"
+
+#include <errno.h>
+#include <math.h>
+#include "base/escape.h"
+#include "base/num.h"
+#include "model/duration.h"
+#include "model/timestamp.h"
+
+/* Seconds from which milliseconds still fit, with room for a lookback on either side. */
+#define MAX_SECONDS ((double)(INT64_MAX / 4000))
+
+/* Answers `invalid parameter "NAME": BEFORE "VALUE" AFTER`, the value as Go's %q. */
+static int refuse(struct request *req, const char *name, const char *before, const char *value,
+	const char *after)
+{
+	struct strbuf quoted = STRBUF_INIT;
+
+	escape_quoted(&quoted, value, strlen(value));
+	answer_error(req, ANSWER_BAD_DATA, "invalid parameter \"%s\": %s \"%s\"%s", name, before,
+		quoted.s, after);
+	strbuf_release(&quoted);
+	return -EINVAL;
+}
+
+/* Prometheus words the fault in an optional time unlike the one in a required time. */
+static int refuse_time(struct request *req, const char *name, bool required, const char *value)
+{
+	struct strbuf before = STRBUF_INIT;
+	int err;
+
+	if (!required)
+		strbuf_addf(&before, "Invalid time value for '%s': ", name);
+	strbuf_adds(&before, "cannot parse");
+	err = refuse(req, name, before.s, value, " to a valid timestamp");
+	strbuf_release(&before);
+	return err;
+}
+
+int param_time(struct request *req, const char *name, bool required, int64_t *ret_wall_ms)
+{
+	const char *value = request_param(req, name);
+	double seconds;
+
+	if (!value || !*value) {
+		if (!required)
+			return 0;
+		value = "";
+	}
+	if (num_parse(value, strlen(value), &seconds) == 0) {
+		/* A NaN compares false with everything and ends here as well. */
+		if (!(fabs(seconds) <= MAX_SECONDS))
+			return refuse_time(req, name, required, value);
+		*ret_wall_ms = llround(seconds * 1000);
+		return 0;
+	}
+	if (timestamp_parse_rfc3339(value, strlen(value), ret_wall_ms) == 0)
+		return 0;
+	return refuse_time(req, name, required, value);
+}
+
+int param_duration(struct request *req, const char *name, bool required, int64_t *ret_ms)
+{
+	const char *value = request_param(req, name);
+	double seconds;
+
+	if (!value || !*value) {
+		if (!required)
+			return 0;
+		value = "";
+	}
+	if (num_parse(value, strlen(value), &seconds) == 0) {
+		if (!(fabs(seconds) <= MAX_SECONDS))
+			return refuse(req, name, "cannot parse", value,
+				" to a valid duration. It overflows int64");
+		*ret_ms = llround(seconds * 1000);
+		return 0;
+	}
+	if (duration_parse(value, strlen(value), ret_ms) == 0)
+		return 0;
+	return refuse(req, name, "cannot parse", value, " to a valid duration");
+}
+
+int param_limit(struct request *req, const char *name, size_t *ret)
+{
+	const char *value = request_param(req, name);
+	int64_t limit;
+
+	if (!value || !*value)
+		return 0;
+	if (num_parse_int(value, INT32_MIN, INT32_MAX, &limit) < 0)
+		return refuse(req, name, "cannot parse", value, " to a valid limit");
+	if (limit < 0) {
+		answer_error(req, ANSWER_BAD_DATA,
+			"invalid parameter \"%s\": limit must be non-negative", name);
+		return -EINVAL;
+	}
+	*ret = (size_t)limit;
+	return 0;
+}
+
+/*
+ * Whether a text that the parser took as an instant vector is one selector and nothing else: a name,
+ * matchers in braces, or both. Only the first brace outside quotes that closes may end it.
+ */
+static bool is_lone_selector(const char *s)
+{
+	static const char blank[] = " \t\r\n";
+	char quote = 0;
+	size_t name;
+
+	s += strspn(s, blank);
+	name = strcspn(s, "{ \t\r\n");
+	if (name && !metric_name_valid_classic(s, name))
+		return false;
+	s += name;
+	s += strspn(s, blank);
+	if (*s != '{')
+		return name && !*s;
+	for (; *s && (quote || *s != '}'); s++) {
+		if (quote && quote != '`' && *s == '\\' && s[1])
+			s++;
+		else if (quote && *s == quote)
+			quote = 0;
+		else if (!quote && strchr("\"'`", *s))
+			quote = *s;
+	}
+	return *s && s[1 + strspn(s + 1, blank)] == '\0';
+}
+
+static void take_matchers(const struct matcher *const *matchers, size_t n, void *userdata)
+{
+	struct selector *selector = userdata;
+
+	selector->matchers = matchers;
+	selector->n = n;
+}
+
+static int add_selector(
+	struct request *req, const char *name, const char *text, struct selectors *selectors)
+{
+	struct promql_error error = { 0 };
+	struct selector *selector;
+	int err;
+
+	if (!vec_reserve(selectors->items, selectors->n, selectors->cap)) {
+		answer_error(req, ANSWER_INTERNAL, "out of memory");
+		return -ENOMEM;
+	}
+	selector = &selectors->items[selectors->n];
+	*selector = (struct selector){ 0 };
+	err = promql_parse(text, &selector->expr, &error);
+	if (err == -ENOMEM) {
+		answer_error(req, ANSWER_INTERNAL, "out of memory");
+		return err;
+	}
+	if (err) {
+		answer_parse_error(req, name, text, &error);
+		return err;
+	}
+	selectors->n++;
+	if (promql_type(selector->expr) != PROMQL_VECTOR || !is_lone_selector(text))
+		return refuse(req, name, "not a series selector:", text, "");
+	promql_selectors(selector->expr, take_matchers, selector);
+	return 0;
+}
+
+int param_selectors(struct request *req, const char *name, struct selectors *ret)
+{
+	int err = 0;
+
+	*ret = (struct selectors){ 0 };
+	for (const struct param *p = request_next(req, name, NULL); p && !err;
+		p = request_next(req, name, p))
+		err = add_selector(req, name, p->value, ret);
+	if (err)
+		selectors_release(ret);
+	return err;
+}
+
+void selectors_release(struct selectors *selectors)
+{
+	for (size_t i = 0; i < selectors->n; i++)
+		promql_free(selectors->items[i].expr);
+	free(selectors->items);
+	*selectors = (struct selectors){ 0 };
+}
+
+bool selectors_match(const struct selectors *selectors, const struct labels *labels)
+{
+	for (size_t i = 0; i < selectors->n; i++) {
+		if (matchers_match(selectors->items[i].matchers, selectors->items[i].n, labels))
+			return true;
+	}
+	return selectors->n == 0;
+}

@@ -1,0 +1,328 @@
+/*
+ * sections.c - the page's tables: alerts, services, targets. What needs a person comes first.
+ */
+#include "api/page.h"
+
+#include "api/html.h"
+#include "api/services.h"
+#include "base/escape.h"
+#include "base/num.h"
+
+static const char *const no_labels[] = { NULL };
+
+static void begin_section(
+	struct strbuf *out, size_t *rows, const char *heading, const char *const *columns)
+{
+	if (!*rows)
+		html_begin_table(out, heading, columns);
+	++*rows;
+}
+
+static void end_section(struct strbuf *out, size_t rows, const char *path)
+{
+	if (!rows)
+		return;
+	html_end_table(out);
+	if (rows > PAGE_MAX_ROWS)
+		strbuf_addf(out, "<p>And %zu more: <a href=\"%s\">%s</a> has all.</p>\n",
+			rows - PAGE_MAX_ROWS, path, path);
+}
+
+static void add_annotation(
+	struct strbuf *out, const struct labels *annotations, const char *name, const char *class)
+{
+	const char *text = annotations ? labels_get(annotations, name) : NULL;
+
+	if (!text)
+		return;
+	strbuf_addf(out, "<div class=\"%s\">", class);
+	html_text(out, text);
+	strbuf_adds(out, "</div>");
+}
+
+static void add_alert(struct strbuf *out, const struct rule_info *rule,
+	const struct rule_alert_info *alert, struct instant now)
+{
+	static const char *const named[] = { LABEL_ALERTNAME, NULL };
+	const char *state = alert->state == RULE_FIRING ? "firing" : "pending";
+	char value[NUM_MAX];
+
+	html_begin_row(out, state);
+	html_state_cell(out, state);
+	html_begin_cell(out, "Alert");
+	strbuf_adds(out, "<div><a class=\"name\" href=\"/graph?g0.expr=");
+	escape_query(out, rule->query, strlen(rule->query));
+	strbuf_adds(out, "\">");
+	html_text(out, rule->name);
+	strbuf_adds(out, "</a>");
+	html_labels(out, alert->labels, named);
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	html_begin_cell(out, "Since");
+	strbuf_adds(out, "<div>");
+	html_age(out, alert->active_wall_ms, now.wall_ms);
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	html_begin_cell(out, "Value");
+	num_format_go(value, alert->value);
+	html_text(out, value);
+	html_end_cell(out);
+	html_begin_cell(out, "What");
+	strbuf_adds(out, "<div>");
+	add_annotation(out, alert->annotations, "summary", "summary");
+	add_annotation(out, alert->annotations, "description", "description");
+	add_annotation(out, alert->annotations, "cause", "cause");
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	html_end_row(out);
+}
+
+static void add_alerts_of(struct strbuf *out, const struct group_info *groups, size_t n,
+	enum rule_state state, struct instant now, size_t *rows, size_t *count)
+{
+	static const char *const columns[] = { "State", "Alert", "Since", "Value", "What", NULL };
+
+	for (size_t g = 0; g < n; g++) {
+		for (size_t r = 0; r < groups[g].n_rules; r++) {
+			const struct rule_info *rule = &groups[g].rules[r];
+
+			for (size_t a = 0; a < rule->n_alerts; a++) {
+				if (rule->alerts[a].state != state)
+					continue;
+				++*count;
+				begin_section(out, rows, "Alerts", columns);
+				if (*rows <= PAGE_MAX_ROWS)
+					add_alert(out, rule, &rule->alerts[a], now);
+			}
+		}
+	}
+}
+
+void page_alerts(
+	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
+{
+	struct group_info *groups = NULL;
+	size_t n = 0, rows = 0;
+
+	if (!api->sources.rules)
+		return;
+	if (rules_info(api->sources.rules, &groups, &n) < 0) {
+		strbuf_adds(out, "<h2>Alerts</h2>\n<p>There is no memory to list them.</p>\n");
+		return;
+	}
+	add_alerts_of(out, groups, n, RULE_FIRING, now, &rows, &counts->firing);
+	add_alerts_of(out, groups, n, RULE_PENDING, now, &rows, &counts->pending);
+	end_section(out, rows, "/api/v1/alerts");
+	free(groups);
+}
+
+static void add_death(struct strbuf *out, const struct service *service,
+	const struct service_info *info, struct instant now)
+{
+	struct strbuf cause = STRBUF_INIT;
+
+	html_begin_cell(out, "Last death");
+	if (info->died) {
+		service_cause(service, &cause);
+		strbuf_addf(out, "<div%s>", info->state == SERVICE_DOWN ? " class=\"cause\"" : "");
+		escape_html(out, cause.s, cause.len);
+		strbuf_adds(out, "<small>");
+		html_age(out, info->last_death.at.wall_ms, now.wall_ms);
+		strbuf_adds(out, "</small></div>");
+	}
+	html_end_cell(out);
+	strbuf_release(&cause);
+}
+
+static void add_process(struct strbuf *out, const struct service_info *info)
+{
+	html_begin_cell(out, "Process");
+	if (info->pid) {
+		strbuf_addf(out, "<div>%d<small>", (int)info->pid);
+		escape_html(out, info->comm, strnlen(info->comm, sizeof(info->comm)));
+		strbuf_adds(out, "</small></div>");
+	}
+	html_end_cell(out);
+}
+
+static void add_service(struct strbuf *out, const struct api *api, const struct service *service,
+	const struct service_info *info, struct instant now)
+{
+	const char *state = service_state_name(info->state);
+
+	html_begin_row(out, state);
+	html_state_cell(out, state);
+	html_begin_cell(out, "Service");
+	strbuf_adds(out, "<div><span class=\"name\">");
+	html_text(out, info->name);
+	strbuf_adds(out, "</span><small>");
+	html_text(out, info->selector);
+	strbuf_adds(out, "</small></div>");
+	html_end_cell(out);
+	html_begin_cell(out, "Since");
+	strbuf_adds(out, "<div>");
+	html_age(out, service_since_wall_ms(api, info), now.wall_ms);
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	add_process(out, info);
+	html_begin_cell(out, "Restarts");
+	strbuf_addf(out, "%u", info->restarts);
+	html_end_cell(out);
+	add_death(out, service, info, now);
+	html_end_row(out);
+}
+
+void page_services(
+	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
+{
+	static const char *const columns[] = { "State", "Service", "Since", "Process", "Restarts",
+		"Last death", NULL };
+	static const enum service_state order[] = { SERVICE_DOWN, SERVICE_UNKNOWN, SERVICE_UP };
+	const struct watch *watch = api->sources.watch;
+	size_t rows = 0;
+
+	for (size_t o = 0; watch && o < ARRAY_SIZE(order); o++) {
+		for (size_t i = 0; i < watch_services(watch); i++) {
+			const struct service *service = watch_service(watch, i);
+			struct service_info info;
+
+			service_info(service, &info);
+			if (info.state != order[o])
+				continue;
+			counts->services++;
+			counts->services_down += info.state == SERVICE_DOWN;
+			counts->services_unknown += info.state == SERVICE_UNKNOWN;
+			begin_section(out, &rows, "Services", columns);
+			if (rows <= PAGE_MAX_ROWS)
+				add_service(out, api, service, &info, now);
+		}
+	}
+	end_section(out, rows, "/api/v1/services");
+}
+
+static void add_target(struct strbuf *out, const struct target_info *target, struct instant now)
+{
+	const char *state = target->up < 0 ? "unknown" : target->up ? "up" : "down";
+
+	html_begin_row(out, state);
+	html_state_cell(out, state);
+	html_begin_cell(out, "Target");
+	strbuf_adds(out, "<div><span class=\"name\">");
+	html_text(out, target->url);
+	strbuf_adds(out, "</span>");
+	html_labels(out, target->labels, no_labels);
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	html_begin_cell(out, "Last scrape");
+	strbuf_adds(out, "<div>");
+	html_age(out, target->last_wall_ms, now.wall_ms);
+	strbuf_adds(out, "</div>");
+	html_end_cell(out);
+	html_begin_cell(out, "Took");
+	if (target->last_wall_ms) {
+		num_format_fixed(out, (double)target->last_duration_ns / NSEC_PER_MSEC, 1);
+		strbuf_adds(out, " ms");
+	}
+	html_end_cell(out);
+	html_cell(out, "Error", target->last_error);
+	html_end_row(out);
+}
+
+void page_targets(
+	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
+{
+	static const char *const columns[] = { "State", "Target", "Last scrape", "Took", "Error",
+		NULL };
+	const struct scrape *scrape = api->sources.scrape;
+	size_t rows = 0;
+
+	/* Those that fail first. */
+	for (int up = 0; scrape && up <= 1; up++) {
+		for (size_t i = 0; i < scrape_targets(scrape); i++) {
+			struct target_info target;
+
+			target_info(scrape_target(scrape, i), &target);
+			if ((target.up == 0) == up)
+				continue;
+			counts->targets++;
+			counts->targets_down += target.up == 0;
+			begin_section(out, &rows, "Targets", columns);
+			if (rows <= PAGE_MAX_ROWS)
+				add_target(out, &target, now);
+		}
+	}
+	end_section(out, rows, "/api/v1/targets");
+}
+
+static void add_result(struct strbuf *out, const struct promql_result *result)
+{
+	static const char *const columns[] = { "Series", "Value", NULL };
+	char value[NUM_MAX];
+
+	if (result->type == PROMQL_STRING) {
+		strbuf_adds(out, "<p><code>");
+		html_text(out, result->text);
+		strbuf_adds(out, "</code></p>\n");
+		return;
+	}
+	if (!result->n) {
+		strbuf_adds(out, "<p class=\"none\">No series has this value now.</p>\n");
+		return;
+	}
+	html_begin_table(out, "Value now", columns);
+	for (size_t i = 0; i < MIN(result->n, (size_t)PAGE_MAX_ROWS); i++) {
+		const struct promql_series *series = &result->series[i];
+		struct strbuf name = STRBUF_INIT;
+
+		labels_format(series->labels, &name);
+		strbuf_adds(out, "<tr><td data-label=\"Series\"><code>");
+		html_text(out, name.s);
+		strbuf_adds(out, "</code></td><td data-label=\"Value\">");
+		if (series->n) {
+			num_format_go(value, series->points[series->n - 1].value);
+			strbuf_adds(out, value);
+		}
+		strbuf_adds(out, "</td></tr>\n");
+		strbuf_release(&name);
+	}
+	end_section(out, result->n, "/api/v1/query");
+}
+
+static void add_value(
+	struct strbuf *out, const struct api *api, const char *query, struct instant now)
+{
+	const struct promql_options options = { .deadline_boot_ns =
+							now.boot_ns + API_MAX_BLOCK_NS };
+	struct promql_error error = { 0 };
+	struct promql_result result = { 0 };
+	struct promql_expr *expr;
+	int err;
+
+	err = promql_parse(query, &expr, &error);
+	if (!err) {
+		err = promql_check_evaluable(expr, &error);
+		if (!err && api->sources.db)
+			err = promql_eval(
+				expr, api->sources.db, now.wall_ms, &options, &result, &error);
+		promql_free(expr);
+	}
+	if (err) {
+		strbuf_adds(out, "<p class=\"cause\">");
+		html_text(out, *error.text ? error.text : strerror(-err));
+		strbuf_adds(out, "</p>\n");
+		return;
+	}
+	add_result(out, &result);
+	promql_result_release(&result);
+}
+
+void page_query(struct strbuf *out, const struct api *api, const char *query, struct instant now)
+{
+	strbuf_adds(out, "<form action=\"/graph\" method=\"get\" role=\"search\">"
+			 "<input name=\"g0.expr\" aria-label=\"Expression\" autocomplete=\"off\" "
+			 "spellcheck=\"false\" value=\"");
+	html_text(out, query);
+	strbuf_adds(out, "\"><button>Ask</button></form>\n");
+	if (query && *query)
+		add_value(out, api, query, now);
+}

@@ -1,0 +1,68 @@
+/*
+ * state.h - what the parts of the server share: struct api, and who offers which handler.
+ */
+#ifndef TOLLD_API_STATE_H
+#define TOLLD_API_STATE_H
+
+#include "api/api.h"
+#include "api/http.h"
+#include "base/clock.h"
+
+/* Queries under way at the same time; others wait for their turn. */
+#define API_MAX_RUNNING 4
+
+/* One turn of a long query, so that a kernel event never waits long behind a dashboard. */
+#define API_TURN_NS (10 * NSEC_PER_MSEC)
+/* The longest that one evaluation, which cannot be divided, may hold the loop. */
+#define API_MAX_BLOCK_NS NSEC_PER_SEC
+
+struct listener;
+struct exchange;
+
+#define API_MAX_ROUTES 40
+#define API_MAX_CODES  20
+
+struct api {
+	sd_event *event;
+	struct api_options options;
+	struct api_sources sources;
+	struct listener **listeners;
+	size_t n_listeners, cap_listeners;
+	struct exchange *first_job, *last_job; /* in the order they came */
+	sd_event_source *job_source;
+	struct connection *connections;
+	size_t n_connections;
+	sd_event_source *slow_source; /* ends connections that take too long */
+	/* Answers by route and status; the last row is for paths that no route has. */
+	uint64_t answers[API_MAX_ROUTES + 1][API_MAX_CODES];
+	size_t n_jobs;
+	uint64_t queries, query_timeouts;
+};
+
+/* -- route.c -- */
+
+/* Finds the handler and calls it, or answers 404, 405 or 204. `now` is when the request was whole. */
+void route_dispatch(struct request *req, struct instant now);
+/* Counts an answer under its route (routes_count() for none) and status. */
+void route_count(struct api *api, unsigned route, unsigned status);
+size_t routes_count(void);
+/* The path of row i; for i == routes_count(), what stands for all unknown paths. */
+const char *route_path(size_t i);
+/* The status counted in column i, or 0 past the last. */
+unsigned route_code(size_t i);
+
+/* -- handlers, each in the file of its name -- */
+
+typedef void handler_fn(struct request *req, struct instant now);
+
+handler_fn query_instant, query_range, query_format;		 /* query.c */
+handler_fn catalogue_series, catalogue_labels, catalogue_values; /* catalogue.c */
+handler_fn rules_list, rules_alerts;				 /* rules.c */
+handler_fn targets_list;					 /* targets.c */
+handler_fn services_list;					 /* services.c */
+handler_fn status_healthy, status_ready, status_reload, status_buildinfo, status_runtimeinfo,
+	status_metadata, status_exemplars, status_alertmanagers; /* status.c */
+handler_fn metrics_get;						 /* metrics.c */
+handler_fn page_get, page_graph, page_style, page_script;	 /* page.c */
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * status.c - whether tolld lives and is ready, what it is, and the order to read its files again.
+ */
+#include "api/answer.h"
+#include "api/state.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+
+/*
+ * The version of Prometheus whose API this is; tolld's own stands behind the '+'. Clients such as
+ * Grafana decide by it what they may ask for.
+ */
+#define API_VERSION "3.0.0+tolld." TOLLD_VERSION
+
+void status_healthy(struct request *req, struct instant now)
+{
+	respond_text(req, MHD_HTTP_OK, "tolld is Healthy.\n");
+}
+
+void status_ready(struct request *req, struct instant now)
+{
+	const struct api_sources *sources = &req->api->sources;
+
+	if (!sources->ready || sources->ready(sources->userdata))
+		respond_text(req, MHD_HTTP_OK, "tolld is Ready.\n");
+	else
+		respond_text(req, MHD_HTTP_SERVICE_UNAVAILABLE, "Service Unavailable\n");
+}
+
+/* Whether a browser sends this for a page that is not ours: a form on any site can post here. */
+static bool from_another_origin(const struct request *req)
+{
+	const char *host;
+
+	if (!req->origin)
+		return false;
+	host = strstr(req->origin, "://");
+	return !host || !req->host || !streq(host + 3, req->host);
+}
+
+void status_reload(struct request *req, struct instant now)
+{
+	const struct api_sources *sources = &req->api->sources;
+	struct strbuf faults = STRBUF_INIT, text = STRBUF_INIT;
+	int err;
+
+	if (!req->api->options.enable_lifecycle || !sources->reload) {
+		respond_text(req, MHD_HTTP_FORBIDDEN, "Lifecycle API is not enabled.\n");
+		return;
+	}
+	if (from_another_origin(req)) {
+		respond_text(req, MHD_HTTP_FORBIDDEN, "Not from a page of another origin.\n");
+		return;
+	}
+	err = sources->reload(&faults, sources->userdata);
+	if (err) {
+		strbuf_addf(&text, "failed to reload config: %s",
+			faults.len ? faults.s : strerror(-err));
+		if (!text.len || text.s[text.len - 1] != '\n')
+			strbuf_addch(&text, '\n');
+		respond_text(req, MHD_HTTP_INTERNAL_SERVER_ERROR, text.s);
+	} else {
+		respond_text(req, MHD_HTTP_OK, "");
+	}
+	strbuf_release(&faults);
+	strbuf_release(&text);
+}
+
+void status_buildinfo(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_field_string(&json, "version", API_VERSION);
+	jsonw_field_string(&json, "revision", TOLLD_REVISION);
+	jsonw_field_string(&json, "branch", "");
+	jsonw_field_string(&json, "buildUser", "");
+	jsonw_field_string(&json, "buildDate", "");
+	/* No "features": Grafana takes a server that has them for Mimir. */
+	jsonw_field_string(&json, "goVersion", "");
+	jsonw_end_object(&json);
+	answer_end(req, &json);
+}
+
+void status_runtimeinfo(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_field_time(&json, "startTime", req->api->sources.started_wall_ms);
+	jsonw_field_time(&json, "serverTime", now.wall_ms);
+	jsonw_end_object(&json);
+	answer_end(req, &json);
+}
+
+/* HELP and TYPE of scraped metrics are not kept: an honest answer is that none are known. */
+void status_metadata(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_end_object(&json);
+	answer_end(req, &json);
+}
+
+void status_exemplars(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_array(&json);
+	jsonw_end_array(&json);
+	answer_end(req, &json);
+}
+
+/* Alerts are delivered in the process: no Alertmanager is spoken to. */
+void status_alertmanagers(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_key(&json, "activeAlertmanagers");
+	jsonw_begin_array(&json);
+	jsonw_end_array(&json);
+	jsonw_key(&json, "droppedAlertmanagers");
+	jsonw_begin_array(&json);
+	jsonw_end_array(&json);
+	jsonw_end_object(&json);
+	answer_end(req, &json);
+}

@@ -1,0 +1,64 @@
+/*
+ * targets.c - /api/v1/targets: who is scraped, and how that went.
+ */
+#include "api/answer.h"
+#include "api/state.h"
+
+#include "model/duration.h"
+
+static void write_duration(struct jsonw *json, const char *name, int64_t ms)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	duration_format(&text, ms);
+	jsonw_field_string(json, name, text.s);
+	strbuf_release(&text);
+}
+
+static void write_target(struct jsonw *json, const struct target_info *target)
+{
+	jsonw_begin_object(json);
+	jsonw_field_labels(json, "discoveredLabels", target->discovered);
+	jsonw_field_labels(json, "labels", target->labels);
+	jsonw_field_string(json, "scrapePool", target->job);
+	jsonw_field_string(json, "scrapeUrl", target->url);
+	jsonw_field_string(json, "globalUrl", target->url);
+	jsonw_field_string(json, "lastError", target->last_error);
+	jsonw_field_time(json, "lastScrape", target->last_wall_ms);
+	jsonw_field_double(
+		json, "lastScrapeDuration", (double)target->last_duration_ns / NSEC_PER_SEC);
+	jsonw_field_string(json, "health", target->up < 0 ? "unknown" : target->up ? "up" : "down");
+	write_duration(json, "scrapeInterval", target->interval_ms);
+	write_duration(json, "scrapeTimeout", target->timeout_ms);
+	jsonw_end_object(json);
+}
+
+void targets_list(struct request *req, struct instant now)
+{
+	const struct scrape *scrape = req->api->sources.scrape;
+	const char *state = request_param(req, "state"), *pool = request_param(req, "scrapePool");
+	bool active = !state || !streq(state, "dropped");
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_key(&json, "activeTargets");
+	jsonw_begin_array(&json);
+	for (size_t i = 0; active && scrape && i < scrape_targets(scrape); i++) {
+		struct target_info target;
+
+		target_info(scrape_target(scrape, i), &target);
+		if (!pool || !*pool || streq(pool, target.job))
+			write_target(&json, &target);
+	}
+	jsonw_end_array(&json);
+	/* Nothing is relabelled away, so nothing is dropped. */
+	jsonw_key(&json, "droppedTargets");
+	jsonw_begin_array(&json);
+	jsonw_end_array(&json);
+	jsonw_key(&json, "droppedTargetCounts");
+	jsonw_begin_object(&json);
+	jsonw_end_object(&json);
+	jsonw_end_object(&json);
+	answer_end(req, &json);
+}
