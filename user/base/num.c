@@ -95,7 +95,7 @@ static void shortest_e(char *out, size_t size, double v)
 }
 
 /* Spells digits and exponent without an exponent: "-1.25e+03" becomes "-1250". */
-static void spell_out(char out[NUM_MAX], const char *e)
+static void spell_out(char *out, const char *e)
 {
 	char digits[24];
 	size_t n = 0, len = 0;
@@ -156,6 +156,18 @@ void num_format_e(char out[NUM_MAX], double v)
 {
 	if (!format_special(out, v))
 		shortest_e(out, NUM_MAX, v);
+}
+
+void num_format_decimal(struct strbuf *sb, double v)
+{
+	/* A sign, "0." and the 323 zeros and 17 digits of the smallest number. */
+	char e[NUM_MAX], out[360];
+
+	if (!format_special(out, v)) {
+		shortest_e(e, sizeof(e), v);
+		spell_out(out, e);
+	}
+	strbuf_adds(sb, out);
 }
 
 static void format_with(struct strbuf *sb, char verb, int digits, double v)

@@ -33,6 +33,8 @@ int num_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret);
 void num_format(char out[NUM_MAX], double v);
 void num_format_go(char out[NUM_MAX], double v);
 void num_format_e(char out[NUM_MAX], double v);
+/* The shortest text without an exponent, as Go's 'f' with precision -1: 1e300 has 301 digits. */
+void num_format_decimal(struct strbuf *sb, double v);
 /* `%.*f`, `%.*e` and `%.*g` under the C locale. */
 void num_format_fixed(struct strbuf *sb, double v, int decimals);
 void num_format_exponent(struct strbuf *sb, double v, int decimals);

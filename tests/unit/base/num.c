@@ -10,10 +10,18 @@ static void reads_what_parse_float_reads(void **state)
 		const char *text;
 		double value;
 	} good[] = {
-		{ "0", 0 }, { "-1.5", -1.5 }, { "1e3", 1000 }, { "+Inf", INFINITY }, { "-inf", -INFINITY },
-		{ "0x1p4", 16 }, { ".5", 0.5 }, { "1e400", INFINITY }, { "infinity", INFINITY },
+		{ "0", 0 },
+		{ "-1.5", -1.5 },
+		{ "1e3", 1000 },
+		{ "+Inf", INFINITY },
+		{ "-inf", -INFINITY },
+		{ "0x1p4", 16 },
+		{ ".5", 0.5 },
+		{ "1e400", INFINITY },
+		{ "infinity", INFINITY },
 	};
-	static const char *const bad[] = { "", " 1", "1 ", "1_0", "nan(1)", "1,5", "--1", "e", "0x" };
+	static const char *const bad[] = { "", " 1", "1 ", "1_0", "nan(1)", "1,5", "--1", "e",
+		"0x" };
 	double v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -59,6 +67,35 @@ static void prints_the_shortest_text(void **state)
 	}
 }
 
+static void prints_decimals_of_any_length(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} rows[] = {
+		{ 0, "0" },
+		{ 1e21, "1000000000000000000000" },
+		{ -2.5, "-2.5" },
+		{ 1e-9, "0.000000001" },
+		{ INFINITY, "+Inf" },
+		{ NAN, "NaN" },
+	};
+	struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		strbuf_reset(&text);
+		num_format_decimal(&text, rows[i].value);
+		assert_string_equal(text.s, rows[i].text);
+	}
+	strbuf_reset(&text);
+	num_format_decimal(&text, -1.7976931348623157e308);
+	assert_int_equal(text.len, 310);
+	strbuf_reset(&text);
+	num_format_decimal(&text, -2.2250738585072014e-308);
+	assert_int_equal(text.len, 3 + 307 + 17);
+	strbuf_release(&text);
+}
+
 static void whole_numbers_have_bounds(void **state)
 {
 	int64_t v;
@@ -76,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_parse_float_reads),
 		cmocka_unit_test(prints_the_shortest_text),
+		cmocka_unit_test(prints_decimals_of_any_length),
 		cmocka_unit_test(whole_numbers_have_bounds),
 	};
 
