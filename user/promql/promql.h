@@ -21,8 +21,8 @@ struct promql_error {
 
 struct promql_expr;
 
-#define PROMQL_MAX_TEXT	 ((size_t)64 << 10)
-#define PROMQL_MAX_DEPTH 200
+#define PROMQL_MAX_TEXT	   ((size_t)64 << 10)
+#define PROMQL_MAX_DEPTH   200
 #define PROMQL_LOOKBACK_MS (5 * 60 * 1000)
 
 /*
@@ -49,11 +49,11 @@ typedef void promql_selector_fn(const struct matcher *const *matchers, size_t n,
 void promql_selectors(const struct promql_expr *expr, promql_selector_fn *fn, void *userdata);
 
 struct promql_options {
-	int64_t lookback_ms;		/* 0: PROMQL_LOOKBACK_MS */
-	int64_t default_step_ms;	/* of subqueries; 0: one minute */
-	size_t max_samples;		/* read by one query; 0: 5,000,000 */
-	size_t max_bytes;		/* of one evaluation; 0: 64 MiB */
-	int64_t deadline_boot_ns;	/* 0: none */
+	int64_t lookback_ms;	  /* 0: PROMQL_LOOKBACK_MS */
+	int64_t default_step_ms;  /* of subqueries; 0: one minute */
+	size_t max_samples;	  /* read by one query; 0: 5,000,000 */
+	size_t max_bytes;	  /* of one evaluation; 0: 64 MiB */
+	int64_t deadline_boot_ns; /* 0: none */
 };
 
 /* One series of an answer. An instant vector has one point each. */

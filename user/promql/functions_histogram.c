@@ -1,0 +1,208 @@
+/*
+ * functions_histogram.c - quantiles of classic histograms: series with a label `le`.
+ */
+#include "promql/eval.h"
+
+#include <errno.h>
+#include <math.h>
+#include "base/num.h"
+
+#define BUCKET_LABEL "le"
+/* Counts that differ by less are one count that was rounded. */
+#define COUNT_TOLERANCE 1e-12
+
+struct bucket {
+	double upper, count;
+};
+
+struct bucket_row {
+	double upper;
+	const double *v;
+	uint32_t group;
+};
+
+static int by_group_and_upper(const void *pa, const void *pb)
+{
+	const struct bucket_row *a = pa, *b = pb;
+
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	return (a->upper > b->upper) - (a->upper < b->upper);
+}
+
+/* Adds up buckets of one bound; then makes counts rise, as a cumulative histogram's do. */
+static size_t mend_buckets(struct bucket *b, size_t n, bool *ret_forced)
+{
+	size_t kept = 0;
+	double max, delta;
+
+	for (size_t i = 1; i < n; i++) {
+		if (b[i].upper == b[kept].upper)
+			b[kept].count += b[i].count;
+		else
+			b[++kept] = b[i];
+	}
+	n = kept + 1;
+	for (size_t i = 1, prev = 0; i < n; i++) {
+		delta = fabs(b[i].count - b[prev].count);
+		if (delta != 0 && delta / b[i].count <= COUNT_TOLERANCE)
+			b[i].count = b[prev].count;
+		prev = i;
+	}
+	max = b[0].count;
+	for (size_t i = 1; i < n; i++) {
+		if (b[i].count > max) {
+			max = b[i].count;
+		} else if (b[i].count < max) {
+			b[i].count = max;
+			*ret_forced = true;
+		}
+	}
+	return n;
+}
+
+/* Linear within a bucket; the lowest one begins at zero where its bound is above. */
+static double bucket_quantile(double q, struct bucket *b, size_t n, bool *ret_forced)
+{
+	double rank, from = 0, count;
+	size_t i;
+
+	if (isnan(q))
+		return (double)NAN;
+	if (q < 0 || q > 1)
+		return q < 0 ? -(double)INFINITY : (double)INFINITY;
+	if (!isinf(b[n - 1].upper) || b[n - 1].upper < 0)
+		return (double)NAN;
+	n = mend_buckets(b, n, ret_forced);
+	if (n < 2 || b[n - 1].count == 0)
+		return (double)NAN;
+	rank = q * b[n - 1].count;
+	for (i = 0; i < n - 1 && !(b[i].count >= rank); i++)
+		;
+	if (i == n - 1)
+		return b[n - 2].upper;
+	if (i == 0 && b[0].upper <= 0)
+		return b[0].upper;
+	count = b[i].count;
+	if (i > 0) {
+		from = b[i - 1].upper;
+		count -= b[i - 1].count;
+		rank -= b[i - 1].count;
+	}
+	return from + (b[i].upper - from) * (rank / count);
+}
+
+/* Reads the bounds; a series without one is noted and left out. */
+static int read_buckets(struct eval *ev, const struct node *arg, const struct value *input,
+	const struct groups *groups, struct bucket_row *rows, size_t *ret_n)
+{
+	int err = 0;
+
+	*ret_n = 0;
+	for (size_t s = 0; !err && s < input->n; s++) {
+		const struct labels *labels = input->rows[s].labels;
+		const char *le = labels_get(labels, BUCKET_LABEL), *name;
+		struct bucket_row *row = &rows[*ret_n];
+
+		if (le && !num_parse(le, strlen(le), &row->upper) && !isnan(row->upper)) {
+			row->v = input->rows[s].v;
+			row->group = groups->of[s];
+			++*ret_n;
+			continue;
+		}
+		name = labels_get_interned(labels, ev->name_label);
+		err = eval_note(ev, true, arg,
+			"bucket label \"" BUCKET_LABEL
+			"\" is missing or has a malformed value of \"%.100s\"%s%.100s%s",
+			le ? le : "", name ? " for metric name \"" : "", name ? name : "",
+			name ? "\"" : "");
+	}
+	return err;
+}
+
+static int eval_group_quantiles(struct eval *ev, const struct node *call, const struct steps *steps,
+	const struct bucket_row *rows, size_t n, const double *q, double *v)
+{
+	struct bucket *buckets = eval_alloc(ev, n, sizeof(*buckets));
+	bool forced = false;
+	size_t present;
+
+	if (!buckets)
+		return ev->status;
+	for (size_t i = 0; i < steps->n; i++) {
+		present = 0;
+		for (size_t k = 0; k < n; k++) {
+			if (!is_absent(rows[k].v[i]))
+				buckets[present++] = (struct bucket){ rows[k].upper, rows[k].v[i] };
+		}
+		if (present)
+			v[i] = bucket_quantile(q[i], buckets, present, &forced);
+	}
+	if (!forced)
+		return 0;
+	return eval_note(ev, false, call->call.args[1],
+		"input to histogram_quantile needed to be fixed for monotonicity");
+}
+
+/* One series per histogram: all buckets that differ in nothing but `le`. */
+static int add_histograms(struct eval *ev, const struct node *call, const struct steps *steps,
+	const struct bucket_row *rows, size_t n, const struct labels *const *labels,
+	const double *q, struct value *ret)
+{
+	double *v;
+	size_t end;
+	int err = 0;
+
+	for (size_t from = 0; !err && from < n; from = end) {
+		for (end = from; end < n && rows[end].group == rows[from].group; end++)
+			;
+		err = eval_tick(ev);
+		if (err)
+			break;
+		v = eval_row(ev, steps);
+		if (!v)
+			return ev->status;
+		err = eval_group_quantiles(ev, call, steps, rows + from, end - from, q, v);
+		if (!err)
+			err = eval_add(ev, ret, labels[rows[from].group], v);
+	}
+	return err ? err : eval_merge(ev, call, steps, ret);
+}
+
+int eval_histogram_quantile(
+	struct eval *ev, const struct node *call, const struct steps *steps, struct value *ret)
+{
+	const struct names le = { &ev->le_label, 1 };
+	const struct labels **labels;
+	const struct value *inputs[1];
+	struct value q, input;
+	struct bucket_row *rows;
+	struct groups groups;
+	size_t n;
+	int err = eval_node(ev, call->call.args[0], steps, &q);
+
+	if (!err)
+		err = eval_node(ev, call->call.args[1], steps, &input);
+	for (size_t i = 0; !err && i < steps->n; i++)
+		err = eval_note_quantile(ev, call->call.args[0], q.scalar[i]);
+	inputs[0] = &input;
+	if (!err)
+		err = eval_group(ev, inputs, 1, &le, SELECT_OTHERS_AND_NAME, &groups);
+	if (err)
+		return err;
+	rows = eval_alloc(ev, MAX(input.n, (size_t)1), sizeof(*rows));
+	labels = eval_alloc(ev, MAX(groups.n, (size_t)1), sizeof(*labels));
+	if (!rows || !labels)
+		return ev->status;
+	err = read_buckets(ev, call->call.args[1], &input, &groups, rows, &n);
+	for (size_t s = 0; !err && s < input.n; s++) {
+		if (!labels[groups.of[s]])
+			err = eval_labels_select(ev, input.rows[s].labels, &le, SELECT_OTHERS,
+				&labels[groups.of[s]]);
+	}
+	if (err)
+		return err;
+	if (n)
+		qsort(rows, n, sizeof(*rows), by_group_and_upper);
+	return add_histograms(ev, call, steps, rows, n, labels, q.scalar, ret);
+}
