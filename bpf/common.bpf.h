@@ -73,9 +73,15 @@ static __always_inline void *event_reserve(
 {
 	struct tolld_event *e = bpf_ringbuf_reserve(&tolld_events, size, 0);
 
-	count(type, e != NULL);
-	if (!e)
+	/*
+	 * One test of e for both: a second one would be lost on a 6.1 verifier, which does not know that
+	 * ring buffer memory past its test is not NULL and asks for a release on a path that is none.
+	 */
+	if (!e) {
+		count(type, false);
 		return NULL;
+	}
+	count(type, true);
 	e->type = type;
 	e->pid = pid;
 	e->start_boottime_ns = start_boottime_ns;
