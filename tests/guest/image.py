@@ -22,8 +22,9 @@ CACHE = os.path.join(ROOT, "build", "guest")
 MIRROR = os.environ["DEBIAN_MIRROR"]
 # Where a kernel of that series comes from; None: the machine's own sources.
 KERNELS = {"6.1": None, "6.12": f"deb {MIRROR} bookworm-backports main"}
-# What the initramfs needs to reach the root: in the order of loading, dependencies are resolved.
-MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_rng")
+# What the initramfs needs to reach the root, and what a real machine would load by itself when somebody asks
+# who listens (the guest's root has no /lib/modules). Dependencies are resolved.
+MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_rng", "tcp_diag")
 # What tolld links to, and what the scenario in the guest uses.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "kmod", "procps", "openssl", "ca-certificates", "bpftool",

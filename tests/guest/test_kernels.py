@@ -1,4 +1,5 @@
 """Other kernels than this machine's: the object loads, each backend sees a death and tells the cause."""
+import glob
 import os
 import re
 import shutil
@@ -6,14 +7,26 @@ import shutil
 import pytest
 
 import image
+from process import ROOT
 from qemu import Guest
 from subject import TOLLD, Ports, Timing, write_settings
 
 BOOT_S = 240
 
 
+# The unit programs whose other side is the kernel itself.
+UNITS = sorted(glob.glob(os.path.join(ROOT, "tests/unit/watch/*.c")))
+BUILD = os.path.join(ROOT, "build")
+
+
 def build_payload(tree):
     image.copy_program(TOLLD, tree)
+    for source in UNITS:
+        program = os.path.relpath(source, ROOT)[:-2]
+        image.copy_program(os.path.join(BUILD, program), tree, os.path.dirname(program))
+    for source in glob.glob(os.path.join(ROOT, "tests/helpers/*.c")):
+        program = os.path.relpath(source, ROOT)[:-2]
+        image.copy_program(os.path.join(BUILD, program), tree, os.path.dirname(program))
     os.makedirs(os.path.join(tree, "etc/tolld"))
     # The interval is long: what is seen sooner was told by the watch, not found by asking.
     write_settings(os.path.join(tree, "etc/tolld"), Ports(), Timing(scrape_interval="15s", evaluation_interval="15s"))
@@ -47,6 +60,14 @@ def test_the_kernel_is_the_one_asked_for_and_has_btf(guest):
 
 def test_the_program_starts_there(guest):
     assert re.match(r"tolld \d+\.\d+\.\d+( \(.*\))?$", guest.values()["version"]), guest.tail()
+
+
+@pytest.mark.parametrize("name", [os.path.basename(u)[:-2] for u in UNITS])
+def test_the_unit_program_passes_on_that_kernel(guest, name):
+    own = [l for l in guest.results().splitlines() if l.startswith(f"watch/{name}: ")]
+    assert f"unit watch/{name}: 0" in guest.results().splitlines(), "\n".join(own)
+    assert any("[  PASSED  ]" in l for l in own), "\n".join(own)
+    assert not any("SKIPPED" in l for l in own), "\n".join(own)
 
 
 @pytest.mark.parametrize("backend,within_s", [("kernel", 2), ("pidfd", 2), ("poll", 10)])
