@@ -45,6 +45,38 @@ static void a_place_outside_the_text_shows_no_line(void **state)
 	source_unref(source);
 }
 
+static void a_secret_is_never_shown_and_the_marks_follow(void **state)
+{
+	const char *text = "pass: hunter2 # x\nkey: |\n  hunter2\n  end\n";
+	struct source *source = source_new("x", text, strlen(text));
+	struct diag diag = DIAG_INIT;
+	struct strbuf out = STRBUF_INIT;
+
+	source_hide(source, 6, 10);
+	source_hide(source, 8, 13); /* overlapping is one */
+	source_hide(source, 23, 36);
+	for (unsigned column = 1; column <= 15; column += 7)
+		diag_error(&diag, (struct pos){ .source = source, .line = 1, .column = column,
+			.length = 3 }, "at %u", column);
+	diag_error(&diag, (struct pos){ .source = source, .line = 3, .column = 5 }, "inside");
+	diag_print(&diag, &out);
+	assert_string_equal(out.s, "x:1:1: error: at 1\n"
+				   "    pass: <secret> # x\n"
+				   "    ^~~\n"
+				   "x:1:8: error: at 8\n"
+				   "    pass: <secret> # x\n"
+				   "          ^~~~~~~~\n"
+				   "x:1:15: error: at 15\n"
+				   "    pass: <secret> # x\n"
+				   "                   ^~~\n"
+				   "x:3:5: error: inside\n"
+				   "    <secret>\n"
+				   "    ^~~~~~~~\n");
+	strbuf_release(&out);
+	diag_release(&diag);
+	source_unref(source);
+}
+
 static void many_faults_are_counted_and_not_kept(void **state)
 {
 	struct diag diag = DIAG_INIT;
@@ -75,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fault_shows_its_place_the_line_and_the_marks),
 		cmocka_unit_test(a_place_outside_the_text_shows_no_line),
+		cmocka_unit_test(a_secret_is_never_shown_and_the_marks_follow),
 		cmocka_unit_test(many_faults_are_counted_and_not_kept),
 		cmocka_unit_test(the_likely_meant_word_is_found_and_a_far_one_is_not),
 	};
