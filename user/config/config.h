@@ -181,6 +181,8 @@ int config_load(const char *const *paths, size_t n_paths, struct config **ret, s
  * A single file for `tolld check`: told by its top-level keys to be settings or a rule file.
  */
 int config_check_file(const char *path, struct config **ret, struct diag *diag);
+/* The same from memory, named `name`. */
+int config_check_text(const char *name, const char *text, struct config **ret, struct diag *diag);
 /* The built-in configuration; see defaults.yml in defaults.c. */
 int config_load_defaults(struct config **ret, struct diag *diag);
 /* From memory, named `name`: for tests. Rule files it names are read relative to the working directory. */

@@ -224,6 +224,17 @@ static bool is_rule_file(struct reader *r, struct source *source)
 	return !err && tree_get(root, "groups");
 }
 
+static void check_source(struct reader *r, struct source *source)
+{
+	if (is_rule_file(r, source)) {
+		config_read_global(r);
+		config_read_rule_source(r, source);
+	} else if (!r->err) {
+		add_file(r, source);
+		read_sections(r);
+	}
+}
+
 int config_check_file(const char *path, struct config **ret, struct diag *diag)
 {
 	size_t errors = diag->errors;
@@ -232,15 +243,24 @@ int config_check_file(const char *path, struct config **ret, struct diag *diag)
 
 	if (reader_init(&r, diag))
 		return -ENOMEM;
-	if (reader_open(&r, path, (struct pos){ 0 }, &source)) {
-		if (is_rule_file(&r, source)) {
-			config_read_global(&r);
-			config_read_rule_source(&r, source);
-		} else if (!r.err) {
-			add_file(&r, source);
-			read_sections(&r);
-		}
-	}
+	if (reader_open(&r, path, (struct pos){ 0 }, &source))
+		check_source(&r, source);
+	return finish(&r, errors, ret);
+}
+
+int config_check_text(const char *name, const char *text, struct config **ret, struct diag *diag)
+{
+	scoped(source_unrefp) struct source *source = NULL;
+	size_t errors = diag->errors;
+	struct reader r;
+
+	if (reader_init(&r, diag))
+		return -ENOMEM;
+	source = source_new(name, text, strlen(text));
+	if (!source)
+		reader_no_memory(&r);
+	else if (reader_add_source(&r, source))
+		check_source(&r, source);
 	return finish(&r, errors, ret);
 }
 

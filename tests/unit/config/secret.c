@@ -1,0 +1,113 @@
+/* Secrets are read when they are needed and shown to nobody. */
+#include "common.h"
+
+#include <fcntl.h>
+
+#define HUSH "h-u-s-h"
+
+/* Whatever is wrong with a file, its secrets do not stand in what is printed. */
+static void no_fault_shows_a_secret(void **state)
+{
+	static const char *const texts[] = {
+		"global:\n  smtp_auth_password: " HUSH "\n  smtp_auth_password: " HUSH "2\n",
+		"global:\n  smtp_auth_pasword: " HUSH "\n",
+		"global:\n  smtp_auth_password: \"" HUSH "\n",
+		"global:\n  smtp_auth_password: [" HUSH "]\n",
+		"global:\n  smtp_auth_password: {a: " HUSH "}\n",
+		"global: {smtp_auth_password: " HUSH ", x: y}\n",
+		"global: {x: y, 'smtp_auth_password' : '" HUSH "'}\n",
+		"global:\n\tsmtp_auth_password: " HUSH "\n",
+		"global:\n  smtp_auth_password: |\n    " HUSH "\n   x: " HUSH "\n",
+		"global:\n  smtp_auth_password: |\n    " HUSH "\n    " HUSH " \x01\n",
+		"x: &p " HUSH "\nglobal: {smtp_auth_password: *p, smtp_auth_password_file: y}\n",
+		"remote_write:\n- url: http://u:" HUSH "@h/\n  bogus: 1\n",
+		"scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password: " HUSH "}\n"
+		"- job_name: b\n  bearer_token: " HUSH "\n  authorization:\n    credentials: " HUSH
+		"\n",
+		"receivers:\n- name: a\n  slack_configs:\n  - api_url: " HUSH "\n    bogus: y\n",
+		"receivers:\n- name: a\n  email_configs:\n  - auth_password: " HUSH
+		"\n    to: nobody\n"
+		"    auth_secret: " HUSH "\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct strbuf out = STRBUF_INIT;
+		struct diag diag = DIAG_INIT;
+		struct config *config = NULL;
+
+		assert_int_equal(config_load_text("t.yml", texts[i], &config, &diag), -EINVAL);
+		diag_print(&diag, &out);
+		if (strstr(out.s, HUSH))
+			printf("%s", out.s);
+		assert_null(strstr(out.s, HUSH));
+		diag_release(&diag);
+		strbuf_release(&out);
+	}
+}
+
+static void the_line_around_a_secret_is_still_shown(void **state)
+{
+	static const char text[] = "global: {smtp_auth_password: '" HUSH "'}\n"
+				   "route: {bogus: 1}\n";
+	struct strbuf out = STRBUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+
+	assert_int_equal(config_load_text("t.yml", text, &config, &diag), -EINVAL);
+	diag_print(&diag, &out);
+	assert_non_null(strstr(out.s, "    route: {bogus: 1}\n"));
+	strbuf_release(&out);
+	diag_release(&diag);
+}
+
+static void secret_from(const char *content, size_t len, int expected_err, const char *expected)
+{
+	char path[] = "/tmp/tolld-secret-XXXXXX";
+	struct config_secret secret = { .file.s = path };
+	int fd = mkostemp(path, O_CLOEXEC), err;
+	char *value = NULL;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, len), len);
+	close(fd);
+	err = config_secret_read(&secret, &value);
+	assert_int_equal(err, expected_err);
+	if (!err)
+		assert_string_equal(value, expected);
+	config_secret_wipe(&value);
+	assert_null(value);
+	unlink(path);
+}
+
+static void a_secret_comes_from_its_file_without_the_white_space_at_its_end(void **state)
+{
+	struct config_secret none = { 0 }, inline_ = { .value.s = (char *)" as is \n" };
+	struct config_secret missing = { .file.s = (char *)"/nonexistent/x" };
+	static char large[(64 << 10) + 1];
+	char *value = NULL;
+
+	secret_from("abcd efgh\n", 10, 0, "abcd efgh");
+	secret_from("  x \r\n\n", 7, 0, "  x");
+	secret_from("", 0, 0, "");
+	memset(large, 'x', sizeof(large));
+	secret_from(large, sizeof(large), -EFBIG, NULL);
+
+	assert_int_equal(config_secret_read(&none, &value), 0);
+	assert_null(value);
+	assert_int_equal(config_secret_read(&inline_, &value), 0);
+	assert_string_equal(value, " as is \n");
+	config_secret_wipe(&value);
+	assert_int_equal(config_secret_read(&missing, &value), -ENOENT);
+	assert_null(value);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_fault_shows_a_secret),
+		cmocka_unit_test(the_line_around_a_secret_is_still_shown),
+		cmocka_unit_test(a_secret_comes_from_its_file_without_the_white_space_at_its_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

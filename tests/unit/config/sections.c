@@ -1,0 +1,279 @@
+/* What each section of the settings refuses, and what it says then. */
+#include "common.h"
+
+#define UNSERVED "is not served yet by this version of tolld"
+
+static void keys_are_known_by_name(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "globl: {}\n",
+			"1:1: error: unknown key 'globl' in the settings (did you mean 'global'?)\n" },
+		{ "global:\n  scrape_intervall: 5s\n",
+			"2:3: error: unknown key 'scrape_intervall' in global (did you mean "
+			"'scrape_interval'?)\n" },
+		{ "nothing_like_it: 1\n",
+			"1:1: error: unknown key 'nothing_like_it' in the settings\n" },
+		{ "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - action: keep\n    rgex: x\n",
+			"3:3: error: 'relabel_configs' " UNSERVED "\n"
+			"5:5: error: unknown key 'rgex' in relabel_configs (did you mean 'regex'?)\n" },
+		/* What asks for nothing is not missed. */
+		{ "scrape_configs:\n- job_name: a\n  relabel_configs: []\n  proxy_from_environment: "
+		  "false\n  label_limit: 0\n  bearer_token_file:\nremote_write:\n",
+			"" },
+		{ "storage: {tsdb: {out_of_order_time_window: 1h}}\nremote_write: [{url: 'http://h/w'}]\n"
+		  "global: {query_log_file: x}\n",
+			"1:1: warning: 'storage' " UNSERVED " and is ignored\n"
+			"2:1: warning: 'remote_write' " UNSERVED " and is ignored\n"
+			"3:10: warning: 'query_log_file' " UNSERVED " and is ignored\n" },
+		{ "- a\n", "1:1: error: settings must be a mapping, not a list\n" },
+		{ "# nothing\n",
+			"0:0: error: the file is empty: no route provided in config, and nothing "
+			"else\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void values_have_their_types(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "global:\n  scrape_interval: 15\n  scrape_timeout: fast\n",
+			"2:20: error: 'scrape_interval': not a valid duration string: \"15\"; write it "
+			"like 15s, 5m or 1h30m\n"
+			"3:19: error: 'scrape_timeout': not a valid duration string: \"fast\"; write it "
+			"like 15s, 5m or 1h30m\n" },
+		{ "global: {evaluation_interval: 999999999y}\n",
+			"1:31: error: 'evaluation_interval': duration out of range\n" },
+		{ "global: {evaluation_interval: [1m]}\n",
+			"1:31: error: 'evaluation_interval' must be a duration like 15s, 5m or 1h30m, "
+			"not a list\n" },
+		{ "global: {smtp_require_tls: 'yes', smtp_hello: {a: b}}\n",
+			"1:28: error: 'smtp_require_tls' must be true or false, not 'yes' in quotes\n"
+			"1:47: error: 'smtp_hello' must be a text, not a mapping\n" },
+		{ "scrape_configs: [{job_name: a, sample_limit: -1, body_size_limit: 10 MB}]\n",
+			"1:46: error: 'sample_limit' must be a whole number from 0 on, not '-1'\n"
+			"1:67: error: 'body_size_limit' must be a size like 10MB or 512KiB, not "
+			"'10 MB'\n" },
+		{ "global: {external_labels: [a]}\nscrape_configs: {a: b}\n",
+			"1:27: error: 'external_labels' must be a mapping of names to texts, not a list\n"
+			"2:17: error: 'scrape_configs' must be a list, not a mapping\n" },
+		{ "global: {smtp_hello: \"a\\0b\"}\n",
+			"1:22: error: 'smtp_hello' must not hold a NUL byte\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void scrape_configs_are_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "scrape_configs:\n- scheme: gopher\n  metrics_path: /x\n-\n",
+			"2:3: error: job_name is empty\n"
+			"2:11: error: scheme must be http or https, not 'gopher'\n"
+			"4:2: error: empty or null scrape config section\n" },
+		{ "scrape_configs:\n- job_name: a\n- job_name: a\n",
+			"3:13: error: found multiple scrape configs with job name \"a\", first in "
+			"t.yml:2\n" },
+		{ "scrape_configs: [{job_name: a, scrape_interval: 5s, scrape_timeout: 6s}]\n",
+			"1:69: error: scrape timeout greater than scrape interval (6000 ms > 5000 ms) "
+			"for scrape config with job name \"a\"\n" },
+		{ "global: {scrape_interval: 5s, scrape_timeout: 6s}\n",
+			"1:47: error: global scrape timeout greater than scrape interval (6000 ms > "
+			"5000 ms)\n" },
+		{ "scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: ['http://h/m', 'h:0', "
+		  "'::1:9', '', '[::1]:9100', 'h', 'h:', [x]]\n    label: {}\n",
+			"4:15: error: \"http://h/m\" is not a valid hostname; a target is host:port, its "
+			"path goes to metrics_path and its scheme to scheme\n"
+			"4:32: error: the port must be a number from 1 to 65535\n"
+			"4:37: error: too many colons in address; an IPv6 address needs brackets: "
+			"[::1]:25\n"
+			"4:46: error: a target must not be empty\n"
+			"4:70: error: port cannot be empty\n"
+			"4:74: error: 'targets' must be a text, not a list\n"
+			"5:5: error: unknown key 'label' in static_configs (did you mean 'labels'?)\n" },
+		{ "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [x]}]\n  basic_auth:\n"
+		  "    username: u\n  metric_relabel_configs: [{action: drop}]\n",
+			"3:3: error: 'file_sd_configs' " UNSERVED "\n"
+			"4:3: error: 'basic_auth' " UNSERVED "\n"
+			"6:3: error: 'metric_relabel_configs' " UNSERVED "\n" },
+		{ "scrape_configs: [{job_name: a, fallback_scrape_protocol: Text}]\n",
+			"1:58: error: unknown scrape protocol Text, supported: PrometheusText0.0.4, "
+			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void alerting_is_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "alerting:\n  alertmanagers:\n  - api_version: v1\n    path_prefix: /am\n    scheme: "
+		  "https\n    static_configs: [{targets: ['a/b']}]\n",
+			"3:18: error: expected Alertmanager api version to be one of [v2] but got v1\n"
+			"4:5: error: 'path_prefix' " UNSERVED "\n"
+			"5:13: error: 'scheme: https' " UNSERVED "\n"
+			"6:33: error: \"a/b\" is not a valid hostname; a target is host:port, its path "
+			"goes to metrics_path and its scheme to scheme\n" },
+		{ "alerting: {alert_relabel_configs: [{action: drop}]}\n",
+			"1:12: error: 'alert_relabel_configs' " UNSERVED "\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void routes_are_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "route: {receiver: b}\nreceivers: [{name: a}]\n",
+			"1:19: error: undefined receiver \"b\" used in route\n" },
+		{ "receivers: [{name: a}]\n",
+			"1:1: error: no routes provided: receivers and whatever belongs to them need a "
+			"route\n" },
+		{ "route: {receiver: a, group_wait: 0s, group_interval: 0s, repeat_interval: 0}\n"
+		  "receivers: [{name: a}]\n",
+			"1:54: error: group_interval cannot be zero\n"
+			"1:75: error: repeat_interval cannot be zero\n" },
+		{ "route:\n  receiver: a\n  routes:\n  - matchers: [a=b]\n    receiver: c\n"
+		  "    match_re: {'x-y': '(', z: }\nreceivers: [{name: a}]\n",
+			"3:3: error: 'routes' " UNSERVED "\n"
+			"4:5: error: 'matchers' " UNSERVED "\n"
+			"5:15: error: undefined receiver \"c\" used in route\n"
+			"6:16: error: invalid label name \"x-y\"\n"
+			"6:23: error: invalid regular expression: missing closing parenthesis\n"
+			"6:28: error: invalid regexp value for \"z\"\n"
+			"6:5: error: 'match_re' " UNSERVED "\n" },
+		{ "inhibit_rules: [{source_match: {a: b}, target_match: {c: d}}]\nroute: {receiver: a}\n"
+		  "receivers: [{name: a}]\n",
+			"1:1: error: 'inhibit_rules' " UNSERVED "\n" },
+		/* A null rule does nothing. */
+		{ "inhibit_rules: [ ~ ]\nroute: {receiver: a}\nreceivers: [{name: a}]\n", "" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+#define MAIL                                                                                       \
+	"route: {receiver: a}\nreceivers:\n- name: a\n  email_configs:\n  - to: o@example.org\n"
+
+static void mail_receivers_are_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ MAIL, "5:5: error: no global SMTP from set, and no from here\n"
+			"5:5: error: no global SMTP smarthost set, and no smarthost here\n" },
+		{ MAIL "    from: a@b, c@d\n    smarthost: mail\n",
+			"6:16: error: one mail address is allowed here\n"
+			"7:16: error: missing port in address; write it as host:port\n" },
+		{ MAIL "    from: Tolld <t@h>\n    smarthost: '[::1]:25'\n", "" },
+		{ MAIL "    from: '{{ .Status }}@h'\n    smarthost: '[::1]:smtp'\n",
+			"7:23: error: the port must be a number from 1 to 65535\n" },
+		{ MAIL "    from: a@b\n    smarthost: h:25\n    headers: {Subject: x, subject: y, 'a b': z}\n",
+			"8:27: error: duplicate header \"subject\" in email config\n"
+			"8:39: error: 'a b' cannot be the name of a header\n" },
+		{ MAIL "    from: a@b\n    smarthost: h:25\n    threading: {enabled: true}\n"
+		       "    auth_secret: x\n",
+			"8:5: error: 'threading' " UNSERVED "\n"
+			"9:5: error: 'auth_secret' " UNSERVED "\n" },
+		{ "global: {smtp_smarthost: h, smtp_from: nobody}\n",
+			"1:26: error: missing port in address; write it as host:port\n"
+			"1:40: error: not a mail address; write it as name@example.org or Name "
+			"<name@example.org>\n" },
+		/* A receiver that no route reaches does no harm. */
+		{ "route: {receiver: a}\nreceivers:\n- name: a\n- name: b\n  webhook_configs: [{url: "
+		  "'http://h'}]\n",
+			"" },
+		{ "route: {receiver: b}\nreceivers:\n- name: b\n  webhook_configs: [{url: 'http://h'}]\n",
+			"4:3: error: 'webhook_configs' " UNSERVED "\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void mail_receivers_inherit_from_global(void **state)
+{
+	static const char text[] =
+		"global:\n  smtp_smarthost: h:465\n  smtp_from: t@h\n  smtp_auth_username: u\n"
+		"  smtp_auth_password: p\n  smtp_require_tls: false\n  smtp_tls_config: {server_name: s}\n"
+		"route: {receiver: a}\nreceivers:\n- name: a\n  email_configs:\n  - to: x@y\n"
+		"  - {to: x@y, auth_password_file: /dev/null, require_tls: true, smarthost: 'i:587', "
+		"send_resolved: true, tls_config: {insecure_skip_verify: true}, "
+		"force_implicit_tls: false}\n";
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+	const struct config_email *email;
+
+	assert_int_equal(config_load_text("t.yml", text, &config, &diag), 0);
+	email = config->receivers[0].emails;
+	assert_string_equal(email[0].host, "h");
+	assert_int_equal(email[0].port, 465);
+	assert_string_equal(email[0].auth_password.value.s, "p");
+	assert_false(email[0].require_tls);
+	assert_string_equal(email[0].tls.server_name.s, "s");
+	assert_int_equal(email[0].force_implicit_tls, -1);
+	assert_string_equal(email[1].host, "i");
+	assert_int_equal(email[1].port, 587);
+	/* The pair of value and file is inherited as one. */
+	assert_null(email[1].auth_password.value.s);
+	assert_string_equal(email[1].auth_password.file.s, "/dev/null");
+	assert_string_equal(email[1].auth_username.s, "u");
+	assert_true(email[1].require_tls && email[1].send_resolved);
+	assert_null(email[1].tls.server_name.s);
+	assert_int_equal(email[1].force_implicit_tls, 0);
+	config_unref(config);
+	diag_release(&diag);
+}
+
+static void external_labels_take_the_environment(void **state)
+{
+	static const char text[] =
+		"global:\n  external_labels:\n    a: x-${TOLLD_TEST_A}-$TOLLD_TEST_A\n"
+		"    b: $$HOME ${} $ 5$\n    c: ${TOLLD_TEST_NONE}z\n";
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+	const struct config_pair *labels;
+
+	setenv("TOLLD_TEST_A", "value", 1);
+	unsetenv("TOLLD_TEST_NONE");
+	assert_int_equal(config_load_text("t.yml", text, &config, &diag), 0);
+	labels = config->global.external_labels.items;
+	assert_string_equal(labels[0].value.s, "x-value-value");
+	assert_string_equal(labels[1].value.s, "$HOME  $ 5$");
+	assert_string_equal(labels[2].value.s, "z");
+	assert_int_equal(diag.warnings, 1);
+	assert_string_equal(
+		diag.entries[0].text, "the environment variable 'TOLLD_TEST_NONE' is empty");
+	config_unref(config);
+	diag_release(&diag);
+}
+
+static void watched_services_are_checked_but_not_served(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "watch:\n- {service: a, unit: x, exe: /y}\n- {unit: z, expect: up}\n- {service: b, "
+		  "cmdline: '('}\n",
+			"1:1: error: 'watch' " UNSERVED "\n"
+			"2:3: error: a watched service needs exactly one of unit, listen, exe, cmdline "
+			"and pidfile, not 2\n"
+			"3:21: error: expect must be running, listening or any, not 'up'\n"
+			"3:3: error: a watched service needs a name: service\n"
+			"4:25: error: invalid regular expression: missing closing parenthesis\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_are_known_by_name),
+		cmocka_unit_test(values_have_their_types),
+		cmocka_unit_test(scrape_configs_are_checked),
+		cmocka_unit_test(alerting_is_checked),
+		cmocka_unit_test(routes_are_checked),
+		cmocka_unit_test(mail_receivers_are_checked),
+		cmocka_unit_test(mail_receivers_inherit_from_global),
+		cmocka_unit_test(external_labels_take_the_environment),
+		cmocka_unit_test(watched_services_are_checked_but_not_served),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
