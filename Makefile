@@ -196,6 +196,8 @@ install: all
 	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
 	test -e $(DESTDIR)$(sysconfdir)/tolld/tolld.yml || \
 		install -m 0640 user/packaging/tolld.yml $(DESTDIR)$(sysconfdir)/tolld/tolld.yml
+	test -e $(DESTDIR)$(sysconfdir)/tolld/rules.yml || \
+		install -m 0644 user/packaging/rules.yml $(DESTDIR)$(sysconfdir)/tolld/rules.yml
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service
