@@ -3,9 +3,43 @@
  */
 #include <stdio.h>
 #include "base/util.h"
+#include "cmd/cmd.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *arguments, *help;
+} commands[] = {
+	{ "run", cmd_run, "[FLAG...]", "watch, evaluate, notify; --help shows the flags" },
+	{ "check", cmd_check, "FILE...", "show all faults of settings and rule files" },
+	{ "version", cmd_version, "", "show the version" },
+};
+
+static void usage(FILE *to)
+{
+	fprintf(to, "tolld tells by mail, within moments, that a service is down and why.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  tolld %-8s %-10s %s\n", commands[i].name, commands[i].arguments,
+			commands[i].help);
+}
 
 int main(int argc, char **argv)
 {
-	fprintf(stderr, "tolld %s: no subcommands are wired yet\n", TOLLD_VERSION);
-	return 2;
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (streq(argv[1], "--help") || streq(argv[1], "-h") || streq(argv[1], "help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (streq(argv[1], "--version"))
+		return cmd_version(argc - 1, argv + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (streq(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "tolld: '%s' is not a command\n\n", argv[1]);
+	usage(stderr);
+	return EXIT_USAGE;
 }

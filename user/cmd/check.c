@@ -1,0 +1,65 @@
+/*
+ * check.c - tolld check FILE...: all faults of settings and rule files, as the daemon would find them.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include "config/config.h"
+#include "rules/rules.h"
+#include "scrape/scrape.h"
+
+static void print(FILE *to, const struct diag *diag)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	diag_print(diag, &text);
+	fwrite(text.s, 1, text.len, to);
+	strbuf_release(&text);
+}
+
+static void summary(const char *path, const struct config *config)
+{
+	size_t rules = 0, targets = 0;
+
+	for (size_t i = 0; i < config->n_groups; i++)
+		rules += config->groups[i].n_rules;
+	for (size_t i = 0; i < config->n_scrapes; i++)
+		targets += config->scrapes[i].n_targets;
+	printf("%s: ok: %zu targets, %zu rules in %zu groups, %zu receivers\n", path, targets,
+		rules, config->n_groups, config->n_receivers);
+}
+
+static bool check_one(const char *path)
+{
+	scoped(config_unrefp) struct config *config = NULL;
+	struct diag diag = DIAG_INIT;
+	int err, other;
+
+	err = config_check_file(path, &config, &diag);
+	if (!err) {
+		err = rules_check(config, &diag);
+		other = scrape_check(config, &diag);
+		err = err ? err : other;
+	}
+	print(stderr, &diag);
+	if (err && !diag.errors)
+		fprintf(stderr, "%s: %s\n", path, strerror(-err));
+	if (!err)
+		summary(path, config);
+	diag_release(&diag);
+	return !err;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	bool good = true;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: tolld check FILE...\n");
+		return EXIT_USAGE;
+	}
+	for (int i = 1; i < argc; i++)
+		good = check_one(argv[i]) && good;
+	return good ? 0 : 1;
+}

@@ -1,0 +1,236 @@
+/*
+ * run.c - tolld run: flags into daemon options.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include "base/log.h"
+#include "base/num.h"
+#include "daemon.h"
+#include "model/duration.h"
+
+enum flag {
+	FLAG_CONFIG = 256,
+	FLAG_STORAGE,
+	FLAG_LISTEN,
+	FLAG_EXTERNAL_URL,
+	FLAG_LIFECYCLE,
+	FLAG_BACKEND,
+	FLAG_BPFFS,
+	FLAG_RETENTION_TIME,
+	FLAG_RETENTION_SIZE,
+	FLAG_LOG_LEVEL,
+	FLAG_LOG_FORMAT,
+	FLAG_HELP,
+};
+
+/* One row a flag: what getopt reads and what --help shows. */
+static const struct {
+	const char *name, *value;
+	enum flag flag;
+	const char *help;
+} flags[] = {
+	{ "config.file", "FILE", FLAG_CONFIG,
+		"settings: keys of prometheus.yml, alertmanager.yml and tolld's own; may be given\n"
+		"several times (default " DAEMON_DEFAULT_CONFIG ", or built-in settings)" },
+	{ "storage.path", "DIR", FLAG_STORAGE,
+		"where state is kept over a restart (default " DAEMON_DEFAULT_STORAGE ")" },
+	{ "storage.retention.time", "DURATION", FLAG_RETENTION_TIME,
+		"how long samples are kept (default 1d)" },
+	{ "storage.retention.size", "SIZE", FLAG_RETENTION_SIZE,
+		"memory that samples may take, as 48MB or 512KB (default 48MB)" },
+	{ "web.listen-address", "HOST:PORT", FLAG_LISTEN,
+		"may be given several times (default 127.0.0.1:9090 and 127.0.0.1:9093)" },
+	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
+		"what links in mails point to (default http://HOSTNAME:9090)" },
+	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
+	{ "watch.backend", "NAME", FLAG_BACKEND,
+		"auto, kernel, pidfd or poll (default auto)" },
+	{ "watch.bpffs", "DIR", FLAG_BPFFS,
+		"where maps are pinned for bpftool; empty: nowhere (default /sys/fs/bpf/tolld)" },
+	{ "log.level", "LEVEL", FLAG_LOG_LEVEL, "error, warn, info or debug (default info)" },
+	{ "log.format", "FORMAT", FLAG_LOG_FORMAT,
+		"auto, journal, logfmt or json (default auto: the journal under systemd)" },
+	{ "help", NULL, FLAG_HELP, "show this" },
+};
+
+#define MAX_REPEATED 64
+
+struct arguments {
+	struct daemon_options options;
+	const char *files[MAX_REPEATED];
+	const char *listen[MAX_REPEATED];
+	enum log_level level;
+	enum log_format format;
+	bool help;
+};
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: tolld run [FLAG...]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		const char *line = flags[i].help, *end;
+
+		fprintf(to, "  --%s%s%s\n", flags[i].name, flags[i].value ? " " : "",
+			flags[i].value ? flags[i].value : "");
+		for (; *line; line = *end ? end + 1 : end) {
+			end = strchrnul(line, '\n');
+			fprintf(to, "        %.*s\n", (int)(end - line), line);
+		}
+	}
+}
+
+static int wrong(const char *flag, const char *value, const char *cure)
+{
+	fprintf(stderr, "tolld run: --%s %s: %s\n", flag, value, cure);
+	return -EINVAL;
+}
+
+static int parse_backend(const char *value, enum watch_backend *ret)
+{
+	static const char *const names[] = {
+		[WATCH_AUTO] = "auto",
+		[WATCH_KERNEL] = "kernel",
+		[WATCH_PIDFD] = "pidfd",
+		[WATCH_POLL] = "poll",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (streq(value, names[i])) {
+			*ret = (enum watch_backend)i;
+			return 0;
+		}
+	}
+	return wrong("watch.backend", value, "it is one of auto, kernel, pidfd, poll");
+}
+
+static int parse_size(const char *value, size_t *ret)
+{
+	static const struct {
+		const char *unit;
+		int64_t bytes;
+	} units[] = {
+		{ "KB", 1ll << 10 },
+		{ "MB", 1ll << 20 },
+		{ "GB", 1ll << 30 },
+		{ "B", 1 },
+	};
+	size_t len = strspn(value, "0123456789");
+	char digits[24];
+	int64_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (!streq(value + len, units[i].unit) || len >= sizeof(digits))
+			continue;
+		memcpy(digits, value, len);
+		digits[len] = '\0';
+		if (num_parse_int(digits, 1, INT64_MAX / units[i].bytes, &n))
+			break;
+		*ret = (size_t)(n * units[i].bytes);
+		return 0;
+	}
+	return wrong("storage.retention.size", value, "write it as 48MB, 512KB or 1GB");
+}
+
+static int add_repeated(const char *flag, const char **list, size_t *n, const char *value)
+{
+	if (*n == MAX_REPEATED)
+		return wrong(flag, value, "given too often");
+	list[(*n)++] = value;
+	return 0;
+}
+
+static int take_flag(struct arguments *a, enum flag flag, const char *value)
+{
+	struct daemon_options *o = &a->options;
+
+	switch (flag) {
+	case FLAG_CONFIG:
+		return add_repeated("config.file", a->files, &o->n_config_files, value);
+	case FLAG_LISTEN:
+		return add_repeated("web.listen-address", a->listen, &o->n_listen, value);
+	case FLAG_STORAGE:
+		o->storage_path = value;
+		return 0;
+	case FLAG_EXTERNAL_URL:
+		if (!starts_with(value, "http://") && !starts_with(value, "https://"))
+			return wrong("web.external-url", value, "it begins with http:// or https://");
+		o->external_url = value;
+		return 0;
+	case FLAG_LIFECYCLE:
+		o->enable_lifecycle = true;
+		return 0;
+	case FLAG_BACKEND:
+		return parse_backend(value, &o->backend);
+	case FLAG_BPFFS:
+		o->bpffs_dir = value;
+		return 0;
+	case FLAG_RETENTION_TIME:
+		if (duration_parse(value, strlen(value), &o->retention_ms) || !o->retention_ms)
+			return wrong("storage.retention.time", value,
+				"write it as 1d, 12h or 90m");
+		return 0;
+	case FLAG_RETENTION_SIZE:
+		return parse_size(value, &o->retention_bytes);
+	case FLAG_LOG_LEVEL:
+		if (log_level_parse(value, &a->level))
+			return wrong("log.level", value, "it is one of error, warn, info, debug");
+		return 0;
+	case FLAG_LOG_FORMAT:
+		if (log_format_parse(value, &a->format))
+			return wrong("log.format", value,
+				"it is one of auto, journal, logfmt, json");
+		return 0;
+	case FLAG_HELP:
+		a->help = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+	struct option table[ARRAY_SIZE(flags) + 1] = { 0 };
+	int c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		table[i] = (struct option){ .name = flags[i].name,
+			.has_arg = flags[i].value ? required_argument : no_argument,
+			.val = (int)flags[i].flag };
+	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (c == '?' || take_flag(a, (enum flag)c, optarg))
+			return -EINVAL;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "tolld run: '%s' is not a flag; settings are named with "
+			"--config.file\n", argv[optind]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const char *const default_listen[] = { "127.0.0.1:9090", "127.0.0.1:9093" };
+	struct arguments a = { .level = LOG_LEVEL_INFO };
+
+	if (parse(argc, argv, &a)) {
+		fprintf(stderr, "see tolld run --help\n");
+		return EXIT_USAGE;
+	}
+	if (a.help) {
+		usage(stdout);
+		return 0;
+	}
+	a.options.config_files = a.files;
+	a.options.listen = a.listen;
+	if (!a.options.n_listen) {
+		a.options.listen = default_listen;
+		a.options.n_listen = ARRAY_SIZE(default_listen);
+		a.options.listen_is_default = true;
+	}
+	log_init(a.format, a.level);
+	return daemon_run(&a.options);
+}

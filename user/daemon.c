@@ -1,0 +1,377 @@
+/*
+ * daemon.c - the wiring: who hands what to whom. It knows every module and no detail of any.
+ */
+#include "daemon_private.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+/* Mails under way get this long to end when we are told to end. */
+#define LAST_WORDS_NS	  (600 * NSEC_PER_MSEC)
+#define STORE_CLOSE_MS	  300
+
+static int load_config(const struct daemon_options *options, struct config **ret,
+	struct diag *diag)
+{
+	static const char *const default_file[] = { DAEMON_DEFAULT_CONFIG };
+
+	if (options->n_config_files)
+		return config_load(options->config_files, options->n_config_files, ret, diag);
+	if (access(DAEMON_DEFAULT_CONFIG, F_OK) == 0)
+		return config_load(default_file, 1, ret, diag);
+	log_info("no --config.file and no %s: running on built-in defaults, and alerts go to this "
+		 "log", DAEMON_DEFAULT_CONFIG);
+	return config_load_defaults(ret, diag);
+}
+
+/* Everything that can be wrong with a configuration, found before anything takes it over. */
+static int load_checked(const struct daemon_options *options, struct config **ret,
+	struct diag *diag)
+{
+	scoped(config_unrefp) struct config *config = NULL;
+	int err, other;
+
+	err = load_config(options, &config, diag);
+	if (err)
+		return err;
+	err = rules_check(config, diag);
+	other = scrape_check(config, diag);
+	if (err || other)
+		return err ? err : other;
+	*ret = TAKE(config);
+	return 0;
+}
+
+static int configure(struct daemon *d, struct config *config, struct diag *diag)
+{
+	int err;
+
+	/* Rules first: they are what can still fail, and the scrapes' first samples find them there. */
+	err = alarms_configure(d, config, diag);
+	if (!err)
+		err = scrape_configure(d->scrape, config, diag);
+	if (err)
+		return err;
+	config_unref(d->config);
+	d->config = config_ref(config);
+	targets_tie(d);
+	return 0;
+}
+
+static int reload(struct strbuf *error, void *userdata)
+{
+	struct daemon *d = userdata;
+	scoped(config_unrefp) struct config *config = NULL;
+	struct diag diag = DIAG_INIT;
+	int err;
+
+	sd_notify(0, "RELOADING=1");
+	err = load_checked(d->options, &config, &diag);
+	if (!err)
+		err = configure(d, config, &diag);
+	entry_diag(&diag);
+	d->reload_ok = !err;
+	if (err) {
+		d->reloads_failed++;
+		log_error("the new settings have faults; the old ones stay in force");
+		if (error)
+			diag_print(&diag, error);
+	} else {
+		d->reloads_ok++;
+		d->reload_wall_ms = clock_wall_ms();
+		log_info("settings reloaded: %zu targets, %zu rule groups",
+			scrape_targets(d->scrape), config->n_groups);
+	}
+	diag_release(&diag);
+	sd_notify(0, "READY=1");
+	return err;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	reload(NULL, userdata);
+	return 0;
+}
+
+static int on_last_words(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	return sd_event_exit(d->event, 0);
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
+	void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (d->stopping)
+		return sd_event_exit(d->event, 0);
+	log_info("told to end by signal %u from pid %u", info->ssi_signo, info->ssi_pid);
+	sd_notify(0, "STOPPING=1");
+	d->stopping = true;
+	if (!d->sends)
+		return sd_event_exit(d->event, 0);
+	return sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME,
+		LAST_WORDS_NS / NSEC_PER_USEC, 1000, on_last_words, d);
+}
+
+static int add_signals(struct daemon *d)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+	} table[] = {
+		{ SIGTERM, on_terminate },
+		{ SIGINT, on_terminate },
+		{ SIGHUP, on_hangup },
+	};
+	sigset_t set;
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		sigaddset(&set, table[i].signal);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		err = sd_event_add_signal(d->event, NULL, table[i].signal, table[i].handler, d);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int open_store(struct daemon *d)
+{
+	const char *asked = d->options->storage_path;
+	const char *dir = asked ? asked : DAEMON_DEFAULT_STORAGE;
+	scoped(freep) char *broken = NULL;
+	char error[300] = "";
+	int err;
+
+	err = store_open(dir, d->event, &d->store, &broken, error, sizeof(error));
+	if (!err && broken)
+		log_error("the state in %s was broken: it is set aside as %s, and a new one begun",
+			dir, broken);
+	if (!err)
+		return 0;
+	if (asked) {
+		log_error("--storage.path %s: %s", dir, error);
+		return err;
+	}
+	log_warn("cannot keep state in %s (%s): alerts and notifications are forgotten at the end; "
+		 "name a writable directory with --storage.path", dir, error);
+	return store_open_memory(d->event, &d->store);
+}
+
+/* While a kernel event's scrape is written, each series that it changes wakes the rules that read it. */
+static void on_sample(const struct labels *labels, double value, void *userdata)
+{
+	rules_touch(userdata, labels);
+}
+
+static void on_scrape_begin(const struct scrape_report *report, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (report->triggered)
+		tsdb_observe(d->db, on_sample, d->rules);
+}
+
+static void on_scrape_end(const struct scrape_report *report, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct target_info info;
+
+	tsdb_observe(d->db, NULL, NULL);
+	if (!report->up_changed)
+		return;
+	target_info(report->target, &info);
+	const struct log_field fields[] = {
+		{ "job", info.job },
+		{ "instance", info.address },
+		{ "url", info.url },
+		{ NULL, NULL },
+	};
+
+	if (report->up)
+		log_event(LOG_LEVEL_INFO, NULL, fields, "target %s is up", info.url);
+	else
+		log_event(LOG_LEVEL_WARN, NULL, fields, "target %s is down: %s", info.url,
+			report->error);
+}
+
+static bool is_ready(void *userdata)
+{
+	return ((struct daemon *)userdata)->ready;
+}
+
+static void own_metrics(struct strbuf *out, void *userdata)
+{
+	const struct daemon *d = userdata;
+
+	strbuf_addf(out,
+		"# HELP tolld_config_last_reload_successful Whether the last reload of the settings took effect.\n"
+		"# TYPE tolld_config_last_reload_successful gauge\n"
+		"tolld_config_last_reload_successful %d\n"
+		"# HELP tolld_config_reloads_total Reloads of the settings by their result.\n"
+		"# TYPE tolld_config_reloads_total counter\n"
+		"tolld_config_reloads_total{result=\"success\"} %llu\n"
+		"tolld_config_reloads_total{result=\"failure\"} %llu\n",
+		d->reload_ok, (unsigned long long)d->reloads_ok,
+		(unsigned long long)d->reloads_failed);
+}
+
+static int listen_all(struct daemon *d)
+{
+	const struct daemon_options *options = d->options;
+	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle };
+	const struct api_sources sources = {
+		.db = d->db,
+		.scrape = d->scrape,
+		.rules = d->rules,
+		.notify = d->notify,
+		.watch = d->watch,
+		.store = d->store,
+		.reload = reload,
+		.ready = is_ready,
+		.metrics = own_metrics,
+		.userdata = d,
+		.started_wall_ms = d->started.wall_ms,
+	};
+	char error[300] = "";
+	int err;
+
+	err = api_new(d->event, &api, &sources, &d->api);
+	for (size_t i = 0; i < options->n_listen && !err; i++) {
+		err = api_listen(d->api, options->listen[i], error, sizeof(error));
+		if (!err) {
+			log_info("Listening on %s", options->listen[i]);
+		} else if (options->listen_is_default) {
+			log_warn("not listening on %s: %s", options->listen[i], error);
+			err = 0;
+		} else {
+			log_error("--web.listen-address %s: %s", options->listen[i], error);
+		}
+	}
+	return err;
+}
+
+static int name_host(struct daemon *d)
+{
+	if (gethostname(d->hostname, sizeof(d->hostname) - 1) < 0 || !d->hostname[0])
+		snprintf(d->hostname, sizeof(d->hostname), "localhost");
+	if (d->options->external_url) {
+		d->external_url = strdup(d->options->external_url);
+		for (size_t n = d->external_url ? strlen(d->external_url) : 0;
+			n && d->external_url[n - 1] == '/'; n--)
+			d->external_url[n - 1] = '\0';
+	} else if (asprintf(&d->external_url, "http://%s:9090", d->hostname) < 0) {
+		d->external_url = NULL;
+	}
+	return d->external_url ? 0 : -ENOMEM;
+}
+
+static int make_modules(struct daemon *d)
+{
+	struct tsdb_options tsdb = TSDB_OPTIONS_DEFAULT;
+	const struct scrape_callbacks callbacks = { .begin = on_scrape_begin, .end = on_scrape_end,
+		.userdata = d };
+	int err;
+
+	if (d->options->retention_ms)
+		tsdb.retention_ms = d->options->retention_ms;
+	if (d->options->retention_bytes)
+		tsdb.max_bytes = d->options->retention_bytes;
+	err = tsdb_new(&tsdb, &d->db);
+	if (!err)
+		err = net_new(d->event, &d->net);
+	if (!err)
+		err = open_store(d);
+	if (!err)
+		err = scrape_new(d->event, d->net, d->db, &callbacks, &d->scrape);
+	if (!err)
+		err = alarms_start(d);
+	if (!err)
+		err = targets_start(d);
+	return err;
+}
+
+/* Told by sd_notify() only when every part is there: systemd then starts what depends on us. */
+static int start(struct daemon *d, struct config *config, struct diag *diag)
+{
+	int err;
+
+	err = name_host(d);
+	if (!err)
+		err = add_signals(d);
+	if (!err)
+		err = make_modules(d);
+	if (!err)
+		err = loop_start(d);
+	if (!err)
+		err = listen_all(d);
+	if (!err)
+		err = configure(d, config, diag);
+	if (err)
+		return err;
+	d->ready = true;
+	d->reload_ok = true;
+	sd_event_set_watchdog(d->event, true);
+	/* Loading the programs took megabytes for the kernel's types, which are not needed again. */
+	malloc_trim(0);
+	sd_notify(0, "READY=1");
+	log_info("tolld %s is ready: %zu targets, %zu rule groups", TOLLD_VERSION,
+		scrape_targets(d->scrape), config->n_groups);
+	return 0;
+}
+
+static void stop(struct daemon *d)
+{
+	alarms_stop(d);
+	loop_stop(d);
+	api_free(d->api);
+	watch_free(d->watch);
+	deliver_free(d->deliver);
+	rules_free(d->rules);
+	notify_free(d->notify);
+	scrape_free(d->scrape);
+	net_free(d->net);
+	store_close(d->store, STORE_CLOSE_MS);
+	tsdb_free(d->db);
+	config_unref(d->config);
+	free(d->external_url);
+	sd_event_unref(d->event);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon d = { .options = options, .clock_fd = -1, .started = clock_now() };
+	scoped(config_unrefp) struct config *config = NULL;
+	struct diag diag = DIAG_INIT;
+	int err;
+
+	/* One thread computes; a second arena of malloc's would only cost memory. */
+	mallopt(M_ARENA_MAX, 1);
+	err = load_checked(options, &config, &diag);
+	if (!err)
+		err = sd_event_default(&d.event) < 0 ? -ENOMEM : 0;
+	if (!err)
+		err = start(&d, config, &diag);
+	entry_diag(&diag);
+	if (err)
+		log_error("tolld does not start: %s",
+			diag.errors ? "the settings have faults" : strerror(-err));
+	diag_release(&diag);
+	if (!err) {
+		err = sd_event_loop(d.event);
+		log_info("tolld ends");
+	}
+	stop(&d);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,161 @@
+/*
+ * daemon_loop.c - steps the state machines when they are due: one timer for the earliest deadline,
+ * and one look after each turn of the loop, because an event may have made something due at once.
+ */
+#include "daemon_private.h"
+
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+/* A step that makes the next one due again and again must not keep the loop from its other work. */
+#define MAX_STEPS_PER_TURN 16
+/* NTP slews by less than this between two looks; more is a jump. */
+#define JUMP_MS 1000
+#define HOUSEKEEPING_NS (10 * NSEC_PER_SEC)
+#define EXPIRE_BUDGET_SERIES 2000
+/* Nothing lasts for so long, and sd-event takes no "never". */
+#define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
+
+static int64_t earliest(const struct daemon *d)
+{
+	int64_t rules = rules_deadline(d->rules), notify = notify_deadline(d->notify);
+
+	return MIN(rules, notify);
+}
+
+/* Alerts from before the restart that no rule confirmed are over, once all rules had their say. */
+static void settle(struct daemon *d, struct instant now)
+{
+	bool missing = false;
+
+	if (d->settled)
+		return;
+	for (size_t i = 0; i < scrape_targets(d->scrape) && !missing; i++) {
+		struct target_info info;
+
+		target_info(scrape_target(d->scrape, i), &info);
+		missing = info.up < 0;
+	}
+	rules_hold(d->rules, missing);
+	if (missing || !rules_settled(d->rules))
+		return;
+	d->settled = true;
+	notify_confirm_restored(d->notify, now);
+}
+
+static void step(struct daemon *d)
+{
+	struct instant now = clock_now();
+
+	for (int i = 0; i < MAX_STEPS_PER_TURN && earliest(d) <= now.boot_ns; i++) {
+		if (rules_deadline(d->rules) <= now.boot_ns)
+			rules_step(d->rules, now);
+		settle(d, now);
+		if (notify_deadline(d->notify) <= now.boot_ns)
+			notify_step(d->notify, now);
+		now = clock_now();
+	}
+	int64_t due = earliest(d), latest = now.boot_ns + FAR_AWAY_NS;
+
+	sd_event_source_set_time(d->timer, (uint64_t)(MIN(due, latest) / NSEC_PER_USEC + 1));
+	sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	return 0; /* on_post() follows and does the work */
+}
+
+static int on_post(sd_event_source *source, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (!d->stopping)
+		step(d);
+	return 0;
+}
+
+static int64_t skew_ms(struct instant now)
+{
+	return now.wall_ms - now.boot_ns / NSEC_PER_MSEC;
+}
+
+static int arm_clock(struct daemon *d)
+{
+	/* Far away: it is only here to be cancelled. */
+	struct itimerspec spec = { .it_value.tv_sec = (time_t)INT32_MAX };
+
+	return timerfd_settime(d->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec,
+		       NULL) < 0 ? -errno : 0;
+}
+
+static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct instant now = clock_now();
+	int64_t by_ms = skew_ms(now) - d->skew_ms;
+	uint64_t expirations;
+
+	/* Read or not, it must be armed again: the descriptor stays readable otherwise. */
+	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED && errno != EAGAIN)
+		log_warn("cannot read the clock's timer: %s", strerror(errno));
+	arm_clock(d);
+	d->skew_ms += by_ms;
+	if (llabs(by_ms) < JUMP_MS)
+		return 0;
+	log_warn("the wall clock was set %s by %lld ms; what lasts keeps its true age",
+		by_ms > 0 ? "forward" : "back", (long long)llabs(by_ms));
+	rules_wall_jumped(d->rules, by_ms, now);
+	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
+	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
+		target_trigger(scrape_target(d->scrape, i));
+	return 0;
+}
+
+static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct instant now = clock_now();
+
+	tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
+	settle(d, now);
+	sd_event_source_set_time(source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+int loop_start(struct daemon *d)
+{
+	struct instant now = clock_now();
+	int err;
+
+	d->skew_ms = skew_ms(now);
+	err = sd_event_add_time(d->event, &d->timer, CLOCK_BOOTTIME,
+		(uint64_t)(now.boot_ns / NSEC_PER_USEC), 1, on_timer, d);
+	if (err >= 0)
+		err = sd_event_add_post(d->event, &d->post, on_post, d);
+	if (err >= 0)
+		err = sd_event_add_time(d->event, &d->housekeeping, CLOCK_BOOTTIME,
+			(uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC), 500000,
+			on_housekeeping, d);
+	if (err < 0)
+		return err;
+	d->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->clock_fd < 0)
+		return -errno;
+	err = arm_clock(d);
+	if (!err)
+		err = sd_event_add_io(d->event, &d->clock_source, d->clock_fd, EPOLLIN,
+			on_clock_set, d);
+	return err < 0 ? err : 0;
+}
+
+void loop_stop(struct daemon *d)
+{
+	sd_event_source_disable_unref(d->clock_source);
+	sd_event_source_disable_unref(d->housekeeping);
+	sd_event_source_disable_unref(d->post);
+	sd_event_source_disable_unref(d->timer);
+	closep(&d->clock_fd);
+}

@@ -1,0 +1,302 @@
+/*
+ * daemon_notify.c - alerts to groups, groups to disk and to the mail server.
+ *
+ * What decides whether a mail is sent twice or never is durable before the mail goes out and after
+ * it went. A disk that does not answer delays an alarm by DURABLE_WAIT_NS and no more: a mail that
+ * may come twice is better than one that never comes.
+ */
+#include "daemon_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define DURABLE_WAIT_NS (2 * NSEC_PER_SEC)
+
+static const char schema[] =
+	"CREATE TABLE IF NOT EXISTS kept (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY (kind, key)) WITHOUT ROWID";
+static const char sql_keep[] =
+	"INSERT INTO kept (kind, key, value) VALUES (?1, ?2, ?3)"
+	" ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
+static const char sql_forget[] = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
+static const char sql_all[] = "SELECT kind, key, value FROM kept ORDER BY kind, key";
+
+/* Row kinds are in the file for ever. */
+static const char *const kinds[] = {
+	[NOTIFY_KEEP_ALERT] = "alert",
+	[NOTIFY_KEEP_GROUP] = "group",
+	[NOTIFY_KEEP_LOG] = "log",
+	[NOTIFY_KEEP_OUTBOX] = "outbox",
+};
+static const char rule_kind[] = "rule";
+
+/* A notification on its way: to the disk, then to the server. */
+struct send {
+	struct send *next;
+	struct daemon *d;
+	struct notification *notification;
+	struct config *config;		/* whose receiver it goes through */
+	sd_event_source *patience;
+	struct delivery *delivery;
+	bool at_disk;			/* the store will call back */
+	bool started, over;
+};
+
+static void keep(struct daemon *d, const char *kind, const char *key, const char *value)
+{
+	const struct store_value values[] = { STORE_S(kind), STORE_S(key),
+		STORE_S(value ? value : "") };
+	int err;
+
+	err = store_write(d->store, value ? sql_keep : sql_forget, values, value ? 3 : 2, NULL,
+		NULL);
+	if (err)
+		log_error("cannot keep %s %s over a restart: %s", kind, key, strerror(-err));
+}
+
+static void send_unlink(struct send *send)
+{
+	struct send **at = &send->d->sends;
+
+	while (*at && *at != send)
+		at = &(*at)->next;
+	if (*at)
+		*at = send->next;
+}
+
+/* Freed when neither the store nor the mail server will call back any more. */
+static void send_release(struct send *send)
+{
+	struct daemon *d = send->d;
+
+	if (send->at_disk || !send->over)
+		return;
+	send_unlink(send);
+	sd_event_source_disable_unref(send->patience);
+	notification_unref(send->notification);
+	config_unref(send->config);
+	free(send);
+	if (d->stopping && !d->sends)
+		sd_event_exit(d->event, 0);
+}
+
+static void send_finish(struct send *send, const struct delivery_report *report)
+{
+	static const enum notify_result results[] = {
+		[DELIVERY_SENT] = NOTIFY_SENT,
+		[DELIVERY_RETRY] = NOTIFY_RETRY,
+		[DELIVERY_REFUSED] = NOTIFY_REFUSED,
+	};
+
+	entry_notification(send->notification, report);
+	send->over = true;
+	send->delivery = NULL;
+	notify_sent(send->d->notify, send->notification->id, results[report->result], clock_now());
+	send_release(send);
+}
+
+static void on_delivered(const struct delivery_report *report, void *userdata)
+{
+	send_finish(userdata, report);
+}
+
+static void refuse(struct send *send, const char *why)
+{
+	const struct delivery_report report = { .result = DELIVERY_REFUSED, .message = why };
+
+	send_finish(send, &report);
+}
+
+static void send_start(struct send *send)
+{
+	const struct notification *n = send->notification;
+	const struct config_receiver *receiver = config_receiver_find(send->config, n->receiver);
+	char error[400] = "";
+
+	if (send->started)
+		return;
+	send->started = true;
+	if (!receiver || n->index >= receiver->n_emails) {
+		refuse(send, "the receiver is no longer in the settings");
+		return;
+	}
+	if (deliver_email(send->d->deliver, &receiver->emails[n->index], n, on_delivered, send,
+		    &send->delivery, error, sizeof(error)))
+		refuse(send, error[0] ? error : "out of memory");
+}
+
+static void on_durable(int err, void *userdata)
+{
+	struct send *send = userdata;
+
+	send->at_disk = false;
+	if (send->over)
+		send_release(send);
+	else if (err != -ECANCELED)
+		send_start(send);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct send *send = userdata;
+
+	log_warn("the disk did not answer in time: notification %s goes out before it is kept",
+		send->notification->id);
+	send_start(send);
+	return 0;
+}
+
+static void send_new(struct daemon *d, struct notification *notification)
+{
+	struct send *send = calloc(1, sizeof(*send));
+
+	if (!send) {
+		log_error("out of memory: notification %s waits for its next try",
+			notification->id);
+		notify_sent(d->notify, notification->id, NOTIFY_RETRY, clock_now());
+		return;
+	}
+	send->d = d;
+	send->notification = notification_ref(notification);
+	send->config = config_ref(d->config);
+	send->next = d->sends;
+	d->sends = send;
+	send->at_disk = !store_barrier(d->store, on_durable, send);
+	if (!send->at_disk) {
+		send_start(send);
+		return;
+	}
+	sd_event_add_time_relative(d->event, &send->patience, CLOCK_BOOTTIME,
+		DURABLE_WAIT_NS / NSEC_PER_USEC, 10000, on_patience, send);
+}
+
+static void on_output(const struct notify_output *output, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (output->type == NOTIFY_SEND)
+		send_new(d, output->notification);
+	else
+		keep(d, kinds[output->type], output->key, output->value);
+}
+
+static void on_alert(const struct alert *alert, void *userdata)
+{
+	struct daemon *d = userdata;
+	int err;
+
+	err = notify_put(d->notify, alert, clock_now());
+	if (err)
+		log_error("an alert could not be taken up: %s", strerror(-err));
+}
+
+static void on_rule_keep(const char *key, const char *value, void *userdata)
+{
+	keep(userdata, rule_kind, key, value);
+}
+
+static void on_transition(const char *group, const char *rule, const struct labels *labels,
+	enum rule_state from, enum rule_state to, void *userdata)
+{
+	struct strbuf cause = STRBUF_INIT;
+
+	if (to != RULE_INACTIVE)
+		targets_cause(labels, &cause, userdata);
+	entry_transition(group, rule, labels, from, to, cause.s);
+	strbuf_release(&cause);
+}
+
+static void on_rule_failed(const char *group, const char *rule, const char *error, void *userdata)
+{
+	const struct log_field fields[] = {
+		{ "group", group },
+		{ "rule", rule },
+		{ NULL, NULL },
+	};
+
+	log_event(LOG_LEVEL_WARN, NULL, fields, "rule %s cannot be evaluated: %s", rule, error);
+}
+
+/* Of this boot of the machine; "" where the kernel does not tell. */
+static void read_boot_id(char id[64])
+{
+	scoped(closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, id, 63) : 0;
+
+	id[MAX(n, (ssize_t)0)] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
+static bool on_row(sqlite3_stmt *row, void *userdata)
+{
+	struct daemon *d = userdata;
+	const char *kind = (const char *)sqlite3_column_text(row, 0);
+	const char *key = (const char *)sqlite3_column_text(row, 1);
+	const char *value = (const char *)sqlite3_column_text(row, 2);
+	int err = -EINVAL;
+
+	if (kind && key && value) {
+		if (streq(kind, rule_kind))
+			err = rules_restore(d->rules, key, value, clock_now());
+		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+			if (kinds[i] && streq(kind, kinds[i]))
+				err = notify_restore(d->notify, i, key, value);
+		}
+	}
+	if (err)
+		log_warn("a kept row cannot be read and is left out: %s %s", kind ? kind : "?",
+			key ? key : "?");
+	return true;
+}
+
+int alarms_start(struct daemon *d)
+{
+	const struct rules_callbacks callbacks = {
+		.alert = on_alert,
+		.cause = targets_cause,
+		.keep = on_rule_keep,
+		.transition = on_transition,
+		.failed = on_rule_failed,
+		.userdata = d,
+	};
+	const struct deliver_options deliver = { .external_url = d->external_url,
+		.hostname = d->hostname };
+	char boot_id[64];
+	const struct rules_options rules = { .external_url = d->external_url,
+		.boot_id = boot_id };
+	int err;
+
+	read_boot_id(boot_id);
+	err = store_schema(d->store, schema);
+	if (!err)
+		err = deliver_new(d->net, &deliver, &d->deliver);
+	if (!err)
+		err = notify_new(NULL, on_output, d, &d->notify);
+	if (!err)
+		err = rules_new(d->db, &rules, &callbacks, &d->rules);
+	if (!err)
+		err = store_read(d->store, sql_all, NULL, 0, on_row, d);
+	return err;
+}
+
+int alarms_configure(struct daemon *d, const struct config *config, struct diag *diag)
+{
+	struct instant now = clock_now();
+	int err;
+
+	err = rules_configure(d->rules, config, now, diag);
+	return err ? err : notify_configure(d->notify, config, now);
+}
+
+void alarms_stop(struct daemon *d)
+{
+	struct send *send;
+
+	/* What did not get through is in the outbox, and goes out after the next start. */
+	while ((send = d->sends)) {
+		delivery_cancel(send->delivery);
+		send->at_disk = false;
+		send->over = true;
+		send_release(send);
+	}
+}

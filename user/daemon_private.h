@@ -1,0 +1,82 @@
+/*
+ * daemon_private.h - what the files of the daemon share: the modules, and who hands what to whom.
+ */
+#ifndef TOLLD_DAEMON_PRIVATE_H
+#define TOLLD_DAEMON_PRIVATE_H
+
+#include "api/api.h"
+#include "base/log.h"
+#include "daemon.h"
+#include "deliver/deliver.h"
+#include "notify/notify.h"
+#include "rules/rules.h"
+#include "scrape/scrape.h"
+#include "store/store.h"
+
+struct daemon {
+	const struct daemon_options *options;
+	sd_event *event;
+	sd_event_source *timer;		/* the earliest deadline of all state machines */
+	sd_event_source *post;		/* after each turn of the loop: step what is due */
+	sd_event_source *housekeeping;
+	sd_event_source *clock_source;
+	int clock_fd;			/* is cancelled when somebody sets the wall clock */
+	int64_t skew_ms;		/* wall clock minus boot clock, when last looked at */
+
+	struct config *config;
+	struct net *net;
+	struct tsdb *db;
+	struct store *store;
+	struct watch *watch;		/* NULL: deaths are not heard, only scraped */
+	struct scrape *scrape;
+	struct rules *rules;
+	struct notify *notify;
+	struct deliver *deliver;
+	struct api *api;
+
+	struct send *sends;		/* deliveries that wait for the disk or for the server */
+	char *external_url;
+	char hostname[256];
+	struct instant started;
+	bool ready;
+	bool settled;			/* alerts from before the restart are confirmed or over */
+	bool stopping;
+	uint64_t reloads_ok, reloads_failed;
+	int64_t reload_wall_ms;
+	bool reload_ok;
+};
+
+/* daemon_loop.c: the one timer, and the wall clock's jumps. */
+int loop_start(struct daemon *d);
+void loop_stop(struct daemon *d);
+
+/* daemon_targets.c: targets on this machine tied to the processes that serve them. */
+int targets_start(struct daemon *d);
+/* After scrape_configure(): new targets get their service. */
+void targets_tie(struct daemon *d);
+/* The cause of death that belongs to an alert's labels. */
+void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
+
+/* daemon_notify.c: alerts to groups, groups to disk and to the mail server. */
+int alarms_start(struct daemon *d);
+int alarms_configure(struct daemon *d, const struct config *config, struct diag *diag);
+void alarms_stop(struct daemon *d);
+
+/* daemon_log.c: the entries that people search the journal for. */
+void entry_death(struct daemon *d, const struct service_info *service);
+void entry_service(const struct service_info *service, const char *message_id, const char *what);
+void entry_transition(const char *group, const char *rule, const struct labels *labels,
+	enum rule_state from, enum rule_state to, const char *cause);
+void entry_notification(const struct notification *n, const struct delivery_report *report);
+void entry_diag(const struct diag *diag);
+
+#define ENTRY_SERVICE_APPEARED	"de3dc469ec57435a84075a0845199f6f"
+#define ENTRY_LISTENER_GONE	"ba6dd3ffb0054243b2de72802bcf72b0"
+#define ENTRY_DEATH		"e15a22fa5d7145bd9f7e8b5f342acb38"
+#define ENTRY_ALERT_PENDING	"c0f53ff6cceb4a99842f362e651e8e48"
+#define ENTRY_ALERT_FIRING	"f0be2846dc65454ab240cb631fa432ca"
+#define ENTRY_ALERT_OVER	"aa36b53af8414cac90897d8f6ab9a182"
+#define ENTRY_MAIL_SENT		"363276d90e5349739acb80fa1e2f9799"
+#define ENTRY_MAIL_FAILED	"6007bab7e03140bb87530b5a71a8c762"
+
+#endif

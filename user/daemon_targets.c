@@ -1,0 +1,196 @@
+/*
+ * daemon_targets.c - targets on this machine, tied to the processes that serve them.
+ *
+ * What the kernel tells of such a process does not overrule the target: it makes the target be
+ * scraped at once, so that `up` keeps its meaning and only becomes prompt.
+ */
+#include "daemon_private.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+/* A death longer ago than this explains nothing that is wrong with a service that runs. */
+#define CAUSE_RECENT_NS (5 * 60 * NSEC_PER_SEC)
+
+/* host:port or [v6]:port with a numeric host, or localhost: no name is asked for on the loop. */
+static bool parse_address(const char *text, struct sockaddr_storage *ret)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	const char *colon = strrchr(text, ':');
+	char host[256];
+	size_t len;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(host))
+		return false;
+	len = (size_t)(colon - text);
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']')
+		snprintf(host, sizeof(host), "%.*s", (int)len - 2, text + 1);
+	else
+		snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	if (getaddrinfo(streq(host, "localhost") ? "127.0.0.1" : host, colon + 1, &hints, &found))
+		return false;
+	memcpy(ret, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return true;
+}
+
+static in_port_t port_of(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET6 ?
+		((const struct sockaddr_in6 *)address)->sin6_port :
+		((const struct sockaddr_in *)address)->sin_port;
+}
+
+/* tolld's own port: that it does not live is not for itself to tell. */
+static bool is_own(const struct daemon *d, const struct sockaddr_storage *address)
+{
+	for (size_t i = 0; i < d->options->n_listen; i++) {
+		const char *colon = strrchr(d->options->listen[i], ':');
+
+		if (colon && strtol(colon + 1, NULL, 10) == ntohs(port_of(address)))
+			return true;
+	}
+	return false;
+}
+
+static void tie(struct daemon *d, struct target *target)
+{
+	struct sockaddr_storage address;
+	struct strbuf name = STRBUF_INIT;
+	struct service *service;
+	struct target_info info;
+
+	target_info(target, &info);
+	if (target_userdata(target) || !parse_address(info.address, &address) ||
+		!watch_address_is_local((struct sockaddr *)&address) || is_own(d, &address))
+		return;
+	strbuf_addf(&name, "%s %s", info.address, info.job);
+	if (!name.err &&
+		!watch_add_listen(d->watch, name.s, (struct sockaddr *)&address, &service)) {
+		service_set_userdata(service, target);
+		target_set_userdata(target, service);
+		/* How it fares is known from the first moment, not from its first slot on. */
+		target_trigger(target);
+	}
+	strbuf_release(&name);
+}
+
+void targets_tie(struct daemon *d)
+{
+	if (!d->watch)
+		return;
+	/* Services of targets that are no more. */
+	for (size_t i = watch_services(d->watch); i-- > 0;) {
+		struct service *service = watch_service(d->watch, i);
+		bool found = false;
+
+		for (size_t k = 0; k < scrape_targets(d->scrape) && !found; k++)
+			found = target_userdata(scrape_target(d->scrape, k)) == service;
+		if (!found)
+			watch_remove(service);
+	}
+	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
+		tie(d, scrape_target(d->scrape, i));
+}
+
+static void on_service(struct service *service, enum service_event what, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct target *target = service_userdata(service);
+	struct service_info info;
+
+	service_info(service, &info);
+	switch (what) {
+	case SERVICE_APPEARED:
+		if (target)
+			target_trigger(target);
+		entry_service(&info, ENTRY_SERVICE_APPEARED, "its process is there");
+		break;
+	case SERVICE_DIED:
+		if (target)
+			target_trigger(target);
+		if (info.last_death.final)
+			entry_death(d, &info);
+		rules_touch_cause(d->rules);
+		break;
+	case SERVICE_LISTENER_GONE:
+		if (target)
+			target_trigger(target);
+		/* After a death it goes without saying. */
+		if (info.state == SERVICE_UP)
+			entry_service(&info, ENTRY_LISTENER_GONE,
+				"nobody listens on its port any more, though the process lives");
+		break;
+	case SERVICE_CAUSE:
+		entry_death(d, &info);
+		rules_touch_cause(d->rules);
+		break;
+	}
+}
+
+int targets_start(struct daemon *d)
+{
+	struct watch_options options = {
+		.backend = d->options->backend,
+		.bpffs_dir = d->options->bpffs_dir,
+		.on_event = on_service,
+		.userdata = d,
+	};
+	struct watch_stats stats;
+	char error[512] = "";
+	int err;
+
+	err = watch_new(d->event, &options, &d->watch, error, sizeof(error));
+	if (err && d->options->backend != WATCH_AUTO) {
+		log_error("--watch.backend: %s", error);
+		return err;
+	}
+	if (err) {
+		log_error("deaths cannot be heard of at once: %s; targets are scraped at their "
+			  "interval all the same", error);
+		return 0;
+	}
+	watch_stats(d->watch, &stats);
+	log_info("watching by backend %s: %s", stats.backend_name, stats.backend_reason);
+	return 0;
+}
+
+static const struct service *service_of(const struct daemon *d, const struct labels *labels)
+{
+	const char *instance = labels_get(labels, LABEL_INSTANCE);
+	const char *job = labels_get(labels, LABEL_JOB);
+
+	if (!instance)
+		return NULL;
+	for (size_t i = 0; i < scrape_targets(d->scrape); i++) {
+		const struct target *target = scrape_target(d->scrape, i);
+		struct target_info info;
+		const char *of_target;
+
+		target_info(target, &info);
+		of_target = labels_get(info.labels, LABEL_INSTANCE);
+		if (of_target == instance &&
+			(!job || labels_get(info.labels, LABEL_JOB) == job))
+			return target_userdata(target);
+	}
+	return NULL;
+}
+
+void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)
+{
+	const struct daemon *d = userdata;
+	const struct service *service = service_of(d, labels);
+	struct service_info info;
+
+	if (!service)
+		return;
+	service_info(service, &info);
+	if (!info.died || (info.state == SERVICE_UP &&
+			clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
+		return;
+	service_cause(service, out);
+}
