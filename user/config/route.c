@@ -150,8 +150,6 @@ static void read_continue(struct reader *r, const struct tree_pair *pair, void *
 		return;
 	if (((struct route_read *)out)->root)
 		diag_error(r->diag, pair->key->pos, "cannot have continue in root route");
-	else
-		tell_later(r, pair);
 }
 
 /* Names of match, and names and expressions of match_re and its siblings in inhibit_rules. */
@@ -202,8 +200,6 @@ static void read_matchers(struct reader *r, const struct tree_pair *pair, void *
 		return;
 	if (((struct route_read *)out)->root)
 		diag_error(r->diag, pair->key->pos, "root route must not have any matchers");
-	else
-		tell_later(r, pair);
 }
 
 static void read_mute_times(struct reader *r, const struct tree_pair *pair, void *out)
@@ -217,8 +213,6 @@ static void read_mute_times(struct reader *r, const struct tree_pair *pair, void
 	if (((struct route_read *)out)->root)
 		diag_error(r->diag, pair->key->pos,
 			"root route must not have any %s time intervals", mute ? "mute" : "active");
-	else
-		tell_later(r, pair);
 	for (size_t i = 0; i < n; i++) {
 		if (!reader_item_text(r, pair->key->text.s, pair->value->items[i], &name))
 			continue;
@@ -256,7 +250,8 @@ static void read_children(struct reader *r, const struct tree_pair *pair, void *
 {
 	size_t n = reader_list(r, pair);
 
-	if (n)
+	/* Once, for the whole tree: what its nodes hold is not served either. */
+	if (n && ((struct route_read *)out)->root)
 		tell_later(r, pair);
 	for (size_t i = 0; i < n; i++) {
 		struct route_read child = { 0 };

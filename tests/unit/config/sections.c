@@ -136,12 +136,10 @@ static void routes_are_checked(void **state)
 		{ "route:\n  receiver: a\n  routes:\n  - matchers: [a=b]\n    receiver: c\n"
 		  "    match_re: {'x-y': '(', z: }\nreceivers: [{name: a}]\n",
 			"3:3: error: 'routes' " UNSERVED "\n"
-			"4:5: error: 'matchers' " UNSERVED "\n"
 			"5:15: error: undefined receiver \"c\" used in route\n"
 			"6:16: error: invalid label name \"x-y\"\n"
 			"6:23: error: invalid regular expression: missing closing parenthesis\n"
-			"6:28: error: invalid regexp value for \"z\"\n"
-			"6:5: error: 'match_re' " UNSERVED "\n" },
+			"6:28: error: invalid regexp value for \"z\"\n" },
 		{ "inhibit_rules: [{source_match: {a: b}, target_match: {c: d}}]\nroute: {receiver: a}\n"
 		  "receivers: [{name: a}]\n",
 			"1:1: error: 'inhibit_rules' " UNSERVED "\n" },
