@@ -162,6 +162,9 @@ bool active_alert_due(const struct active_alert *alert, struct instant at)
 {
 	if (alert->state == RULE_PENDING)
 		return false;
+	/* What was told before a restart is not told again until it is seen to hold still. */
+	if (alert->restored && alert->state == RULE_FIRING)
+		return false;
 	if (!alert->sent_boot_ns || alert->changed)
 		return true;
 	if (alert->state == RULE_INACTIVE && alert->resolved.boot_ns > alert->sent_boot_ns)
