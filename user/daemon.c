@@ -10,11 +10,10 @@
 #include <systemd/sd-daemon.h>
 
 /* Mails under way get this long to end when we are told to end. */
-#define LAST_WORDS_NS	  (600 * NSEC_PER_MSEC)
-#define STORE_CLOSE_MS	  300
+#define LAST_WORDS_NS  (600 * NSEC_PER_MSEC)
+#define STORE_CLOSE_MS 300
 
-static int load_config(const struct daemon_options *options, struct config **ret,
-	struct diag *diag)
+static int load_config(const struct daemon_options *options, struct config **ret, struct diag *diag)
 {
 	static const char *const default_file[] = { DAEMON_DEFAULT_CONFIG };
 
@@ -23,13 +22,14 @@ static int load_config(const struct daemon_options *options, struct config **ret
 	if (access(DAEMON_DEFAULT_CONFIG, F_OK) == 0)
 		return config_load(default_file, 1, ret, diag);
 	log_info("no --config.file and no %s: running on built-in defaults, and alerts go to this "
-		 "log", DAEMON_DEFAULT_CONFIG);
+		 "log",
+		DAEMON_DEFAULT_CONFIG);
 	return config_load_defaults(ret, diag);
 }
 
 /* Everything that can be wrong with a configuration, found before anything takes it over. */
-static int load_checked(const struct daemon_options *options, struct config **ret,
-	struct diag *diag)
+static int load_checked(
+	const struct daemon_options *options, struct config **ret, struct diag *diag)
 {
 	scoped(config_unrefp) struct config *config = NULL;
 	int err, other;
@@ -103,8 +103,8 @@ static int on_last_words(sd_event_source *source, uint64_t usec, void *userdata)
 	return sd_event_exit(d->event, 0);
 }
 
-static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info,
-	void *userdata)
+static int on_terminate(
+	sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct daemon *d = userdata;
 
@@ -165,7 +165,8 @@ static int open_store(struct daemon *d)
 		return err;
 	}
 	log_warn("cannot keep state in %s (%s): alerts and notifications are forgotten at the end; "
-		 "name a writable directory with --storage.path", dir, error);
+		 "name a writable directory with --storage.path",
+		dir, error);
 	return store_open_memory(d->event, &d->store);
 }
 
@@ -280,8 +281,9 @@ static int name_host(struct daemon *d)
 static int make_modules(struct daemon *d)
 {
 	struct tsdb_options tsdb = TSDB_OPTIONS_DEFAULT;
-	const struct scrape_callbacks callbacks = { .begin = on_scrape_begin, .end = on_scrape_end,
-		.userdata = d };
+	const struct scrape_callbacks callbacks = {
+		.begin = on_scrape_begin, .end = on_scrape_end, .userdata = d
+	};
 	int err;
 
 	if (d->options->retention_ms)

@@ -7,18 +7,18 @@
 #include "watch/watch.h"
 
 struct daemon_options {
-	const char *const *config_files;	/* none: the default file, or built-in defaults */
+	const char *const *config_files; /* none: the default file, or built-in defaults */
 	size_t n_config_files;
-	const char *storage_path;		/* NULL: the default one, memory where that fails */
+	const char *storage_path; /* NULL: the default one, memory where that fails */
 	const char *const *listen;
 	size_t n_listen;
-	bool listen_is_default;			/* then an address in use is only a warning */
-	const char *external_url;		/* NULL: http://<hostname>:9090 */
-	const char *bpffs_dir;			/* NULL: /sys/fs/bpf/tolld */
+	bool listen_is_default;	  /* then an address in use is only a warning */
+	const char *external_url; /* NULL: http://<hostname>:9090 */
+	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
 	enum watch_backend backend;
 	bool enable_lifecycle;
-	int64_t retention_ms;			/* 0: default */
-	size_t retention_bytes;			/* 0: default */
+	int64_t retention_ms;	/* 0: default */
+	size_t retention_bytes; /* 0: default */
 };
 
 #define DAEMON_DEFAULT_CONFIG  "/etc/tolld/tolld.yml"

@@ -100,7 +100,8 @@ void entry_notification(const struct notification *n, const struct delivery_repo
 	bool sent = report->result == DELIVERY_SENT;
 
 	labels_format(n->group_labels, &group);
-	snprintf(took, sizeof(took), "%" PRId64 "ms", (int64_t)(report->duration_ns / NSEC_PER_MSEC));
+	snprintf(took, sizeof(took), "%" PRId64 "ms",
+		(int64_t)(report->duration_ns / NSEC_PER_MSEC));
 	snprintf(firing, sizeof(firing), "%zu", n->n_firing);
 	snprintf(resolved, sizeof(resolved), "%zu", n->n_alerts - n->n_firing);
 
@@ -120,12 +121,12 @@ void entry_notification(const struct notification *n, const struct delivery_repo
 	if (sent)
 		log_event(report->refused_recipients ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
 			ENTRY_MAIL_SENT, fields, "%s to %s sent for %s%s%s", n->integration,
-			n->receiver, group.s,
-			report->refused_recipients ? "; refused: " : "",
+			n->receiver, group.s, report->refused_recipients ? "; refused: " : "",
 			report->refused_recipients ? report->refused_recipients : "");
 	else
-		log_event(LOG_LEVEL_ERROR, ENTRY_MAIL_FAILED, fields, "%s to %s failed for %s: %s%s",
-			n->integration, n->receiver, group.s, report->message,
+		log_event(LOG_LEVEL_ERROR, ENTRY_MAIL_FAILED, fields,
+			"%s to %s failed for %s: %s%s", n->integration, n->receiver, group.s,
+			report->message,
 			report->result == DELIVERY_RETRY ? " (it is tried again)" : "");
 	strbuf_release(&group);
 }

@@ -11,8 +11,8 @@
 /* A step that makes the next one due again and again must not keep the loop from its other work. */
 #define MAX_STEPS_PER_TURN 16
 /* NTP slews by less than this between two looks; more is a jump. */
-#define JUMP_MS 1000
-#define HOUSEKEEPING_NS (10 * NSEC_PER_SEC)
+#define JUMP_MS		     1000
+#define HOUSEKEEPING_NS	     (10 * NSEC_PER_SEC)
 #define EXPIRE_BUDGET_SERIES 2000
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
@@ -86,8 +86,10 @@ static int arm_clock(struct daemon *d)
 	/* Far away: it is only here to be cancelled. */
 	struct itimerspec spec = { .it_value.tv_sec = (time_t)INT32_MAX };
 
-	return timerfd_settime(d->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec,
-		       NULL) < 0 ? -errno : 0;
+	return timerfd_settime(
+		       d->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -98,7 +100,8 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 	uint64_t expirations;
 
 	/* Read or not, it must be armed again: the descriptor stays readable otherwise. */
-	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED && errno != EAGAIN)
+	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED &&
+		errno != EAGAIN)
 		log_warn("cannot read the clock's timer: %s", strerror(errno));
 	arm_clock(d);
 	d->skew_ms += by_ms;
@@ -120,7 +123,8 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 
 	tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 	settle(d, now);
-	sd_event_source_set_time(source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
+	sd_event_source_set_time(
+		source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -146,8 +150,8 @@ int loop_start(struct daemon *d)
 		return -errno;
 	err = arm_clock(d);
 	if (!err)
-		err = sd_event_add_io(d->event, &d->clock_source, d->clock_fd, EPOLLIN,
-			on_clock_set, d);
+		err = sd_event_add_io(
+			d->event, &d->clock_source, d->clock_fd, EPOLLIN, on_clock_set, d);
 	return err < 0 ? err : 0;
 }
 

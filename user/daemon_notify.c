@@ -15,9 +15,8 @@
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS kept (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
 	" PRIMARY KEY (kind, key)) WITHOUT ROWID";
-static const char sql_keep[] =
-	"INSERT INTO kept (kind, key, value) VALUES (?1, ?2, ?3)"
-	" ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
+static const char sql_keep[] = "INSERT INTO kept (kind, key, value) VALUES (?1, ?2, ?3)"
+			       " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
 static const char sql_forget[] = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
 static const char sql_all[] = "SELECT kind, key, value FROM kept ORDER BY kind, key";
 
@@ -35,10 +34,10 @@ struct send {
 	struct send *next;
 	struct daemon *d;
 	struct notification *notification;
-	struct config *config;		/* whose receiver it goes through */
+	struct config *config; /* whose receiver it goes through */
 	sd_event_source *patience;
 	struct delivery *delivery;
-	bool at_disk;			/* the store will call back */
+	bool at_disk; /* the store will call back */
 	bool started, over;
 };
 
@@ -48,8 +47,8 @@ static void keep(struct daemon *d, const char *kind, const char *key, const char
 		STORE_S(value ? value : "") };
 	int err;
 
-	err = store_write(d->store, value ? sql_keep : sql_forget, values, value ? 3 : 2, NULL,
-		NULL);
+	err = store_write(
+		d->store, value ? sql_keep : sql_forget, values, value ? 3 : 2, NULL, NULL);
 	if (err)
 		log_error("cannot keep %s %s over a restart: %s", kind, key, strerror(-err));
 }
@@ -151,8 +150,8 @@ static void send_new(struct daemon *d, struct notification *notification)
 	struct send *send = calloc(1, sizeof(*send));
 
 	if (!send) {
-		log_error("out of memory: notification %s waits for its next try",
-			notification->id);
+		log_error(
+			"out of memory: notification %s waits for its next try", notification->id);
 		notify_sent(d->notify, notification->id, NOTIFY_RETRY, clock_now());
 		return;
 	}
@@ -262,8 +261,7 @@ int alarms_start(struct daemon *d)
 	const struct deliver_options deliver = { .external_url = d->external_url,
 		.hostname = d->hostname };
 	char boot_id[64];
-	const struct rules_options rules = { .external_url = d->external_url,
-		.boot_id = boot_id };
+	const struct rules_options rules = { .external_url = d->external_url, .boot_id = boot_id };
 	int err;
 
 	read_boot_id(boot_id);

@@ -16,30 +16,30 @@
 struct daemon {
 	const struct daemon_options *options;
 	sd_event *event;
-	sd_event_source *timer;		/* the earliest deadline of all state machines */
-	sd_event_source *post;		/* after each turn of the loop: step what is due */
+	sd_event_source *timer; /* the earliest deadline of all state machines */
+	sd_event_source *post;	/* after each turn of the loop: step what is due */
 	sd_event_source *housekeeping;
 	sd_event_source *clock_source;
-	int clock_fd;			/* is cancelled when somebody sets the wall clock */
-	int64_t skew_ms;		/* wall clock minus boot clock, when last looked at */
+	int clock_fd;	 /* is cancelled when somebody sets the wall clock */
+	int64_t skew_ms; /* wall clock minus boot clock, when last looked at */
 
 	struct config *config;
 	struct net *net;
 	struct tsdb *db;
 	struct store *store;
-	struct watch *watch;		/* NULL: deaths are not heard, only scraped */
+	struct watch *watch; /* NULL: deaths are not heard, only scraped */
 	struct scrape *scrape;
 	struct rules *rules;
 	struct notify *notify;
 	struct deliver *deliver;
 	struct api *api;
 
-	struct send *sends;		/* deliveries that wait for the disk or for the server */
+	struct send *sends; /* deliveries that wait for the disk or for the server */
 	char *external_url;
 	char hostname[256];
 	struct instant started;
 	bool ready;
-	bool settled;			/* alerts from before the restart are confirmed or over */
+	bool settled; /* alerts from before the restart are confirmed or over */
 	bool stopping;
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms;
@@ -70,13 +70,13 @@ void entry_transition(const char *group, const char *rule, const struct labels *
 void entry_notification(const struct notification *n, const struct delivery_report *report);
 void entry_diag(const struct diag *diag);
 
-#define ENTRY_SERVICE_APPEARED	"de3dc469ec57435a84075a0845199f6f"
-#define ENTRY_LISTENER_GONE	"ba6dd3ffb0054243b2de72802bcf72b0"
-#define ENTRY_DEATH		"e15a22fa5d7145bd9f7e8b5f342acb38"
-#define ENTRY_ALERT_PENDING	"c0f53ff6cceb4a99842f362e651e8e48"
-#define ENTRY_ALERT_FIRING	"f0be2846dc65454ab240cb631fa432ca"
-#define ENTRY_ALERT_OVER	"aa36b53af8414cac90897d8f6ab9a182"
-#define ENTRY_MAIL_SENT		"363276d90e5349739acb80fa1e2f9799"
-#define ENTRY_MAIL_FAILED	"6007bab7e03140bb87530b5a71a8c762"
+#define ENTRY_SERVICE_APPEARED "de3dc469ec57435a84075a0845199f6f"
+#define ENTRY_LISTENER_GONE    "ba6dd3ffb0054243b2de72802bcf72b0"
+#define ENTRY_DEATH	       "e15a22fa5d7145bd9f7e8b5f342acb38"
+#define ENTRY_ALERT_PENDING    "c0f53ff6cceb4a99842f362e651e8e48"
+#define ENTRY_ALERT_FIRING     "f0be2846dc65454ab240cb631fa432ca"
+#define ENTRY_ALERT_OVER       "aa36b53af8414cac90897d8f6ab9a182"
+#define ENTRY_MAIL_SENT	       "363276d90e5349739acb80fa1e2f9799"
+#define ENTRY_MAIL_FAILED      "6007bab7e03140bb87530b5a71a8c762"
 
 #endif

@@ -40,9 +40,8 @@ static bool parse_address(const char *text, struct sockaddr_storage *ret)
 
 static in_port_t port_of(const struct sockaddr_storage *address)
 {
-	return address->ss_family == AF_INET6 ?
-		((const struct sockaddr_in6 *)address)->sin6_port :
-		((const struct sockaddr_in *)address)->sin_port;
+	return address->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)address)->sin6_port
+					      : ((const struct sockaddr_in *)address)->sin_port;
 }
 
 /* tolld's own port: that it does not live is not for itself to tell. */
@@ -151,7 +150,8 @@ int targets_start(struct daemon *d)
 	}
 	if (err) {
 		log_error("deaths cannot be heard of at once: %s; targets are scraped at their "
-			  "interval all the same", error);
+			  "interval all the same",
+			error);
 		return 0;
 	}
 	watch_stats(d->watch, &stats);
@@ -173,8 +173,7 @@ static const struct service *service_of(const struct daemon *d, const struct lab
 
 		target_info(target, &info);
 		of_target = labels_get(info.labels, LABEL_INSTANCE);
-		if (of_target == instance &&
-			(!job || labels_get(info.labels, LABEL_JOB) == job))
+		if (of_target == instance && (!job || labels_get(info.labels, LABEL_JOB) == job))
 			return target_userdata(target);
 	}
 	return NULL;
@@ -190,7 +189,7 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 		return;
 	service_info(service, &info);
 	if (!info.died || (info.state == SERVICE_UP &&
-			clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
+				  clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
 		return;
 	service_cause(service, out);
 }

@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-#define FIRST_BLOCK 1024u
+#define FIRST_BLOCK   1024u
 #define LARGEST_BLOCK ((size_t)256 << 10)
-#define ALIGN 16u
+#define ALIGN	      16u
 
 struct arena_block {
 	struct arena_block *next;

@@ -14,8 +14,8 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *blocks;
-	size_t used_bytes;	/* what callers asked for */
-	size_t max_bytes;	/* 0: no maximum */
+	size_t used_bytes; /* what callers asked for */
+	size_t max_bytes;  /* 0: no maximum */
 };
 
 #define ARENA_INIT ((struct arena){ 0 })

@@ -19,7 +19,7 @@
 /* One instant on both clocks. A pure state machine takes it as its `now`. */
 struct instant {
 	int64_t boot_ns;
-	int64_t wall_ms;	/* since 1970 in UTC */
+	int64_t wall_ms; /* since 1970 in UTC */
 };
 
 int64_t clock_boot_ns(void);

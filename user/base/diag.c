@@ -167,8 +167,8 @@ static void mask_line(const struct source *source, const char *line, size_t len,
 }
 
 /* The line with the fault, and marks under it; what cannot be shown in a terminal becomes '?'. */
-static void print_line(const char *line, size_t len, size_t column, size_t length,
-	struct strbuf *out)
+static void print_line(
+	const char *line, size_t len, size_t column, size_t length, struct strbuf *out)
 {
 	size_t from = 0, shown, marks;
 

@@ -19,12 +19,12 @@ struct source_secret {
 /* A text that was read, with the name people know it by. */
 struct source {
 	unsigned refs;
-	char *name;	/* a path, or "<built-in>" */
+	char *name; /* a path, or "<built-in>" */
 	char *text;
 	size_t len;
 	struct source_secret *secrets;
 	size_t n_secrets, cap_secrets;
-	bool hidden;	/* no line of it is ever shown */
+	bool hidden; /* no line of it is ever shown */
 };
 
 /* Takes copies. NULL when memory is out. */
@@ -42,18 +42,18 @@ static inline void source_unrefp(struct source **p)
 
 /* A place in a source. Lines and columns count from 1; line 0 means the file as a whole. */
 struct pos {
-	struct source *source;	/* borrowed; NULL: no place is known */
+	struct source *source; /* borrowed; NULL: no place is known */
 	unsigned line;
-	unsigned column;	/* in bytes */
-	unsigned length;	/* bytes to underline; 0 as 1 */
+	unsigned column; /* in bytes */
+	unsigned length; /* bytes to underline; 0 as 1 */
 };
 
 enum diag_severity { DIAG_ERROR, DIAG_WARNING, DIAG_HINT };
 
 struct diag_entry {
 	enum diag_severity severity;
-	struct pos pos;		/* with a reference of its own on the source */
-	char *text;		/* the fault and, where there is one, the cure in the same sentence */
+	struct pos pos; /* with a reference of its own on the source */
+	char *text;	/* the fault and, where there is one, the cure in the same sentence */
 };
 
 /* More faults than this are counted and not kept: nobody reads them, and a broken file has many. */
@@ -62,7 +62,7 @@ struct diag_entry {
 struct diag {
 	struct diag_entry *entries;
 	size_t n, cap;
-	size_t errors;		/* counted even where an entry could not be kept */
+	size_t errors; /* counted even where an entry could not be kept */
 	size_t warnings;
 	size_t dropped;
 };

@@ -103,7 +103,7 @@ static void escape_runes(struct strbuf *out, const char *s, size_t len, escape_r
 static bool is_control(uint32_t rune)
 {
 	return rune < 0x20 || (rune >= 0x7f && rune < 0xa0) || (rune >= 0x200e && rune <= 0x200f) ||
-		(rune >= 0x2028 && rune <= 0x202e) || (rune >= 0x2066 && rune <= 0x2069);
+	       (rune >= 0x2028 && rune <= 0x202e) || (rune >= 0x2066 && rune <= 0x2069);
 }
 
 static void add_backslash(struct strbuf *out, uint32_t rune)
@@ -221,7 +221,7 @@ static void json_rune(struct strbuf *out, uint32_t rune, const char *s, size_t n
 	} else if (rune == '\t') {
 		strbuf_adds(out, "\\t");
 	} else if (rune < 0x20 || rune == 0x7f || rune == '<' || rune == '>' || rune == '&' ||
-		rune == 0x2028 || rune == 0x2029) {
+		   rune == 0x2028 || rune == 0x2029) {
 		strbuf_addf(out, "\\u%04x", rune);
 	} else {
 		strbuf_add(out, s, n);

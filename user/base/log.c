@@ -15,7 +15,7 @@
 #include "base/escape.h"
 
 #define MAX_FIELDS 24
-#define MAX_ENTRY ((size_t)64 << 10)
+#define MAX_ENTRY  ((size_t)64 << 10)
 
 static enum log_format log_format = LOG_LOGFMT;
 static enum log_level log_most = LOG_LEVEL_INFO;
@@ -28,7 +28,7 @@ static bool stderr_is_journal(void)
 	struct stat st;
 
 	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
-		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 void log_init(enum log_format format, enum log_level most)
@@ -177,8 +177,8 @@ static void add_logfmt(struct strbuf *out, const char *name, const char *value)
 	strbuf_addch(out, '"');
 }
 
-static void to_logfmt(enum log_level level, const struct log_field *fields,
-	const struct strbuf *message)
+static void to_logfmt(
+	enum log_level level, const struct log_field *fields, const struct strbuf *message)
 {
 	struct strbuf line;
 
@@ -203,8 +203,8 @@ static void add_json(struct strbuf *out, const char *name, const char *value)
 	strbuf_addch(out, '"');
 }
 
-static void to_json(enum log_level level, const struct log_field *fields,
-	const struct strbuf *message)
+static void to_json(
+	enum log_level level, const struct log_field *fields, const struct strbuf *message)
 {
 	struct strbuf line;
 

@@ -29,7 +29,8 @@ static struct map_entry **find(const struct map *map, const void *key, size_t le
 {
 	struct map_entry **at = &map->buckets[hash & (map->n_buckets - 1)];
 
-	while (*at && ((*at)->hash != hash || (*at)->key_len != len || memcmp((*at)->key, key, len)))
+	while (*at &&
+		((*at)->hash != hash || (*at)->key_len != len || memcmp((*at)->key, key, len)))
 		at = &(*at)->next;
 	return at;
 }

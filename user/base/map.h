@@ -14,7 +14,7 @@ struct map_entry {
 	void *value;
 	uint64_t hash;
 	uint32_t key_len;
-	char key[];	/* NUL-terminated in addition */
+	char key[]; /* NUL-terminated in addition */
 };
 
 struct map {

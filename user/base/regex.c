@@ -101,8 +101,8 @@ static bool is_literal(const char *pattern)
 	return !pattern[strcspn(pattern, "\\.+*?()|[]{}^$")];
 }
 
-static int compile(const char *pattern, bool anchored, struct regex **ret, char *error,
-	size_t error_size)
+static int compile(
+	const char *pattern, bool anchored, struct regex **ret, char *error, size_t error_size)
 {
 	struct regex *regex;
 	const char *refused = not_in_re2(pattern);

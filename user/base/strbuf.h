@@ -12,11 +12,11 @@
 #include "base/util.h"
 
 struct strbuf {
-	char *s;	/* never NULL: "" until something was added */
+	char *s; /* never NULL: "" until something was added */
 	size_t len;
 	size_t cap;
-	size_t max;	/* bytes that it may hold, without the NUL */
-	int err;	/* 0, -ENOMEM, -EMSGSIZE */
+	size_t max; /* bytes that it may hold, without the NUL */
+	int err;    /* 0, -ENOMEM, -EMSGSIZE */
 };
 
 /* For text whose size somebody in the house already limits. */

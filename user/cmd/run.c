@@ -46,8 +46,7 @@ static const struct {
 	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
 		"what links in mails point to (default http://HOSTNAME:9090)" },
 	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
-	{ "watch.backend", "NAME", FLAG_BACKEND,
-		"auto, kernel, pidfd or poll (default auto)" },
+	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
 		"where maps are pinned for bpftool; empty: nowhere (default /sys/fs/bpf/tolld)" },
 	{ "log.level", "LEVEL", FLAG_LOG_LEVEL, "error, warn, info or debug (default info)" },
@@ -156,7 +155,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		return 0;
 	case FLAG_EXTERNAL_URL:
 		if (!starts_with(value, "http://") && !starts_with(value, "https://"))
-			return wrong("web.external-url", value, "it begins with http:// or https://");
+			return wrong(
+				"web.external-url", value, "it begins with http:// or https://");
 		o->external_url = value;
 		return 0;
 	case FLAG_LIFECYCLE:
@@ -169,8 +169,7 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		return 0;
 	case FLAG_RETENTION_TIME:
 		if (duration_parse(value, strlen(value), &o->retention_ms) || !o->retention_ms)
-			return wrong("storage.retention.time", value,
-				"write it as 1d, 12h or 90m");
+			return wrong("storage.retention.time", value, "write it as 1d, 12h or 90m");
 		return 0;
 	case FLAG_RETENTION_SIZE:
 		return parse_size(value, &o->retention_bytes);
@@ -180,8 +179,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		return 0;
 	case FLAG_LOG_FORMAT:
 		if (log_format_parse(value, &a->format))
-			return wrong("log.format", value,
-				"it is one of auto, journal, logfmt, json");
+			return wrong(
+				"log.format", value, "it is one of auto, journal, logfmt, json");
 		return 0;
 	case FLAG_HELP:
 		a->help = true;
@@ -204,8 +203,10 @@ static int parse(int argc, char **argv, struct arguments *a)
 			return -EINVAL;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "tolld run: '%s' is not a flag; settings are named with "
-			"--config.file\n", argv[optind]);
+		fprintf(stderr,
+			"tolld run: '%s' is not a flag; settings are named with "
+			"--config.file\n",
+			argv[optind]);
 		return -EINVAL;
 	}
 	return 0;

@@ -11,13 +11,13 @@
 
 struct alert {
 	unsigned refs;
-	struct labels *labels;		/* alertname among them; never empty */
+	struct labels *labels; /* alertname among them; never empty */
 	struct labels *annotations;
 	int64_t starts_wall_ms;
-	int64_t ends_wall_ms;		/* 0: no end is known */
+	int64_t ends_wall_ms; /* 0: no end is known */
 	int64_t updated_wall_ms;
-	bool timeout;			/* the end is only resolve_timeout away from the last update */
-	char *generator_url;		/* may be NULL */
+	bool timeout;	     /* the end is only resolve_timeout away from the last update */
+	char *generator_url; /* may be NULL */
 };
 
 /* Takes references on both sets; annotations may be NULL for none. NULL when memory is out. */

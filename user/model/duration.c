@@ -115,7 +115,8 @@ void duration_format_human(struct strbuf *out, int64_t ms)
 		strbuf_addf(out, "%" PRId64 " %s", left / words[i].ms, words[i].name);
 		left %= words[i].ms;
 		if (i + 2 < ARRAY_SIZE(words) && left >= words[i + 1].ms)
-			strbuf_addf(out, " %" PRId64 " %s", left / words[i + 1].ms, words[i + 1].name);
+			strbuf_addf(
+				out, " %" PRId64 " %s", left / words[i + 1].ms, words[i + 1].name);
 		return;
 	}
 }

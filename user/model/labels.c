@@ -72,7 +72,7 @@ bool labels_equal(const struct labels *a, const struct labels *b)
 	if (a == b)
 		return true;
 	return a->n == b->n && a->hash == b->hash &&
-		!memcmp(a->v, b->v, a->n * sizeof(struct label));
+	       !memcmp(a->v, b->v, a->n * sizeof(struct label));
 }
 
 int labels_compare(const struct labels *a, const struct labels *b)

@@ -23,8 +23,8 @@ struct label {
 struct labels {
 	unsigned refs;
 	unsigned n;
-	uint64_t hash;		/* stable for ever: labels_fingerprint() */
-	struct label v[];	/* sorted by name, as bytes */
+	uint64_t hash;	  /* stable for ever: labels_fingerprint() */
+	struct label v[]; /* sorted by name, as bytes */
 };
 
 struct labels *labels_ref(const struct labels *labels);
@@ -64,7 +64,7 @@ void labels_format(const struct labels *labels, struct strbuf *out);
  * (memory) are remembered and come out of labels_build(). Fine on the stack.
  */
 struct labels_builder {
-	struct label *v;	/* interned, each with a reference */
+	struct label *v; /* interned, each with a reference */
 	size_t n, cap;
 	int err;
 };

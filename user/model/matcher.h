@@ -15,7 +15,7 @@ struct matcher {
 	enum matcher_type type;
 	char *name;
 	char *value;
-	struct regex *regex;	/* for the two regex types */
+	struct regex *regex; /* for the two regex types */
 };
 
 /* Copies name and value. On -EINVAL error[] tells what is wrong with the expression. */

@@ -14,15 +14,15 @@ struct notification {
 	 * the Message-Id is made of it. 32 hex digits.
 	 */
 	char id[33];
-	char *receiver;			/* its name in the file */
-	char *integration;		/* "email" */
-	unsigned index;			/* which of the receiver's integrations of that kind */
-	char *group_key;		/* {}:{alertname="InstanceDown"} */
+	char *receiver;	   /* its name in the file */
+	char *integration; /* "email" */
+	unsigned index;	   /* which of the receiver's integrations of that kind */
+	char *group_key;   /* {}:{alertname="InstanceDown"} */
 	struct labels *group_labels;
-	struct alert **alerts;		/* firing first, each part sorted by alert_compare() */
+	struct alert **alerts; /* firing first, each part sorted by alert_compare() */
 	size_t n_alerts, n_firing;
-	int64_t at_wall_ms;		/* when the group was flushed */
-	const char *reason;		/* static text: "first notification", ... */
+	int64_t at_wall_ms; /* when the group was flushed */
+	const char *reason; /* static text: "first notification", ... */
 };
 
 struct notification *notification_new(void);

@@ -48,7 +48,7 @@ static void forget(struct alerting *alerting, struct active_alert *alert)
 
 void alerting_wipe(struct alerting *alerting)
 {
-	map_foreach(&alerting->alerts, e)
+	map_foreach (&alerting->alerts, e)
 		active_alert_free(e->value);
 	map_release(&alerting->alerts);
 }
@@ -107,8 +107,8 @@ static bool lasted(int64_t since_boot_ns, int64_t now_boot_ns, int64_t ms)
 }
 
 /* A firing alert that is missing goes on for keep_firing_for. */
-static bool kept_firing(const struct alerting *alerting, struct active_alert *alert,
-	struct instant at)
+static bool kept_firing(
+	const struct alerting *alerting, struct active_alert *alert, struct instant at)
 {
 	if (alert->state != RULE_FIRING || !alerting->keep_firing_for_ms)
 		return false;
@@ -127,7 +127,8 @@ static bool conclude_one(struct alerting *alerting, struct active_alert *alert, 
 	enum alert_input input = ABSENT;
 
 	if (alert->seen)
-		input = lasted(alert->active.boot_ns, at.boot_ns, alerting->for_ms) ? HELD : PRESENT;
+		input = lasted(alert->active.boot_ns, at.boot_ns, alerting->for_ms) ? HELD
+										    : PRESENT;
 	else if ((settling && alert->restored) || kept_firing(alerting, alert, at))
 		return false;
 
@@ -148,7 +149,7 @@ static bool conclude_one(struct alerting *alerting, struct active_alert *alert, 
 void alerting_conclude(struct alerting *alerting, struct instant at, bool settling,
 	alerting_change_fn *change, void *userdata)
 {
-	map_foreach(&alerting->alerts, e) {
+	map_foreach (&alerting->alerts, e) {
 		struct active_alert *alert = e->value;
 
 		if (conclude_one(alerting, alert, at, settling, change, userdata))
@@ -176,14 +177,14 @@ int64_t alerting_deadline(const struct alerting *alerting, int64_t after_boot_ns
 {
 	int64_t first = BOOT_NS_NEVER, due;
 
-	map_foreach(&alerting->alerts, e) {
+	map_foreach (&alerting->alerts, e) {
 		const struct active_alert *alert = e->value;
 
 		if (alert->state == RULE_PENDING)
 			due = alert->active.boot_ns + alerting->for_ms * NSEC_PER_MSEC;
 		else if (alert->state == RULE_FIRING && alert->keep_firing_boot_ns)
 			due = alert->keep_firing_boot_ns +
-				alerting->keep_firing_for_ms * NSEC_PER_MSEC;
+			      alerting->keep_firing_for_ms * NSEC_PER_MSEC;
 		else
 			continue;
 		/* One that is past was asked already and gave nothing: its slot decides. */
@@ -197,7 +198,7 @@ enum rule_state alerting_state(const struct alerting *alerting)
 {
 	enum rule_state worst = RULE_INACTIVE;
 
-	map_foreach(&alerting->alerts, e) {
+	map_foreach (&alerting->alerts, e) {
 		const struct active_alert *alert = e->value;
 
 		if (alert->state == RULE_FIRING)

@@ -23,28 +23,28 @@ struct active_alert {
 	struct labels *annotations;
 	double value;
 	enum rule_state state;
-	struct instant active;		/* since when the expression holds */
-	struct instant fired;		/* when it began to fire */
-	struct instant resolved;	/* INACTIVE: when it was over */
-	int64_t keep_firing_boot_ns;	/* first miss while it fires; 0: not missing */
+	struct instant active;	     /* since when the expression holds */
+	struct instant fired;	     /* when it began to fire */
+	struct instant resolved;     /* INACTIVE: when it was over */
+	int64_t keep_firing_boot_ns; /* first miss while it fires; 0: not missing */
 	int64_t keep_firing_wall_ms;
-	int64_t sent_boot_ns;		/* 0: never told */
-	bool seen;			/* in this evaluation */
-	bool restored;			/* from before a restart, and not seen since */
-	bool changed;			/* something to tell besides the resend: its cause */
+	int64_t sent_boot_ns; /* 0: never told */
+	bool seen;	      /* in this evaluation */
+	bool restored;	      /* from before a restart, and not seen since */
+	bool changed;	      /* something to tell besides the resend: its cause */
 };
 
 /* The alerts of one rule, by their labels. */
 struct alerting {
-	struct map alerts;		/* of struct active_alert */
+	struct map alerts; /* of struct active_alert */
 	int64_t for_ms, keep_firing_for_ms;
 };
 
 void alerting_release(struct alerting *alerting);
 
 /* Called for each change of state that people want to know of. */
-typedef void alerting_change_fn(const struct active_alert *alert, enum rule_state from,
-	enum rule_state to, void *userdata);
+typedef void alerting_change_fn(
+	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata);
 
 struct active_alert *alerting_find(const struct alerting *alerting, const struct labels *labels);
 /*

@@ -22,8 +22,8 @@ static int parse_one(const struct config_pair *pair, struct expand_pair *to, str
 		return err;
 	strbuf_adds(&text, prefix);
 	strbuf_adds(&text, pair->value.s);
-	err = text.err ? text.err :
-			 template_parse(to->template, to->name, text.s, text.len, &error);
+	err = text.err ? text.err
+		       : template_parse(to->template, to->name, text.s, text.len, &error);
 	strbuf_release(&text);
 	if (err == -EINVAL) {
 		size_t offset = error.offset - MIN(error.offset, sizeof(prefix) - 1);
@@ -72,8 +72,8 @@ struct root {
 	struct tvalue_pair pairs[4];
 };
 
-static int make_root(struct arena *arena, const struct expand_data *data, struct root *root,
-	struct tvalue *ret)
+static int make_root(
+	struct arena *arena, const struct expand_data *data, struct root *root, struct tvalue *ret)
 {
 	int err;
 
@@ -105,8 +105,8 @@ static void expand_one(const struct expand_pair *pair, const struct expand_data 
 			error.text[0] ? error.text : "out of memory");
 }
 
-void expand_apply(const struct expand_pairs *pairs, const struct expand_data *data,
-	struct labels_builder *b)
+void expand_apply(
+	const struct expand_pairs *pairs, const struct expand_data *data, struct labels_builder *b)
 {
 	struct arena arena = ARENA_INIT;
 	struct tvalue value = { 0 };

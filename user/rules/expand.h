@@ -16,7 +16,7 @@ struct rules;
 struct expand_pair {
 	const char *name;
 	const char *text;
-	struct template_set *template;	/* NULL: the text stands for itself */
+	struct template_set *template; /* NULL: the text stands for itself */
 };
 
 struct expand_pairs {
@@ -26,11 +26,11 @@ struct expand_pairs {
 
 /* What templates see. */
 struct expand_data {
-	const struct labels *labels;	/* of the sample, __name__ included */
+	const struct labels *labels; /* of the sample, __name__ included */
 	const struct labels *external_labels;
 	const char *external_url;
 	double value;
-	struct tsdb *db;		/* for `query` */
+	struct tsdb *db; /* for `query` */
 	int64_t wall_ms;
 };
 
@@ -38,7 +38,7 @@ struct expand_data {
 int expand_parse(const struct config_pairs *pairs, struct expand_pairs *ret, struct diag *diag);
 void expand_release(struct expand_pairs *pairs);
 /* Sets each name in b; an empty text removes the label. */
-void expand_apply(const struct expand_pairs *pairs, const struct expand_data *data,
-	struct labels_builder *b);
+void expand_apply(
+	const struct expand_pairs *pairs, const struct expand_data *data, struct labels_builder *b);
 
 #endif

@@ -54,8 +54,8 @@ static int want_number(struct template_call *call, const struct tvalue *v, doubl
 		return 0;
 	}
 	if (is_text(v))
-		return template_call_fail(call, "strconv.ParseFloat: parsing \"%s\": invalid syntax",
-			v->str.s);
+		return template_call_fail(
+			call, "strconv.ParseFloat: parsing \"%s\": invalid syntax", v->str.s);
 	return template_call_fail(call, "can't convert to a number");
 }
 
@@ -76,8 +76,8 @@ int labels_to_tvalue(struct arena *arena, const struct labels *labels, struct tv
 }
 
 /* {Labels, Value}, of copies in the arena: the query's result goes. */
-static int sample_to_tvalue(struct arena *arena, const struct promql_series *series,
-	struct tvalue *ret)
+static int sample_to_tvalue(
+	struct arena *arena, const struct promql_series *series, struct tvalue *ret)
 {
 	struct tvalue_pair *pairs = arena_alloc(arena, 2 * sizeof(*pairs));
 	struct tvalue *values = arena_alloc(arena, 2 * sizeof(*values));
@@ -107,8 +107,8 @@ static int sample_to_tvalue(struct arena *arena, const struct promql_series *ser
 	return 0;
 }
 
-static int fn_query(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_query(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
 	struct promql_result result = { 0 };
@@ -149,8 +149,8 @@ static const struct tvalue *map_get_key(const struct tvalue *map, const char *ke
 	return NULL;
 }
 
-static int fn_first(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_first(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	if (args[0].type != TVALUE_LIST || !args[0].list.n)
 		return template_call_fail(call, "first() called on vector with no elements");
@@ -166,8 +166,8 @@ static struct tvalue label_of(const struct tvalue *sample, const char *name)
 	return value ? *value : tvalue_string("", 0);
 }
 
-static int fn_label(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_label(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	if (want_text(call, &args[0]))
 		return -EINVAL;
@@ -175,8 +175,8 @@ static int fn_label(struct template_call *call, const struct tvalue *args, size_
 	return 0;
 }
 
-static int fn_value(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_value(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct tvalue *value = map_get_key(&args[0], "Value");
 
@@ -186,15 +186,15 @@ static int fn_value(struct template_call *call, const struct tvalue *args, size_
 	return 0;
 }
 
-static int fn_strvalue(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_strvalue(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	*ret = label_of(&args[0], "__value__");
 	return 0;
 }
 
-static int fn_args(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_args(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct tvalue_pair *pairs = arena_alloc(call->arena, n * sizeof(*pairs));
 	struct tvalue *values = arena_memdup(call->arena, args, n * sizeof(*values));
@@ -211,8 +211,8 @@ static int fn_args(struct template_call *call, const struct tvalue *args, size_t
 	return 0;
 }
 
-static int fn_re_replace_all(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_re_replace_all(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct regex *regex;
@@ -227,8 +227,8 @@ static int fn_re_replace_all(struct template_call *call, const struct tvalue *ar
 	return give_text(call, &out, ret);
 }
 
-static int fn_match(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_match(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct regex *regex;
 	char error[160];
@@ -242,8 +242,8 @@ static int fn_match(struct template_call *call, const struct tvalue *args, size_
 	return 0;
 }
 
-static int fn_safe_html(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_safe_html(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	if (want_text(call, &args[0]))
 		return -EINVAL;
@@ -255,8 +255,8 @@ static int fn_safe_html(struct template_call *call, const struct tvalue *args, s
 enum letters { LETTERS_TITLE, LETTERS_UPPER, LETTERS_LOWER };
 
 /* ASCII only: what stands in labels seldom has other letters, and those stay as they are. */
-static int change_letters(struct template_call *call, const struct tvalue *v, enum letters how,
-	struct tvalue *ret)
+static int change_letters(
+	struct template_call *call, const struct tvalue *v, enum letters how, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 	bool word = false;
@@ -276,25 +276,26 @@ static int change_letters(struct template_call *call, const struct tvalue *v, en
 	return give_text(call, &out, ret);
 }
 
-static int fn_title(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_title(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return change_letters(call, &args[0], LETTERS_TITLE, ret);
 }
 
-static int fn_to_upper(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_to_upper(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return change_letters(call, &args[0], LETTERS_UPPER, ret);
 }
 
-static int fn_to_lower(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_to_lower(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return change_letters(call, &args[0], LETTERS_LOWER, ret);
 }
 
-static int expression_link(struct template_call *call, const struct tvalue *expr, int tab, struct tvalue *ret)
+static int expression_link(
+	struct template_call *call, const struct tvalue *expr, int tab, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 
@@ -306,14 +307,14 @@ static int expression_link(struct template_call *call, const struct tvalue *expr
 	return give_text(call, &out, ret);
 }
 
-static int fn_graph_link(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_graph_link(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return expression_link(call, &args[0], 0, ret);
 }
 
-static int fn_table_link(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_table_link(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return expression_link(call, &args[0], 1, ret);
 }
@@ -325,8 +326,8 @@ static int compare_by_label(const void *a, const void *b, void *name)
 	return strcmp(va.str.s, vb.str.s);
 }
 
-static int fn_sort_by_label(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_sort_by_label(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct tvalue *items;
 
@@ -363,8 +364,8 @@ static bool split_host_port(const char *s, const char **host, size_t *host_len, 
 	return true;
 }
 
-static int fn_strip_port(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_strip_port(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 	const char *host, *port;
@@ -379,8 +380,8 @@ static int fn_strip_port(struct template_call *call, const struct tvalue *args, 
 	return give_text(call, &out, ret);
 }
 
-static int fn_strip_domain(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_strip_domain(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 	const char *host, *port = NULL;
@@ -403,8 +404,8 @@ static int fn_strip_domain(struct template_call *call, const struct tvalue *args
 
 typedef void humanize_fn(struct strbuf *out, double v);
 
-static int humanized(struct template_call *call, const struct tvalue *v, humanize_fn *fn,
-	struct tvalue *ret)
+static int humanized(
+	struct template_call *call, const struct tvalue *v, humanize_fn *fn, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 	double number;
@@ -442,8 +443,8 @@ HUMANIZE_FUNCTION(fn_humanize_percentage, humanize_percentage)
 HUMANIZE_FUNCTION(fn_humanize_timestamp, humanize_timestamp)
 HUMANIZE_FUNCTION(fn_to_duration, go_duration)
 
-static int fn_now(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_now(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
 
@@ -451,8 +452,8 @@ static int fn_now(struct template_call *call, const struct tvalue *args, size_t 
 	return 0;
 }
 
-static int fn_external_url(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_external_url(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
 
@@ -460,8 +461,8 @@ static int fn_external_url(struct template_call *call, const struct tvalue *args
 	return 0;
 }
 
-static int fn_path_prefix(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_path_prefix(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
 	const char *host = strstr(data->external_url, "://");
@@ -471,22 +472,22 @@ static int fn_path_prefix(struct template_call *call, const struct tvalue *args,
 	return 0;
 }
 
-static int fn_parse_duration(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_parse_duration(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	int64_t ms;
 
 	if (want_text(call, &args[0]))
 		return -EINVAL;
 	if (duration_parse(args[0].str.s, args[0].str.len, &ms))
-		return template_call_fail(call, "not a valid duration string: \"%s\"",
-			args[0].str.s);
+		return template_call_fail(
+			call, "not a valid duration string: \"%s\"", args[0].str.s);
 	*ret = tvalue_float((double)ms / 1000);
 	return 0;
 }
 
-static int fn_url_query_escape(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_url_query_escape(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 

@@ -35,7 +35,7 @@ static size_t fill_alerts(const struct rule *rule, struct rule_alert_info *to)
 {
 	size_t n = 0;
 
-	map_foreach(&rule->alerting.alerts, e) {
+	map_foreach (&rule->alerting.alerts, e) {
 		const struct active_alert *alert = e->value;
 
 		if (alert->state == RULE_INACTIVE)
@@ -82,7 +82,7 @@ int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n
 
 	/* One block; all three types have the same alignment. */
 	groups = calloc(1, (rules->n_groups + 1) * sizeof(*groups) + sizes.rules * sizeof(*rule) +
-			sizes.alerts * sizeof(*alert));
+				   sizes.alerts * sizeof(*alert));
 	if (!groups)
 		return -ENOMEM;
 	rule = (struct rule_info *)(groups + rules->n_groups + 1);

@@ -47,7 +47,8 @@ static struct labels *labels_from_json(const json_t *object)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, name, value) {
+	json_object_foreach((json_t *)object, name, value)
+	{
 		if (json_is_string(value))
 			labels_builder_set(&b, name, json_string_value(value));
 	}
@@ -57,8 +58,8 @@ static struct labels *labels_from_json(const json_t *object)
 
 static json_t *instant_to_json(struct instant at)
 {
-	return json_pack("{s:I,s:I}", "boot_ns", (json_int_t)at.boot_ns, "wall_ms",
-		(json_int_t)at.wall_ms);
+	return json_pack(
+		"{s:I,s:I}", "boot_ns", (json_int_t)at.boot_ns, "wall_ms", (json_int_t)at.wall_ms);
 }
 
 static struct instant instant_from_json(const json_t *object)
@@ -177,8 +178,8 @@ int rules_restore(struct rules *rules, const char *key, const char *value, struc
 	return 0;
 }
 
-static void ignore_change(const struct active_alert *alert, enum rule_state from,
-	enum rule_state to, void *userdata)
+static void ignore_change(
+	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 }
 

@@ -19,8 +19,8 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 			return -ENOMEM;
 		err = tsdb_series(rule->group->manager->db, labels, &output->series);
 		if (!err) {
-			err = map_put(&rule->outputs, series_labels(output->series)->v, key_len,
-				output);
+			err = map_put(
+				&rule->outputs, series_labels(output->series)->v, key_len, output);
 			if (err)
 				series_unref(output->series);
 		}
@@ -39,7 +39,7 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 
 void output_conclude(struct rule *rule, struct instant at)
 {
-	map_foreach(&rule->outputs, e) {
+	map_foreach (&rule->outputs, e) {
 		struct output_series *output = e->value;
 		struct labels *labels;
 
@@ -59,7 +59,7 @@ void output_conclude(struct rule *rule, struct instant at)
 
 void output_release(struct rule *rule)
 {
-	map_foreach(&rule->outputs, e) {
+	map_foreach (&rule->outputs, e) {
 		struct output_series *output = e->value;
 
 		series_unref(output->series);

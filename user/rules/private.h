@@ -12,7 +12,7 @@
 /* A series that a rule wrote in its last evaluation, to be ended when it writes it no more. */
 struct output_series {
 	struct series *series;
-	bool written;		/* in this evaluation */
+	bool written; /* in this evaluation */
 };
 
 struct rule {
@@ -20,15 +20,15 @@ struct rule {
 	const struct config_rule *config;
 	const char *name;
 	struct promql_expr *expr;
-	char *query;			/* as printed */
+	char *query; /* as printed */
 	struct expand_pairs labels, annotations;
 	struct alerting alerting;
-	struct map outputs;		/* of struct output_series, by labels */
-	bool dirty;			/* a series that it reads changed */
-	bool restored;			/* the kept alerts were taken up */
+	struct map outputs; /* of struct output_series, by labels */
+	bool dirty;	    /* a series that it reads changed */
+	bool restored;	    /* the kept alerts were taken up */
 	enum rule_health health;
 	char *last_error;
-	int64_t last_wall_ms;		/* of the last evaluation; its samples carry that time */
+	int64_t last_wall_ms; /* of the last evaluation; its samples carry that time */
 	int64_t last_boot_ns;
 	int64_t duration_ns;
 };
@@ -39,7 +39,7 @@ struct group {
 	int64_t interval_ms;
 	uint64_t hash;
 	int64_t next_slot_wall_ms;
-	unsigned slots;			/* evaluated since the start, counted to 2 */
+	unsigned slots; /* evaluated since the start, counted to 2 */
 	int64_t last_wall_ms, duration_ns;
 	struct rule **rules;
 	size_t n_rules, cap_rules;
@@ -59,7 +59,7 @@ struct kept_alert {
 struct reader {
 	struct reader *next;
 	struct rule *rule;
-	const struct matcher *const *matchers;	/* the expression's */
+	const struct matcher *const *matchers; /* the expression's */
 	size_t n_matchers;
 };
 
@@ -72,11 +72,11 @@ struct rules {
 	struct labels *external_labels;
 	struct group **groups;
 	size_t n_groups, cap_groups;
-	struct map readers;		/* metric name -> struct reader, a list */
-	struct reader *any_readers;	/* of selectors without a fixed name */
+	struct map readers;	    /* metric name -> struct reader, a list */
+	struct reader *any_readers; /* of selectors without a fixed name */
 	bool dirty;
-	bool hold;			/* samples of some target are still missing */
-	int64_t skew_ns;		/* boot clock minus wall clock, at the last step */
+	bool hold;	 /* samples of some target are still missing */
+	int64_t skew_ns; /* boot clock minus wall clock, at the last step */
 	int64_t deadline_boot_ns;
 	struct kept_alert **kept;
 	size_t n_kept, cap_kept;

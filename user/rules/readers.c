@@ -73,15 +73,15 @@ static void free_list(struct reader *reader)
 
 void readers_release(struct rules *rules)
 {
-	map_foreach(&rules->readers, e)
+	map_foreach (&rules->readers, e)
 		free_list(e->value);
 	map_release(&rules->readers);
 	free_list(rules->any_readers);
 	rules->any_readers = NULL;
 }
 
-static void touch_list(struct rules *rules, const struct reader *reader,
-	const struct labels *labels)
+static void touch_list(
+	struct rules *rules, const struct reader *reader, const struct labels *labels)
 {
 	for (; reader; reader = reader->next) {
 		if (reader->rule->dirty ||

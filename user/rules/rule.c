@@ -26,8 +26,8 @@ static int parse_expr(struct rule *rule, struct diag *diag)
 	if (err == -ENOMEM)
 		return err;
 	if (err)
-		return diag_error(diag, config_pos_in(text, error.offset, error.length), "%s",
-			error.text);
+		return diag_error(
+			diag, config_pos_in(text, error.offset, error.length), "%s", error.text);
 	type = promql_type(rule->expr);
 	if (type != PROMQL_VECTOR && type != PROMQL_SCALAR)
 		return diag_error(diag, text->pos,
@@ -37,8 +37,8 @@ static int parse_expr(struct rule *rule, struct diag *diag)
 	return strbuf_finish(&printed, &rule->query);
 }
 
-int rule_new(struct group *group, const struct config_rule *config, struct rule **ret,
-	struct diag *diag)
+int rule_new(
+	struct group *group, const struct config_rule *config, struct rule **ret, struct diag *diag)
 {
 	struct rule *rule = calloc(1, sizeof(*rule));
 	int err, other;
@@ -143,8 +143,8 @@ struct transition {
 	struct instant at;
 };
 
-static void on_change(const struct active_alert *alert, enum rule_state from, enum rule_state to,
-	void *userdata)
+static void on_change(
+	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 	const struct transition *transition = userdata;
 	struct rule *rule = transition->rule;
@@ -188,8 +188,8 @@ static int build_labels(struct rule *rule, const struct expand_data *data, struc
 	labels_builder_add(&b, data->labels);
 	labels_builder_del(&b, LABEL_NAME);
 	for (size_t i = 0; i < group_labels->n; i++)
-		labels_builder_set(&b, group_labels->items[i].name.s,
-			group_labels->items[i].value.s);
+		labels_builder_set(
+			&b, group_labels->items[i].name.s, group_labels->items[i].value.s);
 	expand_apply(&rule->labels, data, &b);
 	if (rule->config->alert.s)
 		labels_builder_set(&b, LABEL_ALERTNAME, rule->name);
@@ -240,11 +240,12 @@ static int add_presence(struct rule *rule, const struct promql_series *series, s
 	if (err)
 		return err;
 	if (map_get(&p->by_labels, labels->v, labels->n * sizeof(struct label)))
-		return fail(rule, rule->config->alert.s ?
-				"vector contains metrics with the same labelset after applying "
-				"alert labels" :
-				"vector contains metrics with the same labelset after applying "
-				"rule labels");
+		return fail(rule,
+			rule->config->alert.s
+				? "vector contains metrics with the same labelset after applying "
+				  "alert labels"
+				: "vector contains metrics with the same labelset after applying "
+				  "rule labels");
 	if (rule->config->alert.s) {
 		err = build_annotations(rule, &data, labels, &presence.annotations);
 		if (err)
@@ -264,7 +265,7 @@ static int write_alert_series(struct rule *rule, struct instant at)
 {
 	int err = 0;
 
-	map_foreach(&rule->alerting.alerts, e) {
+	map_foreach (&rule->alerting.alerts, e) {
 		const struct active_alert *alert = e->value;
 		struct labels_builder b = LABELS_BUILDER_INIT;
 		scoped(labels_unrefp) struct labels *state = NULL, *since = NULL;
@@ -273,8 +274,8 @@ static int write_alert_series(struct rule *rule, struct instant at)
 			continue;
 		labels_builder_add(&b, alert->labels);
 		labels_builder_set(&b, LABEL_NAME, "ALERTS");
-		labels_builder_set(&b, "alertstate",
-			alert->state == RULE_FIRING ? "firing" : "pending");
+		labels_builder_set(
+			&b, "alertstate", alert->state == RULE_FIRING ? "firing" : "pending");
 		err = labels_build(&b, &state);
 		if (err)
 			return err;
@@ -306,8 +307,8 @@ static int conclude_alerts(struct rule *rule, const struct presences *p, struct 
 		struct active_alert *alert = alerting_find(&rule->alerting, p->items[i].labels);
 		/* A cause that became known is told at once. */
 		bool news = alert && alert->state == RULE_FIRING &&
-			labels_get(alert->annotations, CAUSE_ANNOTATION) !=
-				labels_get(p->items[i].annotations, CAUSE_ANNOTATION);
+			    labels_get(alert->annotations, CAUSE_ANNOTATION) !=
+				    labels_get(p->items[i].annotations, CAUSE_ANNOTATION);
 
 		alert = alerting_present(&rule->alerting, p->items[i].labels,
 			p->items[i].annotations, p->items[i].value, at, on_change, &transition);
@@ -316,7 +317,7 @@ static int conclude_alerts(struct rule *rule, const struct presences *p, struct 
 		alert->changed = alert->changed || news;
 	}
 	alerting_conclude(&rule->alerting, at, settling, on_change, &transition);
-	map_foreach(&rule->alerting.alerts, e) {
+	map_foreach (&rule->alerting.alerts, e) {
 		struct active_alert *alert = e->value;
 
 		if (active_alert_due(alert, at))
@@ -354,8 +355,9 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 		err = add_presence(rule, &result.series[i], at, &presences);
 	promql_result_release(&result);
 	if (!err)
-		err = rule->config->alert.s ? conclude_alerts(rule, &presences, at, written, settling) :
-					      conclude_recording(rule, &presences, written);
+		err = rule->config->alert.s
+			      ? conclude_alerts(rule, &presences, at, written, settling)
+			      : conclude_recording(rule, &presences, written);
 	presences_release(&presences);
 	if (!err)
 		output_conclude(rule, written);
@@ -382,7 +384,7 @@ void rule_eval(struct rule *rule, struct instant at, bool settling)
 
 void rule_retire(struct rule *rule, struct instant at)
 {
-	map_foreach(&rule->alerting.alerts, e) {
+	map_foreach (&rule->alerting.alerts, e) {
 		struct active_alert *alert = e->value;
 
 		if (alert->state == RULE_FIRING)

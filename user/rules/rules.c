@@ -147,14 +147,14 @@ static bool same_pairs(const struct config_pairs *a, const struct config_pairs *
 static bool same_group(const struct group *a, const struct group *b)
 {
 	return streq(a->config->file, b->config->file) &&
-		streq(a->config->name.s, b->config->name.s);
+	       streq(a->config->name.s, b->config->name.s);
 }
 
 /* By name and labels, as Prometheus's Group.CopyState does; each one is followed once. */
 static bool follows(const struct rule *rule, const struct rule *from)
 {
 	return !rule->config->alert.s == !from->config->alert.s && streq(rule->name, from->name) &&
-		same_pairs(&rule->config->labels, &from->config->labels);
+	       same_pairs(&rule->config->labels, &from->config->labels);
 }
 
 static void inherit_group(struct group *group, struct group *from)
@@ -180,8 +180,8 @@ static void inherit_group(struct group *group, struct group *from)
 
 static void arm(struct rules *rules, struct instant now);
 
-int rules_configure(struct rules *rules, const struct config *config, struct instant now,
-	struct diag *diag)
+int rules_configure(
+	struct rules *rules, const struct config *config, struct instant now, struct diag *diag)
 {
 	scoped(rules_freep) struct rules *next = NULL;
 	struct rules_options options = { .external_url = rules->external_url,
@@ -318,9 +318,8 @@ static void mark_due(struct rules *rules, struct instant now)
 		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
 			struct rule *rule = rules->groups[g]->rules[i];
 
-			if (!rule->alerting.alerts.n ||
-				alerting_deadline(&rule->alerting, rule->last_boot_ns) >
-					now.boot_ns)
+			if (!rule->alerting.alerts.n || alerting_deadline(&rule->alerting,
+								rule->last_boot_ns) > now.boot_ns)
 				continue;
 			rule->dirty = true;
 			rules->dirty = true;
@@ -407,7 +406,7 @@ void rules_wall_jumped(struct rules *rules, int64_t by_ms, struct instant now)
 			struct rule *rule = group->rules[i];
 
 			rule->last_wall_ms = MIN(rule->last_wall_ms + by_ms, now.wall_ms);
-			map_foreach(&rule->alerting.alerts, e) {
+			map_foreach (&rule->alerting.alerts, e) {
 				struct active_alert *alert = e->value;
 
 				alert->active.wall_ms += by_ms;
@@ -430,7 +429,7 @@ void rules_stats(const struct rules *rules, struct rules_stats *ret)
 	for (size_t g = 0; g < rules->n_groups; g++) {
 		ret->rules += rules->groups[g]->n_rules;
 		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
-			map_foreach(&rules->groups[g]->rules[i]->alerting.alerts, e) {
+			map_foreach (&rules->groups[g]->rules[i]->alerting.alerts, e) {
 				const struct active_alert *alert = e->value;
 
 				ret->alerts_pending += alert->state == RULE_PENDING;

@@ -37,7 +37,7 @@ struct rules_callbacks {
 };
 
 struct rules_options {
-	const char *external_url;	/* of links to the expression; no slash at its end */
+	const char *external_url; /* of links to the expression; no slash at its end */
 	/*
 	 * Of this boot of the machine. A kept alert of the same boot goes on with its true age; after
 	 * a reboot a pending one begins again, as nobody knows what was in between.
@@ -61,8 +61,8 @@ int rules_restore(struct rules *rules, const char *key, const char *value, struc
  * Takes a configuration and a reference. The state of rules that stay the same (file, group, name,
  * labels) is kept; alerts of the others are over. With faults nothing has changed.
  */
-int rules_configure(struct rules *rules, const struct config *config, struct instant now,
-	struct diag *diag);
+int rules_configure(
+	struct rules *rules, const struct config *config, struct instant now, struct diag *diag);
 
 /* Evaluates what is due. */
 void rules_step(struct rules *rules, struct instant now);
@@ -94,7 +94,7 @@ struct rule_alert_info {
 };
 
 struct rule_info {
-	const char *name, *query;	/* the query re-printed */
+	const char *name, *query; /* the query re-printed */
 	bool alerting;
 	enum rule_state state;
 	enum rule_health health;

@@ -21,8 +21,8 @@ static int take_text(struct template_call *call, struct strbuf *text, struct tva
 	return copy ? 0 : -ENOMEM;
 }
 
-static int call_not(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_not(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	*ret = tvalue_bool(!tvalue_truth(&args[0]));
 	return 0;
@@ -70,8 +70,8 @@ static int compare(struct template_call *call, const struct tvalue *a, const str
 }
 
 /* The first equals any of the others. */
-static int call_eq(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_eq(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	int order, err;
 
@@ -88,8 +88,8 @@ static int call_eq(struct template_call *call, const struct tvalue *args, size_t
 	return 0;
 }
 
-static int call_ne(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_ne(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	int err = call_eq(call, args, n, ret);
 
@@ -114,8 +114,8 @@ ORDER_FUNCTION(le, order <= 0)
 ORDER_FUNCTION(gt, order > 0)
 ORDER_FUNCTION(ge, order >= 0)
 
-static int call_len(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_len(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct tvalue *v = &args[0];
 
@@ -139,16 +139,16 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 
 	if (v->type == TVALUE_MAP) {
 		if (by->type != TVALUE_STRING)
-			return template_call_fail(call, "value has type %s; should be string",
-				tvalue_type_name(by));
+			return template_call_fail(
+				call, "value has type %s; should be string", tvalue_type_name(by));
 		for (size_t i = 0; i < v->map.n; i++) {
 			if (streq(v->map.pairs[i].key, by->str.s)) {
 				*ret = *v->map.pairs[i].value;
 				return 0;
 			}
 		}
-		*ret = v->map.of_strings ? tvalue_string("", 0) :
-					   (struct tvalue){ .type = TVALUE_NO_VALUE };
+		*ret = v->map.of_strings ? tvalue_string("", 0)
+					 : (struct tvalue){ .type = TVALUE_NO_VALUE };
 		return 0;
 	}
 	if (v->type == TVALUE_OBJECT && by->type == TVALUE_STRING && v->object.class->get)
@@ -162,8 +162,8 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 	else
 		return template_call_fail(call, "can't index item of type %s", tvalue_type_name(v));
 	if (by->type != TVALUE_INT)
-		return template_call_fail(call, "cannot index slice/array with type %s",
-			tvalue_type_name(by));
+		return template_call_fail(
+			call, "cannot index slice/array with type %s", tvalue_type_name(by));
 	if (by->i < 0 || (size_t)by->i >= n)
 		return template_call_fail(call, "index out of range: %lld", (long long)by->i);
 	if (v->type == TVALUE_LIST)
@@ -175,8 +175,8 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 	return 0;
 }
 
-static int call_index(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_index(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct tvalue value = args[0], next;
 	int err;
@@ -191,8 +191,8 @@ static int call_index(struct template_call *call, const struct tvalue *args, siz
 	return 0;
 }
 
-static int call_slice(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_slice(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct tvalue *v = &args[0];
 	int64_t len, from = 0, to;
@@ -206,16 +206,16 @@ static int call_slice(struct template_call *call, const struct tvalue *args, siz
 			return template_call_fail(call, "cannot index slice/array with type %s",
 				tvalue_type_name(&args[i]));
 		if (args[i].i < 0 || args[i].i > len)
-			return template_call_fail(call, "index out of range: %lld",
-				(long long)args[i].i);
+			return template_call_fail(
+				call, "index out of range: %lld", (long long)args[i].i);
 	}
 	if (n > 1)
 		from = args[1].i;
 	if (n > 2)
 		to = args[2].i;
 	if (from > to)
-		return template_call_fail(call, "invalid slice index: %lld > %lld",
-			(long long)from, (long long)to);
+		return template_call_fail(
+			call, "invalid slice index: %lld > %lld", (long long)from, (long long)to);
 	*ret = *v;
 	if (v->type == TVALUE_LIST) {
 		ret->list.items = v->list.items + from;
@@ -230,8 +230,8 @@ static int call_slice(struct template_call *call, const struct tvalue *args, siz
 	return 0;
 }
 
-static int call_print(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_print(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf text = STRBUF_INIT;
 
@@ -244,8 +244,8 @@ static int call_print(struct template_call *call, const struct tvalue *args, siz
 	return take_text(call, &text, ret);
 }
 
-static int call_println(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_println(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf text = STRBUF_INIT;
 
@@ -275,14 +275,14 @@ static int escaped(struct template_call *call, const struct tvalue *args, size_t
 	return take_text(call, &text, ret);
 }
 
-static int call_html(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_html(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return escaped(call, args, n, escape_html, ret);
 }
 
-static int call_urlquery(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_urlquery(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return escaped(call, args, n, escape_query, ret);
 }
@@ -304,14 +304,14 @@ static void escape_js(struct strbuf *out, const char *s, size_t len)
 	strbuf_release(&json);
 }
 
-static int call_js(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_js(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return escaped(call, args, n, escape_js, ret);
 }
 
-static int call_call(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int call_call(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	return template_call_fail(call, "non-function of type %s", tvalue_type_name(&args[0]));
 }

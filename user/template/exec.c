@@ -91,8 +91,8 @@ static struct variable *find_variable(struct execution *x, const char *name)
 	return NULL;
 }
 
-static int push_variable(struct execution *x, const char *name, const struct tvalue *value,
-	size_t offset)
+static int push_variable(
+	struct execution *x, const char *name, const struct tvalue *value, size_t offset)
 {
 	if (x->n_variables == MAX_VARIABLES)
 		return fail_at(x, offset, "more than %d variables", MAX_VARIABLES);
@@ -111,8 +111,8 @@ static int map_field(const struct tvalue *map, const char *name, struct tvalue *
 			return 0;
 		}
 	}
-	*ret = map->map.of_strings ? tvalue_string("", 0) :
-				     (struct tvalue){ .type = TVALUE_NO_VALUE };
+	*ret = map->map.of_strings ? tvalue_string("", 0)
+				   : (struct tvalue){ .type = TVALUE_NO_VALUE };
 	return 0;
 }
 
@@ -140,8 +140,8 @@ static int eval_field(struct execution *x, const struct tvalue *receiver, const 
 		return fail_at(x, offset, "can't evaluate field %s in type %s", name,
 			tvalue_type_name(receiver));
 	if (err)
-		return fail_at(x, offset, "error calling %s: %s", name,
-			error[0] ? error : strerror(-err));
+		return fail_at(
+			x, offset, "error calling %s: %s", name, error[0] ? error : strerror(-err));
 	return 0;
 }
 
@@ -183,9 +183,8 @@ static int call_function(struct execution *x, const struct operand *operand,
 	int err;
 
 	if (n < (size_t)f->min || (f->max >= 0 && n > (size_t)f->max))
-		return fail_at(x, operand->offset,
-			"wrong number of args for %s: want %s%d got %zu", f->name,
-			f->max == f->min ? "" : "at least ", f->min, n);
+		return fail_at(x, operand->offset, "wrong number of args for %s: want %s%d got %zu",
+			f->name, f->max == f->min ? "" : "at least ", f->min, n);
 	x->call.error = error;
 	x->call.error_size = sizeof(error);
 	err = f->call(&x->call, args, n, ret);
@@ -206,7 +205,8 @@ static int eval_logic(struct execution *x, const struct tvalue *dot, const struc
 	int err;
 
 	if (command->n < 2 && !final)
-		return fail_at(x, command->offset, "wrong number of args for %s: want at least 1 got 0",
+		return fail_at(x, command->offset,
+			"wrong number of args for %s: want at least 1 got 0",
 			command->operands[0].name);
 	for (size_t i = 1; i < command->n; i++) {
 		err = eval_operand(x, dot, &command->operands[i], NULL, 0, ret);
@@ -231,8 +231,8 @@ static int eval_operand(struct execution *x, const struct tvalue *dot,
 	if (operand->type == OPERAND_FUNCTION) {
 		bool with_fields = operand->n_fields > 0;
 
-		err = call_function(x, operand, with_fields ? NULL : args, with_fields ? 0 : n,
-			&value);
+		err = call_function(
+			x, operand, with_fields ? NULL : args, with_fields ? 0 : n, &value);
 	} else {
 		err = eval_start(x, dot, operand, &value);
 	}
@@ -240,8 +240,8 @@ static int eval_operand(struct execution *x, const struct tvalue *dot,
 		last = i + 1 == operand->n_fields;
 		struct tvalue receiver = value;
 
-		err = eval_field(x, &receiver, operand->fields[i], last ? args : NULL,
-			last ? n : 0, operand->offset, &value);
+		err = eval_field(x, &receiver, operand->fields[i], last ? args : NULL, last ? n : 0,
+			operand->offset, &value);
 	}
 	if (err)
 		return err;
@@ -284,8 +284,8 @@ static int eval_pipeline(struct execution *x, const struct tvalue *dot,
 	int err;
 
 	if (++x->depth > TEMPLATE_MAX_DEPTH)
-		return fail_at(x, pipeline->offset, "exceeded maximum depth (%d)",
-			TEMPLATE_MAX_DEPTH);
+		return fail_at(
+			x, pipeline->offset, "exceeded maximum depth (%d)", TEMPLATE_MAX_DEPTH);
 	for (size_t i = 0; i < pipeline->n; i++) {
 		before = value;
 		err = eval_command(x, dot, &pipeline->commands[i], i ? &before : NULL, &value);
@@ -298,8 +298,8 @@ static int eval_pipeline(struct execution *x, const struct tvalue *dot,
 }
 
 /* A range sets its variables itself, for each element. */
-static int bind(struct execution *x, const struct pipeline *pipeline, size_t i,
-	const struct tvalue *value)
+static int bind(
+	struct execution *x, const struct pipeline *pipeline, size_t i, const struct tvalue *value)
 {
 	struct variable *variable;
 
@@ -309,8 +309,8 @@ static int bind(struct execution *x, const struct pipeline *pipeline, size_t i,
 		return push_variable(x, pipeline->variables[i], value, pipeline->offset);
 	variable = find_variable(x, pipeline->variables[i]);
 	if (!variable)
-		return fail_at(x, pipeline->offset, "undefined variable: %s",
-			pipeline->variables[i]);
+		return fail_at(
+			x, pipeline->offset, "undefined variable: %s", pipeline->variables[i]);
 	variable->value = *value;
 	return 0;
 }
@@ -368,8 +368,8 @@ static int element(struct execution *x, const struct tvalue *over, size_t i, str
 	default:
 		break;
 	}
-	return fail_at(x, offset, "range can't iterate over a value of type %s",
-		tvalue_type_name(over));
+	return fail_at(
+		x, offset, "range can't iterate over a value of type %s", tvalue_type_name(over));
 }
 
 static enum flow run_range(struct execution *x, const struct tvalue *dot, const struct node *node)
@@ -407,8 +407,8 @@ static enum flow run_range(struct execution *x, const struct tvalue *dot, const 
 	return flow == FLOW_BREAK || flow == FLOW_CONTINUE ? FLOW_ON : flow;
 }
 
-static enum flow run_template(struct execution *x, const struct tvalue *dot,
-	const struct node *node)
+static enum flow run_template(
+	struct execution *x, const struct tvalue *dot, const struct node *node)
 {
 	const struct definition *caller = x->definition, *callee;
 	const char *caller_name = x->name;
@@ -516,7 +516,7 @@ int template_execute(struct template_set *set, const char *name, const struct tv
 	if (!x->definition) {
 		snprintf(err->text, sizeof(err->text), "template \"%s\" not defined", name);
 	} else if (!push_variable(x, "$", data, 0) &&
-		run(x, data, x->definition->body) != FLOW_FAILED) {
+		   run(x, data, x->definition->body) != FLOW_FAILED) {
 		result = 0;
 		if (x->out.err)
 			result = fail_at(x, 0, "its output is larger than %zu bytes", x->out.max);

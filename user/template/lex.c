@@ -65,8 +65,8 @@ static bool skip_comment(struct lexer *l, const char **ret_bad)
 	return true;
 }
 
-enum text_end lex_text(struct lexer *l, const char **ret_text, size_t *ret_len,
-	const char **ret_bad)
+enum text_end lex_text(
+	struct lexer *l, const char **ret_text, size_t *ret_len, const char **ret_bad)
 {
 	const char *begin, *end, *open;
 	bool comment;
@@ -127,8 +127,8 @@ static int hex_digits(const struct lexer *l, int n, uint32_t *ret)
 
 		if (!isxdigit((unsigned char)c))
 			return -1;
-		v = v * 16 + (uint32_t)(isdigit((unsigned char)c) ? c - '0' :
-								    tolower(c) - 'a' + 10);
+		v = v * 16 +
+		    (uint32_t)(isdigit((unsigned char)c) ? c - '0' : tolower(c) - 'a' + 10);
 	}
 	*ret = v;
 	return 0;
@@ -157,7 +157,8 @@ static bool lex_escape(struct lexer *l, char quote, struct strbuf *out)
 		else
 			utf8_encode(out, v);
 	} else if (c >= '0' && c <= '3' && l->at + 1 < l->len && l->text[l->at] >= '0' &&
-		l->text[l->at] <= '7' && l->text[l->at + 1] >= '0' && l->text[l->at + 1] <= '7') {
+		   l->text[l->at] <= '7' && l->text[l->at + 1] >= '0' &&
+		   l->text[l->at + 1] <= '7') {
 		strbuf_addch(out, (char)((c - '0') * 64 + (l->text[l->at] - '0') * 8 +
 					  (l->text[l->at + 1] - '0')));
 		l->at += 2;
@@ -190,8 +191,9 @@ static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
 	}
 	if (!good || out.err) {
 		strbuf_release(&out);
-		return bad(l, begin, quote == '"' ? "unterminated or malformed quoted string" :
-						   "unterminated or malformed character constant");
+		return bad(l, begin,
+			quote == '"' ? "unterminated or malformed quoted string"
+				     : "unterminated or malformed character constant");
 	}
 	if (quote == '"') {
 		token.value = tvalue_string(arena_memdup(l->arena, out.s, out.len + 1), out.len);
@@ -229,7 +231,8 @@ static struct token lex_number(struct lexer *l, size_t begin)
 	whole = strtoll(digits, &end, 0);
 	if (n && !*end && !errno) {
 		token.value = tvalue_int(whole);
-	} else if (!num_parse(digits, n, &v) && !isalpha((unsigned char)digits[strspn(digits, "+-")])) {
+	} else if (!num_parse(digits, n, &v) &&
+		   !isalpha((unsigned char)digits[strspn(digits, "+-")])) {
 		token.value = tvalue_float(v);
 		if (v >= -9e15 && v <= 9e15 && v == (double)(int64_t)v && !strchr(digits, '.'))
 			token.value = tvalue_int((int64_t)v);
@@ -252,9 +255,56 @@ static const char *take_word(struct lexer *l, size_t from)
 	return arena_strndup(l->arena, l->text + from, l->at - from);
 }
 
+/* Tokens that are told by their first byte alone. */
+static const struct {
+	char c;
+	enum token_type type;
+} single[] = {
+	{ '|', TOKEN_PIPE },
+	{ '(', TOKEN_LEFT },
+	{ ')', TOKEN_RIGHT },
+	{ '=', TOKEN_ASSIGN },
+	{ ',', TOKEN_COMMA },
+};
+
+static bool begins_number(const struct lexer *l, char c)
+{
+	char next = l->at + 1 < l->len ? l->text[l->at + 1] : 0;
+
+	if (c == '.')
+		return isdigit((unsigned char)next);
+	return isdigit((unsigned char)c) ||
+	       ((c == '+' || c == '-') && (isdigit((unsigned char)next) || next == '.'));
+}
+
+static struct token lex_space(struct lexer *l, size_t begin)
+{
+	while (l->at < l->len && is_space(l->text[l->at]) && !at_trimming_end(l))
+		l->at++;
+	return (struct token){ .type = TOKEN_SPACE, .offset = begin };
+}
+
+/* $name, .name, name: the type is told by what stands before the word. */
+static struct token lex_name(struct lexer *l, size_t begin, char c)
+{
+	struct token token = { .type = TOKEN_WORD, .offset = begin };
+
+	if (c == '$') {
+		l->at++;
+		token.type = TOKEN_VARIABLE;
+		token.text = take_word(l, begin);
+	} else if (c == '.') {
+		l->at++;
+		token.text = take_word(l, begin + 1);
+		token.type = l->at > begin + 1 ? TOKEN_FIELD : TOKEN_DOT;
+	} else {
+		token.text = take_word(l, begin);
+	}
+	return token;
+}
+
 struct token lex_token(struct lexer *l)
 {
-	struct token token = { 0 };
 	size_t begin = l->at;
 	char c;
 
@@ -269,50 +319,19 @@ struct token lex_token(struct lexer *l)
 	if (at(l, ":="))
 		return simple(l, TOKEN_DECLARE, begin, 2);
 	c = l->text[l->at];
-	if (is_space(c)) {
-		while (l->at < l->len && is_space(l->text[l->at]) && !at_trimming_end(l))
-			l->at++;
-		return (struct token){ .type = TOKEN_SPACE, .offset = begin };
+	if (is_space(c))
+		return lex_space(l, begin);
+	for (size_t i = 0; i < ARRAY_SIZE(single); i++) {
+		if (c == single[i].c)
+			return simple(l, single[i].type, begin, 1);
 	}
-	token.offset = begin;
-	switch (c) {
-	case '|':
-		return simple(l, TOKEN_PIPE, begin, 1);
-	case '(':
-		return simple(l, TOKEN_LEFT, begin, 1);
-	case ')':
-		return simple(l, TOKEN_RIGHT, begin, 1);
-	case '=':
-		return simple(l, TOKEN_ASSIGN, begin, 1);
-	case ',':
-		return simple(l, TOKEN_COMMA, begin, 1);
-	case '`':
-		l->at++;
-		return lex_raw(l, begin);
-	case '"':
-	case '\'':
-		l->at++;
-		return lex_quoted(l, begin, c);
-	case '$':
-		l->at++;
-		token.type = TOKEN_VARIABLE;
-		token.text = take_word(l, begin);
-		return token;
-	case '.':
-		if (l->at + 1 < l->len && isdigit((unsigned char)l->text[l->at + 1]))
-			return lex_number(l, begin);
-		l->at++;
-		token.text = take_word(l, begin + 1);
-		token.type = l->at > begin + 1 ? TOKEN_FIELD : TOKEN_DOT;
-		return token;
-	}
-	if (isdigit((unsigned char)c) || ((c == '+' || c == '-') && l->at + 1 < l->len &&
-			(isdigit((unsigned char)l->text[l->at + 1]) || l->text[l->at + 1] == '.')))
+	if (begins_number(l, c))
 		return lex_number(l, begin);
-	if (is_word(c)) {
-		token.type = TOKEN_WORD;
-		token.text = take_word(l, begin);
-		return token;
+	if (c == '`' || c == '"' || c == '\'') {
+		l->at++;
+		return c == '`' ? lex_raw(l, begin) : lex_quoted(l, begin, c);
 	}
+	if (c == '$' || c == '.' || is_word(c))
+		return lex_name(l, begin, c);
 	return bad(l, begin, "unexpected character in action");
 }

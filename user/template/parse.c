@@ -11,13 +11,13 @@
 #include <stdio.h>
 
 #define MAX_VARIABLES 256
-#define MAX_TEXT ((size_t)4 << 20)
+#define MAX_TEXT      ((size_t)4 << 20)
 
 struct parser {
 	struct template_set *set;
 	struct parsed *parsed;
 	struct lexer lexer;
-	struct token token;		/* looked at, not taken */
+	struct token token; /* looked at, not taken */
 	bool has_token;
 	const char *variables[MAX_VARIABLES];
 	size_t n_variables;
@@ -117,7 +117,7 @@ static void parse_word(struct parser *p, const struct token *token, struct opera
 	} else if (streq(token->text, "nil")) {
 		operand->type = OPERAND_NIL;
 	} else if (streq(token->text, "and") || streq(token->text, "or") ||
-		template_function_find(p->set, token->text)) {
+		   template_function_find(p->set, token->text)) {
 		operand->type = OPERAND_FUNCTION;
 		operand->name = token->text;
 	} else {
@@ -175,7 +175,8 @@ static void parse_command(struct parser *p, struct command *command)
 
 	command->offset = peek_word(p).offset;
 	while (!p->failed && parse_operand(p, &operand)) {
-		if (!arena_reserve(&p->parsed->arena, command->operands, command->n, command->cap)) {
+		if (!arena_reserve(
+			    &p->parsed->arena, command->operands, command->n, command->cap)) {
 			out_of_memory(p);
 			return;
 		}
@@ -226,8 +227,8 @@ static void parse_declaration(struct parser *p, struct pipeline *pipeline, bool 
 	}
 }
 
-static struct pipeline *parse_pipeline_in(struct parser *p, enum token_type end, bool declares,
-	bool in_range)
+static struct pipeline *parse_pipeline_in(
+	struct parser *p, enum token_type end, bool declares, bool in_range)
 {
 	struct pipeline *pipeline = arena_new(&p->parsed->arena, struct pipeline);
 	struct token token;
@@ -240,7 +241,8 @@ static struct pipeline *parse_pipeline_in(struct parser *p, enum token_type end,
 	if (declares)
 		parse_declaration(p, pipeline, in_range);
 	while (!p->failed) {
-		if (!arena_reserve(&p->parsed->arena, pipeline->commands, pipeline->n, pipeline->cap))
+		if (!arena_reserve(
+			    &p->parsed->arena, pipeline->commands, pipeline->n, pipeline->cap))
 			return out_of_memory(p);
 		parse_command(p, &pipeline->commands[pipeline->n++]);
 		token = p->failed ? (struct token){ 0 } : peek_word(p);
@@ -280,8 +282,8 @@ enum stop { STOP_EOF, STOP_END, STOP_ELSE };
 
 static struct node *parse_list(struct parser *p, enum stop *ret_stop);
 
-static struct node *add_node(struct parser *p, struct node ***tail, enum node_type type,
-	size_t offset)
+static struct node *add_node(
+	struct parser *p, struct node ***tail, enum node_type type, size_t offset)
 {
 	struct node *node = arena_new(&p->parsed->arena, struct node);
 
@@ -301,7 +303,8 @@ static void expect_end(struct parser *p, const char *what)
 	if (p->failed)
 		return;
 	if (token.type != TOKEN_END)
-		fail(p, token.offset, "unexpected %s in %s", token.text ? token.text : "token", what);
+		fail(p, token.offset, "unexpected %s in %s", token.text ? token.text : "token",
+			what);
 	take(p);
 }
 

@@ -15,7 +15,7 @@
 
 struct directive {
 	bool minus, plus, sharp, space, zero;
-	int width, precision;	/* -1: not given */
+	int width, precision; /* -1: not given */
 	char verb;
 };
 
@@ -34,8 +34,8 @@ static size_t runes(const char *s, size_t len)
 	return n;
 }
 
-static void pad(struct strbuf *out, const struct directive *d, const struct strbuf *text,
-	bool number)
+static void pad(
+	struct strbuf *out, const struct directive *d, const struct strbuf *text, bool number)
 {
 	size_t n = runes(text->s, text->len), sign = 0;
 	int missing = d->width > (int)n ? d->width - (int)n : 0;
@@ -252,8 +252,8 @@ static int read_number(const char **p, const char *end, struct arguments *args, 
 }
 
 /* From behind the % to the verb. */
-static const char *read_directive(const char *p, const char *end, struct arguments *args,
-	struct directive *d)
+static const char *read_directive(
+	const char *p, const char *end, struct arguments *args, struct directive *d)
 {
 	*d = (struct directive){ .width = -1, .precision = -1 };
 	for (; p < end; p++) {
@@ -320,8 +320,8 @@ static void format(struct strbuf *out, const char *p, const char *end, struct ar
 	}
 }
 
-int template_printf(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+int template_printf(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct arguments rest = { .items = args + 1, .n = n - 1 };
 	struct strbuf out = STRBUF_INIT;

@@ -46,8 +46,8 @@ static const struct template_function *find_in(const struct template_function *f
 	return NULL;
 }
 
-const struct template_function *template_function_find(const struct template_set *set,
-	const char *name)
+const struct template_function *template_function_find(
+	const struct template_set *set, const char *name)
 {
 	const struct template_function *found = find_in(set->functions, name);
 	/* What the evaluator does itself must be known to it by a row all the same. */

@@ -41,9 +41,9 @@ int template_parse(struct template_set *set, const char *name, const char *text,
 	struct template_error *err);
 
 struct template_limits {
-	size_t max_output_bytes;	/* 0: 1 MiB */
-	size_t max_steps;		/* 0: 1,000,000 nodes executed */
-	size_t max_bytes;		/* of the values made on the way; 0: 16 MiB */
+	size_t max_output_bytes; /* 0: 1 MiB */
+	size_t max_steps;	 /* 0: 1,000,000 nodes executed */
+	size_t max_bytes;	 /* of the values made on the way; 0: 16 MiB */
 };
 
 /* Executes the template `name` on `data`. On failure nothing is added to out. */

@@ -121,7 +121,8 @@ bool tvalue_truth(const struct tvalue *value)
 	case TVALUE_OBJECT:
 		if (value->object.class->truth)
 			return value->object.class->truth(value->object.self);
-		return !value->object.class->len || value->object.class->len(value->object.self) > 0;
+		return !value->object.class->len ||
+		       value->object.class->len(value->object.self) > 0;
 	}
 	return false;
 }

@@ -16,11 +16,11 @@ enum tvalue_type {
 	TVALUE_INT,
 	TVALUE_FLOAT,
 	TVALUE_STRING,
-	TVALUE_SAFE,		/* a string that HTML escaping leaves alone: html/template.HTML */
+	TVALUE_SAFE, /* a string that HTML escaping leaves alone: html/template.HTML */
 	TVALUE_LIST,
-	TVALUE_MAP,		/* string keys */
+	TVALUE_MAP, /* string keys */
 	TVALUE_OBJECT,
-	TVALUE_NO_VALUE,	/* a map's missing key: prints as <no value>, or "" by element type */
+	TVALUE_NO_VALUE, /* a map's missing key: prints as <no value>, or "" by element type */
 };
 
 struct tvalue;
@@ -64,9 +64,9 @@ struct tvalue {
 			size_t n;
 		} list;
 		struct {
-			const struct tvalue_pair *pairs;	/* sorted by key */
+			const struct tvalue_pair *pairs; /* sorted by key */
 			size_t n;
-			bool of_strings;	/* a missing key is "" */
+			bool of_strings; /* a missing key is "" */
 		} map;
 		struct {
 			const struct tvalue_class *class;
@@ -78,7 +78,7 @@ struct tvalue {
 /* One call under way: where results are made, and how it fails. */
 struct template_call {
 	struct arena *arena;
-	void *userdata;			/* as template_execute() was given it */
+	void *userdata; /* as template_execute() was given it */
 	char *error;
 	size_t error_size;
 };

@@ -12,8 +12,11 @@ static void a_fault_shows_its_place_the_line_and_the_marks(void **state)
 
 	diag_warning(&diag, (struct pos){ .source = source, .line = 3, .column = 11, .length = 4 },
 		"second");
-	assert_int_equal(diag_error(&diag, (struct pos){ .source = source, .line = 1, .column = 1,
-			.length = 6 }, "first of %d", 2), -EINVAL);
+	assert_int_equal(
+		diag_error(&diag,
+			(struct pos){ .source = source, .line = 1, .column = 1, .length = 6 },
+			"first of %d", 2),
+		-EINVAL);
 	diag_error(&diag, (struct pos){ 0 }, "no place\nat all");
 	source_unref(source); /* the entries hold their own */
 	diag_print(&diag, &out);
@@ -56,8 +59,9 @@ static void a_secret_is_never_shown_and_the_marks_follow(void **state)
 	source_hide(source, 8, 13); /* overlapping is one */
 	source_hide(source, 23, 36);
 	for (unsigned column = 1; column <= 15; column += 7)
-		diag_error(&diag, (struct pos){ .source = source, .line = 1, .column = column,
-			.length = 3 }, "at %u", column);
+		diag_error(&diag,
+			(struct pos){ .source = source, .line = 1, .column = column, .length = 3 },
+			"at %u", column);
 	diag_error(&diag, (struct pos){ .source = source, .line = 3, .column = 5 }, "inside");
 	diag_print(&diag, &out);
 	assert_string_equal(out.s, "x:1:1: error: at 1\n"
@@ -94,7 +98,8 @@ static void many_faults_are_counted_and_not_kept(void **state)
 
 static void the_likely_meant_word_is_found_and_a_far_one_is_not(void **state)
 {
-	static const char *const words[] = { "rate", "irate", "increase", "group_wait", "group_by" };
+	static const char *const words[] = { "rate", "irate", "increase", "group_wait",
+		"group_by" };
 
 	assert_string_equal(diag_nearest("rats", words, ARRAY_SIZE(words)), "rate");
 	assert_string_equal(diag_nearest("goup_wait", words, ARRAY_SIZE(words)), "group_wait");

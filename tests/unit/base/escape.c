@@ -12,7 +12,10 @@ static const struct {
 } rows[] = {
 	{ escape_terminal, "a\nb\x1b[31m", "a\\nb\\x1b[31m" },
 	{ escape_terminal, "\xe2\x80\xaegpj", "\\u202egpj" },
-	{ escape_terminal, "\xc2\x9b" "2J", "\\u009b2J" },
+	{ escape_terminal,
+		"\xc2\x9b"
+		"2J",
+		"\\u009b2J" },
 	{ escape_terminal, "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
 	{ escape_terminal, "\xff\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 	{ escape_quoted, "say \"hi\"\\\r\n", "say \\\"hi\\\"\\\\\\r\\n" },
@@ -20,8 +23,7 @@ static const struct {
 	{ escape_html, "<a href='x'>&\"", "&lt;a href=&#39;x&#39;&gt;&amp;&#34;" },
 	{ escape_json, "</script>\t\x01", "\\u003c/script\\u003e\\t\\u0001" },
 	{ escape_json, "\xe2\x80\xa8", "\\u2028" },
-	{ escape_query, "up == 0 or x{a=\"\xc3\xa4\"}",
-		"up+%3D%3D+0+or+x%7Ba%3D%22%C3%A4%22%7D" },
+	{ escape_query, "up == 0 or x{a=\"\xc3\xa4\"}", "up+%3D%3D+0+or+x%7Ba%3D%22%C3%A4%22%7D" },
 };
 
 static void each_sink_gets_what_it_can_take(void **state)
@@ -51,8 +53,14 @@ static void utf8_is_decoded_strictly(void **state)
 		const char *bytes;
 		size_t len;
 	} bad[] = {
-		{ "\x80", 1 }, { "\xc3", 1 }, { "\xc0\xaf", 2 }, { "\xe0\x80\xaf", 3 },
-		{ "\xed\xa0\x80", 3 }, { "\xf4\x90\x80\x80", 4 }, { "\xf8\x88\x80\x80\x80", 5 }, { "", 0 },
+		{ "\x80", 1 },
+		{ "\xc3", 1 },
+		{ "\xc0\xaf", 2 },
+		{ "\xe0\x80\xaf", 3 },
+		{ "\xed\xa0\x80", 3 },
+		{ "\xf4\x90\x80\x80", 4 },
+		{ "\xf8\x88\x80\x80\x80", 5 },
+		{ "", 0 },
 	};
 	uint32_t rune;
 

@@ -59,7 +59,7 @@ static void a_map_finds_what_was_put_and_not_what_was_deleted(void **state)
 	assert_int_equal(map_puts(&map, "key 7", &values[8]), 0);
 	assert_int_equal(map.n, 1000);
 	assert_ptr_equal(map_gets(&map, "key 7"), &values[8]);
-	map_foreach(&map, e) {
+	map_foreach (&map, e) {
 		seen++;
 		if (seen % 2)
 			map_del(&map, e->key, e->key_len);

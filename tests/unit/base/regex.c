@@ -9,11 +9,22 @@ static void it_is_anchored_and_the_dot_matches_all(void **state)
 		const char *pattern, *text;
 		bool matches;
 	} rows[] = {
-		{ "node", "node", true }, { "node", "nodes", false }, { "node.*", "node_exporter", true },
-		{ "a|b", "b", true }, { "a|b", "ab", false }, { ".*", "two\nlines", true },
-		{ "", "", true }, { "", "x", false }, { "a$", "a\n", false }, { "(?i)UP", "up", true },
-		{ "[[:alpha:]]+", "abc", true }, { "[^]]+", "abc", true }, { "\\d{2}", "42", true },
-		{ "\\Qa.b\\E", "a.b", true }, { ".", "\xc3\xa4", true }, { "(?P<n>x)y", "xy", true },
+		{ "node", "node", true },
+		{ "node", "nodes", false },
+		{ "node.*", "node_exporter", true },
+		{ "a|b", "b", true },
+		{ "a|b", "ab", false },
+		{ ".*", "two\nlines", true },
+		{ "", "", true },
+		{ "", "x", false },
+		{ "a$", "a\n", false },
+		{ "(?i)UP", "up", true },
+		{ "[[:alpha:]]+", "abc", true },
+		{ "[^]]+", "abc", true },
+		{ "\\d{2}", "42", true },
+		{ "\\Qa.b\\E", "a.b", true },
+		{ ".", "\xc3\xa4", true },
+		{ "(?P<n>x)y", "xy", true },
 	};
 	char error[200];
 
@@ -29,8 +40,8 @@ static void it_is_anchored_and_the_dot_matches_all(void **state)
 
 static void what_re2_does_not_know_is_refused_with_a_reason(void **state)
 {
-	static const char *const bad[] = { "(a)\\1", "(?=x)", "(?!x)", "(?<=x)y", "(?>x)", "a++", "(",
-		"a)", "[", "*", "x{2,1}", "\\", "(*UTF)x", "(?R)" };
+	static const char *const bad[] = { "(a)\\1", "(?=x)", "(?!x)", "(?<=x)y", "(?>x)", "a++",
+		"(", "a)", "[", "*", "x{2,1}", "\\", "(*UTF)x", "(?R)" };
 	struct regex *regex;
 	char error[200];
 

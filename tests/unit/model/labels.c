@@ -91,10 +91,14 @@ static void matchers_take_a_missing_label_for_an_empty_one(void **state)
 		const char *name, *value;
 		bool matches;
 	} rows[] = {
-		{ MATCH_EQUAL, "job", "node", true }, { MATCH_EQUAL, "gone", "", true },
-		{ MATCH_NOT_EQUAL, "job", "node", false }, { MATCH_NOT_EQUAL, "gone", "x", true },
-		{ MATCH_REGEX, "job", "no.*", true }, { MATCH_REGEX, "gone", ".+", false },
-		{ MATCH_NOT_REGEX, "job", "x|y", true }, { MATCH_NOT_REGEX, "gone", ".*", false },
+		{ MATCH_EQUAL, "job", "node", true },
+		{ MATCH_EQUAL, "gone", "", true },
+		{ MATCH_NOT_EQUAL, "job", "node", false },
+		{ MATCH_NOT_EQUAL, "gone", "x", true },
+		{ MATCH_REGEX, "job", "no.*", true },
+		{ MATCH_REGEX, "gone", ".+", false },
+		{ MATCH_NOT_REGEX, "job", "x|y", true },
+		{ MATCH_NOT_REGEX, "gone", ".*", false },
 	};
 	const char *const pairs[][2] = { { "job", "node" } };
 	struct labels *labels = labels_new(1, pairs);
@@ -104,7 +108,8 @@ static void matchers_take_a_missing_label_for_an_empty_one(void **state)
 		struct matcher *m;
 
 		assert_int_equal(matcher_new(rows[i].type, rows[i].name, rows[i].value, &m, error,
-					 sizeof(error)), 0);
+					 sizeof(error)),
+			0);
 		assert_int_equal(matchers_match((const struct matcher *const[]){ m }, 1, labels),
 			rows[i].matches);
 		matcher_free(m);

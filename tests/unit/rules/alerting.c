@@ -7,7 +7,8 @@
 
 static struct labels *make_labels(const char *instance)
 {
-	const char *const pairs[][2] = { { "alertname", "InstanceDown" }, { "instance", instance } };
+	const char *const pairs[][2] = { { "alertname", "InstanceDown" },
+		{ "instance", instance } };
 	struct labels *labels = labels_new(2, pairs);
 
 	assert_non_null(labels);
@@ -20,8 +21,8 @@ static struct instant at(int64_t second)
 		.wall_ms = (1700000000 + second) * 1000 };
 }
 
-static void count_change(const struct active_alert *alert, enum rule_state from,
-	enum rule_state to, void *userdata)
+static void count_change(
+	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 	(*(unsigned *)userdata)++;
 	assert_int_not_equal(from, to);
@@ -30,21 +31,23 @@ static void count_change(const struct active_alert *alert, enum rule_state from,
 struct step {
 	int64_t second;
 	bool present;
-	int state;	/* of enum rule_state afterwards, or GONE */
+	int state; /* of enum rule_state afterwards, or GONE */
 };
 
-#define GONE (-1)
+#define GONE	  (-1)
 #define MAX_STEPS 12
 
 static const struct {
 	const char *what;
 	int64_t for_s, keep_s;
-	struct step steps[MAX_STEPS];	/* ends with second 0 after the first */
+	struct step steps[MAX_STEPS]; /* ends with second 0 after the first */
 } tables[] = {
 	{ "without for it fires at once", 0, 0,
-		{ { 1, true, RULE_FIRING }, { 2, true, RULE_FIRING }, { 3, false, RULE_INACTIVE } } },
+		{ { 1, true, RULE_FIRING }, { 2, true, RULE_FIRING },
+			{ 3, false, RULE_INACTIVE } } },
 	{ "it fires when for is over, not a moment before", 60, 0,
-		{ { 1, true, RULE_PENDING }, { 60, true, RULE_PENDING }, { 61, true, RULE_FIRING } } },
+		{ { 1, true, RULE_PENDING }, { 60, true, RULE_PENDING },
+			{ 61, true, RULE_FIRING } } },
 	{ "one miss while pending and it begins anew", 60, 0,
 		{ { 1, true, RULE_PENDING }, { 31, false, GONE }, { 32, true, RULE_PENDING },
 			{ 61, true, RULE_PENDING }, { 92, true, RULE_FIRING } } },
@@ -52,9 +55,9 @@ static const struct {
 		{ { 1, true, RULE_FIRING }, { 10, false, RULE_INACTIVE },
 			{ 910, false, RULE_INACTIVE }, { 911, false, GONE } } },
 	{ "present again while remembered, it is a new alert", 30, 0,
-		{ { 1, true, RULE_PENDING }, { 31, true, RULE_FIRING }, { 40, false, RULE_INACTIVE },
-			{ 50, true, RULE_PENDING }, { 79, true, RULE_PENDING },
-			{ 80, true, RULE_FIRING } } },
+		{ { 1, true, RULE_PENDING }, { 31, true, RULE_FIRING },
+			{ 40, false, RULE_INACTIVE }, { 50, true, RULE_PENDING },
+			{ 79, true, RULE_PENDING }, { 80, true, RULE_FIRING } } },
 	{ "keep_firing_for keeps it firing over gaps", 0, 30,
 		{ { 1, true, RULE_FIRING }, { 10, false, RULE_FIRING }, { 39, false, RULE_FIRING },
 			{ 40, false, RULE_INACTIVE } } },

@@ -25,7 +25,8 @@ static const struct {
 } rows[] = {
 	{ "plain", "plain" },
 	{ "{{ $value }} {{ $labels.a }} {{ $labels }}", "1e+06 1 map[__name__:m a:1]" },
-	{ "{{ .Value }} {{ .Labels.a }} {{ $externalLabels.site }}{{ $labels.none }}", "1e+06 1 home" },
+	{ "{{ .Value }} {{ .Labels.a }} {{ $externalLabels.site }}{{ $labels.none }}",
+		"1e+06 1 home" },
 	{ "{{ $value | humanize }} {{ $value | humanize1024 }} {{ $value | humanizeDuration }}",
 		"1M 976.6ki 11d 13h 46m 40s" },
 	{ "{{ humanizePercentage 0.959 }} {{ humanizeTimestamp 1643114203 }}",
@@ -33,7 +34,8 @@ static const struct {
 	{ "{{ humanizeTimestamp 1643114203.5 }}", "2022-01-25 12:36:43.5 +0000 UTC" },
 	{ "{{ humanizeDuration 135.3563 }} {{ humanizeDuration 0.0015 }} {{ humanizeDuration -59.9 }}",
 		"2m 15s 1.5ms -59.9s" },
-	{ "{{ toUpper \"a b\" }} {{ toLower \"THE\" }} {{ title \"this part\" }}", "A B the This Part" },
+	{ "{{ toUpper \"a b\" }} {{ toLower \"THE\" }} {{ title \"this part\" }}",
+		"A B the This Part" },
 	{ "{{ reReplaceAll \"r.*d\" \"replaced\" \"rpld text\" }}", "replaced text" },
 	{ "{{ reReplaceAll \"(a)(b)\" \"$2$1\" \"xabyab\" }} {{ reReplaceAll \"\" \"-\" \"ab\" }}",
 		"xbayba -a-b-" },
@@ -63,7 +65,8 @@ static struct tsdb *make_store(void)
 
 	assert_int_equal(tsdb_new(&options, &db), 0);
 	for (int i = 0; i < 2; i++) {
-		const char *const pairs[][2] = { { "__name__", "metric" }, { "id", i ? "a" : "b" } };
+		const char *const pairs[][2] = { { "__name__", "metric" },
+			{ "id", i ? "a" : "b" } };
 		struct labels *labels = labels_new(2, pairs);
 		struct series *series;
 
@@ -131,15 +134,16 @@ static void a_template_that_fails_leaves_its_error_as_the_text(void **state)
 
 static void a_template_that_cannot_be_parsed_is_told_with_its_name(void **state)
 {
-	struct config_pair pair = { { .s = (char *)"summary" }, { .s = (char *)"{{ $lables.x }}" } };
+	struct config_pair pair = { { .s = (char *)"summary" },
+		{ .s = (char *)"{{ $lables.x }}" } };
 	const struct config_pairs config = { .items = &pair, .n = 1 };
 	struct diag diag = DIAG_INIT;
 	struct expand_pairs pairs;
 
 	assert_int_equal(expand_parse(&config, &pairs, &diag), -EINVAL);
 	assert_int_equal(diag.errors, 1);
-	assert_string_equal(diag.entries[0].text,
-		"the template of 'summary': undefined variable \"$lables\"");
+	assert_string_equal(
+		diag.entries[0].text, "the template of 'summary': undefined variable \"$lables\"");
 	expand_release(&pairs);
 	diag_release(&diag);
 }
@@ -151,16 +155,29 @@ static void numbers_are_written_for_people(void **state)
 		double v;
 		const char *text;
 	} table[] = {
-		{ humanize, 0, "0" }, { humanize, 1, "1" }, { humanize, 1234567, "1.235M" },
-		{ humanize, 0.12, "120m" }, { humanize, -1e-7, "-100n" }, { humanize, INFINITY, "+Inf" },
-		{ humanize, 999.99, "1000" }, { humanize_1024, 1048576, "1Mi" }, { humanize_1024, 0.5, "0.5" },
-		{ humanize_1024, 5e18, "4.337Ei" }, { humanize_duration, 0, "0s" },
-		{ humanize_duration, 1, "1s" }, { humanize_duration, 60, "1m 0s" },
-		{ humanize_duration, 3600, "1h 0m 0s" }, { humanize_duration, 90061, "1d 1h 1m 1s" },
-		{ humanize_duration, -183845, "-2d 3h 4m 5s" }, { humanize_duration, 0.1, "100ms" },
-		{ humanize_duration, 0.0001, "100us" }, { humanize_duration, 12.345, "12.35s" },
-		{ humanize_duration, NAN, "NaN" }, { humanize_percentage, 0.123456, "12.35%" },
-		{ humanize_timestamp, 0, "1970-01-01 00:00:00 +0000 UTC" }, { humanize_timestamp, NAN, "NaN" },
+		{ humanize, 0, "0" },
+		{ humanize, 1, "1" },
+		{ humanize, 1234567, "1.235M" },
+		{ humanize, 0.12, "120m" },
+		{ humanize, -1e-7, "-100n" },
+		{ humanize, INFINITY, "+Inf" },
+		{ humanize, 999.99, "1000" },
+		{ humanize_1024, 1048576, "1Mi" },
+		{ humanize_1024, 0.5, "0.5" },
+		{ humanize_1024, 5e18, "4.337Ei" },
+		{ humanize_duration, 0, "0s" },
+		{ humanize_duration, 1, "1s" },
+		{ humanize_duration, 60, "1m 0s" },
+		{ humanize_duration, 3600, "1h 0m 0s" },
+		{ humanize_duration, 90061, "1d 1h 1m 1s" },
+		{ humanize_duration, -183845, "-2d 3h 4m 5s" },
+		{ humanize_duration, 0.1, "100ms" },
+		{ humanize_duration, 0.0001, "100us" },
+		{ humanize_duration, 12.345, "12.35s" },
+		{ humanize_duration, NAN, "NaN" },
+		{ humanize_percentage, 0.123456, "12.35%" },
+		{ humanize_timestamp, 0, "1970-01-01 00:00:00 +0000 UTC" },
+		{ humanize_timestamp, NAN, "NaN" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

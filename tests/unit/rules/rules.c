@@ -22,7 +22,7 @@ struct world {
 	unsigned transitions, failures;
 	char last_error[400];
 	const char *cause;
-	int64_t wall_offset_ms;	/* what jumps of the wall clock added up to */
+	int64_t wall_offset_ms; /* what jumps of the wall clock added up to */
 };
 
 static struct instant at(const struct world *w, int64_t ms)
@@ -58,7 +58,8 @@ static void on_keep(const char *key, const char *value, void *userdata)
 		if (i < w->n_kept) {
 			w->n_kept--;
 			memcpy(w->kept_key[i], w->kept_key[w->n_kept], sizeof(w->kept_key[i]));
-			memcpy(w->kept_value[i], w->kept_value[w->n_kept], sizeof(w->kept_value[i]));
+			memcpy(w->kept_value[i], w->kept_value[w->n_kept],
+				sizeof(w->kept_value[i]));
 		}
 		return;
 	}
@@ -90,8 +91,12 @@ static struct config_text text(const char *s)
 
 static void start_rules(struct world *w, const char *boot_id)
 {
-	const struct rules_callbacks callbacks = { .alert = on_alert, .cause = on_cause,
-		.keep = on_keep, .transition = on_transition, .failed = on_failed, .userdata = w };
+	const struct rules_callbacks callbacks = { .alert = on_alert,
+		.cause = on_cause,
+		.keep = on_keep,
+		.transition = on_transition,
+		.failed = on_failed,
+		.userdata = w };
 	const struct rules_options options = { .external_url = "http://pi:9090",
 		.boot_id = boot_id };
 
@@ -119,10 +124,12 @@ static void world_init(struct world *w, const char *expr, int64_t for_ms)
 	struct labels *labels = labels_new(3, pairs);
 
 	memset(w, 0, sizeof(*w));
-	w->rule[0] = (struct config_rule){ .alert = text("InstanceDown"), .expr = text(expr),
-		.for_ms = for_ms };
-	w->group = (struct config_group){ .name = text("instance"), .file = "rules.yml",
-		.rules = w->rule, .n_rules = 1 };
+	w->rule[0] = (struct config_rule){
+		.alert = text("InstanceDown"), .expr = text(expr), .for_ms = for_ms
+	};
+	w->group = (struct config_group){
+		.name = text("instance"), .file = "rules.yml", .rules = w->rule, .n_rules = 1
+	};
 	w->config.refs = 1000; /* on the stack: nobody may free it */
 	w->config.groups = &w->group;
 	w->config.n_groups = 1;
@@ -170,8 +177,8 @@ static void run(struct world *w, int64_t from_ms, int64_t to_ms, double value)
 	for (;;) {
 		int64_t due = rules_deadline(w->rules);
 
-		next = due == BOOT_NS_NEVER ? to_ms + 1 :
-					      (due - T0_BOOT + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+		next = due == BOOT_NS_NEVER ? to_ms + 1
+					    : (due - T0_BOOT + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
 		if (next_scrape <= next) {
 			if (next_scrape > to_ms)
 				return;
@@ -222,12 +229,12 @@ static void an_event_starts_the_clock_and_for_ends_to_the_millisecond(void **sta
 	assert_true(w.alerts[0]->ends_wall_ms == 0);
 	assert_string_equal(labels_get(w.alerts[0]->labels, "alertname"), "InstanceDown");
 	assert_null(labels_get(w.alerts[0]->labels, "__name__"));
-	assert_string_equal(w.alerts[0]->generator_url,
-		"http://pi:9090/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
+	assert_string_equal(
+		w.alerts[0]->generator_url, "http://pi:9090/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
 	assert_true(value_of(&w, "ALERTS", "firing", 121234) == 1);
 	assert_true(value_of(&w, "ALERTS", "pending", 121234) == -1);
 	assert_true(value_of(&w, "ALERTS_FOR_STATE", NULL, 121234) ==
-		(double)(at(&w, 61234).wall_ms / 1000));
+		    (double)(at(&w, 61234).wall_ms / 1000));
 
 	forget_alerts(&w);
 	event(&w, 130000, 1);
@@ -288,8 +295,8 @@ static void the_cause_becomes_an_annotation_and_a_later_one_is_told_at_once(void
 	rules_touch_cause(w.rules);
 	rules_step(w.rules, at(&w, 1100));
 	assert_int_equal(w.n_alerts, 2);
-	assert_string_equal(labels_get(w.alerts[1]->annotations, "cause"),
-		"killed by the OOM killer");
+	assert_string_equal(
+		labels_get(w.alerts[1]->annotations, "cause"), "killed by the OOM killer");
 	rules_touch_cause(w.rules);
 	rules_step(w.rules, at(&w, 1200));
 	assert_int_equal(w.n_alerts, 2);
@@ -301,8 +308,8 @@ static void restart(struct world *w, const char *boot_id, int64_t ms)
 	rules_free(w->rules);
 	start_rules(w, boot_id);
 	for (size_t i = 0; i < w->n_kept; i++)
-		assert_int_equal(rules_restore(w->rules, w->kept_key[i], w->kept_value[i],
-					 at(w, ms)), 0);
+		assert_int_equal(
+			rules_restore(w->rules, w->kept_key[i], w->kept_value[i], at(w, ms)), 0);
 	configure(w, ms);
 }
 
@@ -459,7 +466,8 @@ static void two_results_with_one_label_set_are_an_error_and_change_nothing(void 
 
 static void a_limit_ends_all_alerts_of_its_rule(void **state)
 {
-	const char *const pairs[][2] = { { "__name__", "up" }, { "job", "b" }, { "instance", "b" } };
+	const char *const pairs[][2] = { { "__name__", "up" }, { "job", "b" },
+		{ "instance", "b" } };
 	struct labels *other = labels_new(3, pairs);
 	struct series *series;
 	struct world w;

@@ -3,8 +3,8 @@
 
 #include "template/template.h"
 
-static int fn_upper(struct template_call *call, const struct tvalue *args, size_t n,
-	struct tvalue *ret)
+static int fn_upper(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	char *copy;
 
@@ -113,7 +113,8 @@ static const struct {
 	{ "{{block \"b\" .N}}[{{.}}]{{end}}", "[7]" },
 	{ "{{.G.Hello}} {{.G.Hello \"me\"}} {{\"it\" | .G.Hello}}", "hello you hello me hello it" },
 	{ "{{.A | upper | printf \"%s-%s\" \"y\"}}", "y-X" },
-	{ "{{(index .S 1) | printf \"%q\"}} {{index .M \"b\"}} {{len .L}}{{len .A}}", "\"q\" 2nd 31" },
+	{ "{{(index .S 1) | printf \"%q\"}} {{index .M \"b\"}} {{len .L}}{{len .A}}",
+		"\"q\" 2nd 31" },
 	{ "{{slice .A 0 1}} {{slice .L 1}}", "x [2 3]" },
 	{ "{{printf \"%d %5d|%-5d|%05d %x %.2f %6.1f %s %v %t %%\" 1 2 3 4 255 1.5 2.25 \"s\" .F true}}",
 		"1     2|3    |00004 ff 1.50    2.2 s 1.5 true %" },
@@ -211,7 +212,8 @@ static void depth_steps_and_output_have_limits(void **state)
 	for (int i = 0; i < 100000; i++)
 		strbuf_addch(&text, '(');
 	assert_int_equal(render(text.s, &out, &err), -EINVAL);
-	assert_int_equal(render("{{range 100000}}{{range 100000}}{{end}}{{end}}", &out, &err), -EINVAL);
+	assert_int_equal(
+		render("{{range 100000}}{{range 100000}}{{end}}{{end}}", &out, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "steps"));
 	assert_int_equal(render("{{range 100000}}0123456789abcdef{{end}}", &out, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "output is larger"));
@@ -227,7 +229,8 @@ static int render_under_failure(void *userdata)
 	int result;
 
 	result = render("{{define \"d\"}}{{.}}{{end}}{{range $i, $e := .L}}{{$e | printf \"%d\"}}"
-			"{{template \"d\" (.)}}{{end}}", &out, &err);
+			"{{template \"d\" (.)}}{{end}}",
+		&out, &err);
 	strbuf_release(&out);
 	return result;
 }
