@@ -46,6 +46,7 @@ class Timing:
     repeat_interval: str = "1h"
     send_resolved: bool = False
     rules: str = field(default="")  # more rules for the group, as YAML
+    targets: dict = field(default_factory=dict)  # more jobs: name to port
 
 
 def write_seed(folder, ports: Ports) -> None:
@@ -85,7 +86,11 @@ scrape_configs:
   - job_name: 'node'
     static_configs:
     - targets: ['localhost:{ports.exporter}']
-""",
+""" + "".join(f"""\
+  - job_name: '{job}'
+    static_configs:
+    - targets: ['localhost:{port}']
+""" for job, port in timing.targets.items()),
         "rules.yml": f"""\
 groups:
   - name: instance

@@ -1,0 +1,180 @@
+"""What a person types: check, test, version, query, status; and what it answers to mistakes."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from process import ROOT, wait_until
+from subject import SEED, TOLLD, Timing
+
+CONFORMANCE = os.environ.get("TOLLD_CONFORMANCE", os.path.join(ROOT, "..", "shared", "conformance"))
+pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="these are tolld's own commands")
+needs_conformance = pytest.mark.skipif(not os.path.isdir(CONFORMANCE), reason=f"no data in {CONFORMANCE}")
+
+
+def tolld(*args, cwd=None, timeout=60):
+    return subprocess.run([TOLLD, *args], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout)
+
+
+def test_version_is_one_line():
+    done = tolld("version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"tolld \d+\.\d+\.\d+( \(.*\))?\n", done.stdout), done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("args", [(), ("no-such-command",), ("run", "--no-such-flag"), ("check",),
+                                  ("run", "--storage.path")])
+def test_a_wrong_call_is_told_on_stderr(args):
+    done = tolld(*args)
+    assert done.returncode == 2
+    assert done.stdout == "" and done.stderr != ""
+    for arg in args[:1]:
+        assert "tolld" in done.stderr
+
+
+def test_help_is_an_answer_not_a_fault():
+    done = tolld("--help")
+    assert done.returncode == 0
+    for command in ("run", "check", "test", "status", "query", "notify", "version"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
+def test_the_owners_files_are_without_fault(name):
+    done = tolld("check", name, cwd=SEED)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_all_three_at_once():
+    done = tolld("check", "prometheus.yml", "rules.yml", "alertmanager.yml", cwd=SEED)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# file, text, the place and a word of what is said
+FAULTS = [
+    ("prometheus.yml", "global:\n  scrape_intervall: 15s\n", "prometheus.yml:2:3: error: ", "scrape_intervall"),
+    ("prometheus.yml", "global:\n  scrape_interval: 15 seconds\n", "prometheus.yml:2:20: error: ", "15 seconds"),
+    ("prometheus.yml", "global: [1, 2]\n", "prometheus.yml:1:9: error: ", "global"),
+    ("prometheus.yml", "scrape_configs:\n- job_name: a\n- job_name: a\n", "prometheus.yml:3:13: error: ", "a"),
+    ("prometheus.yml", "global:\n  scrape_interval: 1s\n scrape_timeout: 1s\n", "prometheus.yml:3:", ""),
+    ("prometheus.yml", "global: {}\nglobal: {}\n", "prometheus.yml:2:1: error: ", "global"),
+    ("rules.yml", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: rats(up[5m])\n", "rules.yml:5:11: error: ", "rats"),
+    ("rules.yml", "groups:\n- name: g\n  rules:\n  - alert: A\n", "rules.yml:4:5: error: ", "expr"),
+    ("rules.yml", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    for: soon\n", "rules.yml:6:10: error: ",
+     "soon"),
+    ("rules.yml", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    annotations: {a: '{{ .X'}\n",
+     "rules.yml:6:", ""),
+    ("alertmanager.yml", "route: {receiver: nobody}\nreceivers: []\n", "alertmanager.yml:1:19: error: ", "nobody"),
+    ("alertmanager.yml", "route:\n  receiver: a\nreceivers:\n- name: a\n  email_configs:\n  - to: a@example.org\n",
+     "alertmanager.yml:6:", "smarthost"),
+]
+
+
+@pytest.mark.parametrize("name,text,place,word", FAULTS)
+def test_a_fault_is_told_with_its_place(tmp_path, name, text, place, word):
+    (tmp_path / name).write_text(text)
+    done = tolld("check", name, cwd=tmp_path)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    line = [l for l in said.splitlines() if l.startswith(place)]
+    assert line, said
+    assert word in line[0]
+
+
+def test_all_faults_of_all_files_are_told_in_one_run(tmp_path):
+    (tmp_path / "a.yml").write_text("global:\n  one: 1\n  two: 2\n")
+    (tmp_path / "rules.yml").write_text("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: rats(up)\n")
+    done = tolld("check", "a.yml", "rules.yml", cwd=tmp_path)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    for place in ("a.yml:2:3: error", "a.yml:3:3: error", "rules.yml:5:11: error"):
+        assert place in said, said
+
+
+def test_the_password_in_a_faulty_file_is_not_shown(tmp_path):
+    (tmp_path / "alertmanager.yml").write_text("global:\n  smtp_auth_password: 'hunter2' x\n  smtp_auth_password: hunter2\n")
+    done = tolld("check", "alertmanager.yml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    done = tolld("check", "none.yml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "none.yml" in done.stdout + done.stderr
+
+
+def rule_syntax():
+    folder = os.path.join(CONFORMANCE, "rule-syntax")
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+@needs_conformance
+@pytest.mark.parametrize("name", rule_syntax())
+def test_rule_files_pass_or_fail_as_prometheus_says(name):
+    # `legacy_validation` is about a scheme that is chosen by a setting: the newer one is the default.
+    if "legacy_validation" in name:
+        pytest.skip("legacy_validation is a scheme that tolld does not offer")
+    done = tolld("check", os.path.join(CONFORMANCE, "rule-syntax", name))
+    assert done.returncode == (1 if ".bad." in name else 0), done.stdout + done.stderr
+
+
+@needs_conformance
+@pytest.mark.parametrize("name", ["blackbox.yml", "host-and-hardware.yml", "node-mixin-alerts.yml", "node-mixin-rules.yml",
+                                  "process-exporter.yml", "prometheus-self-monitoring.yml", "systemd.yml"])
+def test_rule_files_that_people_use_load(name):
+    done = tolld("check", os.path.join(CONFORMANCE, "rule-files", name))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_conformance
+@pytest.mark.parametrize("name,code", [
+    ("unittest.yml", 0), ("long-period.yml", 0), ("no-test-group-interval.yml", 0), ("start-time-test.yml", 0),
+    ("at-modifier-test.yml", 0), ("negative-offset-test.yml", 0), ("failing.yml", 1), ("bad-input-series.yml", 1),
+    ("bad-promql.yml", 1), ("bad-rules-syntax-test.yml", 1), ("bad-rules-error-test.yml", 1),
+    ("rules_run_no_fuzzy.yml", 1),
+])
+def test_rule_unit_tests_end_as_promtools_do(name, code):
+    done = tolld("test", name, cwd=os.path.join(CONFORMANCE, "rule-tests"))
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_query_and_status_ask_the_running_daemon(start, exporter, ports):
+    subject = start(Timing(hold="1h"))
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    address = f"127.0.0.1:{ports.prometheus}"
+    done = tolld("query", "--web.listen-address", address, 'up{job="node"}')
+    assert done.returncode == 0, done.stderr
+    assert f'instance="localhost:{ports.exporter}"' in done.stdout and " 1" in done.stdout
+    done = tolld("query", "--web.listen-address", address, "rats(")
+    assert done.returncode == 1 and "rats" in done.stderr
+    done = tolld("status", "--web.listen-address", address)
+    assert done.returncode == 0, done.stderr
+    assert str(ports.exporter) in done.stdout and "up" in done.stdout
+    subject.end()
+    done = tolld("status", "--web.listen-address", address)
+    assert done.returncode == 1 and address in done.stderr
+
+
+def test_notify_sends_one_and_says_what_the_server_answered(start, mailbox, ports, tmp_path):
+    from subject import write_settings
+    write_settings(tmp_path, ports, Timing())
+    done = tolld("notify", "--config.file", "alertmanager.yml", "alert-email", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    mailbox.wait(1, 5)
+    assert "250" in done.stdout
+    done = tolld("notify", "--config.file", "alertmanager.yml", "no-such-receiver", cwd=tmp_path)
+    assert done.returncode != 0 and "no-such-receiver" in done.stderr
+
+
+def test_the_json_log_is_json(start, exporter):
+    subject = start(options=["--log.format", "json"])
+    subject.end()
+    lines = subject.processes[0].log().splitlines()
+    assert lines
+    for line in lines:
+        assert isinstance(json.loads(line), dict)
