@@ -1,0 +1,294 @@
+#!/usr/bin/python3
+"""How fast and how small tolld is beside the programs it stands for, measured in the same run.
+
+    bench.py [-k PATTERN] [--subjects tolld,peers] [--rounds SCALE]
+
+Each figure is a row: tolld, the peers, their ratio, and what was measured. Real processes, the real
+kernel, a real mail server on this machine. Needs root for the kernel backend; takes about seven minutes.
+"""
+import argparse
+import http.client
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+from mailbox import Mailbox  # noqa: E402
+from process import ROOT, Process, answers, boottime, free_port, wait_until  # noqa: E402
+from subject import SUBJECTS, Ports, Timing, node_exporter, wait_for_exporter, write_seed, write_settings  # noqa: E402
+
+FAST = Timing(scrape_interval="1s", evaluation_interval="1s", hold="0s", group_wait="0s", group_interval="1s")
+
+
+class Row:
+    """One figure: values by subject; `unit` scales and names them."""
+
+    def __init__(self, title, unit, note, **values):
+        self.title, self.unit, self.note, self.values = title, unit, note, values
+
+
+def quantile(values, q):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(q * len(values)))]
+
+
+def rest(seconds):
+    end = boottime() + seconds
+    wait_until("time passes", lambda: boottime() >= end, seconds + 10, min(0.05, seconds / 4))
+
+
+class Bench:
+    def __init__(self, subjects, scale):
+        self.subjects = subjects
+        self.scale = scale
+        self.folder = tempfile.mkdtemp(prefix="tolld-bench-")
+
+    def n(self, rounds):
+        return max(1, int(rounds * self.scale))
+
+    def place(self, name):
+        path = os.path.join(self.folder, name)
+        os.makedirs(path)
+        return path
+
+    # -- a target that starts in a millisecond --
+
+    def listener(self, folder, port):
+        """A real process that serves /metrics: busybox's httpd, on a folder with one file."""
+        www = os.path.join(folder, "www")
+        os.makedirs(www, exist_ok=True)
+        with open(os.path.join(www, "metrics"), "w") as f:
+            f.write("# TYPE alive gauge\nalive 1\n")
+        return Process("listener", ["busybox", "httpd", "-f", "-p", f"127.0.0.1:{port}", "-h", www], folder)
+
+
+def poll_up(connection):
+    """`up` of job node over a connection that stays open: the asking must not cost more than what it measures."""
+    connection.request("GET", "/api/v1/query?query=up%7Bjob%3D%22node%22%7D")
+    result = json.loads(connection.getresponse().read())["data"]["result"]
+    return result[0]["value"][1] if result else None
+
+
+def seen_down(bench):
+    """kill -9 of a target's process until `up == 0` can be read from the API."""
+    times = {}
+    for kind in bench.subjects:
+        folder = bench.place(f"seen-{kind.name}")
+        ports = Ports.free()
+        write_settings(folder, ports, Timing(hold="1h"))
+        target = bench.listener(folder, ports.exporter)
+        took = times[kind.name] = []
+        with kind(folder, ports) as subject:
+            connection = http.client.HTTPConnection("127.0.0.1", ports.prometheus, timeout=10)
+            connection.connect()
+            for _ in range(bench.n(200 if kind.name == "tolld" else 20)):
+                target.start()
+                wait_until("up", lambda: poll_up(connection) == "1", 10, 0.005, subject.log)
+                rest(random.uniform(0.02, 0.3 if kind.name == "tolld" else 1.0))
+                killed = target.kill()
+                while poll_up(connection) != "0":
+                    if boottime() - killed > 10:
+                        raise AssertionError("a death was never seen\n" + subject.log())
+                took.append(boottime() - killed)
+                target.wait()
+            connection.close()
+    note = ", ".join(f"n={len(t)} for {k}" for k, t in times.items()) + "; scrape_interval 1s"
+    return [Row("kill -9 to up == 0, median", "ms", note, **{k: statistics.median(t) for k, t in times.items()}),
+            Row("kill -9 to up == 0, p99", "ms", note, **{k: quantile(t, 0.99) for k, t in times.items()})]
+
+
+def over_the_floor(bench):
+    """The owner's files: kill -9 until the mail is accepted, less the 70 s that `for` and group_wait ask."""
+    pairs = bench.n(4)
+    took = {kind.name: [] for kind in bench.subjects}
+    errors = []
+
+    def one(n):
+        try:
+            with ExitStack() as stack:
+                exporter_port = free_port()
+                running = []
+                for kind in bench.subjects:
+                    folder = bench.place(f"seed-{n}-{kind.name}")
+                    ports = Ports(free_port(), free_port(), exporter_port, free_port())
+                    write_seed(folder, ports)
+                    box = stack.enter_context(Mailbox(ports.smtp, folder))
+                    running.append((kind.name, box, stack.enter_context(kind(folder, ports))))
+                exporter = stack.enter_context(node_exporter(bench.place(f"seed-{n}-exporter"), exporter_port))
+                wait_for_exporter(exporter_port)
+                for _, _, subject in running:
+                    wait_until("up", lambda: subject.up() == "1", 40, 0.1, subject.log)
+                rest(random.uniform(0, 15))  # any phase of the 15 s intervals
+                killed = exporter.kill()
+                for name, box, subject in running:
+                    mail, = box.wait(1, 130, subject.log)
+                    took[name].append(mail.accepted - killed - 70.0)
+        except AssertionError as e:
+            errors.append(e)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(pairs)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
+    note = f"the owner's files, n={pairs} deaths seen by both at once; over for + group_wait = 70 s"
+    return [Row("kill -9 to mail, over the floor, median", "s", note, **{k: statistics.median(t) for k, t in took.items()}),
+            Row("kill -9 to mail, over the floor, most", "s", note, **{k: max(t) for k, t in took.items()})]
+
+
+def mail_at_once(bench):
+    """for: 0s and group_wait: 0s: kill -9 until the mail is accepted."""
+    times = {}
+    for kind in bench.subjects:
+        folder = bench.place(f"mail-{kind.name}")
+        ports = Ports.free()
+        write_settings(folder, ports, FAST)
+        target = bench.listener(folder, ports.exporter)
+        took = times[kind.name] = []
+        with Mailbox(ports.smtp, folder) as box, kind(folder, ports) as subject:
+            for _ in range(bench.n(30 if kind.name == "tolld" else 10)):
+                target.start()
+                wait_until("up", lambda: subject.up() == "1", 10, 0.02, subject.log)
+                wait_until("the last alert is over", lambda: not subject.alerts(), 20, 0.05, subject.log)
+                rest(2.5 + random.uniform(0, 1))  # the group is told of the end, and forgotten
+                box.clear()
+                killed = target.kill()
+                mail, = box.wait(1, 30, subject.log)
+                took.append(mail.accepted - killed)
+                target.wait()
+    note = ", ".join(f"n={len(t)} for {k}" for k, t in times.items()) + "; STARTTLS and AUTH included; intervals 1s"
+    return [Row("for 0, group_wait 0: kill -9 to mail, median", "ms", note,
+                **{k: statistics.median(t) for k, t in times.items()}),
+            Row("for 0, group_wait 0: kill -9 to mail, most", "ms", note, **{k: max(t) for k, t in times.items()})]
+
+
+def at_rest(bench):
+    """Memory and processor time with the owner's files and nothing happening."""
+    seconds = max(10, int(60 * bench.scale))
+    with ExitStack() as stack:
+        exporter_port = free_port()
+        stack.enter_context(node_exporter(bench.place("rest-exporter"), exporter_port, small=False))
+        wait_for_exporter(exporter_port)
+        running = []
+        for kind in bench.subjects:
+            folder = bench.place(f"rest-{kind.name}")
+            ports = Ports(free_port(), free_port(), exporter_port, free_port())
+            write_seed(folder, ports)
+            running.append((kind.name, stack.enter_context(kind(folder, ports))))
+        rest(32)  # two scrapes of each target
+        before = {name: sum(p.cpu_seconds() for p in s.processes) for name, s in running}
+        rest(seconds)
+        cpu = {name: (sum(p.cpu_seconds() for p in s.processes) - before[name]) / seconds for name, s in running}
+        memory = {name: [p.memory_bytes() for p in s.processes] for name, s in running}
+    note = "the owner's files, a whole node_exporter scraped every 15 s"
+    rows = [Row(f"{what} at rest", "MB", note, **{n: sum(m[what] for m in ms) / 1e6 for n, ms in memory.items()})
+            for what in ("rss", "pss", "private")]
+    return rows + [Row("processor at rest", "ms/s", note + f", over {seconds} s", **cpu)]
+
+
+def cost_of_watching(bench):
+    """What a machine's other processes pay: fork and exit with and without the watch."""
+    loop = os.path.join(ROOT, "build/tests/helpers/fork_loop")
+    kinds = [k for k in bench.subjects if k.name == "tolld"]
+    if not kinds or not os.access(loop, os.X_OK):
+        return []
+    folder = bench.place("cost")
+    ports = Ports.free()
+    write_settings(folder, ports, Timing(scrape_interval="15s", hold="1h"))
+    subject = kinds[0](folder, ports)
+
+    def measure():
+        done = subprocess.run([loop, "2000"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    without, with_it, rows = [], [], []
+    measure()
+    # Taken in turns: the machine's other load drifts slower than that.
+    for _ in range(bench.n(8)):
+        without.append(measure())
+        subject.start()
+        rest(0.5)
+        with_it.append(measure())
+        subject.end()
+    pairs = [b / a for a, b in zip(without, with_it)]
+    rows.append(Row("fork + exit of an unwatched process, with : without", "ratio",
+                    f"median of {len(pairs)} pairs of 2000; {statistics.median(without) / 1e3:.1f} us without",
+                    tolld=statistics.median(pairs)))
+    switch = "/proc/sys/kernel/bpf_stats_enabled"
+    if os.access(switch, os.W_OK):
+        with open(switch) as f:
+            was = f.read()
+        subject.start()
+        try:
+            with open(switch, "w") as f:
+                f.write("1")
+            measure()
+            shown = subprocess.run(["bpftool", "-j", "prog", "show"], stdin=subprocess.DEVNULL, capture_output=True)
+            programs = [p for p in json.loads(shown.stdout or "[]") if p.get("name", "").startswith("tolld_")]
+        finally:
+            with open(switch, "w") as f:
+                f.write(was)
+            subject.end()
+        for p in programs:
+            if p.get("run_cnt"):
+                rows.append(Row(f"{p['name']}, one run", "ns", f"bpf_stats, {p['run_cnt']} runs; the counting itself is about 55",
+                                tolld=p["run_time_ns"] / p["run_cnt"]))
+    return rows
+
+
+SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching]
+SCALE = {"ms": 1e3, "ms/s": 1e3, "s": 1, "MB": 1, "ns": 1, "ratio": 1}
+
+
+def show(rows, subjects):
+    names = [s.name for s in subjects]
+    width = max(len(r.title) for r in rows)
+    print(f"{'':{width}}  " + "".join(f"{n:>12}" for n in names) + f"{'peers:tolld':>13}  unit")
+    for r in rows:
+        cells = "".join(f"{r.values[n] * SCALE[r.unit]:12.3f}" if n in r.values else f"{'-':>12}" for n in names)
+        mine, theirs = r.values.get("tolld"), r.values.get("peers")
+        ratio = f"{theirs / mine:13.1f}" if mine and theirs is not None and mine > 0 else f"{'-':>13}"
+        print(f"{r.title:{width}}  {cells}{ratio}  {r.unit:5} ({r.note})")
+    sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-k", dest="pattern", default="")
+    parser.add_argument("--subjects", default="tolld,peers")
+    parser.add_argument("--rounds", type=float, default=1.0, help="scales how often each is measured")
+    args = parser.parse_args()
+    subjects = [SUBJECTS[n] for n in args.subjects.split(",")]
+    bench = Bench(subjects, args.rounds)
+    failed = False
+    try:
+        for section in SECTIONS:
+            if args.pattern not in section.__name__:
+                continue
+            try:
+                rows = section(bench)
+            except Exception as e:
+                print(f"{section.__name__} failed: {e}", flush=True)
+                failed = True
+                continue
+            if rows:
+                print(f"# {section.__doc__.split(chr(10))[0]}")
+                show(rows, subjects)
+    finally:
+        shutil.rmtree(bench.folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
