@@ -92,11 +92,7 @@ static __always_inline void *event_reserve(
 /* Of the process, not of the thread: it survives an exec by any of its threads. */
 static __always_inline __u64 start_of(struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-
-	if (bpf_core_field_exists(leader->start_boottime))
-		return leader->start_boottime;
-	return ((struct task_struct___before_5_5 *)leader)->real_start_time;
+	return task->group_leader->start_boottime;
 }
 
 static __always_inline struct watched_process *watched(struct task_struct *task)

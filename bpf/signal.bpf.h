@@ -75,7 +75,6 @@ static __always_inline bool is_from_current(int si_code)
 static __always_inline void fill_signal(struct tolld_signal *s, int signal, int si_code)
 {
 	s->signal = signal;
-	s->si_code = si_code;
 	s->sender = SENT_BY_THE_KERNEL;
 	s->at_boottime_ns = bpf_ktime_get_boot_ns();
 	if (!is_from_current(si_code))

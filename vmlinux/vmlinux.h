@@ -3,8 +3,8 @@
  *
  * Written by hand, so that one file serves every architecture and every kernel: the loader moves
  * each access to where the running kernel keeps the field (CO-RE). Order and size here mean nothing,
- * names and types do. A name ending in ___something is another shape of the same kernel type, for a
- * kernel where a field is called differently. `make vmlinux-check` compares all of it with the running kernel.
+ * names and types do. "optional" marks what a kernel may lack: programs ask whether it is there.
+ * `make vmlinux-check` compares all of it with the running kernel.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
@@ -69,13 +69,8 @@ struct task_struct {
 	pid_t tgid;			/* of the process */
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
-	__u64 start_boottime;		/* since 5.5 */
+	__u64 start_boottime;
 	char comm[16];
-};
-
-/* Before 5.5 the same clock was called this. */
-struct task_struct___before_5_5 {
-	__u64 real_start_time;
 };
 
 struct kernel_siginfo {
@@ -97,9 +92,8 @@ struct net {
 	struct ns_common ns;
 };
 
-/* Its field is missing where the kernel has no network namespaces. */
 typedef struct {
-	struct net *net;
+	struct net *net;			/* optional: a kernel may have no network namespaces */
 } possible_net_t;
 
 struct sock_common {
@@ -107,7 +101,7 @@ struct sock_common {
 	unsigned short skc_family;
 	unsigned char skc_ipv6only: 1;
 	possible_net_t skc_net;
-	struct in6_addr skc_v6_rcv_saddr;	/* missing where the kernel has no IPv6 */
+	struct in6_addr skc_v6_rcv_saddr;	/* optional: a kernel may have no IPv6 */
 };
 
 struct sock {
@@ -140,11 +134,11 @@ struct bpf_iter__task {
 
 /* Only asked whether a field is there: it tells which arguments the tracepoint has. */
 struct trace_event_raw_sched_process_exit {
-	bool group_dead;		/* since 6.16 */
+	bool group_dead;		/* optional: since 6.16 */
 };
 
 struct trace_event_raw_mark_victim {
-	unsigned int uid;		/* since 6.9, and in older stable kernels */
+	unsigned int uid;		/* optional: since 6.9, and in older stable kernels */
 };
 
 #pragma clang attribute pop

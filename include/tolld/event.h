@@ -43,16 +43,14 @@ enum tolld_sender {
 /* One signal on its way to a process. Fields are named for those who read a map dump. */
 struct tolld_signal {
 	__s32 signal; /* 0: there was none */
-	__s32 si_code;
 	enum tolld_sender sender;
 	__u32 sender_pid;
 	__u32 sender_uid;
 	char sender_comm[TOLLD_COMM_MAX];
-	__u32 unused;
 	__u64 at_boottime_ns;
 };
 
-_Static_assert(sizeof(struct tolld_signal) == 48, "shared layout");
+_Static_assert(sizeof(struct tolld_signal) == 40, "shared layout");
 
 struct tolld_exit_event {
 	struct tolld_event event;
@@ -66,7 +64,7 @@ struct tolld_exit_event {
 	struct tolld_signal signal;
 };
 
-_Static_assert(sizeof(struct tolld_exit_event) == 112, "shared layout");
+_Static_assert(sizeof(struct tolld_exit_event) == 104, "shared layout");
 
 struct tolld_exec_event {
 	struct tolld_event event;
@@ -80,7 +78,7 @@ struct tolld_signal_event {
 	struct tolld_signal signal;
 };
 
-_Static_assert(sizeof(struct tolld_signal_event) == 72, "shared layout");
+_Static_assert(sizeof(struct tolld_signal_event) == 64, "shared layout");
 
 /* event.pid is the victim's process where the kernel gives it, else 0; thread is always known. */
 struct tolld_oom_event {

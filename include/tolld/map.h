@@ -34,14 +34,13 @@ struct watched_process {
 	char service[TOLLD_NAME_MAX]; /* one of them, where it serves several ports */
 	enum process_role role;
 	__u32 family_pid; /* the first watched process that it descends from; its own if it is one */
-	__u64 start_boottime_ns; /* 0: not known yet, whichever process has the pid */
-	__u32 forked;		 /* children since it is watched */
-	__u32 unused;
+	__u64 start_boottime_ns;	       /* 0: not known yet, whichever process has the pid */
+	__u64 forked;			       /* children since it is watched */
 	struct tolld_signal last_stop_request; /* TERM, INT, QUIT, HUP: it may obey by exiting */
 	struct tolld_signal last_fatal_signal;
 };
 
-_Static_assert(sizeof(struct watched_process) == 184, "shared layout");
+_Static_assert(sizeof(struct watched_process) == 168, "shared layout");
 
 struct port_key {
 	__u16 port;
