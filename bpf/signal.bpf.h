@@ -54,7 +54,13 @@ static __u32 last_killed_thread;
 static __u32 last_killed_process;
 static __u64 last_killed_start_ns;
 
-/* 0, or the kernel's reason. `info` may be one of two small numbers instead of a pointer. */
+/*
+ * Some kernels (6.12 is one) take the tracepoint's siginfo for a bare number, because it may be one of
+ * two small numbers instead of a pointer. There it must be read by a helper, which
+ * lockdown=confidentiality withdraws; so the loader tries the plain load first.
+ */
+const volatile bool siginfo_is_typed = true;
+
 static __always_inline int si_code_of(struct kernel_siginfo *info)
 {
 	__u64 number = (__u64)info;
@@ -63,7 +69,7 @@ static __always_inline int si_code_of(struct kernel_siginfo *info)
 		return SI_USER;
 	if (number == SEND_SIG_PRIV)
 		return SI_KERNEL;
-	return info->si_code;
+	return siginfo_is_typed ? info->si_code : BPF_CORE_READ(info, si_code);
 }
 
 static __always_inline bool is_from_current(int si_code)
