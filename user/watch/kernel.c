@@ -67,7 +67,7 @@ static int explain(int err, char *error, size_t error_size)
 			"use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 		return -ENOTSUP;
 	}
-	if (err == -EPERM || err == -EACCES) {
+	if (err == -EPERM) {
 		snprintf(error, error_size,
 			"loading eBPF programs is not allowed; run as root, or with CAP_BPF, CAP_PERFMON "
 			"and CAP_NET_ADMIN%s%s",
@@ -274,24 +274,41 @@ static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 	return keep_fd(bpf_link__fd(skel->links.tolld_tasks), &backend->tasks_fd);
 }
 
+static int load_programs(
+	const struct backend *backend, bool siginfo_is_typed, struct tolld_bpf **ret)
+{
+	struct tolld_bpf *skel = tolld_bpf__open();
+	struct stat netns;
+	int err;
+
+	if (!skel)
+		return -errno;
+	skel->rodata->siginfo_is_typed = siginfo_is_typed;
+	if (stat("/proc/self/ns/net", &netns) == 0)
+		skel->rodata->own_netns = (uint32_t)netns.st_ino;
+	if (backend->options.ring_bytes)
+		bpf_map__set_max_entries(skel->maps.tolld_events, backend->options.ring_bytes);
+	err = tolld_bpf__load(skel);
+	if (err) {
+		tolld_bpf__destroy(skel);
+		return err;
+	}
+	*ret = skel;
+	return 0;
+}
+
 static int load(struct backend *backend, char *error, size_t error_size)
 {
 	libbpf_print_fn_t print = libbpf_set_print(remember_warning);
-	struct tolld_bpf *skel;
-	struct stat netns;
-	int err = 0;
+	struct tolld_bpf *skel = NULL;
+	int err;
 
 	*libbpf_said = '\0';
-	skel = tolld_bpf__open();
-	if (!skel)
-		err = -errno;
-	if (!err) {
-		if (stat("/proc/self/ns/net", &netns) == 0)
-			skel->rodata->own_netns = (uint32_t)netns.st_ino;
-		if (backend->options.ring_bytes)
-			bpf_map__set_max_entries(
-				skel->maps.tolld_events, backend->options.ring_bytes);
-		err = tolld_bpf__load(skel);
+	err = load_programs(backend, true, &skel);
+	/* The verifier's no. Whatever else it minds, it minds again. */
+	if (err == -EACCES) {
+		*libbpf_said = '\0';
+		err = load_programs(backend, false, &skel);
 	}
 	if (!err)
 		err = tolld_bpf__attach(skel);
