@@ -190,24 +190,127 @@ static int listeners_read_family(int fd, int family, struct listeners *out)
 	return err;
 }
 
-int listeners_read(struct listeners *ret)
+static int listeners_read_diag(struct listeners *out)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	struct listeners found = { 0 };
 	scoped(closep) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	int err = 0;
 
 	if (fd < 0)
-		return -errno;
-	for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++) {
-		err = listeners_read_family(fd, families[i], &found);
-		/* A kernel without IPv6 has no listeners there. */
-		if (err == -ENOENT && families[i] == AF_INET6)
-			err = 0;
+		return errno == EPROTONOSUPPORT ? -ENOENT : -errno;
+	for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++)
+		err = listeners_read_family(fd, families[i], out);
+	return err;
+}
+
+/* -- /proc/net/tcp -------------------------------------------------------------------------- */
+
+/* The kernel prints each 32-bit word of the address as a number of this machine's byte order. */
+static bool parse_address(const char *hex, size_t words, uint8_t out[16])
+{
+	for (size_t i = 0; i < words; i++) {
+		char word[9] = { 0 };
+		uint32_t value;
+		char *end;
+
+		memcpy(word, hex + 8 * i, 8);
+		value = (uint32_t)strtoul(word, &end, 16);
+		if (end != word + 8)
+			return false;
+		memcpy(out + 4 * i, &value, 4);
 	}
+	return true;
+}
+
+static bool parse_line(const char *line, bool ipv6, struct listener *ret)
+{
+	char address[33];
+	unsigned port, state;
+	unsigned long inode;
+	struct listener l = { .endpoint.ipv6 = ipv6 };
+
+	if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %2x %*s %*s %*s %*u %*u %lu",
+		    address, &port, &state, &inode) != 4)
+		return false;
+	if (state != TCP_LISTEN_STATE || strlen(address) != (ipv6 ? 32 : 8) ||
+		!parse_address(address, ipv6 ? 4 : 1, l.endpoint.address))
+		return false;
+	l.endpoint.port = (uint16_t)port;
+	l.inode = inode;
+	l.cookie = 1ull << 63 | inode;
+	*ret = l;
+	return true;
+}
+
+int listeners_parse(const char *text, bool ipv6, struct listeners *out)
+{
+	const char *end;
+
+	for (; *text; text = *end ? end + 1 : end) {
+		struct listener l;
+
+		end = strchrnul(text, '\n');
+		if (!parse_line(text, ipv6, &l))
+			continue;
+		if (!vec_reserve(out->items, out->n, out->cap))
+			return -ENOMEM;
+		out->items[out->n++] = l;
+	}
+	return 0;
+}
+
+/* Far more than this many lines of connections are not read: it is the way out, not the way. */
+#define PROC_NET_MAX ((size_t)16 << 20)
+
+static int listeners_read_file(const char *path, bool ipv6, struct listeners *out)
+{
+	struct strbuf text;
+	ssize_t got = 1;
+	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return errno == ENOENT && ipv6 ? 0 : -errno;
+	strbuf_init(&text, PROC_NET_MAX);
+	while (got > 0) {
+		char *room = strbuf_room(&text, 16384);
+
+		got = room ? read(fd, room, 16384) : 0;
+		if (got > 0) {
+			text.len += (size_t)got;
+			text.s[text.len] = '\0';
+		}
+	}
+	err = got < 0 ? -errno : text.err == -ENOMEM ? text.err : 0;
+	if (!err)
+		err = listeners_parse(text.s, ipv6, out);
+	strbuf_release(&text);
+	return err;
+}
+
+int listeners_read_proc(struct listeners *ret)
+{
+	struct listeners found = { 0 };
+	int err = listeners_read_file("/proc/net/tcp", false, &found);
+
+	if (!err)
+		err = listeners_read_file("/proc/net/tcp6", true, &found);
 	if (err) {
 		listeners_release(&found);
 		return err;
+	}
+	*ret = found;
+	return 0;
+}
+
+int listeners_read(struct listeners *ret)
+{
+	struct listeners found = { 0 };
+	int err = listeners_read_diag(&found);
+
+	if (err) {
+		listeners_release(&found);
+		return err == -ENOENT ? listeners_read_proc(ret) : err;
 	}
 	*ret = found;
 	return 0;

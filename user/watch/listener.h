@@ -45,8 +45,15 @@ struct listeners {
 	size_t n, cap;
 };
 
-/* All TCP listeners of this network namespace. 0, -ENOMEM, or what netlink said. */
+/*
+ * All TCP listeners of this network namespace, from sock_diag or, where the kernel has none (its module
+ * tcp_diag cannot be loaded), from /proc/net/tcp, which knows no cookies: there a cookie is the inode
+ * with the highest bit set, and no kernel event knows it. 0, -ENOMEM, or what netlink said.
+ */
 int listeners_read(struct listeners *ret);
+int listeners_read_proc(struct listeners *ret);
+/* Adds the listeners among the lines of /proc/net/tcp or tcp6. 0 or -ENOMEM. */
+int listeners_parse(const char *text, bool ipv6, struct listeners *out);
 void listeners_release(struct listeners *listeners);
 
 /* More owners of one socket than this are not looked at: any of them will do. */

@@ -14,7 +14,10 @@
  */
 #define LOOK_AFTER_DEATH_NS (50 * NSEC_PER_MSEC)
 #define LOOK_AFTER_CLOSE_NS (20 * NSEC_PER_MSEC)
-#define LOOK_AGAIN_MAX_NS   (5 * NSEC_PER_SEC)
+/* A socket that no look knew: one beyond the maximum, or looks know no cookies here. */
+#define LOOK_AFTER_STRANGER_NS NSEC_PER_MSEC
+#define LOOK_AFTER_OPEN_NS     (20 * NSEC_PER_MSEC)
+#define LOOK_AGAIN_MAX_NS      (5 * NSEC_PER_SEC)
 /* Between live == 0 and the exit's notice lie microseconds: absent once is not yet dead. */
 #define MISSING_IS_DEAD_NS (100 * NSEC_PER_MSEC)
 /* An OOM mark older than this is about an earlier process with the same pid. */
@@ -373,6 +376,7 @@ static void listener_opened(
 
 	cookie_add(service, notice->listen.cookie);
 	service->listening = true;
+	service->opened_boot_ns = now.boot_ns;
 	if (services_is_dead(service->set, &notice->process)) {
 		look_by(service, now.boot_ns + LOOK_AFTER_DEATH_NS);
 		return;
@@ -388,9 +392,14 @@ static void listener_closed(
 {
 	bool known = cookie_del(service, notice->listen.cookie);
 
-	if (!known || service->n_cookies) {
+	/* Told before the socket is really gone: an instant later nobody sees it any more. */
+	if (!known) {
+		look_by(service, now.boot_ns + LOOK_AFTER_STRANGER_NS);
+		return;
+	}
+	if (service->n_cookies) {
 		/* Others serve on, perhaps another process: see who. */
-		if (known && !service->owner.pid)
+		if (!service->owner.pid)
 			look_by(service, now.boot_ns);
 		return;
 	}
@@ -442,22 +451,24 @@ static bool look_owner(const struct service *service, const struct look *look, s
 /* A socket whose owner is dying, or cannot be seen. */
 static void nobody_found(struct service *service, struct instant now)
 {
-	static const struct process nobody;
+	/* That nobody may be seen does not say that it is not the one who is known to live. */
+	struct process owner = service->owner;
 	int64_t again_ns = LOOK_AFTER_DEATH_NS << MIN(service->looks_in_vain, 7u);
 
-	if (service->owner.pid) {
-		services_adopt(service, &(struct process){ 0 }, now);
-		return;
-	}
-	if (service->state == SERVICE_UP)
-		return;
-	if (service->died_since_up && again_ns < LOOK_AGAIN_MAX_NS) {
+	if (!owner.pid && service->died_since_up && again_ns < LOOK_AGAIN_MAX_NS) {
 		service->looks_in_vain++;
 		look_by(service, now.boot_ns + again_ns);
 		set_state(service, SERVICE_DOWN, now);
 		return;
 	}
-	services_adopt(service, &nobody, now);
+	services_adopt(service, &owner, now);
+}
+
+/* The kernel tells of a listener an instant before anybody can see it. */
+static bool is_just_opened(const struct service *service, struct instant now)
+{
+	return service->listening && service->opened_boot_ns &&
+	       now.boot_ns - service->opened_boot_ns < LOOK_AFTER_OPEN_NS;
 }
 
 void services_look(struct service *service, const struct look *look, struct instant now)
@@ -470,6 +481,10 @@ void services_look(struct service *service, const struct look *look, struct inst
 	if (was_doubtful && !service->since.boot_ns && !service->died)
 		now.boot_ns = 0;
 	service->look_boot_ns = BOOT_NS_NEVER;
+	if (!look->n_cookies && is_just_opened(service, now)) {
+		look_by(service, service->opened_boot_ns + LOOK_AFTER_OPEN_NS);
+		return;
+	}
 	service->n_cookies = 0;
 	for (size_t i = 0; i < look->n_cookies; i++) {
 		if (!services_is_closed(service->set, look->cookies[i]))
@@ -477,14 +492,16 @@ void services_look(struct service *service, const struct look *look, struct inst
 	}
 	service->listening = service->n_cookies > 0;
 	if (!service->listening) {
-		if (was_listening)
+		if (was_listening) {
 			port_gone(service, now);
+			look_by(service, now.boot_ns + LOOK_AFTER_CLOSE_NS);
+		}
 		set_state(service, SERVICE_DOWN, now);
 		if (was_doubtful)
 			changed(service);
 		return;
 	}
-	if (look->attributed && !look_owner(service, look, &owner)) {
+	if ((look->attributed || !owner.pid) && !look_owner(service, look, &owner)) {
 		nobody_found(service, now);
 		return;
 	}

@@ -35,6 +35,7 @@ struct service {
 	uint64_t cookies[SERVICE_COOKIES_MAX]; /* of the open listeners */
 	size_t n_cookies;
 	bool listening;
+	int64_t opened_boot_ns; /* when a listener was last told to have come */
 
 	unsigned deaths, restarts;
 	bool died;

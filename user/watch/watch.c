@@ -61,16 +61,21 @@ static void serving_find(
 }
 
 /*
- * Only the best owner is watched. Its number may have been given to another process since it was
+ * The owner that is known stays it. Of others, only the best is watched. Its number may have been given to another process since it was
  * found: whoever holds the socket after being watched is the right one.
  */
 static void attribute(struct watch *watch, const struct service *service,
 	const struct serving *serving, struct look *look)
 {
 	struct owner owners[OWNERS_MAX];
-	size_t n = owners_find(serving->inodes, serving->n, owners);
+	size_t n;
 
 	look->attributed = true;
+	if (service->owner.pid && process_holds(service->owner.pid, serving->inodes, serving->n)) {
+		look->owners[look->n_owners++] = service->owner;
+		return;
+	}
+	n = owners_find(serving->inodes, serving->n, owners);
 	for (size_t i = 0; i < n && !look->n_owners; i++) {
 		struct process process;
 
@@ -94,6 +99,8 @@ static void look(struct watch *watch, struct service *service, const struct list
 	found.n_cookies = serving.n;
 	if (serving.n && !service_knows_listeners(service, serving.cookies, serving.n))
 		attribute(watch, service, &serving, &found);
+	/* Whoever died or closed while we looked was told of first: notices come before what is seen. */
+	watch->ops->drain(watch->backend);
 	services_look(service, &found, clock_now());
 }
 
