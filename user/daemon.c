@@ -13,18 +13,48 @@
 #define LAST_WORDS_NS  (600 * NSEC_PER_MSEC)
 #define STORE_CLOSE_MS 300
 
-static int load_config(const struct daemon_options *options, struct config **ret, struct diag *diag)
+struct files {
+	const char *const *paths;
+	size_t n;
+};
+
+/* The files to read; none where tolld runs on built-in defaults. */
+static struct files settings_files(const struct daemon_options *options)
 {
 	static const char *const default_file[] = { DAEMON_DEFAULT_CONFIG };
 
 	if (options->n_config_files)
-		return config_load(options->config_files, options->n_config_files, ret, diag);
+		return (struct files){ options->config_files, options->n_config_files };
 	if (access(DAEMON_DEFAULT_CONFIG, F_OK) == 0)
-		return config_load(default_file, 1, ret, diag);
-	log_info("no --config.file and no %s: running on built-in defaults, and alerts go to this "
-		 "log",
-		DAEMON_DEFAULT_CONFIG);
-	return config_load_defaults(ret, diag);
+		return (struct files){ default_file, 1 };
+	return (struct files){ NULL, 0 };
+}
+
+/* The first fault must not hide those of the rules: whoever mends a file wants to mend it once. */
+static void find_more_faults(struct files files, struct diag *diag)
+{
+	scoped(config_unrefp) struct config *salvaged = NULL;
+
+	if (files.n && !config_salvage(files.paths, files.n, &salvaged))
+		rules_check(salvaged, diag);
+}
+
+/*
+ * Alertmanagers in the files: this daemon is one itself. That others are not served yet is told, but
+ * is no reason not to run, since the alerts are mailed from here.
+ */
+static void check_alertmanagers(
+	const struct daemon_options *options, const struct config *config, struct diag *diag)
+{
+	for (size_t i = 0; i < config->n_alertmanagers; i++) {
+		const struct config_text *address = &config->alertmanagers[i].address;
+
+		if (!daemon_is_own_address(options, address->s))
+			diag_warning(diag, address->pos,
+				"alerts are not forwarded to '%s': tolld notifies by itself, and "
+				"forwarding to other Alertmanagers is not served yet",
+				address->s);
+	}
 }
 
 /* Everything that can be wrong with a configuration, found before anything takes it over. */
@@ -32,13 +62,20 @@ static int load_checked(
 	const struct daemon_options *options, struct config **ret, struct diag *diag)
 {
 	scoped(config_unrefp) struct config *config = NULL;
+	struct files files = settings_files(options);
 	int err, other;
 
-	err = load_config(options, &config, diag);
-	if (err)
+	if (files.n)
+		err = config_load(files.paths, files.n, &config, diag);
+	else
+		err = config_load_defaults(options->listen[0], &config, diag);
+	if (err) {
+		find_more_faults(files, diag);
 		return err;
+	}
 	err = rules_check(config, diag);
 	other = scrape_check(config, diag);
+	check_alertmanagers(options, config, diag);
 	if (err || other)
 		return err ? err : other;
 	*ret = TAKE(config);
@@ -160,8 +197,8 @@ static int open_store(struct daemon *d)
 			dir, broken);
 	if (!err)
 		return 0;
-	if (asked) {
-		log_error("--storage.path %s: %s", dir, error);
+	if (asked || err == -EBUSY) {
+		log_error("--storage.path %s", error);
 		return err;
 	}
 	log_warn("cannot keep state in %s (%s): alerts and notifications are forgotten at the end; "
@@ -360,6 +397,10 @@ int daemon_run(const struct daemon_options *options)
 
 	/* One thread computes; a second arena of malloc's would only cost memory. */
 	mallopt(M_ARENA_MAX, 1);
+	if (!settings_files(options).n)
+		log_info("no --config.file and no %s: running on built-in defaults, and alerts go "
+			 "to this log",
+			DAEMON_DEFAULT_CONFIG);
 	err = load_checked(options, &config, &diag);
 	if (!err)
 		err = sd_event_default(&d.event) < 0 ? -ENOMEM : 0;

@@ -52,6 +52,8 @@ void loop_stop(struct daemon *d);
 
 /* daemon_targets.c: targets on this machine tied to the processes that serve them. */
 int targets_start(struct daemon *d);
+/* Whether host:port is where this daemon listens itself. */
+bool daemon_is_own_address(const struct daemon_options *options, const char *address);
 /* After scrape_configure(): new targets get their service. */
 void targets_tie(struct daemon *d);
 /* The cause of death that belongs to an alert's labels. */

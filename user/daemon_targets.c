@@ -44,16 +44,27 @@ static in_port_t port_of(const struct sockaddr_storage *address)
 					      : ((const struct sockaddr_in *)address)->sin_port;
 }
 
-/* tolld's own port: that it does not live is not for itself to tell. */
-static bool is_own(const struct daemon *d, const struct sockaddr_storage *address)
+/*
+ * By the port alone: a target that is tolld itself needs no process to be watched, as that it does
+ * not live is not for itself to tell.
+ */
+static bool is_own(const struct daemon_options *options, const struct sockaddr_storage *address)
 {
-	for (size_t i = 0; i < d->options->n_listen; i++) {
-		const char *colon = strrchr(d->options->listen[i], ':');
+	for (size_t i = 0; i < options->n_listen; i++) {
+		const char *colon = strrchr(options->listen[i], ':');
 
 		if (colon && strtol(colon + 1, NULL, 10) == ntohs(port_of(address)))
 			return true;
 	}
 	return false;
+}
+
+bool daemon_is_own_address(const struct daemon_options *options, const char *text)
+{
+	struct sockaddr_storage address;
+
+	return parse_address(text, &address) &&
+	       watch_address_is_local((struct sockaddr *)&address) && is_own(options, &address);
 }
 
 static void tie(struct daemon *d, struct target *target)
@@ -65,7 +76,8 @@ static void tie(struct daemon *d, struct target *target)
 
 	target_info(target, &info);
 	if (target_userdata(target) || !parse_address(info.address, &address) ||
-		!watch_address_is_local((struct sockaddr *)&address) || is_own(d, &address))
+		!watch_address_is_local((struct sockaddr *)&address) ||
+		is_own(d->options, &address))
 		return;
 	strbuf_addf(&name, "%s %s", info.address, info.job);
 	if (!name.err &&

@@ -32,7 +32,7 @@ static void summary(const char *path, const struct config *config)
 
 static bool check_one(const char *path)
 {
-	scoped(config_unrefp) struct config *config = NULL;
+	scoped(config_unrefp) struct config *config = NULL, *salvaged = NULL;
 	struct diag diag = DIAG_INIT;
 	int err, other;
 
@@ -41,6 +41,8 @@ static bool check_one(const char *path)
 		err = rules_check(config, &diag);
 		other = scrape_check(config, &diag);
 		err = err ? err : other;
+	} else if (!config_salvage(&path, 1, &salvaged)) {
+		rules_check(salvaged, &diag);
 	}
 	print(stderr, &diag);
 	if (err && !diag.errors)

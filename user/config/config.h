@@ -183,8 +183,14 @@ int config_load(const char *const *paths, size_t n_paths, struct config **ret, s
 int config_check_file(const char *path, struct config **ret, struct diag *diag);
 /* The same from memory, named `name`. */
 int config_check_text(const char *name, const char *text, struct config **ret, struct diag *diag);
-/* The built-in configuration; see defaults.yml in defaults.c. */
-int config_load_defaults(struct config **ret, struct diag *diag);
+/*
+ * What could be read of files that config_load() or config_check_file() found faults in: to look for
+ * more faults in it (expressions, templates), never to be run. Its rules may lack a name or an
+ * expression. Tells nothing; -ENOMEM.
+ */
+int config_salvage(const char *const *paths, size_t n_paths, struct config **ret);
+/* The built-in configuration, which scrapes this daemon itself at HOST:PORT; see defaults.c. */
+int config_load_defaults(const char *own_address, struct config **ret, struct diag *diag);
 /* From memory, named `name`: for tests. Rule files it names are read relative to the working directory. */
 int config_load_text(const char *name, const char *text, struct config **ret, struct diag *diag);
 

@@ -5,17 +5,25 @@
  */
 #include "config/defaults.h"
 
-const char config_default_settings[] = "global:\n"
-				       "  scrape_interval: 15s\n"
-				       "  evaluation_interval: 15s\n"
-				       "alerting:\n"
-				       "  alertmanagers:\n"
-				       "    - static_configs:\n"
-				       "        - targets: ['localhost:9093']\n"
-				       "scrape_configs:\n"
-				       "  - job_name: tolld\n"
-				       "    static_configs:\n"
-				       "      - targets: ['localhost:9090']\n";
+void config_default_settings(struct strbuf *out, const char *own_address)
+{
+	const char *colon = strrchr(own_address, ':');
+
+	/* Whatever it listens on, loopback reaches it unless one other address was named. */
+	strbuf_adds(out, "global:\n"
+			 "  scrape_interval: 15s\n"
+			 "  evaluation_interval: 15s\n"
+			 "scrape_configs:\n"
+			 "  - job_name: tolld\n"
+			 "    static_configs:\n"
+			 "      - targets: ['");
+	if (starts_with(own_address, ":") || starts_with(own_address, "0.0.0.0:") ||
+		starts_with(own_address, "127.0.0.1:") || starts_with(own_address, "[::]:"))
+		strbuf_addf(out, "localhost%s", colon);
+	else
+		strbuf_adds(out, own_address);
+	strbuf_adds(out, "']\n");
+}
 
 const char config_default_rules[] =
 	"groups:\n"

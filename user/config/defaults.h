@@ -4,7 +4,10 @@
 #ifndef TOLLD_CONFIG_DEFAULTS_H
 #define TOLLD_CONFIG_DEFAULTS_H
 
-extern const char config_default_settings[];
+#include "base/strbuf.h"
+
+/* Adds the settings; `own_address` is the HOST:PORT that this daemon serves its metrics on. */
+void config_default_settings(struct strbuf *out, const char *own_address);
 extern const char config_default_rules[];
 
 #endif

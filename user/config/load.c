@@ -190,15 +190,21 @@ int config_load_text(const char *name, const char *text, struct config **ret, st
 	return finish(&r, errors, ret);
 }
 
-int config_load_defaults(struct config **ret, struct diag *diag)
+int config_load_defaults(const char *own_address, struct config **ret, struct diag *diag)
 {
 	scoped(source_unrefp) struct source *rules = NULL;
+	struct strbuf settings = STRBUF_INIT;
 	size_t errors = diag->errors;
 	struct reader r;
 
 	if (reader_init(&r, diag))
 		return -ENOMEM;
-	add_text(&r, "<built-in>", config_default_settings);
+	config_default_settings(&settings, own_address);
+	if (settings.err)
+		reader_no_memory(&r);
+	else
+		add_text(&r, "<built-in>", settings.s);
+	strbuf_release(&settings);
 	if (!r.err)
 		read_sections(&r);
 	rules = source_new("<built-in rules>", config_default_rules, strlen(config_default_rules));
@@ -246,6 +252,34 @@ int config_check_file(const char *path, struct config **ret, struct diag *diag)
 	if (reader_open(&r, path, (struct pos){ 0 }, &source))
 		check_source(&r, source);
 	return finish(&r, errors, ret);
+}
+
+int config_salvage(const char *const *paths, size_t n_paths, struct config **ret)
+{
+	struct diag told_before = DIAG_INIT;
+	struct source *source;
+	struct reader r;
+	int err;
+
+	if (reader_init(&r, &told_before))
+		return -ENOMEM;
+	config_read_global(&r);
+	for (size_t i = 0; i < n_paths && !r.err; i++) {
+		if (!reader_open(&r, paths[i], (struct pos){ 0 }, &source))
+			continue;
+		if (is_rule_file(&r, source))
+			config_read_rule_source(&r, source);
+		else
+			add_file(&r, source);
+	}
+	if (!r.err)
+		read_sections(&r);
+	err = r.err;
+	if (!err)
+		*ret = TAKE(r.config);
+	reader_release(&r);
+	diag_release(&told_before);
+	return err;
 }
 
 int config_check_text(const char *name, const char *text, struct config **ret, struct diag *diag)

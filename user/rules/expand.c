@@ -50,7 +50,7 @@ int expand_parse(const struct config_pairs *pairs, struct expand_pairs *ret, str
 
 		*to = (struct expand_pair){ .name = pair->name.s,
 			.text = pair->value.s ? pair->value.s : "" };
-		if (!strstr(to->text, "{{"))
+		if (!to->name || !strstr(to->text, "{{"))
 			continue;
 		one = parse_one(pair, to, diag);
 		err = one ? one : err;

@@ -84,12 +84,18 @@ static int group_build(struct rules *rules, const struct config *config,
 	group->interval_ms =
 		from->interval_ms ? from->interval_ms : config->global.evaluation_interval_ms;
 	group->hash = hash_fnv1a(HASH_FNV1A_INIT, from->file, strlen(from->file));
-	group->hash = hash_fnv1a(group->hash, from->name.s, strlen(from->name.s));
+	if (from->name.s)
+		group->hash = hash_fnv1a(group->hash, from->name.s, strlen(from->name.s));
 
 	for (size_t i = 0; i < from->n_rules; i++) {
+		const struct config_rule *rule = &from->rules[i];
+
+		/* Only a salvaged configuration has such rules, and their fault is told already. */
+		if (!rule->expr.s || !(rule->alert.s || rule->record.s))
+			continue;
 		if (!vec_reserve(group->rules, group->n_rules, group->cap_rules))
 			return -ENOMEM;
-		one = rule_new(group, &from->rules[i], &group->rules[group->n_rules], diag);
+		one = rule_new(group, rule, &group->rules[group->n_rules], diag);
 		if (one == -ENOMEM)
 			return one;
 		if (one)

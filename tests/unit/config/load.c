@@ -78,7 +78,7 @@ static void the_built_in_configuration_loads_without_a_word(void **state)
 	struct diag diag = DIAG_INIT;
 	struct config *config = NULL;
 
-	assert_int_equal(config_load_defaults(&config, &diag), 0);
+	assert_int_equal(config_load_defaults("127.0.0.1:9090", &config, &diag), 0);
 	assert_int_equal(diag.n, 0);
 	assert_string_equal(config->scrapes[0].targets[0].address.s, "localhost:9090");
 	assert_string_equal(config->groups[0].rules[0].expr.s, "up == 0");
@@ -377,7 +377,7 @@ static int load_defaults_once(void *userdata)
 	struct config *config = NULL;
 	int err;
 
-	err = config_load_defaults(&config, &diag);
+	err = config_load_defaults("127.0.0.1:9090", &config, &diag);
 	config_unref(config);
 	diag_release(&diag);
 	return err;
