@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -28,11 +29,64 @@ static bool plain_number(const char *s, size_t len)
 	return len > 0;
 }
 
+/*
+ * Short decimals, which nearly all are: a whole number below 2^53 times or over a power of ten up
+ * to 10^22 is exact in both, so one rounding gives the nearest double (Clinger, PLDI 1990). False:
+ * strtod() must see it, a malformed number too.
+ */
+static bool parse_short(const char *s, size_t len, double *ret)
+{
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10,
+		1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+	const char *end = s + len;
+	bool negative = len && *s == '-', point = false, digits = false, minus;
+	uint64_t mantissa = 0;
+	int exponent = 0, e = 0;
+	double v;
+
+	s += negative;
+	for (; s < end && (isdigit((unsigned char)*s) || (*s == '.' && !point)); s++) {
+		if (*s == '.') {
+			point = true;
+			continue;
+		}
+		mantissa = mantissa * 10 + (uint64_t)(*s - '0');
+		if (mantissa >= (uint64_t)1 << 53)
+			return false;
+		exponent -= point;
+		digits = true;
+	}
+	if (!digits)
+		return false;
+	if (s < end) {
+		if ((*s != 'e' && *s != 'E') || end - s < 2 || end - s > 4)
+			return false;
+		minus = *++s == '-';
+		s += *s == '-' || *s == '+';
+		if (s == end)
+			return false;
+		for (; s < end; s++) {
+			if (!isdigit((unsigned char)*s))
+				return false;
+			e = e * 10 + (*s - '0');
+		}
+		exponent += minus ? -e : e;
+	}
+	if (FLT_EVAL_METHOD != 0 || exponent < -22 || exponent > 22)
+		return false;
+	v = (double)mantissa;
+	v = exponent < 0 ? v / powers[-exponent] : v * powers[exponent];
+	*ret = negative ? -v : v;
+	return true;
+}
+
 int num_parse(const char *s, size_t len, double *ret)
 {
 	char buf[128], *end, *copy = buf;
 	double v;
 
+	if (parse_short(s, len, ret))
+		return 0;
 	if (!plain_number(s, len))
 		return -EINVAL;
 	if (len >= sizeof(buf)) {

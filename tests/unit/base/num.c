@@ -34,6 +34,35 @@ static void reads_what_parse_float_reads(void **state)
 		assert_true(num_parse(bad[i], strlen(bad[i]), &v) < 0);
 }
 
+/* The short way and strtod() must never differ, not by a bit. */
+static void short_numbers_are_read_to_the_last_bit(void **state)
+{
+	static const char *const odd[] = { "-0", "0.0", "1.", "9007199254740991",
+		"9007199254740993", "1e22", "1e23", "7.6238e-05", "0.002389378", "1.9429106442e+10",
+		"123456789012345678", "8.999999999999998", "4.35", "0.1", "1e-22", "1e-23",
+		"00000000000000000000001" };
+	static const char *const bad[] = { "1e", "1e+", "1.2.3", ".", "-", "e5", "1e5x", "" };
+	uint64_t random = 88172645463325252ull;
+	char text[64];
+	double v, exact;
+
+	for (size_t i = 0; i < 20000 + ARRAY_SIZE(odd); i++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		snprintf(text, sizeof(text), "%s%llu.%02llue%d", random & 1 ? "-" : "",
+			(unsigned long long)(random >> 12) % (1ull << (10 + i % 50)),
+			(unsigned long long)random % 100, (int)(random >> 40) % 30);
+		if (i >= 20000)
+			snprintf(text, sizeof(text), "%s", odd[i - 20000]);
+		assert_int_equal(num_parse(text, strlen(text), &v), 0);
+		exact = strtod(text, NULL);
+		assert_memory_equal(&v, &exact, sizeof(v));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_true(num_parse(bad[i], strlen(bad[i]), &v) < 0);
+}
+
 static void prints_the_shortest_text(void **state)
 {
 	static const struct {
@@ -112,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_parse_float_reads),
+		cmocka_unit_test(short_numbers_are_read_to_the_last_bit),
 		cmocka_unit_test(prints_the_shortest_text),
 		cmocka_unit_test(prints_decimals_of_any_length),
 		cmocka_unit_test(whole_numbers_have_bounds),
