@@ -24,16 +24,17 @@ struct target;
 struct scrape_report {
 	struct target *target;
 	bool up, up_changed;
-	bool triggered;			/* by target_trigger(), not by its slot */
-	int64_t at_wall_ms;		/* the time its samples carry */
+	bool triggered;	    /* by target_trigger(), not by its slot */
+	int64_t at_wall_ms; /* the time its samples carry */
 	int64_t duration_ns;
 	size_t samples;
-	const char *error;		/* NULL where it is up */
+	const char *error; /* NULL where it is up */
 };
 
 /*
  * begin: just before the samples of a scrape are written, so that a tsdb observer can be set for a
- * triggered one; end: just after.
+ * triggered one; end: just after. They may trigger targets, but neither configure nor free the
+ * scrape. Called from the loop; only where memory is out, from within target_trigger().
  */
 struct scrape_callbacks {
 	void (*begin)(const struct scrape_report *report, void *userdata);
@@ -47,9 +48,9 @@ void scrape_free(struct scrape *scrape);
 DEFINE_FREEP(scrape)
 
 /*
- * Takes over a configuration (and a reference on it): targets that stay the same go on untouched,
- * new ones start on their slot, removed ones end with stale markers. -EINVAL with faults in diag:
- * nothing has changed then.
+ * Takes over a configuration (and a reference on it): targets that stay the same (job, URL, labels)
+ * go on untouched, or with their new intervals and limits; new ones start on their slot; removed
+ * ones end with stale markers. -EINVAL with faults in diag, or -ENOMEM: nothing has changed then.
  */
 int scrape_configure(struct scrape *scrape, const struct config *config, struct diag *diag);
 /* Only finds the faults (duplicate or impossible targets). */
@@ -64,20 +65,30 @@ void target_trigger(struct target *target);
 /* What is known of a target: for the API and for those who tie it to a process. */
 struct target_info {
 	const char *job;
-	const char *address;		/* host:port as in the file */
+	const char *address; /* host:port as in the file */
 	const char *url;
-	const struct labels *labels;		/* of its series: instance, job, ... */
-	const struct labels *discovered;	/* __address__ and its siblings */
+	const struct labels *labels;	 /* of its series: instance, job, ... */
+	const struct labels *discovered; /* __address__ and its siblings */
 	int64_t interval_ms, timeout_ms;
-	int64_t last_wall_ms;		/* 0: never scraped */
+	int64_t last_wall_ms; /* 0: never scraped */
 	int64_t last_duration_ns;
-	const char *last_error;		/* NULL for none */
-	int up;				/* 1, 0, or -1: unknown */
+	const char *last_error; /* NULL for none */
+	int up;			/* 1, 0, or -1: unknown */
 };
 
 size_t scrape_targets(const struct scrape *scrape);
 struct target *scrape_target(const struct scrape *scrape, size_t i);
 void target_info(const struct target *target, struct target_info *ret);
+/* What a target says of its families by # TYPE and # HELP; kept 10 scrapes after the last one. */
+struct target_metadata {
+	const char *family;
+	const char *type; /* "counter", ..., "unknown" */
+	const char *help; /* "" for none */
+};
+
+/* Starts with *cursor NULL; false at the end. Valid until the target's next scrape. */
+bool target_metadata_next(
+	const struct target *target, const void **cursor, struct target_metadata *ret);
 /* For the owner's own bookkeeping, kept while the target lives. */
 void target_set_userdata(struct target *target, void *userdata);
 void *target_userdata(const struct target *target);

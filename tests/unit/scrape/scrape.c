@@ -1,0 +1,512 @@
+/* Targets over HTTP: a server on loopback in the same loop, and all that may go wrong with it. */
+#include "net/server.h"
+
+#include <time.h>
+#include <zlib.h>
+#include "base/clock.h"
+#include "scrape/scrape.h"
+
+#define PLAIN "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
+
+struct world {
+	sd_event *event;
+	struct net *net;
+	struct tsdb *db;
+	struct scrape *scrape;
+	struct server server;
+	/* What the callbacks saw. */
+	bool ended;
+	unsigned begins, ends;
+	struct scrape_report report;
+	char error[300];
+	struct target *trigger_at_begin;
+};
+
+static void on_begin(const struct scrape_report *report, void *userdata)
+{
+	struct world *w = userdata;
+	struct target *t = TAKE(w->trigger_at_begin);
+
+	w->begins++;
+	assert_true(report->up == !report->error);
+	if (t)
+		target_trigger(t);
+}
+
+static void on_end(const struct scrape_report *report, void *userdata)
+{
+	struct world *w = userdata;
+
+	w->ends++;
+	w->ended = true;
+	w->report = *report;
+	snprintf(w->error, sizeof(w->error), "%s", report->error ? report->error : "");
+	w->report.error = NULL;
+}
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	const struct scrape_callbacks callbacks = { on_begin, on_end, w };
+
+	assert_true(sd_event_new(&w->event) >= 0);
+	assert_int_equal(net_new(w->event, &w->net), 0);
+	assert_int_equal(tsdb_new(&TSDB_OPTIONS_DEFAULT, &w->db), 0);
+	assert_int_equal(scrape_new(w->event, w->net, w->db, &callbacks, &w->scrape), 0);
+	w->server.head = PLAIN;
+	w->server.body = "a 1\n";
+	w->server.body_len = 4;
+	w->server.keep_alive = true;
+	server_start(&w->server, w->event);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	scrape_free(w->scrape);
+	tsdb_free(w->db);
+	net_free(w->net);
+	server_stop(&w->server);
+	sd_event_unref(w->event);
+	free(w);
+	return 0;
+}
+
+/* Jobs named j at the given ports, with more settings in `extra`, lines of two blanks. */
+static int configure(struct world *w, const char *extra, unsigned port, unsigned second)
+{
+	struct strbuf text = STRBUF_INIT, faults = STRBUF_INIT;
+	struct diag diag = DIAG_INIT;
+	scoped(config_unrefp) struct config *c = NULL;
+	int err;
+
+	strbuf_addf(&text, "scrape_configs:\n- job_name: j\n%s  static_configs:\n", extra);
+	strbuf_addf(&text, "  - targets: ['127.0.0.1:%u'", port);
+	if (second)
+		strbuf_addf(&text, ", '127.0.0.1:%u'", second);
+	strbuf_adds(&text, "]\n");
+	err = config_load_text("test.yml", text.s, &c, &diag);
+	if (!err)
+		err = scrape_configure(w->scrape, c, &diag);
+	diag_print(&diag, &faults);
+	if (err)
+		printf("%s", faults.s);
+	strbuf_release(&faults);
+	strbuf_release(&text);
+	diag_release(&diag);
+	return err;
+}
+
+static void trigger(struct world *w)
+{
+	w->ended = false;
+	target_trigger(scrape_target(w->scrape, 0));
+	run_until(w->event, &w->ended, 5000);
+	assert_true(w->ended);
+}
+
+/* The newest sample of all series with this name; of two at one time the one that lives. */
+static struct sample newest(struct world *w, const char *name)
+{
+	scoped(matcher_freep) struct matcher *m = NULL;
+	struct tsdb_selection found;
+	struct sample sample, best = { 0 };
+	char error[100];
+
+	assert_int_equal(matcher_new(MATCH_EQUAL, "__name__", name, &m, error, sizeof(error)), 0);
+	assert_int_equal(
+		tsdb_select(w->db, (const struct matcher *const[]){ m }, 1, 0, INT64_MAX, &found),
+		0);
+	assert_true(found.n > 0);
+	for (size_t i = 0; i < found.n; i++) {
+		assert_true(series_last(found.series[i], &sample));
+		if (sample.wall_ms > best.wall_ms ||
+			(sample.wall_ms == best.wall_ms && is_stale_nan(best.value)))
+			best = sample;
+	}
+	tsdb_selection_release(&found);
+	return best;
+}
+
+static void a_scrape_writes_samples_and_reports(void **state)
+{
+	struct world *w = *state;
+	int64_t before = clock_wall_ms();
+	struct target_info info;
+	struct target_metadata metadata;
+	const void *cursor = NULL;
+
+	w->server.body = "# HELP a Says a.\n# TYPE a gauge\na 7\nb 8\n";
+	w->server.body_len = strlen(w->server.body);
+	assert_int_equal(configure(w, "  scrape_timeout: 500ms\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_true(w->report.up && w->report.up_changed && w->report.triggered);
+	assert_int_equal(w->begins, 1);
+	assert_int_equal(w->report.samples, 2);
+	assert_true(newest(w, "a").value == 7);
+	assert_true(newest(w, "up").value == 1);
+	assert_true(newest(w, "scrape_samples_scraped").value == 2);
+	assert_true(newest(w, "scrape_samples_post_metric_relabeling").value == 2);
+	assert_true(newest(w, "scrape_series_added").value == 2);
+	assert_true(newest(w, "scrape_duration_seconds").value > 0);
+	assert_in_range(newest(w, "a").wall_ms, before, clock_wall_ms());
+	target_info(scrape_target(w->scrape, 0), &info);
+	assert_int_equal(info.up, 1);
+	assert_null(info.last_error);
+	assert_string_equal(info.job, "j");
+	assert_true(target_metadata_next(scrape_target(w->scrape, 0), &cursor, &metadata));
+	assert_string_equal(metadata.family, "a");
+	assert_string_equal(metadata.type, "gauge");
+	assert_string_equal(metadata.help, "Says a.");
+	assert_false(target_metadata_next(scrape_target(w->scrape, 0), &cursor, &metadata));
+}
+
+static void it_asks_as_prometheus_asks(void **state)
+{
+	struct world *w = *state;
+	const char *request = w->server.last_request;
+
+	assert_int_equal(
+		configure(w, "  scrape_timeout: 500ms\n  params: {x: [y]}\n", w->server.port, 0),
+		0);
+	trigger(w);
+	assert_true(starts_with(request, "GET /metrics?x=y HTTP/1.1\r\n"));
+	assert_non_null(strstr(request, "\r\nUser-Agent: tolld/" TOLLD_VERSION "\r\n"));
+	assert_non_null(strstr(request, "\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.5\r\n"));
+	assert_non_null(strstr(request, "\r\nAccept-Encoding: gzip\r\n"));
+	assert_non_null(strstr(request, "text/plain;version=0.0.4"));
+	assert_null(strstr(request, "openmetrics"));
+}
+
+static void what_is_wrong_is_told_and_up_is_0(void **state)
+{
+	static const struct {
+		const char *head, *body, *extra, *wanted;
+	} rows[] = {
+		{ "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n", "a 1\n", "",
+			"server returned HTTP status 404" },
+		{ "HTTP/1.1 302 Found\r\nLocation: /x\r\n", "a 1\n", "  follow_redirects: false\n",
+			"server returned HTTP status 302" },
+		{ "HTTP/1.1 302 Found\r\nLocation: /x\r\n", "a 1\n", "",
+			"Maximum (10) redirects followed" },
+		{ "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n", "a 1\n", "",
+			"Protocol \"file\" not supported" },
+		{ "HTTP/1.1 200 OK\r\n", "a 1\n", "",
+			"no Content-Type and no fallback_scrape_protocol" },
+		{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "a 1\n", "",
+			"unsupported Content-Type \"text/html\" and no fallback_scrape_protocol" },
+		{ "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\n",
+			"a 1\n# EOF\n", "",
+			"the target answered with OpenMetrics, which is not read" },
+		{ PLAIN, "<html>\n", "", "line 1, column 1: expected a metric name" },
+		{ PLAIN, "a 1\nb 1\nc 1\n", "  sample_limit: 2\n",
+			"sample limit exceeded: 3 samples where 2 are allowed" },
+		{ PLAIN, "aaaaaaaaaaaaaaaaaaaaaa 1\n", "  body_size_limit: 20B\n",
+			"body size limit exceeded: more than 20 bytes" },
+		{ "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n",
+			"no gzip", "", "Error while processing content unencoding" },
+		{ "rubbish\r\n", "x", "", "Received HTTP/0.9 when not allowed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct target_info info;
+		void *inner = NULL;
+		struct world *w;
+
+		set_up(&inner);
+		w = inner;
+		assert_int_equal(configure(w, rows[i].extra, w->server.port, 0), 0);
+		trigger(w);
+		if (w->error[0])
+			print_message("unexpected: %s\n", w->error);
+		w->server.head = rows[i].head;
+		w->server.body = rows[i].body;
+		w->server.body_len = strlen(rows[i].body);
+		trigger(w);
+		if (!starts_with(w->error, rows[i].wanted))
+			fail_msg("row %zu: '%s' instead of '%s'", i, w->error, rows[i].wanted);
+		assert_true(!w->report.up && w->report.up_changed);
+		assert_true(newest(w, "up").value == 0);
+		assert_true(is_stale_nan(newest(w, "a").value));
+		target_info(scrape_target(w->scrape, 0), &info);
+		assert_true(starts_with(info.last_error, rows[i].wanted));
+		tear_down(&inner);
+	}
+}
+
+static void a_fallback_protocol_reads_what_has_no_type(void **state)
+{
+	struct world *w = *state;
+
+	w->server.head = "HTTP/1.1 200 OK\r\n";
+	assert_int_equal(configure(w, "  fallback_scrape_protocol: PrometheusText0.0.4\n",
+				 w->server.port, 0),
+		0);
+	trigger(w);
+	assert_true(w->report.up);
+}
+
+/* `len` bytes of '#' and newlines at the end, as gzip; far smaller than what it unfolds to. */
+static size_t bomb(char *out, size_t cap, size_t len)
+{
+	char *zeros = calloc(1, 65536);
+	z_stream z = { .next_out = (unsigned char *)out, .avail_out = (unsigned)cap };
+
+	memset(zeros, '#', 65536);
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	for (size_t done = 0; done < len; done += 65536) {
+		z.next_in = (unsigned char *)zeros;
+		z.avail_in = 65536;
+		assert_int_equal(deflate(&z, Z_NO_FLUSH), Z_OK);
+	}
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	len = z.total_out;
+	deflateEnd(&z);
+	free(zeros);
+	return len;
+}
+
+static void a_gzip_bomb_is_cut_at_the_limit(void **state)
+{
+	struct world *w = *state;
+	scoped(freep) char *body = malloc(1 << 20);
+
+	w->server.head = PLAIN "Content-Encoding: gzip\r\n";
+	w->server.body = body;
+	w->server.body_len = bomb(body, 1 << 20, (size_t)128 << 20);
+	assert_true(w->server.body_len < 300000);
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	assert_string_equal(w->error, "body size limit exceeded: more than 67108864 bytes");
+	/* And what fits is read. */
+	w->server.body_len = bomb(body, 1 << 20, 65536);
+	trigger(w);
+	assert_string_equal(w->error, "");
+	assert_true(w->report.up);
+}
+
+static void an_answer_without_end_is_cut(void **state)
+{
+	struct world *w = *state;
+
+	w->server.manner = NEVER_ENDS;
+	assert_int_equal(configure(w, "  body_size_limit: 1MB\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_string_equal(w->error, "body size limit exceeded: more than 1048576 bytes");
+}
+
+static void silence_ends_at_the_timeout(void **state)
+{
+	struct world *w = *state;
+
+	w->server.manner = IS_SILENT;
+	assert_int_equal(configure(w, "  scrape_timeout: 60ms\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_non_null(strstr(w->error, "timed out"));
+	assert_in_range(w->report.duration_ns, 50 * NSEC_PER_MSEC, 2000 * NSEC_PER_MSEC);
+}
+
+static void a_target_that_dies_is_known_at_once(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	assert_true(w->report.up);
+	server_stop(&w->server);
+	trigger(w);
+	assert_true(!w->report.up && w->report.up_changed);
+	assert_true(is_stale_nan(newest(w, "a").value));
+	assert_true(newest(w, "up").value == 0);
+	assert_in_range(w->report.duration_ns, 0, 100 * NSEC_PER_MSEC);
+	trigger(w);
+	assert_false(w->report.up_changed);
+}
+
+static void triggers_during_a_scrape_make_one_more(void **state)
+{
+	struct world *w = *state;
+	struct target *t;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	t = scrape_target(w->scrape, 0);
+	target_trigger(t);
+	target_trigger(t);
+	target_trigger(t);
+	run_until(w->event, NULL, 100);
+	assert_int_equal(w->ends, 2);
+	assert_int_equal(w->server.requests, 2);
+	/* One that comes while the samples are written counts too. */
+	w->trigger_at_begin = t;
+	target_trigger(t);
+	run_until(w->event, NULL, 100);
+	assert_int_equal(w->ends, 4);
+}
+
+static void a_triggered_scrape_has_a_connection_of_its_own(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	trigger(w);
+	assert_int_equal(w->server.connections, 2);
+}
+
+static void slots_are_kept_on_a_kept_connection(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "  scrape_interval: 50ms\n  scrape_timeout: 50ms\n",
+				 w->server.port, 0),
+		0);
+	run_until(w->event, NULL, 330);
+	assert_in_range(w->ends, 5, 7);
+	assert_int_equal(w->server.connections, 1);
+	assert_false(w->report.triggered);
+	assert_true(w->report.up);
+}
+
+static void a_reload_keeps_what_stays_and_ends_what_goes(void **state)
+{
+	struct world *w = *state;
+	struct server second = { .head = PLAIN, .body = "b 1\n", .body_len = 4 };
+	struct target *first;
+	struct target_info info;
+	int mark;
+
+	server_start(&second, w->event);
+	assert_int_equal(configure(w, "", w->server.port, second.port), 0);
+	assert_int_equal(scrape_targets(w->scrape), 2);
+	first = scrape_target(w->scrape, 0);
+	target_set_userdata(first, &mark);
+	trigger(w);
+	w->ended = false;
+	target_trigger(scrape_target(w->scrape, 1));
+	run_until(w->event, &w->ended, 5000);
+	assert_true(newest(w, "b").value == 1);
+
+	/* Only the interval is another one, and the second target is gone. */
+	assert_int_equal(
+		configure(w, "  scrape_interval: 2s\n  scrape_timeout: 1s\n", w->server.port, 0),
+		0);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+	assert_ptr_equal(scrape_target(w->scrape, 0), first);
+	assert_ptr_equal(target_userdata(first), &mark);
+	target_info(first, &info);
+	assert_int_equal(info.interval_ms, 2000);
+	assert_int_equal(info.up, 1);
+	assert_true(is_stale_nan(newest(w, "b").value));
+	assert_true(newest(w, "a").value == 1);
+	trigger(w);
+	assert_false(w->report.up_changed);
+	assert_true(newest(w, "scrape_series_added").value == 0);
+	server_stop(&second);
+}
+
+static void a_reload_during_a_scrape_asks_again(void **state)
+{
+	struct world *w = *state;
+
+	w->server.manner = IS_SILENT;
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	target_trigger(scrape_target(w->scrape, 0));
+	run_until(w->event, NULL, 30);
+	assert_int_equal(w->server.requests, 1);
+	w->server.manner = ANSWERS;
+	assert_int_equal(configure(w, "  honor_labels: true\n", w->server.port, 0), 0);
+	w->ended = false;
+	run_until(w->event, &w->ended, 5000);
+	assert_int_equal(w->ends, 1);
+	assert_true(w->report.up);
+}
+
+static void a_faulty_reload_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct config_target places[2] = { { .address.s = (char *)"good:1" },
+		{ .address.s = (char *)"bad/1" } };
+	struct config_scrape job = { .job_name.s = (char *)"k",
+		.interval_ms = 1000,
+		.timeout_ms = 1000,
+		.targets = places,
+		.n_targets = 2 };
+	struct config faulty = { .refs = 1, .scrapes = &job, .n_scrapes = 1 };
+	struct diag diag = DIAG_INIT;
+	struct target *t;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	t = scrape_target(w->scrape, 0);
+	assert_int_equal(scrape_check(&faulty, &diag), -EINVAL);
+	assert_int_equal(scrape_configure(w->scrape, &faulty, &diag), -EINVAL);
+	assert_int_equal(diag.errors, 2);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+	assert_ptr_equal(scrape_target(w->scrape, 0), t);
+	diag_release(&diag);
+}
+
+static void a_target_told_twice_is_scraped_once(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "", w->server.port, w->server.port), 0);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+}
+
+static int configure_once(void *userdata)
+{
+	struct world *w = ((void **)userdata)[0];
+	scoped(scrape_freep) struct scrape *scrape = NULL;
+	struct diag diag = DIAG_INIT;
+	int err = scrape_new(w->event, w->net, w->db, NULL, &scrape);
+
+	if (!err)
+		err = scrape_configure(scrape, ((void **)userdata)[1], &diag);
+	if (!err)
+		err = scrape_configure(scrape, ((void **)userdata)[1], &diag);
+	diag_release(&diag);
+	return err;
+}
+
+static void survives_memory_running_out(void **state)
+{
+	static const char text[] = "scrape_configs:\n- job_name: j\n  params: {a: [b]}\n"
+				   "  static_configs: [{targets: ['h:1', 'h:2']}]\n";
+	scoped(config_unrefp) struct config *c = NULL;
+	struct diag diag = DIAG_INIT;
+	void *both[2] = { *state, NULL };
+
+	assert_int_equal(config_load_text("test.yml", text, &c, &diag), 0);
+	both[1] = c;
+	with_failing_allocations(configure_once, both);
+	diag_release(&diag);
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(a_scrape_writes_samples_and_reports),
+		WORLD_TEST(it_asks_as_prometheus_asks),
+		cmocka_unit_test(what_is_wrong_is_told_and_up_is_0),
+		WORLD_TEST(a_fallback_protocol_reads_what_has_no_type),
+		WORLD_TEST(a_gzip_bomb_is_cut_at_the_limit),
+		WORLD_TEST(an_answer_without_end_is_cut),
+		WORLD_TEST(silence_ends_at_the_timeout),
+		WORLD_TEST(a_target_that_dies_is_known_at_once),
+		WORLD_TEST(triggers_during_a_scrape_make_one_more),
+		WORLD_TEST(a_triggered_scrape_has_a_connection_of_its_own),
+		WORLD_TEST(slots_are_kept_on_a_kept_connection),
+		WORLD_TEST(a_reload_keeps_what_stays_and_ends_what_goes),
+		WORLD_TEST(a_reload_during_a_scrape_asks_again),
+		WORLD_TEST(a_faulty_reload_changes_nothing),
+		WORLD_TEST(a_target_told_twice_is_scraped_once),
+		WORLD_TEST(survives_memory_running_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

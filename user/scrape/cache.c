@@ -1,0 +1,505 @@
+/*
+ * cache.c - raw metric text to series, stale markers.
+ */
+#include "scrape/cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include "base/hash.h"
+#include "model/intern.h"
+
+struct cache_entry {
+	struct cache_entry *next; /* of one bucket */
+	uint64_t hash;
+	union {
+		struct series *series;
+		struct labels *labels; /* while it is fresh */
+	};
+	uint32_t round;	     /* when it was seen last */
+	uint32_t place;	     /* in `order` */
+	uint32_t live_round; /* when it last had a sample without a time of its own */
+	bool live;	     /* it did, and no stale marker since */
+	uint32_t len;
+	char raw[];
+};
+
+#define FIRST_BUCKETS 64u
+/* Metadata is kept this many scrapes after its family was last seen. */
+#define METADATA_ROUNDS 10
+
+static struct cache_entry **find(
+	const struct scrape_cache *cache, const char *raw, size_t len, uint64_t hash)
+{
+	struct cache_entry **at = &cache->buckets[hash & (cache->n_buckets - 1)];
+
+	while (*at && ((*at)->hash != hash || (*at)->len != len || memcmp((*at)->raw, raw, len)))
+		at = &(*at)->next;
+	return at;
+}
+
+/* A full table that cannot grow still works, only slower. */
+static bool grow(struct scrape_cache *cache)
+{
+	size_t n = cache->n_buckets ? cache->n_buckets * 2 : FIRST_BUCKETS;
+	struct cache_entry **buckets = calloc(n, sizeof(struct cache_entry *)), *e, *next;
+
+	if (!buckets)
+		return cache->n_buckets > 0;
+	for (size_t i = 0; i < cache->n_buckets; i++) {
+		for (e = cache->buckets[i]; e; e = next) {
+			next = e->next;
+			e->next = buckets[e->hash & (n - 1)];
+			buckets[e->hash & (n - 1)] = e;
+		}
+	}
+	free(cache->buckets);
+	cache->buckets = buckets;
+	cache->n_buckets = n;
+	return true;
+}
+
+/* Out of the table and freed; its series or labels are the caller's to let go. */
+static void entry_drop(struct scrape_cache *cache, struct cache_entry *e)
+{
+	*find(cache, e->raw, e->len, e->hash) = e->next;
+	cache->n--;
+	free(e);
+}
+
+static void family_free(struct family *family)
+{
+	free(family->help);
+	free(family);
+}
+
+void scrape_cache_release(struct scrape_cache *cache)
+{
+	struct cache_entry *e, *next;
+
+	for (size_t i = 0; i < cache->n_buckets; i++) {
+		for (e = cache->buckets[i]; e; e = next) {
+			next = e->next;
+			series_unref(e->series);
+			free(e);
+		}
+	}
+	map_foreach (&cache->metadata, m)
+		family_free(m->value);
+	map_release(&cache->metadata);
+	free(cache->buckets);
+	free(cache->order);
+	*cache = SCRAPE_CACHE_INIT;
+}
+
+static bool help_is(const struct family *family, const char *help, size_t len)
+{
+	return family->help && strlen(family->help) == len && !memcmp(family->help, help, len);
+}
+
+static int set_help(struct family *family, const struct exposition_entry *entry)
+{
+	struct strbuf help = STRBUF_INIT;
+	char *text;
+	int err;
+
+	/* Most texts have no escapes and are what they were. */
+	if (help_is(family, entry->text, entry->text_len))
+		return 0;
+	exposition_unescape(&help, entry->text, entry->text_len, false);
+	if (!help.err && help_is(family, help.s, help.len)) {
+		strbuf_release(&help);
+		return 0;
+	}
+	err = strbuf_finish(&help, &text);
+	if (err)
+		return err;
+	free(family->help);
+	family->help = text;
+	return 0;
+}
+
+static struct family *family_make(struct scrape_cache *cache, const struct exposition_entry *entry)
+{
+	struct strbuf name = STRBUF_INIT;
+	struct family *family = NULL;
+	bool plain = !entry->quoted;
+
+	if (!plain)
+		exposition_unescape(&name, entry->name, entry->name_len, true);
+	if (!name.err)
+		family = map_get(&cache->metadata, plain ? entry->name : name.s,
+			plain ? entry->name_len : name.len);
+	if (!family && !name.err) {
+		family = calloc(1, sizeof(*family));
+		if (family && map_put(&cache->metadata, plain ? entry->name : name.s,
+				      plain ? entry->name_len : name.len, family)) {
+			free(family);
+			family = NULL;
+		}
+	}
+	strbuf_release(&name);
+	return family;
+}
+
+static int note_metadata(struct scrape_cache *cache, int kind, enum metric_type type,
+	const struct exposition_entry *entry)
+{
+	struct family *family = family_make(cache, entry);
+
+	if (!family)
+		return -ENOMEM;
+	family->round = cache->round;
+	if (kind == EXPOSITION_HELP)
+		return set_help(family, entry);
+	family->type = type;
+	return 0;
+}
+
+static void forget_old_metadata(struct scrape_cache *cache)
+{
+	map_foreach (&cache->metadata, e) {
+		struct family *family = e->value;
+
+		if (cache->round - family->round <= METADATA_ROUNDS)
+			continue;
+		map_del(&cache->metadata, e->key, e->key_len);
+		family_free(family);
+	}
+}
+
+static int shorter_first(const void *a, const void *b)
+{
+	const struct label *x = a, *y = b;
+	size_t nx = strlen(x->name), ny = strlen(y->name);
+
+	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x->name, y->name);
+}
+
+/* The target's label wins; the sample's own one becomes exported_NAME, or exported_exported_NAME. */
+static void override_labels(struct labels_builder *b, const struct labels *target)
+{
+	scoped(freep) struct label *clashes = calloc(target->n + 1, sizeof(*clashes));
+	struct strbuf name = STRBUF_INIT;
+	size_t n = 0;
+
+	if (!clashes) {
+		b->err = -ENOMEM;
+		return;
+	}
+	for (unsigned i = 0; i < target->n; i++) {
+		const char *own = labels_builder_get(b, target->v[i].name);
+
+		if (own) {
+			clashes[n].name = target->v[i].name;
+			clashes[n++].value = intern_ref(own);
+		}
+		labels_builder_set(b, target->v[i].name, target->v[i].value);
+	}
+	qsort(clashes, n, sizeof(*clashes), shorter_first);
+	for (size_t i = 0; i < n; i++) {
+		strbuf_reset(&name);
+		do {
+			/* All prefixes are the same, so adding one in front is adding one here. */
+			strbuf_truncate(&name, name.len - MIN(name.len, strlen(clashes[i].name)));
+			strbuf_adds(&name, "exported_");
+			strbuf_adds(&name, clashes[i].name);
+		} while (!name.err && labels_builder_get(b, name.s));
+		b->err = name.err ? name.err : b->err;
+		labels_builder_set(b, name.s, clashes[i].value);
+		intern_unref(clashes[i].value);
+	}
+	strbuf_release(&name);
+}
+
+static void honor_labels(
+	struct labels_builder *b, const struct labels *target, const struct exposition_entry *entry)
+{
+	for (unsigned i = 0; i < target->n; i++) {
+		const struct label *l = &target->v[i];
+
+		/* instance="" in the text means: no such label, not even the target's. */
+		if (!labels_builder_get(b, l->name) &&
+			!exposition_has_label(entry->series, entry->series_len, l->name))
+			labels_builder_set(b, l->name, l->value);
+	}
+}
+
+static int make_labels(const struct ingest_settings *settings, const struct exposition_entry *entry,
+	enum metric_type type, struct labels **ret, char *error, size_t error_size)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	bool twice;
+
+	exposition_labels(entry->series, entry->series_len, type, &b, &twice);
+	if (twice) {
+		snprintf(error, error_size, "a label stands twice in %.*s",
+			(int)MIN(entry->series_len, (size_t)100), entry->series);
+		labels_builder_release(&b);
+		return -EINVAL;
+	}
+	if (settings->honor_labels)
+		honor_labels(&b, settings->target_labels, entry);
+	else
+		override_labels(&b, settings->target_labels);
+	return labels_build(&b, ret);
+}
+
+static int make_entry(struct scrape_cache *cache, const struct ingest_settings *settings,
+	const struct exposition_entry *entry, enum metric_type type, uint64_t hash,
+	struct cache_entry **ret, char *error, size_t error_size)
+{
+	struct labels *labels = NULL;
+	struct cache_entry *e;
+	int err;
+
+	if (!vec_reserve(cache->fresh, cache->n_fresh, cache->cap_fresh))
+		return -ENOMEM;
+	err = make_labels(settings, entry, type, &labels, error, error_size);
+	if (err)
+		return err;
+	e = malloc(sizeof(*e) + entry->series_len);
+	if (!e) {
+		labels_unref(labels);
+		return -ENOMEM;
+	}
+	*e = (struct cache_entry){ .hash = hash,
+		.labels = labels,
+		.round = cache->round - 1,
+		.len = (uint32_t)entry->series_len };
+	memcpy(e->raw, entry->series, entry->series_len);
+	if (cache->n >= cache->n_buckets)
+		grow(cache);
+	e->next = cache->buckets[hash & (cache->n_buckets - 1)];
+	cache->buckets[hash & (cache->n_buckets - 1)] = e;
+	cache->n++;
+	cache->fresh[cache->n_fresh++] = e;
+	*ret = e;
+	return 0;
+}
+
+/* Everything of one scrape_cache_read(). */
+struct reading {
+	struct scrape_cache *cache;
+	const struct ingest_settings *settings;
+	struct exposition text;
+	struct ingest_counts *counts;
+	size_t expected; /* the place in `order` whose text should come next */
+	char *error;
+	size_t error_size;
+};
+
+static int find_entry(
+	struct reading *r, const struct exposition_entry *entry, struct cache_entry **ret)
+{
+	uint64_t hash = hash_seeded(entry->series, entry->series_len);
+	struct cache_entry *e = *find(r->cache, entry->series, entry->series_len, hash);
+
+	if (!e)
+		return make_entry(r->cache, r->settings, entry, r->text.type, hash, ret, r->error,
+			r->error_size);
+	if (e->place < r->cache->n_order && r->cache->order[e->place] == e)
+		r->expected = e->place + 1;
+	*ret = e;
+	return 0;
+}
+
+static int stage(struct reading *r, struct cache_entry *e, const struct exposition_entry *entry)
+{
+	struct scrape_cache *cache = r->cache;
+	bool timed = entry->has_time && r->settings->honor_timestamps;
+
+	if (e->round == cache->round && !timed) {
+		r->counts->dropped++;
+		return 0;
+	}
+	if (!vec_reserve(cache->staged, cache->n_staged, cache->cap_staged) ||
+		!vec_reserve(cache->seen, cache->n_seen, cache->cap_seen))
+		return -ENOMEM;
+	if (e->round != cache->round) {
+		e->round = cache->round;
+		cache->seen[cache->n_seen++] = e;
+	}
+	cache->staged[cache->n_staged++] = (struct staged){ .entry = e,
+		.value = entry->value,
+		.wall_ms = timed ? MAX(entry->wall_ms, STAGED_NO_TIME + 1) : STAGED_NO_TIME };
+	return 0;
+}
+
+/* The next sample and its entry; an exposition_kind or a negative errno. */
+static int next_sample(struct reading *r, struct exposition_entry *entry, struct cache_entry **ret)
+{
+	struct scrape_cache *cache = r->cache;
+	struct cache_entry *guess;
+	int kind, err;
+
+	for (;;) {
+		guess = r->expected < cache->n_order ? cache->order[r->expected] : NULL;
+		kind = guess ? exposition_expect(&r->text, guess->raw, guess->len, entry) : 0;
+		if (kind == 1) {
+			r->expected++;
+			*ret = guess;
+			return EXPOSITION_SAMPLE;
+		}
+		if (!kind)
+			kind = exposition_next(&r->text, entry);
+		if (kind < 0)
+			snprintf(r->error, r->error_size, "%s", r->text.error);
+		if (kind < 0 || kind == EXPOSITION_END)
+			return kind;
+		*ret = NULL;
+		if (kind == EXPOSITION_SAMPLE)
+			return kind;
+		err = note_metadata(cache, kind, r->text.type, entry);
+		if (err)
+			return err;
+	}
+}
+
+static int read_all(struct reading *r)
+{
+	struct exposition_entry entry = { 0 };
+	struct cache_entry *e = NULL;
+	int kind, err = 0;
+
+	while ((kind = next_sample(r, &entry, &e)) == EXPOSITION_SAMPLE) {
+		r->counts->scraped++;
+		r->counts->added++;
+		/* Past the limit the rest is only counted. */
+		if (r->counts->added > r->settings->max_samples)
+			continue;
+		if (!e)
+			err = find_entry(r, &entry, &e);
+		if (!err)
+			err = stage(r, e, &entry);
+		if (err)
+			return err;
+	}
+	if (kind < 0 || r->counts->added <= r->settings->max_samples)
+		return kind;
+	snprintf(r->error, r->error_size,
+		"sample limit exceeded: %zu samples where %zu are allowed", r->counts->added,
+		r->settings->max_samples);
+	return -EINVAL;
+}
+
+static int find_series(struct scrape_cache *cache, struct tsdb *db, char *error, size_t error_size)
+{
+	struct series *series;
+	int err;
+
+	for (size_t i = 0; i < cache->n_fresh; i++) {
+		struct cache_entry *e = cache->fresh[i];
+
+		err = tsdb_series(db, e->labels, &series);
+		if (err) {
+			if (err == -ENOSPC)
+				snprintf(
+					error, error_size, "the sample store takes no more series");
+			/* What stands before it holds series already, not labels. */
+			for (size_t k = 0; k < i; k++) {
+				series_unref(cache->fresh[k]->series);
+				entry_drop(cache, cache->fresh[k]);
+			}
+			cache->n_fresh -= i;
+			memmove(cache->fresh, cache->fresh + i,
+				cache->n_fresh * sizeof(*cache->fresh));
+			return err;
+		}
+		labels_unref(e->labels);
+		e->series = series;
+	}
+	return 0;
+}
+
+static void forget_reading(struct scrape_cache *cache)
+{
+	free(cache->seen);
+	free(cache->fresh);
+	free(cache->staged);
+	cache->seen = NULL;
+	cache->fresh = NULL;
+	cache->staged = NULL;
+	cache->n_seen = cache->cap_seen = 0;
+	cache->n_fresh = cache->cap_fresh = 0;
+	cache->n_staged = cache->cap_staged = 0;
+}
+
+int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
+	const struct ingest_settings *settings, const char *text, size_t len,
+	struct ingest_counts *counts, char *error, size_t error_size)
+{
+	struct reading r = { .cache = cache,
+		.settings = settings,
+		.counts = counts,
+		.error = error,
+		.error_size = error_size };
+	int err;
+
+	*counts = (struct ingest_counts){ 0 };
+	snprintf(error, error_size, "out of memory");
+	cache->round++;
+	if (!cache->n_buckets && !grow(cache))
+		return -ENOMEM;
+	exposition_init(&r.text, text, len);
+	err = read_all(&r);
+	if (!err)
+		err = find_series(cache, db, error, error_size);
+	if (!err) {
+		counts->series_added = cache->n_fresh;
+		return 0;
+	}
+	for (size_t i = 0; i < cache->n_fresh; i++) {
+		labels_unref(cache->fresh[i]->labels);
+		entry_drop(cache, cache->fresh[i]);
+	}
+	forget_reading(cache);
+	return err;
+}
+
+/* Another line may have written the same series at this very time: then the marker is refused. */
+static void mark_stale(struct tsdb *db, struct cache_entry *e, int64_t wall_ms)
+{
+	if (e->live)
+		tsdb_append(db, e->series, wall_ms, stale_nan());
+	e->live = false;
+}
+
+void scrape_cache_commit(
+	struct scrape_cache *cache, struct tsdb *db, int64_t wall_ms, struct ingest_counts *counts)
+{
+	for (size_t i = 0; i < cache->n_staged; i++) {
+		const struct staged *s = &cache->staged[i];
+		bool timed = s->wall_ms != STAGED_NO_TIME;
+
+		if (!timed) {
+			s->entry->live = true;
+			s->entry->live_round = cache->round;
+		}
+		if ((timed && s->wall_ms > wall_ms + SCRAPE_MAX_AHEAD_MS) ||
+			tsdb_append(db, s->entry->series, timed ? s->wall_ms : wall_ms, s->value))
+			counts->dropped++;
+	}
+	for (size_t i = 0; i < cache->n_order; i++) {
+		struct cache_entry *e = cache->order[i];
+
+		if (e->live_round != cache->round)
+			mark_stale(db, e, wall_ms);
+		if (e->round != cache->round) {
+			series_unref(e->series);
+			entry_drop(cache, e);
+		}
+	}
+	free(cache->order);
+	cache->order = TAKE(cache->seen);
+	cache->n_order = cache->n_seen;
+	for (size_t i = 0; i < cache->n_order; i++)
+		cache->order[i]->place = (uint32_t)i;
+	forget_old_metadata(cache);
+	forget_reading(cache);
+}
+
+void scrape_cache_end(struct scrape_cache *cache, struct tsdb *db, int64_t wall_ms)
+{
+	for (size_t i = 0; i < cache->n_order; i++)
+		mark_stale(db, cache->order[i], wall_ms);
+}

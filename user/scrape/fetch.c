@@ -1,0 +1,258 @@
+/*
+ * fetch.c - HTTP by libcurl.
+ *
+ * The limit on the body counts what comes out of gzip, while it comes, so a small answer that
+ * unfolds to gigabytes is cut at the limit.
+ */
+#include "scrape/fetch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+#include "base/num.h"
+#include "scrape/scrape.h"
+
+#define MAX_REDIRECTS 10l
+
+/* OpenMetrics is not asked for, since it is not read. */
+#define ACCEPT                                                                                     \
+	"Accept: text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                             \
+	"text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+
+struct fetch {
+	struct net *net;
+	struct net_transfer *transfer;
+	CURL *easy;
+	struct curl_slist *headers, *connect_to;
+	struct strbuf body;
+	size_t max_bytes;
+	char *fallback;
+	char curl_error[CURL_ERROR_SIZE];
+	char error[CURL_ERROR_SIZE + 64];
+	fetch_done_fn *done;
+	void *userdata;
+};
+
+int fetch_check_type(const char *content_type, const char *fallback, char *error, size_t error_size)
+{
+	static const char *const text[] = { "PrometheusText0.0.4", "PrometheusText1.0.0" };
+	size_t len = content_type ? strcspn(content_type, "; \t") : 0;
+
+	if (len == 10 && !strncasecmp(content_type, "text/plain", len))
+		return 0;
+	if (len == 28 && !strncasecmp(content_type, "application/openmetrics-text", len)) {
+		snprintf(error, error_size,
+			"the target answered with OpenMetrics, which is not read");
+		return -EINVAL;
+	}
+	if (!fallback) {
+		snprintf(error, error_size,
+			len ? "unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol"
+			    : "no Content-Type and no fallback_scrape_protocol%.*s",
+			(int)MIN(len, (size_t)100), len ? content_type : "");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
+		if (streq(fallback, text[i]))
+			return 0;
+	}
+	snprintf(error, error_size, "fallback_scrape_protocol %.40s is not read", fallback);
+	return -EINVAL;
+}
+
+static long status(const struct fetch *f)
+{
+	long code = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &code);
+	return code;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
+{
+	struct fetch *f = userdata;
+
+	/* What an error page says is not wanted, however long it is. */
+	if (status(f) != 200)
+		return 0;
+	strbuf_add(&f->body, bytes, size * n);
+	return f->body.err ? 0 : size * n;
+}
+
+/* Why there is no body, or NULL. */
+static const char *why_not(struct fetch *f, CURLcode result)
+{
+	char *type = NULL;
+
+	if (f->body.err == -EMSGSIZE)
+		snprintf(f->error, sizeof(f->error),
+			"body size limit exceeded: more than %zu bytes", f->max_bytes);
+	else if (f->body.err)
+		snprintf(f->error, sizeof(f->error), "out of memory");
+	else if (status(f) != 200 && (!result || (result == CURLE_WRITE_ERROR && status(f))))
+		snprintf(f->error, sizeof(f->error), "server returned HTTP status %ld", status(f));
+	else if (result)
+		snprintf(f->error, sizeof(f->error), "%s",
+			f->curl_error[0] ? f->curl_error : curl_easy_strerror(result));
+	else if (curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type),
+		!fetch_check_type(type, f->fallback, f->error, sizeof(f->error)))
+		return NULL;
+	return f->error;
+}
+
+static void on_done(CURL *easy, CURLcode result, void *userdata)
+{
+	struct fetch *f = userdata;
+	struct strbuf body = f->body;
+	const char *error;
+
+	f->transfer = NULL;
+	error = why_not(f, result);
+	/* The callback may start the next one. */
+	strbuf_init(&f->body, f->max_bytes);
+	f->done(body.s, error ? 0 : body.len, error, f->userdata);
+	strbuf_release(&body);
+}
+
+static bool add(struct curl_slist **list, const char *text)
+{
+	struct curl_slist *longer = curl_slist_append(*list, text);
+
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool set_headers(struct fetch *f, const struct target_spec *spec)
+{
+	char line[40 + NUM_MAX], seconds[NUM_MAX];
+
+	num_format(seconds, (double)spec->timeout_ms / 1000);
+	snprintf(line, sizeof(line), "X-Prometheus-Scrape-Timeout-Seconds: %s", seconds);
+	if (!add(&f->headers, ACCEPT) || !add(&f->headers, line))
+		return false;
+	if (spec->job->enable_compression)
+		curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	else if (!add(&f->headers, "Accept-Encoding: identity"))
+		return false;
+	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+	return !curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION);
+}
+
+/*
+ * libcurl checks a certificate against the host of the URL. Where server_name says another one,
+ * that stands in the URL, and the connection goes to the target all the same.
+ */
+static bool set_server_name(struct fetch *f, const struct target_spec *spec, const char *name)
+{
+	const char *rest = strstr(spec->url, "://") + 3 + strlen(spec->address);
+	const char *colon = strrchr(spec->address, ':');
+	bool has_port = colon && !strchr(colon, ']'), good;
+	struct strbuf text = STRBUF_INIT;
+
+	strbuf_addf(&text, "https://%s%s%s", name, has_port ? colon : "", rest);
+	good = !text.err && !curl_easy_setopt(f->easy, CURLOPT_URL, text.s);
+	strbuf_reset(&text);
+	strbuf_addf(&text, "::%s%s", spec->address, has_port ? "" : ":443");
+	good = good && !text.err && add(&f->connect_to, text.s);
+	strbuf_reset(&text);
+	strbuf_addf(&text, "Host: %s", spec->address);
+	good = good && !text.err && add(&f->headers, text.s);
+	strbuf_release(&text);
+	curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, f->connect_to);
+	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+	return good;
+}
+
+static bool set_file(struct fetch *f, CURLoption option, const struct config_text *file)
+{
+	return !file->s || !curl_easy_setopt(f->easy, option, file->s);
+}
+
+static bool set_tls(struct fetch *f, const struct target_spec *spec)
+{
+	const struct config_tls *tls = &spec->job->tls;
+
+	if (!tls->set || !starts_with(spec->url, "https:"))
+		return true;
+	if (tls->insecure_skip_verify) {
+		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYPEER, 0l);
+		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYHOST, 0l);
+	}
+	if (tls->server_name.s && *tls->server_name.s &&
+		!set_server_name(f, spec, tls->server_name.s))
+		return false;
+	return set_file(f, CURLOPT_CAINFO, &tls->ca_file) &&
+	       set_file(f, CURLOPT_SSLCERT, &tls->cert_file) &&
+	       set_file(f, CURLOPT_SSLKEY, &tls->key_file);
+}
+
+static bool set_up(struct fetch *f, const struct target_spec *spec)
+{
+	CURL *easy = f->easy;
+
+	if (curl_easy_setopt(easy, CURLOPT_URL, spec->url))
+		return false;
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, (long)spec->job->follow_redirects);
+	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536l);
+	/* An empty text: no proxy, not even the environment's. */
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->curl_error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
+	return set_headers(f, spec) && set_tls(f, spec);
+}
+
+int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
+	struct fetch **ret)
+{
+	scoped(fetch_freep) struct fetch *f = calloc(1, sizeof(*f));
+	const char *fallback = spec->job->fallback_scrape_protocol.s;
+
+	if (!f)
+		return -ENOMEM;
+	f->net = net;
+	f->done = done;
+	f->userdata = userdata;
+	f->max_bytes = spec->job->body_size_limit_bytes > 0
+			       ? (size_t)spec->job->body_size_limit_bytes
+			       : SCRAPE_MAX_BODY_BYTES;
+	strbuf_init(&f->body, f->max_bytes);
+	if (fallback && *fallback) {
+		f->fallback = strdup(fallback);
+		if (!f->fallback)
+			return -ENOMEM;
+	}
+	f->easy = curl_easy_init();
+	if (!f->easy || !set_up(f, spec))
+		return -ENOMEM;
+	*ret = TAKE(f);
+	return 0;
+}
+
+void fetch_free(struct fetch *fetch)
+{
+	if (!fetch)
+		return;
+	net_cancel(fetch->transfer);
+	curl_easy_cleanup(fetch->easy);
+	curl_slist_free_all(fetch->headers);
+	curl_slist_free_all(fetch->connect_to);
+	strbuf_release(&fetch->body);
+	free(fetch->fallback);
+	free(fetch);
+}
+
+int fetch_start(struct fetch *fetch, bool fresh)
+{
+	strbuf_release(&fetch->body);
+	strbuf_init(&fetch->body, fetch->max_bytes);
+	fetch->curl_error[0] = '\0';
+	curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+	return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
+}

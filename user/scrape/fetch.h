@@ -1,0 +1,36 @@
+/*
+ * fetch.h - one target's text by HTTP: asked for as Prometheus asks, measured while it comes.
+ */
+#ifndef TOLLD_SCRAPE_FETCH_H
+#define TOLLD_SCRAPE_FETCH_H
+
+#include "base/strbuf.h"
+#include "net/net.h"
+#include "scrape/target.h"
+
+struct fetch;
+
+/* error is NULL where the target answered 200 with a body in a format we read. */
+typedef void fetch_done_fn(const char *body, size_t len, const char *error, void *userdata);
+
+/* The spec is only looked at now. 0 or -ENOMEM. */
+int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
+	struct fetch **ret);
+/* Stops what is under way without calling back. */
+void fetch_free(struct fetch *fetch);
+DEFINE_FREEP(fetch)
+
+/*
+ * Calls back once, from the loop. fresh: over a connection of its own, because a kept one may be
+ * that of a process that is no more. Errors: those of net_start().
+ */
+int fetch_start(struct fetch *fetch, bool fresh);
+
+/*
+ * Whether a body of this Content-Type (NULL for none) is read; else error[] tells why not and
+ * -EINVAL comes back. `fallback` is fallback_scrape_protocol or NULL.
+ */
+int fetch_check_type(
+	const char *content_type, const char *fallback, char *error, size_t error_size);
+
+#endif
