@@ -11,7 +11,7 @@ self-signed certificate for localhost is D/cert.pem.
 Faults stand in D/faults, one a line, and are read anew at every step, so a test may change them:
 
     STEP     connect, ehlo, starttls, auth, mail, rcpt, rcpt:ADDRESS, data, body (the mail was sent), quit
-    ACTION   hang; drop (closes the connection); or a reply: `451 4.3.0 try again later`
+    ACTION   hang; drop (closes the connection); wait SECONDS (and goes on); or a reply: `451 4.3.0 later`
 
 As a module: `with MailServer(directory, user=..., password=...) as server: server.port, server.mails()`.
 """
@@ -109,6 +109,9 @@ class FaultySMTP(SMTP):
         action = self.store.fault(step)
         if action is None:
             return False
+        if action.startswith("wait "):
+            await asyncio.sleep(float(action[5:]))
+            return False
         if action == "hang":
             await never()
         if action == "drop":
@@ -163,13 +166,15 @@ class Handler:
         self.implicit_tls = implicit_tls
 
     async def handle_DATA(self, server, session, envelope):
-        action = self.store.fault("body")
+        action = self.store.fault("body") or ""
         if action == "hang":
             await never()
         if action == "drop":
             server.transport.abort()
             return "451 gone"
-        if action:
+        if action.startswith("wait "):
+            await asyncio.sleep(float(action[5:]))
+        elif action:
             return action
         user = session.auth_data.login.decode() if session.auth_data else None
         self.store.add(

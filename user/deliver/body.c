@@ -25,11 +25,14 @@ const struct label *body_label(const struct labels *labels, unsigned i)
 /* The longest start of s, of at most max bytes, that ends with a whole character. */
 static size_t whole_characters(const char *s, size_t len, size_t max)
 {
+	size_t end = max;
+
 	if (len <= max)
 		return len;
-	while (max && ((unsigned char)s[max] & 0xc0) == 0x80)
-		max--;
-	return max;
+	/* A character has at most three bytes after its first; more of them are no character. */
+	while (end && max - end < 3 && ((unsigned char)s[end] & 0xc0) == 0x80)
+		end--;
+	return end;
 }
 
 void body_value(struct strbuf *out, const char *s, size_t max_bytes)

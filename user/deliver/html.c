@@ -12,7 +12,7 @@
 
 #define RED   "#b3261e"
 #define GREEN "#1b6e3c"
-#define GREY  "#808080"
+#define GREY  "#767676"
 
 #define FONT  "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 #define BREAK "overflow-wrap:anywhere;word-break:break-word"
@@ -84,6 +84,20 @@ static void add_link(struct strbuf *out, const char *url, const char *text)
 	strbuf_addf(out, "\">%s</a>", text);
 }
 
+static void add_alert_title(
+	struct strbuf *out, const struct notification *n, const struct alert *alert)
+{
+	struct strbuf title = STRBUF_INIT;
+
+	body_alert_title(&title, n, alert);
+	if (title.len) {
+		strbuf_adds(out, "<div style=\"font-weight:bold;" BREAK "\">");
+		add_value(out, title.s);
+		strbuf_adds(out, "</div>\n");
+	}
+	mime_scratch_release(&title, out);
+}
+
 static void add_alert(
 	struct strbuf *out, const struct notification *n, const struct alert *alert, bool resolved)
 {
@@ -94,19 +108,14 @@ static void add_alert(
 	strbuf_addf(out,
 		"<div style=\"margin:16px 0 0;padding:0 0 0 12px;border-left:4px solid %s\">\n",
 		resolved ? GREEN : RED);
-	body_alert_title(&line, n, alert);
-	if (line.len) {
-		strbuf_adds(out, "<div style=\"font-weight:bold;" BREAK "\">");
-		add_value(out, line.s);
-		strbuf_adds(out, "</div>\n");
-	}
+	/* Of a single alert the banner has said all this. */
 	if (n->n_alerts > 1) {
+		add_alert_title(out, n, alert);
 		if (reason) {
 			strbuf_adds(out, "<div style=\"" BREAK "\">");
 			add_value(out, reason);
 			strbuf_adds(out, "</div>\n");
 		}
-		strbuf_reset(&line);
 		body_alert_span(&line, n, alert, resolved);
 		strbuf_adds(out, "<div style=\"color:" GREY "\">");
 		add_text(out, line.s);
@@ -142,6 +151,8 @@ static void add_banner(struct strbuf *out, const struct notification *n)
 		add_value(out, line.s);
 		strbuf_adds(out, "</div>\n");
 	}
+	if (n->n_alerts == 1)
+		add_alert_title(out, n, n->alerts[0]);
 	if (reason) {
 		strbuf_adds(out, "<div style=\"font-size:18px;padding:4px 0;" BREAK "\">");
 		add_value(out, reason);
@@ -150,7 +161,7 @@ static void add_banner(struct strbuf *out, const struct notification *n)
 	strbuf_reset(&line);
 	body_count(&line, n);
 	if (n->n_alerts == 1) {
-		strbuf_addch(&line, ' ');
+		strbuf_adds(&line, n->n_firing ? " " : ", ");
 		body_alert_span(&line, n, n->alerts[0], !n->n_firing);
 	}
 	strbuf_adds(out, "<div>");

@@ -122,7 +122,7 @@ static json_t *server_mail(struct server *s)
 /* -- one try -- */
 
 struct outcome {
-	bool done;
+	bool done, stop;
 	enum delivery_result result;
 	char message[600];
 	char refused[600];
@@ -157,13 +157,15 @@ static void on_done(const struct delivery_report *report, void *userdata)
 		report->refused_recipients ? report->refused_recipients : "");
 	o->duration_ns = report->duration_ns;
 	o->longest_ns = MAX(o->longest_ns, clock_boot_ns() - o->ticked_boot_ns);
-	sd_event_exit(o->event, 0);
+	if (o->stop)
+		sd_event_exit(o->event, 0);
 }
 
-static struct outcome try_for(const struct config_email *email, int64_t timeout_ms)
+/* Takes over the notification. */
+static struct outcome try_notification(
+	const struct config_email *email, struct notification *n, int64_t timeout_ms)
 {
 	struct deliver_options options = fixture_options;
-	struct notification *n = fixture_seed();
 	struct outcome o = { 0 };
 	struct deliver *deliver;
 	struct net *net;
@@ -175,6 +177,7 @@ static struct outcome try_for(const struct config_email *email, int64_t timeout_
 	assert_int_equal(deliver_new(net, &options, &deliver), 0);
 	if (deliver_email(deliver, email, n, on_done, &o, NULL, error, sizeof(error)))
 		fail_msg("%s", error);
+	o.stop = true;
 	o.ticked_boot_ns = clock_boot_ns();
 	assert_true(sd_event_add_time_relative(
 			    o.event, NULL, CLOCK_MONOTONIC, TICK_USEC, 1, on_tick, &o) >= 0);
@@ -185,6 +188,11 @@ static struct outcome try_for(const struct config_email *email, int64_t timeout_
 	sd_event_unref(o.event);
 	notification_unref(n);
 	return o;
+}
+
+static struct outcome try_for(const struct config_email *email, int64_t timeout_ms)
+{
+	return try_notification(email, fixture_seed(), timeout_ms);
 }
 
 static struct outcome try(const struct config_email *email)
@@ -390,6 +398,95 @@ static void a_mail_goes_over_ipv6(void **state)
 	o = try(&email);
 	assert_sent(&o);
 	server_end(&s);
+}
+
+static void a_large_mail_arrives_whole(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct notification *n = fixture_group(LABELS("alertname", "Down"));
+	char line[2001], instance[32];
+	struct outcome o;
+	json_t *mail;
+
+	memset(line, '.', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	for (int i = 0; i < 50; i++) {
+		snprintf(instance, sizeof(instance), "host-%03d", i);
+		fixture_add(n, LABELS("alertname", "Down", "instance", instance),
+			LABELS("summary", line), AT_WALL_MS, 0);
+	}
+	o = try_notification(&email, n, 20000);
+	assert_sent(&o);
+	mail = server_mail(&starttls);
+	assert_non_null(mail);
+	assert_true(strlen(json_text(mail, "raw")) > 200000);
+	for (int i = 0; i < 50; i++) {
+		snprintf(instance, sizeof(instance), "instance = host-%03d", i);
+		assert_non_null(strstr(json_text(mail, "text"), instance));
+	}
+	assert_non_null(strstr(json_text(mail, "text"), line));
+	assert_non_null(strstr(json_text(mail, "text"), "Sent by tolld on pi.example.org"));
+	assert_non_null(strstr(json_text(mail, "html"), "</html>"));
+	json_decref(mail);
+}
+
+struct crowd {
+	struct net *net;
+	unsigned started, ended;
+};
+
+static void on_other_done(CURL *easy, CURLcode code, void *userdata)
+{
+	((struct crowd *)userdata)->ended++;
+	curl_easy_cleanup(easy);
+}
+
+static int start_another(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct crowd *crowd = userdata;
+	CURL *easy = curl_easy_init();
+
+	assert_non_null(easy);
+	crowd->started++;
+	curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:1/");
+	assert_int_equal(net_start(crowd->net, easy, on_other_done, crowd, NULL), 0);
+	sd_event_source_set_time_relative(source, 20000);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* libcurl tidies up its idle connections when another one begins: this one must not look idle. */
+static void other_transfers_leave_a_slow_conversation_alone(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct notification *n = fixture_seed();
+	struct outcome o = { 0 };
+	struct crowd crowd = { 0 };
+	sd_event_source *starter;
+	struct deliver *deliver;
+	char error[300];
+
+	server_set(&starttls, "mail wait 1.1\nrcpt wait 1.1\nbody wait 1.1\n");
+	assert_true(sd_event_new(&o.event) >= 0);
+	assert_int_equal(net_new(o.event, &crowd.net), 0);
+	assert_int_equal(deliver_new(crowd.net, &fixture_options, &deliver), 0);
+	assert_true(sd_event_add_time_relative(
+			    o.event, &starter, CLOCK_MONOTONIC, 0, 1, start_another, &crowd) >= 0);
+	assert_int_equal(
+		deliver_email(deliver, &email, n, on_done, &o, NULL, error, sizeof(error)), 0);
+	o.ticked_boot_ns = clock_boot_ns();
+	while (!o.done || crowd.ended < crowd.started) {
+		assert_true(sd_event_run(o.event, UINT64_MAX) >= 0);
+		if (o.done)
+			sd_event_source_set_enabled(starter, SD_EVENT_OFF);
+	}
+	sd_event_source_unref(starter);
+	assert_sent(&o);
+	assert_arrived(&starttls, "watcher", true);
+	assert_true(crowd.ended > 20);
+	deliver_free(deliver);
+	net_free(crowd.net);
+	sd_event_unref(o.event);
+	notification_unref(n);
 }
 
 /* -- the ways it does not -- */
@@ -685,6 +782,8 @@ int main(void)
 		cmocka_unit_test(a_password_leaves_localhost_in_plain_only_under_tls),
 		cmocka_unit_test(certificates_are_verified),
 		cmocka_unit_test(a_mail_goes_over_ipv6),
+		cmocka_unit_test(a_large_mail_arrives_whole),
+		cmocka_unit_test(other_transfers_leave_a_slow_conversation_alone),
 		cmocka_unit_test(a_wrong_password_may_be_mended),
 		cmocka_unit_test(no_reply_brings_a_secret_back),
 		cmocka_unit_test(faults_are_told_apart),
