@@ -44,13 +44,19 @@ void deliver_free(struct deliver *deliver);
 DEFINE_FREEP(deliver)
 
 /*
- * Sends a notification through one email_config (borrowed, with its configuration, until done). On
- * an error from rendering, done is not called and the error comes back: -EINVAL, -ENOMEM, with
- * error[] telling why.
+ * Starts to send a notification through one email_config; both are borrowed for this call only. What
+ * can be found before the server is spoken to comes back at once, and done is not called: -ENOMEM;
+ * -EINVAL for what cannot be rendered or addressed, for good; those of config_secret_read(), which
+ * may be mended while we run. error[] tells why, but for -ENOMEM. Afterwards done is called exactly
+ * once, from the loop, and *ret (which may be NULL) is gone then.
+ *
+ * Never waits within: the loop goes on while the server thinks. No mail is delivered in part: one that
+ * is cancelled or breaks off before its end is not taken by the server.
  */
 int deliver_email(struct deliver *deliver, const struct config_email *email,
 	const struct notification *notification, delivery_done_fn *done, void *userdata,
 	struct delivery **ret, char *error, size_t error_size);
+/* Stops without calling back; NULL does nothing. */
 void delivery_cancel(struct delivery *delivery);
 
 #endif

@@ -2,9 +2,8 @@
  * email.c - one try to hand one mail to its server, on the event loop.
  *
  * libcurl resolves, connects, encrypts and logs in; then the transaction (transaction.h) goes over
- * the connection that it holds.
- * One connection for one mail, closed afterwards: an idle connection that the server has dropped
- * meanwhile would cost the next alert a try. It does not know when to try again.
+ * the connection that it holds. One connection for one mail, closed afterwards: an idle one that the
+ * server has dropped meanwhile would cost the next alert a try. It does not know when to try again.
  */
 #include "deliver/deliver.h"
 
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include "base/clock.h"
 #include "deliver/message.h"
@@ -22,10 +20,9 @@
 
 #define TIMEOUT_MS	   30000
 #define CONNECT_TIMEOUT_MS 10000
-/* Silence in the middle of a conversation: the whole try is short enough to allow most of it. */
+/* Silence in the middle of a conversation; counts where the whole try may last longer. */
 #define STALL_SECONDS 20
 #define SMTPS_PORT    465
-#define SOCKETS	      4
 
 struct deliver {
 	struct net *net;
@@ -37,17 +34,11 @@ struct delivery {
 	struct deliver *deliver;
 	struct delivery *next, **link; /* in under_way */
 	struct message message;
-	size_t sent; /* bytes of it that libcurl has taken */
 	struct smtp_dialogue dialogue;
 	CURL *easy;
 	CURLU *url;
-	struct curl_slist *recipients, *connect_to;
+	struct curl_slist *connect_to;
 	struct net_transfer *transfer;
-	struct opened {
-		int fd;
-		ino_t inode;
-	} opened[SOCKETS]; /* IPv6 and IPv4 race, so there may be several */
-	size_t n_opened;
 	/* From the login on: */
 	struct transaction transaction;
 	sd_event_source *io, *timer;
@@ -135,32 +126,9 @@ void delivery_cancel(struct delivery *delivery)
 /* libcurl 7.88 opens its sockets without close-on-exec. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	struct delivery *d = userdata;
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-	struct stat st;
 
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	if (d->n_opened < SOCKETS && !fstat(fd, &st))
-		d->opened[d->n_opened++] = (struct opened){ fd, st.st_ino };
-	return fd;
-}
-
-/*
- * When a connection ends, libcurl (7.88, smtp_disconnect) says QUIT and waits for the answer without
- * going back to the loop, for a second where none comes. Nothing that matters is said any more, so
- * it finds the end of the stream instead. A number may belong to another socket by now: the inode
- * tells. (A callback on close could tell as well, but later versions close after the transfer's end.)
- */
-static void do_not_wait_for_goodbye(const struct delivery *d)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < d->n_opened; i++) {
-		if (!fstat(d->opened[i].fd, &st) && S_ISSOCK(st.st_mode) &&
-			st.st_ino == d->opened[i].inode)
-			shutdown(d->opened[i].fd, SHUT_RD);
-	}
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, void *userdata)
@@ -169,11 +137,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 
 	if (type == CURLINFO_HEADER_IN)
 		smtp_dialogue_received(&d->dialogue, bytes, len);
-	if (type != CURLINFO_HEADER_OUT)
-		return 0;
-	smtp_dialogue_sent(&d->dialogue, bytes, len);
-	if (d->dialogue.over)
-		do_not_wait_for_goodbye(d);
+	if (type == CURLINFO_HEADER_OUT)
+		smtp_dialogue_sent(&d->dialogue, bytes, len);
 	return 0;
 }
 
@@ -460,7 +425,6 @@ static int set_connection(struct delivery *d, int64_t timeout_ms)
 	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)CONNECT_TIMEOUT_MS));
 	SET(d, err, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)STALL_SECONDS);
 	SET(d, err, CURLOPT_OPENSOCKETFUNCTION, on_open);
-	SET(d, err, CURLOPT_OPENSOCKETDATA, d);
 	SET(d, err, CURLOPT_ERRORBUFFER, d->curl_words);
 	SET(d, err, CURLOPT_DEBUGFUNCTION, on_debug);
 	SET(d, err, CURLOPT_DEBUGDATA, d);
