@@ -273,7 +273,7 @@ struct notify {
 	struct strbuf row; /* room for one row at a time */
 	struct restored restored;
 	bool configured;
-	int64_t wall_offset_ms;	/* the wall clock ahead of the boot clock, when last looked */
+	int64_t wall_offset_ms; /* the wall clock ahead of the boot clock, when last looked */
 	struct notify_stats stats;
 };
 

@@ -1,9 +1,10 @@
 /*
  * log.c - what each receiver was told last about each group.
  *
- * An entry is kept for twice the repeat interval, as Alertmanager keeps it. Alertmanager's other
- * bound, 120 hours whatever the interval, makes long intervals repeat early; here it only bounds the
- * time past the interval.
+ * An entry outlives its group for twice the repeat interval, as Alertmanager keeps it; while the group
+ * lives it stays, or the ends of what was told would be forgotten in a long outage of the mail server.
+ * Alertmanager's other bound, 120 hours whatever the interval, makes long intervals repeat early; here
+ * it only bounds the time past the interval.
  */
 #include "notify/internal.h"
 
@@ -96,9 +97,9 @@ void log_sweep(struct notify *notify, struct instant now)
 	map_foreach (&notify->log, e) {
 		struct log_entry *entry = e->value;
 
-		if (!entry)
+		if (!entry || has_group(notify, e))
 			continue;
-		if (!expired(entry, now) && !(crowded && !entry->n_firing && !has_group(notify, e)))
+		if (!expired(entry, now) && (!crowded || entry->n_firing))
 			continue;
 		persist_delete(notify, NOTIFY_KEEP_LOG, e->key);
 		map_del(&notify->log, e->key, e->key_len);

@@ -249,6 +249,36 @@ static void what_changed_under_way_is_not_forgotten(void **state)
 	world_release(&w);
 }
 
+static enum notify_result ends_anew_meanwhile(struct world *w, const struct notification *n)
+{
+	if (n->index == 0 && streq(n->reason, "all alerts resolved")) {
+		world_advance(w, SEC);
+		fires(w, "A", "a");
+		ends(w, "A", "a");
+	}
+	return NOTIFY_SENT;
+}
+
+static void an_end_that_is_not_the_one_told_stays_for_the_next_turn(void **state)
+{
+	struct world w;
+	struct notify_stats stats;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	w.server = ends_anew_meanwhile;
+	fires(&w, "A", "a");
+	world_run(&w, 20 * SEC);
+	ends(&w, "A", "a");
+	world_run(&w, MINUTE);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.alerts, 1);
+	world_run(&w, MINUTE);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.alerts, 0);
+	assert_mails(&w, 0, "first notification: a!; all alerts resolved: a.");
+	world_release(&w);
+}
+
 static void lists_firing_ones_first_and_sorts_each_part(void **state)
 {
 	struct world w;
@@ -331,6 +361,7 @@ int main(void)
 		cmocka_unit_test(ends_stay_until_everybody_was_told),
 		cmocka_unit_test(one_that_fails_disturbs_no_other),
 		cmocka_unit_test(what_changed_under_way_is_not_forgotten),
+		cmocka_unit_test(an_end_that_is_not_the_one_told_stays_for_the_next_turn),
 		cmocka_unit_test(lists_firing_ones_first_and_sorts_each_part),
 		cmocka_unit_test(groups_by_what_the_route_says),
 		cmocka_unit_test(a_turn_that_came_due_during_a_flush_follows_it_at_once),

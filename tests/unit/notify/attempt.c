@@ -1,0 +1,221 @@
+/* Attempts: tried again with growing pauses, given up in time, told under one id. */
+#include "world.h"
+
+struct tries {
+	int64_t at_ns[400];
+	char id[400][33];
+	size_t n;
+	enum notify_result result;
+};
+
+static enum notify_result note_try(struct world *w, const struct notification *n)
+{
+	struct tries *tries = w->userdata;
+
+	if (n->index)
+		return NOTIFY_SENT;
+	assert_in_range(tries->n, 0, ARRAY_SIZE(tries->at_ns) - 1);
+	memcpy(tries->id[tries->n], n->id, sizeof(n->id));
+	tries->at_ns[tries->n++] = w->now.boot_ns - 110 * SEC;
+	return tries->result;
+}
+
+static void begin(
+	struct world *w, struct tries *tries, enum notify_result result, const char *interval)
+{
+	*tries = (struct tries){ .result = result };
+	world_init(w, config_with("[alertname]", "10s", interval, "4h"));
+	w->server = note_try;
+	w->userdata = tries;
+	fires(w, "A", "a");
+}
+
+static void pauses_grow_by_half_up_to_a_minute(void **state)
+{
+	struct world w;
+	struct tries tries;
+	int64_t pause = SEC / 2, total = 0;
+
+	begin(&w, &tries, NOTIFY_RETRY, "1h");
+	world_run(&w, HOUR);
+	assert_in_range(tries.n, 60, 90);
+	assert_int_equal(tries.at_ns[0], 0);
+	for (size_t i = 1; i < tries.n; i++) {
+		int64_t gap = tries.at_ns[i] - tries.at_ns[i - 1];
+
+		/* The clock of the test goes in whole milliseconds. */
+		assert_in_range(gap, pause / 2, pause * 3 / 2 + NSEC_PER_MSEC);
+		assert_string_equal(tries.id[i], tries.id[0]);
+		total += gap - pause;
+		pause = MIN(pause * 3 / 2, 60 * SEC);
+	}
+	/* By chance shorter or longer, not always the same way. */
+	assert_true(llabs(total) < (int64_t)tries.n * 10 * SEC);
+	world_release(&w);
+}
+
+static void gives_up_when_the_next_flush_is_due_and_begins_anew(void **state)
+{
+	struct world w;
+	struct tries tries;
+	struct notify_stats stats;
+	size_t first = 0;
+
+	begin(&w, &tries, NOTIFY_RETRY, "5m");
+	world_run(&w, 10 * SEC + 5 * MINUTE);
+	while (first < tries.n && streq(tries.id[first], tries.id[0]))
+		first++;
+	assert_in_range(first, 8, 30);
+	/* The new flush begins the moment the old one's time is over. */
+	assert_true(first < tries.n);
+	assert_int_equal(tries.at_ns[first], 5 * MINUTE);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.failed, 1);
+	assert_int_equal(stats.retried, tries.n);
+	assert_int_equal(w.rows[NOTIFY_KEEP_OUTBOX].n, 1);
+	tries.result = NOTIFY_SENT;
+	world_run(&w, 10 * MINUTE);
+	assert_mails(&w, 0, "first notification: a!");
+	world_release(&w);
+}
+
+static void a_flush_has_at_least_ten_seconds(void **state)
+{
+	struct world w;
+	struct tries tries;
+	size_t same = 0;
+
+	begin(&w, &tries, NOTIFY_RETRY, "1s");
+	world_run(&w, 10 * SEC + 9900 * NSEC_PER_MSEC);
+	while (same < tries.n && streq(tries.id[same], tries.id[0]))
+		same++;
+	assert_int_equal(same, tries.n);
+	assert_in_range(tries.n, 4, 12);
+	world_run(&w, SEC);
+	assert_string_not_equal(tries.id[tries.n - 1], tries.id[0]);
+	world_release(&w);
+}
+
+static void what_is_refused_waits_for_the_next_flush(void **state)
+{
+	struct world w;
+	struct tries tries;
+	struct notify_stats stats;
+
+	begin(&w, &tries, NOTIFY_REFUSED, "5m");
+	world_run(&w, 10 * SEC + 4 * MINUTE);
+	assert_int_equal(tries.n, 1);
+	world_run(&w, 7 * MINUTE);
+	assert_int_equal(tries.n, 3);
+	assert_int_equal(tries.at_ns[1], 5 * MINUTE);
+	assert_string_not_equal(tries.id[1], tries.id[0]);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.failed, 3);
+	assert_int_equal(stats.sent, 1);
+	assert_int_equal(stats.retried, 0);
+	world_release(&w);
+}
+
+static void an_answer_that_never_comes_does_not_end_a_group(void **state)
+{
+	struct world w;
+	struct notify_stats stats;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	fires(&w, "A", "a");
+	world_advance(&w, 10 * SEC);
+	notify_step(w.notify, w.now);
+	world_forget_queue(&w);
+	world_run(&w, 5 * MINUTE + 50 * SEC);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.in_flight, 2);
+	world_run(&w, MINUTE);
+	assert_mails(&w, 0, "first notification: a!");
+	world_release(&w);
+}
+
+static void answers_to_what_nobody_asked_are_ignored(void **state)
+{
+	struct world w;
+	struct notify_stats stats;
+	char id[33];
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	fires(&w, "A", "a");
+	notify_sent(w.notify, "00000000000000000000000000000000", NOTIFY_SENT, w.now);
+	world_run(&w, 10 * SEC);
+	memcpy(id, w.mails[0].n->id, sizeof(id));
+	notify_sent(w.notify, id, NOTIFY_SENT, w.now);
+	notify_sent(w.notify, id, NOTIFY_RETRY, w.now);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.sent, 2);
+	assert_int_equal(stats.retried, 0);
+	world_release(&w);
+}
+
+static void who_does_not_hear_of_ends_is_logged_as_if(void **state)
+{
+	struct world w;
+	const struct log_entry *boss;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	fires(&w, "A", "a");
+	fires(&w, "A", "b");
+	ends(&w, "A", "b");
+	world_run(&w, 10 * SEC);
+	assert_mails(&w, 0, "first notification: a! b.");
+	assert_mails(&w, 1, "first notification: a!");
+	boss = log_find(w.notify, "{}:{alertname=\"A\"}:team/email/1");
+	assert_non_null(boss);
+	assert_int_equal(boss->n_firing, 1);
+	assert_int_equal(boss->n_resolved, 1);
+
+	/* Nothing is sent when all is over, and a new fire is news again. */
+	ends(&w, "A", "a");
+	world_run(&w, MINUTE);
+	assert_mails(&w, 1, "first notification: a!");
+	boss = log_find(w.notify, "{}:{alertname=\"A\"}:team/email/1");
+	assert_int_equal(boss->n_firing, 0);
+	fires(&w, "A", "a");
+	world_run(&w, MINUTE);
+	assert_mails(&w, 1, "first notification: a!; new alerts added: a!");
+	world_release(&w);
+}
+
+static void stops_when_a_reload_takes_the_address_away(void **state)
+{
+	struct world w;
+	struct tries tries;
+	struct config *smaller;
+	size_t before;
+
+	begin(&w, &tries, NOTIFY_RETRY, "1h");
+	world_run(&w, 20 * SEC);
+	assert_true(tries.n > 2);
+	smaller = config_of("global: {smtp_smarthost: 'localhost:25', smtp_from: a@example.org}\n"
+			    "route: {receiver: team, group_by: [alertname]}\n"
+			    "receivers: [{name: team}]\n");
+	assert_int_equal(notify_configure(w.notify, smaller, w.now), 0);
+	config_unref(smaller);
+	before = tries.n;
+	world_run(&w, HOUR);
+	assert_int_equal(tries.n, before);
+	assert_int_equal(w.rows[NOTIFY_KEEP_OUTBOX].n, 0);
+	world_release(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pauses_grow_by_half_up_to_a_minute),
+		cmocka_unit_test(gives_up_when_the_next_flush_is_due_and_begins_anew),
+		cmocka_unit_test(a_flush_has_at_least_ten_seconds),
+		cmocka_unit_test(what_is_refused_waits_for_the_next_flush),
+		cmocka_unit_test(an_answer_that_never_comes_does_not_end_a_group),
+		cmocka_unit_test(answers_to_what_nobody_asked_are_ignored),
+		cmocka_unit_test(who_does_not_hear_of_ends_is_logged_as_if),
+		cmocka_unit_test(stops_when_a_reload_takes_the_address_away),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
