@@ -9,6 +9,7 @@
  */
 #include "tsdb/chunk.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include "base/util.h"
@@ -63,7 +64,7 @@ static void put(struct chunk *c, uint64_t value, unsigned bits)
 }
 
 /* Bits past the end read as 0; the caller compares its position with n_bits once, afterwards. */
-static uint64_t get(const struct chunk *c, uint64_t *bit, unsigned bits)
+static uint64_t get_slowly(const struct chunk *c, uint64_t *bit, unsigned bits)
 {
 	uint64_t value = 0;
 
@@ -76,6 +77,27 @@ static uint64_t get(const struct chunk *c, uint64_t *bit, unsigned bits)
 		bits -= take;
 	}
 	return value;
+}
+
+static inline uint64_t get(const struct chunk *c, uint64_t *bit, unsigned bits)
+{
+	uint64_t word;
+
+	/* Eight bytes at once, as long as they are there; up to 7 bits of the first are behind us. */
+	if (bits - 1 >= 57 || *bit + 64 > c->n_bits)
+		return get_slowly(c, bit, bits);
+	memcpy(&word, &c->data[*bit >> 3], sizeof(word));
+	word = be64toh(word) << (*bit & 7);
+	*bit += bits;
+	return word >> (64 - bits);
+}
+
+static inline bool get_bit(const struct chunk *c, uint64_t *bit)
+{
+	bool set = *bit < c->n_bits && (c->data[*bit >> 3] >> (7 - (*bit & 7)) & 1);
+
+	++*bit;
+	return set;
 }
 
 /* How an XOR is written: 0 bits where it is 0; else within the old window or with a new one. */
@@ -212,11 +234,13 @@ static int64_t get_dod(const struct chunk *c, uint64_t *bit)
 	unsigned code = 0, bits;
 	uint64_t raw;
 
-	while (code < 4 && get(c, bit, 1))
+	while (code < 4 && get_bit(c, bit))
 		code++;
+	if (!code)
+		return 0;
 	bits = time_codes[code].bits;
 	raw = get(c, bit, bits);
-	if (bits && bits < 64 && raw >> (bits - 1))
+	if (bits < 64 && raw >> (bits - 1))
 		raw |= ~(uint64_t)0 << bits;
 	return (int64_t)raw;
 }
@@ -225,9 +249,9 @@ static bool get_value(const struct chunk *c, uint64_t *bit, struct chunk_state *
 {
 	unsigned length;
 
-	if (!get(c, bit, 1))
+	if (!get_bit(c, bit))
 		return true;
-	if (get(c, bit, 1)) {
+	if (get_bit(c, bit)) {
 		state->leading = (uint8_t)get(c, bit, 5);
 		length = (unsigned)get(c, bit, 6) + 1;
 		if (state->leading + length > 64)

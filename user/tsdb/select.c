@@ -300,9 +300,9 @@ void series_iter_init(struct series_iter *it, const struct series *series, int64
 {
 	const struct chunk *c = series->oldest ? series->oldest : series->open;
 
-	/* Most queries want the last minutes, and those are in the open chunk. */
-	if (series->open && series->open->first_ms <= min_wall_ms)
-		c = series->open;
+	/* Most queries want the last minutes: the way to those must not lead past a day of chunks. */
+	if (series->newest && series->newest->first_ms <= min_wall_ms)
+		c = series->newest;
 	while (c && c->last_ms < min_wall_ms)
 		c = next_chunk(series, c);
 	*it = (struct series_iter){
