@@ -408,6 +408,85 @@ bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget)
 	return false;
 }
 
+/* The samples of a chunk that begins in time and ends too late, in a new one that is open. */
+static void keep_beginning(
+	struct tsdb *db, struct series *s, const struct chunk *c, int64_t wall_ms)
+{
+	struct chunk_state reader = { 0 }, writer = { 0 };
+	struct chunk *kept = NULL;
+	uint64_t bit = 0;
+
+	for (uint32_t i = 0; chunk_next(c, i, &bit, &reader) && reader.ms <= wall_ms; i++) {
+		if (chunk_append(&kept, &writer, reader.ms, reader.value_bits))
+			break;
+	}
+	s->open = kept;
+	if (!kept)
+		return;
+	s->state = writer;
+	db->stats.chunks++;
+	db->stats.bytes += chunk_bytes(kept);
+	db->stats.samples_dropped -= kept->n;
+}
+
+/* Takes the chunks that end too late off the series, newest ones all; the queue is done before. */
+static void rewind_series(struct tsdb *db, struct series *s, int64_t wall_ms)
+{
+	struct chunk *c = s->oldest, *late = NULL, *next;
+	uint64_t bit = 0;
+
+	s->newest = NULL;
+	for (; c && c->last_ms <= wall_ms; c = c->next)
+		s->newest = c;
+	if (s->newest)
+		s->newest->next = NULL;
+	else
+		s->oldest = NULL;
+	if (s->open) {
+		s->open->next = NULL;
+		for (late = c; late && late->next; late = late->next)
+			;
+		if (late)
+			late->next = s->open;
+		else
+			c = s->open;
+		s->open = NULL;
+	}
+	if (s->newest) {
+		/* With nothing open, the state is only asked for the last sample. */
+		for (uint32_t i = 0; chunk_next(s->newest, i, &bit, &s->state); i++)
+			;
+	}
+	if (c && c->first_ms <= wall_ms)
+		keep_beginning(db, s, c, wall_ms);
+	for (; c; c = next) {
+		next = c->next;
+		chunk_gone(db, c);
+	}
+}
+
+void tsdb_rewind(struct tsdb *db, int64_t wall_ms)
+{
+	struct chunk **at = &db->queue_oldest, *kept = NULL;
+
+	for (struct chunk *c = db->queue_oldest; c; c = c->queue) {
+		if (c->last_ms > wall_ms)
+			continue;
+		*at = kept = c;
+		at = &c->queue;
+	}
+	*at = NULL;
+	db->queue_newest = kept;
+	for (uint32_t i = 0; i < db->n_slots; i++) {
+		struct series *s = db->slots[i];
+
+		if (s && !series_empty(s) && s->state.ms > wall_ms)
+			rewind_series(db, s, wall_ms);
+	}
+	db->stats.newest_wall_ms = MIN(db->stats.newest_wall_ms, wall_ms);
+	db->stats.oldest_wall_ms = MIN(db->stats.oldest_wall_ms, wall_ms);
+}
+
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret)
 {
 	*ret = db->stats;

@@ -72,6 +72,12 @@ void tsdb_observe(struct tsdb *db, tsdb_observer_fn *fn, void *userdata);
 bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget);
 
 /*
+ * The wall clock was set back to `wall_ms`: drops all samples from after it, which would otherwise
+ * refuse everything until the clock has caught up. Where memory is out it drops up to a chunk more.
+ */
+void tsdb_rewind(struct tsdb *db, int64_t wall_ms);
+
+/*
  * Series that all n matchers match and that have samples in [min_wall_ms, max_wall_ms] (by chunk
  * bounds: a hit may turn out to be empty). Each comes with a reference; sorted by labels. An empty
  * value of a matcher matches series without that label.

@@ -339,6 +339,46 @@ static void short_memory_takes_silent_series_and_never_live_ones(void **state)
 	series_unref(live);
 }
 
+static void a_clock_set_back_forgets_the_future(void **state)
+{
+	/* In the open chunk, at its ends, in a full one, at the first sample and before it. */
+	static const int kept_steps[] = { 499, 490, 480, 479, 360, 359, 300, 120, 119, 1, 0, -1 };
+	struct sample last;
+	struct tsdb_stats stats;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept_steps); i++) {
+		scoped(tsdb_freep) struct tsdb *db = store();
+		struct series *s = series_of(db, "m", "a"), *old = series_of(db, "m", "b");
+		int kept = kept_steps[i];
+		int64_t wall_ms = START_MS + kept * STEP_MS + 7;
+
+		fill(db, old, START_MS - 500 * STEP_MS, 250);
+		fill(db, s, START_MS, 500);
+		tsdb_rewind(db, wall_ms);
+		assert_int_equal(count(s, 0, INT64_MAX), kept + 1);
+		assert_int_equal(count(old, 0, INT64_MAX), 250);
+		tsdb_stats(db, &stats);
+		assert_int_equal(stats.samples_appended - stats.samples_dropped, kept + 1 + 250);
+		assert_true(stats.newest_wall_ms <= wall_ms);
+		assert_int_equal(series_last(s, &last), kept >= 0);
+		if (kept >= 0) {
+			assert_int_equal(last.wall_ms, START_MS + kept * STEP_MS);
+			assert_true(last.value == kept * 1.1);
+			assert_int_equal(tsdb_append(db, s, last.wall_ms, -1), -EEXIST);
+		}
+		fill(db, s, wall_ms, 300);
+		assert_int_equal(count(s, 0, INT64_MAX), kept + 1 + 300);
+		assert_int_equal(count(s, wall_ms, INT64_MAX), 300);
+		/* The queue of full chunks is whole: everything can still expire. */
+		fill(db, s, wall_ms + 72ll * 3600 * 1000, 1);
+		expire_all(db, INT64_MAX);
+		assert_int_equal(count(s, 0, INT64_MAX) <= 121, true);
+		assert_int_equal(count(old, 0, INT64_MAX), 0);
+		series_unref(s);
+		series_unref(old);
+	}
+}
+
 static void churn_gives_all_memory_back(void **state)
 {
 	size_t texts = intern_count();
@@ -423,6 +463,7 @@ int main(void)
 		cmocka_unit_test(the_byte_limit_takes_the_oldest_first),
 		cmocka_unit_test(too_many_series_are_refused_and_room_comes_back),
 		cmocka_unit_test(short_memory_takes_silent_series_and_never_live_ones),
+		cmocka_unit_test(a_clock_set_back_forgets_the_future),
 		cmocka_unit_test(churn_gives_all_memory_back),
 		cmocka_unit_test(survives_memory_running_out),
 	};
