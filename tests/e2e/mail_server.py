@@ -2,11 +2,12 @@
 """A real mail server (aiosmtpd) for tests: STARTTLS or implicit TLS, AUTH PLAIN, and faults on demand.
 
     mail_server.py --dir D [--host H] [--port P] [--user U --password W] [--no-tls | --implicit-tls]
-                   [--fault 'STEP ACTION']... [--until-eof]
+                   [--client-certificate] [--fault 'STEP ACTION']... [--until-eof]
 
 Writes `ready PORT` to its output once it listens. Every mail that it takes becomes one JSON line in
 D/mails.jsonl: received (seconds since 1970), from, to, helo, tls, user, raw, subject, text, html. Its
-self-signed certificate for localhost is D/cert.pem.
+self-signed certificate for localhost is D/cert.pem; with --client-certificate, clients must show the
+same one.
 
 Faults stand in D/faults, one a line, and are read anew at every step, so a test may change them:
 
@@ -188,13 +189,16 @@ class MailServer:
     """The server in a thread of its own. Port 0 is any free one; `port` tells which."""
 
     def __init__(self, directory, host="127.0.0.1", port=0, user=None, password=None, tls="starttls",
-                 faults=()):
+                 client_certificate=False, faults=()):
         self.store = Store(directory)
         self.store.set_faults(*faults)
         self.host, self.port = host, port
         self.user, self.password = user, password
         self.tls = tls
         self.context = make_certificate(directory) if tls else None
+        if client_certificate:
+            self.context.load_verify_locations(os.path.join(directory, "cert.pem"))
+            self.context.verify_mode = ssl.CERT_REQUIRED
         self.handler = Handler(self.store, tls == "implicit")
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -267,12 +271,14 @@ def arguments(parser):
 def main():
     parser = arguments(argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter))
     parser.add_argument("--no-tls", action="store_true")
+    parser.add_argument("--client-certificate", action="store_true")
     args = parser.parse_args()
     # Clients that leave in the middle are what this is for, and no news.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     tls = "implicit" if args.implicit_tls else None if args.no_tls else "starttls"
-    server = MailServer(args.dir, args.host, args.port, args.user, args.password, tls, args.fault)
+    server = MailServer(args.dir, args.host, args.port, args.user, args.password, tls,
+                        args.client_certificate, args.fault)
     with server:
         print("ready", server.port, flush=True)
         wait_for_the_end(args.until_eof)

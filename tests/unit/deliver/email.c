@@ -267,6 +267,49 @@ static void certificates_are_verified(void **state)
 	server_end(&elsewhere);
 }
 
+static void a_client_shows_its_certificate(void **state)
+{
+	struct server strict = { 0 };
+	struct config_email email;
+	struct outcome o;
+	char key[64];
+
+	server_start(&strict, "tests/e2e/mail_server.py", "--client-certificate", "127.0.0.1");
+	snprintf(key, sizeof(key), "%s/key.pem", strict.dir);
+	email = settings(&strict);
+	o = try(&email);
+	assert_int_equal(o.result, DELIVERY_RETRY);
+	assert_null(server_mail(&strict));
+	email.tls.cert_file = TEXT(strict.cert);
+	email.tls.key_file = TEXT(key);
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&strict, "watcher", true);
+	server_end(&strict);
+}
+
+static void a_password_is_read_from_its_file_at_each_try(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/password", starttls.dir);
+	email.auth_password.value = TEXT(NULL);
+	email.auth_password.file = TEXT(path);
+	for (int right = 0; right < 2; right++) {
+		f = fopen(path, "we");
+		assert_non_null(f);
+		fputs(right ? PASSWORD "\n" : "not this one\n", f);
+		fclose(f);
+		o = try(&email);
+		assert_int_equal(o.result, right ? DELIVERY_SENT : DELIVERY_RETRY);
+	}
+	unlink(path);
+	assert_arrived(&starttls, "watcher", true);
+}
+
 static void a_mail_goes_over_ipv6(void **state)
 {
 	struct server s = { 0 };
@@ -670,6 +713,8 @@ int main(void)
 		cmocka_unit_test(required_tls_is_never_gone_without),
 		cmocka_unit_test(a_password_leaves_localhost_in_plain_only_under_tls),
 		cmocka_unit_test(certificates_are_verified),
+		cmocka_unit_test(a_client_shows_its_certificate),
+		cmocka_unit_test(a_password_is_read_from_its_file_at_each_try),
 		cmocka_unit_test(a_mail_goes_over_ipv6),
 		cmocka_unit_test(a_large_mail_arrives_whole),
 		cmocka_unit_test(other_transfers_leave_a_slow_conversation_alone),
