@@ -445,6 +445,14 @@ static int evaluate(struct eval *ev, const struct node *node, const struct steps
 	return err;
 }
 
+/* Offsets and ranges are added to times: further out than this the sums would overflow. */
+static int check_time(int64_t wall_ms, struct promql_error *err)
+{
+	if (wall_ms >= -PROMQL_MAX_TIME_MS && wall_ms <= PROMQL_MAX_TIME_MS)
+		return 0;
+	return promql_fault(err, (struct span){ 0, 0 }, "the time is too far from 1970");
+}
+
 int promql_eval(const struct promql_expr *expr, struct tsdb *db, int64_t wall_ms,
 	const struct promql_options *options, struct promql_result *ret, struct promql_error *err)
 {
@@ -453,6 +461,8 @@ int promql_eval(const struct promql_expr *expr, struct tsdb *db, int64_t wall_ms
 	struct eval ev;
 	int status = promql_check_evaluable(expr, err);
 
+	if (!status)
+		status = check_time(wall_ms, err);
 	if (status)
 		return status;
 	eval_init(&ev, expr, db, options, err);
@@ -483,6 +493,10 @@ int promql_eval_range(const struct promql_expr *expr, struct tsdb *db, int64_t s
 	struct eval ev;
 	int status = promql_check_evaluable(expr, err);
 
+	if (!status)
+		status = check_time(start_wall_ms, err);
+	if (!status)
+		status = check_time(end_wall_ms, err);
 	if (status)
 		return status;
 	if (type != PROMQL_VECTOR && type != PROMQL_SCALAR)

@@ -189,7 +189,7 @@ struct aggregation_input {
 
 eval_call_fn eval_map, eval_window, eval_date, eval_absent, eval_absent_over_time, eval_scalar,
 	eval_to_vector, eval_time, eval_pi, eval_timestamp, eval_sort, eval_sort_desc,
-	eval_label_replace, eval_label_join, eval_histogram_quantile;
+	eval_label_replace, eval_label_join, eval_histogram_quantile, eval_histogram_fraction;
 window_fn window_rate, window_increase, window_delta, window_irate, window_idelta, window_deriv,
 	window_predict_linear, window_resets, window_changes, window_avg, window_min, window_max,
 	window_sum, window_count, window_stddev, window_stdvar, window_last, window_first,

@@ -17,6 +17,7 @@
 #define N FUNCTION_KEEPS_NAME
 #define C FUNCTION_WANTS_COUNTER
 
+/* Parsed, typed, and refused. */
 #define NOT_YET	   .eval = NULL
 #define MAP(fn)	   .eval = eval_map, .map = (fn)
 #define DATE(fn)   .eval = eval_date, .map = (fn)
@@ -56,7 +57,7 @@ static const struct function functions[] = {
 	{ "floor", "v", 0, V, 0, MAP(map_floor) },
 	{ "histogram_avg", "v", 0, V, H, NOT_YET },
 	{ "histogram_count", "v", 0, V, H, NOT_YET },
-	{ "histogram_fraction", "ssv", 0, V, 0, NOT_YET },
+	{ "histogram_fraction", "ssv", 0, V, 0, .eval = eval_histogram_fraction },
 	{ "histogram_quantile", "sv", 0, V, 0, .eval = eval_histogram_quantile },
 	{ "histogram_quantiles", "vtss", 9, V, X, NOT_YET },
 	{ "histogram_stddev", "v", 0, V, H, NOT_YET },

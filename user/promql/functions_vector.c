@@ -230,8 +230,7 @@ static int sort_rows(struct eval *ev, const struct node *call, const struct step
 		return err;
 	if (steps->n != 1)
 		return eval_note(ev, true, call,
-			"%s is ineffective for range queries since results are always ordered by labels",
-			call->call.function->name);
+			"sort is ineffective for range queries since results are always ordered by labels");
 	sorted = eval_alloc(ev, MAX(ret->n, (size_t)1), sizeof(*sorted));
 	if (!sorted)
 		return ev->status;

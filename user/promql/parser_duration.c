@@ -124,17 +124,15 @@ static bool expect(struct parser *p, enum token_type type)
 }
 
 /* step(), range(), min_of(a, b), max_of(a, b) */
-static struct duration_expr *parse_duration_call(struct parser *p)
+static struct duration_expr *parse_duration_call(struct parser *p, enum duration_kind kind)
 {
-	enum token_type type = p->token.type;
-	bool min = parse_token_is(p, "min_of");
 	struct duration_expr *left = NULL, *right = NULL;
 	size_t from = p->token.from;
 
 	parse_advance(p);
 	if (!expect(p, TOKEN_LEFT_PAREN))
 		return NULL;
-	if (type == TOKEN_IDENTIFIER) {
+	if (kind == DURATION_MIN_OF || kind == DURATION_MAX_OF) {
 		left = parse_sum(p, PRECEDENCE_SUM);
 		if (!left || !expect(p, TOKEN_COMMA))
 			return NULL;
@@ -144,12 +142,7 @@ static struct duration_expr *parse_duration_call(struct parser *p)
 	}
 	if (!expect(p, TOKEN_RIGHT_PAREN))
 		return NULL;
-	return new_expr(p,
-		type == TOKEN_STEP    ? DURATION_STEP
-		: type == TOKEN_RANGE ? DURATION_RANGE
-		: min		      ? DURATION_MIN_OF
-				      : DURATION_MAX_OF,
-		from, left, right);
+	return new_expr(p, kind, from, left, right);
 }
 
 static struct duration_expr *parse_duration_paren(struct parser *p)
@@ -172,15 +165,25 @@ static struct duration_expr *parse_duration_paren(struct parser *p)
 	return d;
 }
 
-static bool is_duration_call(const struct parser *p)
+static bool is_duration_call(const struct parser *p, enum duration_kind *ret)
 {
-	return p->token.type == TOKEN_STEP || p->token.type == TOKEN_RANGE ||
-	       (p->token.type == TOKEN_IDENTIFIER &&
-		       (parse_token_is(p, "min_of") || parse_token_is(p, "max_of")));
+	if (p->token.type == TOKEN_STEP)
+		*ret = DURATION_STEP;
+	else if (p->token.type == TOKEN_RANGE)
+		*ret = DURATION_RANGE;
+	else if (p->token.type == TOKEN_IDENTIFIER && parse_token_is(p, "min_of"))
+		*ret = DURATION_MIN_OF;
+	else if (p->token.type == TOKEN_IDENTIFIER && parse_token_is(p, "max_of"))
+		*ret = DURATION_MAX_OF;
+	else
+		return false;
+	return true;
 }
 
 static struct duration_expr *parse_duration_primary(struct parser *p)
 {
+	enum duration_kind kind;
+
 	switch (p->token.type) {
 	case TOKEN_NUMBER:
 	case TOKEN_DURATION:
@@ -188,9 +191,7 @@ static struct duration_expr *parse_duration_primary(struct parser *p)
 	case TOKEN_LEFT_PAREN:
 		return parse_duration_paren(p);
 	default:
-		if (is_duration_call(p))
-			return parse_duration_call(p);
-		return NULL;
+		return is_duration_call(p, &kind) ? parse_duration_call(p, kind) : NULL;
 	}
 }
 

@@ -9,9 +9,6 @@
 #include "base/num.h"
 #include "promql/literal.h"
 
-/* Further than this from 1970, sums of times could overflow. */
-#define MAX_AT_MS (INT64_MAX / 4)
-
 struct matcher_list {
 	const struct matcher **v;
 	size_t n, cap;
@@ -195,7 +192,7 @@ static int parse_at_time(struct parser *p, struct shift *ret)
 	if (parse_number_value(p, &seconds))
 		return p->status;
 	seconds *= sign;
-	if (!(fabs(seconds) * 1000 < (double)MAX_AT_MS)) {
+	if (!(fabs(seconds) * 1000 < (double)PROMQL_MAX_TIME_MS)) {
 		num_format(text, seconds);
 		return parse_fault(p, (struct span){ p->last_from, p->last_to },
 			"timestamp out of bounds for @ modifier: %s", text);

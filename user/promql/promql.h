@@ -21,9 +21,12 @@ struct promql_error {
 
 struct promql_expr;
 
-#define PROMQL_MAX_TEXT	   ((size_t)64 << 10)
-#define PROMQL_MAX_DEPTH   200
+#define PROMQL_MAX_TEXT ((size_t)64 << 10)
+/* How deep expressions nest. A chain of n operators is n deep, too: what reads it recurses. */
+#define PROMQL_MAX_DEPTH   1000
 #define PROMQL_LOOKBACK_MS (5 * 60 * 1000)
+/* How far from 1970 the times of queries and of `@` may be. */
+#define PROMQL_MAX_TIME_MS (INT64_MAX / 4)
 
 /*
  * Parses and type-checks. -EINVAL with *err filled; -ENOMEM. What is valid but not evaluated yet is
@@ -73,10 +76,21 @@ struct promql_result {
 	size_t n_warnings, n_infos;
 };
 
-/* At one instant. An instant vector comes in the order that the expression gives it. */
+/*
+ * At one instant. An instant vector comes in the order that the expression gives it; an expression
+ * that is a range gives the samples themselves.
+ *
+ * 0 and *ret for promql_result_release(), or *ret untouched and *err filled: -ENOSYS as
+ * promql_check_evaluable(), -EINVAL for what the data do not allow (many-to-many matching, two
+ * series with one label set, ...), -E2BIG beyond max_samples or max_bytes, -ETIMEDOUT beyond the
+ * deadline. -ENOMEM without a text.
+ */
 int promql_eval(const struct promql_expr *expr, struct tsdb *db, int64_t wall_ms,
 	const struct promql_options *options, struct promql_result *ret, struct promql_error *err);
-/* At every step from start to end; the result is a matrix, sorted by labels. */
+/*
+ * At every step from start to end; the result is a matrix, sorted by labels. -EINVAL also for
+ * strings and ranges, and for a step that is not above zero.
+ */
 int promql_eval_range(const struct promql_expr *expr, struct tsdb *db, int64_t start_wall_ms,
 	int64_t end_wall_ms, int64_t step_ms, const struct promql_options *options,
 	struct promql_result *ret, struct promql_error *err);

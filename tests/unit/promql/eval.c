@@ -143,6 +143,91 @@ static void answers_at_every_step(void **state)
 			f->db, cases[i].text, 59 * MINUTE, 62 * MINUTE, MINUTE, cases[i].answer);
 }
 
+/* Samples of one series, a minute apart from 0 on. */
+static void add_values(struct tsdb *db, const char *name, const char *label, const char *value,
+	const double *v, size_t n)
+{
+	const char *const pairs[][2] = { { "__name__", name }, { label, value } };
+	struct labels *labels = labels_new(ARRAY_SIZE(pairs), pairs);
+	struct series *series;
+
+	assert_non_null(labels);
+	assert_int_equal(tsdb_series(db, labels, &series), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(tsdb_append(db, series, (int64_t)i * MINUTE, v[i]), 0);
+	series_unref(series);
+	labels_unref(labels);
+}
+
+static void functions_give_what_their_definition_says(void **state)
+{
+	static const struct {
+		const char *text, *answer;
+	} cases[] = {
+		/* 10 20 5 15 in (0, 4m]: 25 with the reset, drawn out over 240 s of 180 s. */
+		{ "increase(c[4m])", "{l=\"c\"} 33.3333@240" },
+		{ "rate(c[4m]) * 240", "{l=\"c\"} 33.3333@240" },
+		{ "delta(c[4m])", "{l=\"c\"} 6.66667@240" },
+		/* A counter that starts at zero is not drawn out to before its start. */
+		{ "increase(c[8m] offset -1m)", "{l=\"c\"} 43.75@240" },
+		{ "irate(c[4m]) * 60", "{l=\"c\"} 10@240" },
+		{ "irate(c[4m] offset 1m) * 60", "{l=\"c\"} 5@240" },
+		{ "idelta(c[4m] offset 1m)", "{l=\"c\"} -15@240" },
+		{ "rate(c[1m])", "" },
+		{ "resets(c[4m])", "{l=\"c\"} 1@240" },
+		{ "changes(c[4m])", "{l=\"c\"} 3@240" },
+		{ "deriv(line[4m])", "{l=\"line\"} 0.5@240" },
+		{ "predict_linear(line[4m], 60)", "{l=\"line\"} 151@240" },
+		{ "avg_over_time(c[4m])", "{l=\"c\"} 12.5@240" },
+		{ "sum_over_time(c[4m])", "{l=\"c\"} 50@240" },
+		{ "min_over_time(c[4m])", "{l=\"c\"} 5@240" },
+		{ "max_over_time(c[4m])", "{l=\"c\"} 20@240" },
+		{ "count_over_time(c[4m])", "{l=\"c\"} 4@240" },
+		{ "stdvar_over_time(c[4m])", "{l=\"c\"} 31.25@240" },
+		{ "last_over_time(c[4m])", "c{l=\"c\"} 15@240" },
+		{ "first_over_time(c[4m])", "c{l=\"c\"} 10@240" },
+		{ "present_over_time(c[4m])", "{l=\"c\"} 1@240" },
+		{ "quantile_over_time(0.5, c[4m])", "{l=\"c\"} 12.5@240" },
+		{ "max_over_time(nans[4m])", "{l=\"n\"} 3@240" },
+		{ "min(nans) or max(nans)", "{} nan@240" },
+		{ "changes(nans[10m])", "{l=\"n\"} 3@240" },
+		{ "histogram_quantile(0.5, h_bucket)", "{} 0.666667@240" },
+		{ "histogram_quantile(0.9, h_bucket)", "{} 1@240" },
+		{ "histogram_quantile(-1, h_bucket)", "{} -inf@240" },
+		{ "histogram_quantile(0.5, h_bucket{le!='+Inf'})", "{} nan@240" },
+		{ "histogram_fraction(0, 0.5, h_bucket)", "{} 0.375@240" },
+		{ "histogram_fraction(0.3, 1, h_bucket)", "{} 0.5@240" },
+		{ "histogram_fraction(1, 0, h_bucket)", "{} 0@240" },
+		{ "histogram_fraction(-Inf, +Inf, h_bucket)", "{} 1@240" },
+		{ "clamp(c, 0, 10) + clamp_min(c, 20) + clamp_max(c, 1)", "{l=\"c\"} 31@240" },
+		{ "clamp(c, 2, 1)", "" },
+		{ "round(c / 4) + round(c, 10) + sgn(-c)", "{l=\"c\"} 23@240" },
+		{ "label_join(c, \"x\", \"-\", \"l\", \"none\", \"l\")",
+			"c{l=\"c\", x=\"c--c\"} 15@240" },
+		{ "minute() + year(vector(0))", "{} 1974@240" },
+		{ "timestamp(c offset 30s)", "{l=\"c\"} 180@240" },
+		{ "stddev({le=~\"0.1|0.5\"})", "{} 10@240" },
+		{ "quantile(0.25, {le!=\"\"})", "{} 25@240" },
+		{ "bottomk(1, {le!=\"\"})", "h_bucket{le=\"0.1\"} 10@240" },
+		{ "avg without (le) (h_bucket)", "{} 45@240" },
+		{ "c offset -4m", "c{l=\"c\"} 15@240" },
+		{ "c offset -5m", "" },
+	};
+	static const double c[] = { 0, 10, 20, 5, 15 }, line[] = { 1, 31, 61, 91, 121 };
+	static const double nans[] = { 1, NAN, NAN, 3, NAN };
+	struct fixture *f = *state;
+
+	add_values(f->db, "c", "l", "c", c, ARRAY_SIZE(c));
+	add_values(f->db, "line", "l", "line", line, ARRAY_SIZE(line));
+	add_values(f->db, "nans", "l", "n", nans, ARRAY_SIZE(nans));
+	add_values(f->db, "h_bucket", "le", "0.1", (const double[]){ 10 }, 1);
+	add_values(f->db, "h_bucket", "le", "0.5", (const double[]){ 30 }, 1);
+	add_values(f->db, "h_bucket", "le", "1", (const double[]){ 60 }, 1);
+	add_values(f->db, "h_bucket", "le", "+Inf", (const double[]){ 80 }, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_answer(f->db, cases[i].text, 4 * MINUTE, 0, 0, cases[i].answer);
+}
+
 static void refuses_with_a_reason(void **state)
 {
 	static const struct {
@@ -249,6 +334,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_at_an_instant, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers_at_every_step, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			functions_give_what_their_definition_says, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_with_a_reason, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			refuses_ranges_and_strings_over_steps, set_up, tear_down),
