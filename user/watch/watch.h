@@ -23,10 +23,10 @@ enum watch_backend { WATCH_AUTO, WATCH_KERNEL, WATCH_PIDFD, WATCH_POLL };
 enum service_state { SERVICE_UNKNOWN, SERVICE_DOWN, SERVICE_UP };
 
 enum death_kind {
-	DEATH_EXIT,		/* exit(code) */
-	DEATH_SIGNAL,		/* a signal that somebody sent, or a fault of its own */
-	DEATH_OOM,		/* the kernel's OOM killer */
-	DEATH_UNKNOWN,		/* it is gone, nobody saw how */
+	DEATH_EXIT,    /* exit(code) */
+	DEATH_SIGNAL,  /* a signal that somebody sent, or a fault of its own */
+	DEATH_OOM,     /* the kernel's OOM killer */
+	DEATH_UNKNOWN, /* it is gone, nobody saw how */
 };
 
 #define WATCH_COMM_MAX 16
@@ -34,18 +34,18 @@ enum death_kind {
 /* One death. Fields that are not known are 0, and their `has_` is false. */
 struct death {
 	pid_t pid;
-	int64_t start_boot_ns;		/* with pid: which process it was */
-	struct instant at;		/* when the kernel saw it, on both clocks */
+	int64_t start_boot_ns; /* with pid: which process it was */
+	struct instant at;     /* when the kernel saw it, on both clocks */
 	enum death_kind kind;
-	int exit_code;			/* DEATH_EXIT */
-	int signal;			/* DEATH_SIGNAL, DEATH_OOM */
+	int exit_code; /* DEATH_EXIT */
+	int signal;    /* what killed it; DEATH_EXIT: the request to stop that it obeyed, or 0 */
 	bool core_dumped;
-	bool by_kernel;			/* the signal came from the kernel itself (a fault, OOM) */
-	bool has_sender;		/* a process sent the signal: */
+	bool by_kernel;	 /* the signal came from the kernel itself (a fault, OOM) */
+	bool has_sender; /* a process sent the signal: */
 	pid_t sender_pid;
 	uid_t sender_uid;
-	char sender_comm[WATCH_COMM_MAX];	/* as it called itself: hostile */
-	char comm[WATCH_COMM_MAX];		/* of the dead: hostile */
+	char sender_comm[WATCH_COMM_MAX]; /* as it called itself: hostile */
+	char comm[WATCH_COMM_MAX];	  /* of the dead: hostile */
 	bool has_peak_memory;
 	uint64_t peak_memory_bytes;
 	/* False for up to 100 ms after a SIGKILL by the kernel: an OOM event may still follow. */
@@ -53,49 +53,60 @@ struct death {
 };
 
 struct service_info {
-	const char *name;		/* "node_exporter.service", or "localhost:9100 node" */
-	const char *selector;		/* "listen 127.0.0.1:9100" */
+	const char *name;     /* "node_exporter.service", or "localhost:9100 node" */
+	const char *selector; /* "listen 127.0.0.1:9100" */
 	enum service_state state;
-	struct instant since;		/* of the state; boot_ns 0: since tolld started */
-	pid_t pid;			/* 0: none */
+	struct instant since; /* of the state; boot_ns 0: since tolld started */
+	pid_t pid;	      /* 0: none */
 	char comm[WATCH_COMM_MAX];
-	int64_t start_boot_ns;		/* of the process */
-	bool listening;
-	unsigned restarts;		/* since tolld started */
+	int64_t start_boot_ns; /* of the process */
+	bool listening;	       /* what a service at an address needs to be up */
+	unsigned restarts;     /* times it came back after a death, since tolld started */
 	unsigned deaths;
-	bool died;			/* last_death is one */
+	bool died; /* last_death is one */
 	struct death last_death;
 };
 
+/*
+ * At a kill DIED comes first, and the sockets of the dead close after it: for that while a connection
+ * still succeeds and then hangs or is reset. LISTENER_GONE follows when the port is really free
+ * (median 50 us later; with gigabytes of memory to tear down, since 6.16, much later).
+ */
 enum service_event {
-	SERVICE_APPEARED,		/* a process was found or found again, or its listener came */
-	SERVICE_DIED,			/* its process ended: last_death says how */
-	SERVICE_LISTENER_GONE,		/* the port is no longer served, the process may live */
-	SERVICE_CAUSE,			/* last_death became final, or learned more */
+	SERVICE_APPEARED,      /* a process was found or found again, or its listener came */
+	SERVICE_DIED,	       /* its process ended: last_death says how; state is down */
+	SERVICE_LISTENER_GONE, /* the port is no longer served, the process lives if pid is not 0 */
+	SERVICE_CAUSE,	       /* last_death became final, or learned more */
 };
 
+/* Comes from the event loop. It must not add or remove services, nor free the watch. */
 typedef void watch_event_fn(struct service *service, enum service_event what, void *userdata);
 
 struct watch_options {
 	enum watch_backend backend;
-	const char *bpffs_dir;		/* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
+	const char *bpffs_dir; /* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
 	watch_event_fn *on_event;
 	void *userdata;
 };
 
 /*
- * Loads and attaches; needs root for the kernel backend. -EPERM, -ENOTSUP or what the kernel said,
- * with error[] telling what is missing and what to do about it.
+ * Loads, attaches and pins; needs root for the kernel backend, and afterwards no privilege but what
+ * reading /proc/PID/fd of others takes (CAP_SYS_PTRACE), without which a listener that is there
+ * already is seen without its process. -EPERM, -ENOTSUP or what the kernel said, with error[]
+ * telling what is missing and what to do about it. Where only pinning fails it goes on, and
+ * watch_stats() says so in backend_reason.
  */
-int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret,
-	char *error, size_t error_size);
-/* Detaches and unpins. */
+int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret, char *error,
+	size_t error_size);
+/* Detaches and, where it still may, unpins; what stays is removed by the next start. */
 void watch_free(struct watch *watch);
 DEFINE_FREEP(watch)
 
 /*
  * Watches whatever process listens on TCP `port` of this machine at `address` (a wildcard listener
- * counts). Returns the service, which lives until watch_remove(); two calls make two services.
+ * counts). Returns the service, which lives until watch_remove(); two calls make two services. Its
+ * state is known on return; where it is up, SERVICE_APPEARED follows from the loop. -EINVAL for port
+ * 0, -EAFNOSUPPORT for what is not IP.
  */
 int watch_add_listen(struct watch *watch, const char *name, const struct sockaddr *address,
 	struct service **ret);
@@ -110,7 +121,8 @@ void service_set_userdata(struct service *service, void *userdata);
 void *service_userdata(const struct service *service);
 
 /*
- * The last death as a sentence: "killed by SIGKILL from bash (pid 812, uid 0) after 3 d 4 h".
+ * Why it is down, or was last: of a process that lives and only stopped listening, that; else the last death
+ * as a sentence: "killed by SIGKILL from bash (pid 812, uid 0) after 3 d 4 h".
  * Nothing is added when there was none. Names from processes are added as they are: the sink
  * escapes.
  */
@@ -120,8 +132,8 @@ void death_describe(const struct death *death, struct strbuf *out);
 /* For tolld's own metrics and for the log. */
 struct watch_stats {
 	enum watch_backend backend;
-	const char *backend_name;	/* "kernel" */
-	const char *backend_reason;	/* why this one, in one line */
+	const char *backend_name;   /* "kernel" */
+	const char *backend_reason; /* why this one, in one line */
 	uint64_t events_exec, events_exit, events_signal, events_oom, events_listen;
 	uint64_t lost_exec, lost_exit, lost_signal, lost_oom, lost_listen;
 	uint64_t resyncs;
