@@ -8,14 +8,17 @@
  * comes before. Without a name it lists the scenarios. It links nothing of tolld: what it prints is
  * the truth that tolld is measured against.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -219,6 +222,64 @@ static void eat_memory(void)
 	_exit(0);
 }
 
+/* -- out of memory -------------------------------------------------------------------------- */
+
+/* Where a group with a memory limit can be made, and what its limit is called: cgroup v2, then v1. */
+static const struct {
+	const char *dir, *limit;
+} memory_groups[] = {
+	{ "/sys/fs/cgroup/exit_scenarios", "memory.max" },
+	{ "/sys/fs/cgroup/memory/exit_scenarios", "memory.limit_in_bytes" },
+};
+
+static int write_text(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	ssize_t written;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	written = write(fd, text, strlen(text));
+	close(fd);
+	return written < 0 ? -1 : 0;
+}
+
+static int memory_group_join(void)
+{
+	for (size_t i = 0; i < sizeof(memory_groups) / sizeof(memory_groups[0]); i++) {
+		const char *dir = memory_groups[i].dir;
+
+		if (mkdir(dir, 0755) == 0 &&
+			write_text(dir, memory_groups[i].limit, "33554432") == 0 &&
+			write_text(dir, "cgroup.procs", "0") == 0)
+			return 0;
+		rmdir(dir);
+	}
+	return -1;
+}
+
+static void memory_groups_remove(void)
+{
+	for (size_t i = 0; i < sizeof(memory_groups) / sizeof(memory_groups[0]); i++)
+		rmdir(memory_groups[i].dir);
+}
+
+static void run_out_of_memory(void)
+{
+	size_t size = (size_t)128 << 20;
+	volatile char *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || memory_group_join())
+		_exit(77);
+	for (size_t i = 0; i < size; i += 4096)
+		memory[i] = 1;
+	_exit(77);
+}
+
 static const struct scenario {
 	const char *name;
 	void (*subject)(void);
@@ -244,6 +305,8 @@ static const struct scenario {
 	{ "vfork", vfork_then_exit, 0 },
 	{ "double-fork", double_fork, 0 },
 	{ "eats-64-mib", eat_memory, 0 },
+	/* Exits with 77 where no memory limit can be set. */
+	{ "out-of-memory", run_out_of_memory, 0 },
 };
 
 /* -- the frame ------------------------------------------------------------------------------ */
@@ -282,7 +345,7 @@ static int run(const struct scenario *s)
 	int go[2], status;
 	char line[16];
 
-	if (pipe(go))
+	if (pipe2(go, O_CLOEXEC))
 		abort();
 	subject = fork();
 	if (subject == 0) {
@@ -308,6 +371,7 @@ static int run(const struct scenario *s)
 		abort();
 	printf("status 0x%x\n", status);
 	remove_core(s->name);
+	memory_groups_remove();
 	return 0;
 }
 

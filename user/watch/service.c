@@ -669,6 +669,18 @@ struct service *services_wants_look(const struct services *set, struct instant n
 	return NULL;
 }
 
+void services_put_off(struct services *set, struct instant now)
+{
+	int64_t later = now.boot_ns + NSEC_PER_SEC;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->items[i]->look_boot_ns <= now.boot_ns)
+			set->items[i]->look_boot_ns = later;
+	}
+	if (set->resync_boot_ns <= now.boot_ns)
+		set->resync_boot_ns = later;
+}
+
 bool services_wants_resync(const struct services *set, struct instant now)
 {
 	return set->n && set->resync_boot_ns <= now.boot_ns;

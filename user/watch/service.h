@@ -134,6 +134,8 @@ int64_t services_next_deadline(const struct services *set);
 void services_due(struct services *set, struct instant now);
 /* The next service that wants a look by now; NULL: none. A look clears its wish. */
 struct service *services_wants_look(const struct services *set, struct instant now);
+/* It could not be done: whatever is due by now waits for a second. */
+void services_put_off(struct services *set, struct instant now);
 bool services_wants_resync(const struct services *set, struct instant now);
 
 #endif

@@ -36,6 +36,19 @@ static void arm_timer(struct watch *watch)
 	sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
 }
 
+static void tell_untold(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->services.n; i++) {
+		struct service *service = watch->services.items[i];
+
+		if (!service->appeared_untold)
+			continue;
+		service->appeared_untold = false;
+		if (watch->options.on_event)
+			watch->options.on_event(service, SERVICE_APPEARED, watch->options.userdata);
+	}
+}
+
 /* -- looking -------------------------------------------------------------------------------- */
 
 struct serving {
@@ -137,17 +150,18 @@ static int resync(struct watch *watch)
 	return 0;
 }
 
-static void tell_untold(struct watch *watch)
+/* Also where something fails the loop must come to rest: memory may be back in a second. */
+static void do_what_is_wanted(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->services.n; i++) {
-		struct service *service = watch->services.items[i];
+	int err = 0;
 
-		if (!service->appeared_untold)
-			continue;
-		service->appeared_untold = false;
-		if (watch->options.on_event)
-			watch->options.on_event(service, SERVICE_APPEARED, watch->options.userdata);
-	}
+	if (services_wants_resync(&watch->services, clock_now()))
+		err = resync(watch);
+	if (!err)
+		err = look_where_wanted(watch);
+	if (err)
+		services_put_off(&watch->services, clock_now());
+	arm_timer(watch);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -158,10 +172,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	/* What the ring holds happened before the deadline. */
 	watch->ops->drain(watch->backend);
 	services_due(&watch->services, clock_now());
-	if (services_wants_resync(&watch->services, clock_now()))
-		resync(watch);
-	look_where_wanted(watch);
-	arm_timer(watch);
+	do_what_is_wanted(watch);
 	return 0;
 }
 
@@ -176,12 +187,7 @@ static void on_notice(const struct notice *notice, void *userdata)
 
 static void on_drained(void *userdata)
 {
-	struct watch *watch = userdata;
-
-	if (services_wants_resync(&watch->services, clock_now()))
-		resync(watch);
-	look_where_wanted(watch);
-	arm_timer(watch);
+	do_what_is_wanted(userdata);
 }
 
 /* -- from the services ---------------------------------------------------------------------- */

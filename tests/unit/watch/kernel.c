@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -79,6 +81,14 @@ static const struct seen *last_seen(enum service_event what)
 	}
 	fail_msg("no such event was seen");
 	return NULL;
+}
+
+static struct service_info info_of(const struct service *service)
+{
+	struct service_info info;
+
+	service_info(service, &info);
+	return info;
 }
 
 static int open_watch(uint32_t ring_bytes)
@@ -200,8 +210,8 @@ static void compare(const struct death *death, int status, const char *name)
 				death->exit_code, status);
 		return;
 	}
-	if (death->kind != DEATH_SIGNAL || death->signal != WTERMSIG(status) ||
-		death->core_dumped != !!WCOREDUMP(status))
+	if ((death->kind != DEATH_SIGNAL && death->kind != DEATH_OOM) ||
+		death->signal != WTERMSIG(status) || death->core_dumped != !!WCOREDUMP(status))
 		fail_msg("%s: told kind %d signal %d core %d, waitpid saw 0x%x", name, death->kind,
 			death->signal, death->core_dumped, status);
 }
@@ -228,7 +238,7 @@ static void run_scenario(
 	helper_end(&helper);
 	turn_for(30);
 	assert_int_equal(count_seen(SERVICE_DIED), 1);
-	*ret = last_seen(SERVICE_DIED)->info.last_death;
+	*ret = info_of(service).last_death;
 	assert_int_equal(ret->pid, pid);
 	compare(ret, (int)status, name);
 	death_describe(ret, &cause);
@@ -286,6 +296,28 @@ static void tells_who_sent_the_signal(void **state)
 		assert_string_equal(death.sender_comm, "the killer");
 		assert_true(death.final);
 	}
+}
+
+static void tells_the_oom_killer_from_a_kill(void **state)
+{
+	char path[4096];
+	struct death death;
+	unsigned killer;
+
+	SKIP_WITHOUT_KERNEL();
+	if (!helper_path(path, sizeof(path), "exit_scenarios"))
+		skip();
+	run_scenario(path, "out-of-memory", &death, &killer);
+	if (death.kind == DEATH_EXIT && death.exit_code == 77) {
+		printf("SKIPPED: no memory limit can be set here\n");
+		skip();
+	}
+	assert_int_equal(death.kind, DEATH_OOM);
+	assert_int_equal(death.signal, SIGKILL);
+	assert_true(death.by_kernel);
+	assert_false(death.has_sender);
+	assert_true(death.final);
+	assert_in_range(death.peak_memory_bytes, (uint64_t)16 << 20, (uint64_t)64 << 20);
 }
 
 static void knows_the_peak_memory(void **state)
@@ -455,14 +487,6 @@ static struct service *add_listen(uint16_t port)
 	return service;
 }
 
-static struct service_info info_of(const struct service *service)
-{
-	struct service_info info;
-
-	service_info(service, &info);
-	return info;
-}
-
 static void a_service_that_runs_already_is_found(void **state)
 {
 	static void (*const ways[])(uint16_t, int, int) = { serve, serve_on_wildcard };
@@ -568,6 +592,109 @@ static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
 		;
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	watch_remove(service);
+}
+
+static void serve_in_another_network(uint16_t port, int hear, int say)
+{
+	if (unshare(CLONE_NEWNET) || listen_dual_stack(port) < 0)
+		_exit(92);
+	tell_peer(say);
+	for (;;)
+		pause();
+}
+
+static void the_same_port_in_another_network_namespace_is_not_ours(void **state)
+{
+	uint16_t port = free_port();
+	struct watch_stats stats;
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	service = add_listen(port);
+	server_start(&server, serve_in_another_network, port);
+	turn_for(50);
+	server_end(&server);
+	turn_for(50);
+	watch_stats(watch, &stats);
+	assert_int_equal(stats.events_listen, 0);
+	assert_int_equal(n_seen, 0);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	watch_remove(service);
+}
+
+/* What a daemon does that has given up all that root may do; the number tells what failed. */
+static int watch_without_privileges(uint16_t port, int hear, int say)
+{
+	struct service *service, *other;
+	struct service_info info;
+	struct sockaddr_in address = loopback(port);
+
+	if (open_watch(0))
+		return 1;
+	if (watch_add_listen(watch, "a service", (void *)&address, &service))
+		return 2;
+	if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) ||
+		setresuid(65534, 65534, 65534) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 3;
+	tell_peer(say);
+	if (!wait_for(SERVICE_LISTENER_GONE, 1, 3000) || count_seen(SERVICE_DIED) != 1)
+		return 4;
+	if (info_of(service).last_death.signal != SIGKILL)
+		return 5;
+	tell_peer(say);
+	if (!wait_for(SERVICE_APPEARED, count_seen(SERVICE_APPEARED) + 1, 3000))
+		return 6;
+	info = info_of(service);
+	/* The task iterator, made anew. */
+	if (watch_add_process(watch, "the same", info.pid, &other))
+		return 7;
+	if (info_of(other).start_boot_ns != info.start_boot_ns)
+		return 8;
+	address.sin_port = htons((uint16_t)(port ^ 1));
+	if (watch_add_listen(watch, "another", (void *)&address, &other))
+		return 9;
+	return 0;
+}
+
+static void goes_on_after_all_privileges_are_dropped(void **state)
+{
+	uint16_t port = free_port();
+	int status, down[2], up[2];
+	struct server server;
+	pid_t pid;
+	char byte;
+
+	SKIP_WITHOUT_KERNEL();
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	server_start(&server, serve, port);
+	pid = fork();
+	if (pid == 0) {
+		snprintf(bpffs_dir, sizeof(bpffs_dir), "/sys/fs/bpf/tolld-test-%d", getpid());
+		_exit(watch_without_privileges(port, down[0], up[1]));
+	}
+	close(up[1]);
+	/* Where it ends early, its status says where. */
+	if (read(up[0], &byte, 1) == 1)
+		kill(server.pid, SIGKILL);
+	if (read(up[0], &byte, 1) == 1) {
+		server_end(&server);
+		server_start(&server, serve, port);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	server_end(&server);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	/* It was not allowed to remove its pins. */
+	snprintf(bpffs_dir, sizeof(bpffs_dir), "/sys/fs/bpf/tolld-test-%d", pid);
+	watch_free(watch);
+	watch = NULL;
+	loop = sd_event_unref(loop);
+	assert_int_equal(open_watch(0), 0);
+	close(down[0]);
+	close(down[1]);
+	close(up[0]);
 }
 
 /* -- loss, pins, speed ---------------------------------------------------------------------- */
@@ -695,11 +822,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KERNEL_TEST(tells_every_death_as_waitpid_does),
 		KERNEL_TEST(tells_who_sent_the_signal),
+		KERNEL_TEST(tells_the_oom_killer_from_a_kill),
 		KERNEL_TEST(knows_the_peak_memory),
 		KERNEL_TEST(a_service_that_runs_already_is_found),
 		KERNEL_TEST(a_service_that_comes_later_and_restarts_is_followed),
 		KERNEL_TEST(a_listener_that_closes_is_told_while_its_process_lives),
 		KERNEL_TEST(a_daemon_that_forks_after_it_listens_has_not_died),
+		KERNEL_TEST(the_same_port_in_another_network_namespace_is_not_ours),
+		KERNEL_TEST(goes_on_after_all_privileges_are_dropped),
 		KERNEL_TEST(a_full_ring_is_counted_and_leads_to_a_resync),
 		KERNEL_TEST(maps_are_pinned_for_root_alone_and_only_while_it_runs),
 		cmocka_unit_test(backends_that_are_not_there_yet_say_so),

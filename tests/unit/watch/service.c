@@ -466,6 +466,19 @@ static void a_death_that_nobody_saw_is_told_with_the_last_signal(void **state)
 	end();
 }
 
+static void what_could_not_be_done_is_tried_again_after_a_second(void **state)
+{
+	begin(true);
+	tell((struct notice){ .kind = NOTICE_LOST });
+	sim.service->look_boot_ns = sim.now.boot_ns;
+	services_put_off(&sim.set, sim.now);
+	assert_int_equal(services_next_deadline(&sim.set), sim.now.boot_ns + 1000 * MS);
+	assert_true(sim.service->doubtful);
+	settle_for(1000 * MS);
+	assert_true(is_up_with(&old));
+	end();
+}
+
 static void a_resync_comes_every_minute(void **state)
 {
 	begin(true);
@@ -722,6 +735,7 @@ int main(void)
 		cmocka_unit_test(lost_notices_make_it_unknown_until_the_resync),
 		cmocka_unit_test(absent_once_is_not_yet_dead),
 		cmocka_unit_test(a_death_that_nobody_saw_is_told_with_the_last_signal),
+		cmocka_unit_test(what_could_not_be_done_is_tried_again_after_a_second),
 		cmocka_unit_test(a_resync_comes_every_minute),
 		cmocka_unit_test(an_exit_wins_over_a_look_that_saw_the_process_alive),
 		cmocka_unit_test(a_look_whose_owner_died_meanwhile_makes_nobody_the_owner),
