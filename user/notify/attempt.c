@@ -154,15 +154,19 @@ static void try_later(struct notify *notify, struct attempt *attempt, struct ins
 void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now)
 {
 	int64_t lost = MAX(attempt->flush->give_up_boot_ns, now.boot_ns) + LOST_NS;
-	struct notify_output send = { .type = NOTIFY_SEND, .notification = attempt->notification };
+	/* An answer from within the callback ends the attempt. */
+	scoped(notification_unrefp) struct notification *n = NULL;
+	struct notify_output send = { .type = NOTIFY_SEND };
 
 	/* What is not written down must not be sent. */
 	if (persist_outbox(notify, attempt)) {
 		try_later(notify, attempt, now);
 		return;
 	}
+	n = notification_ref(attempt->notification);
 	attempt->sending = true;
 	timer_set(&notify->timers, &attempt->timer, lost);
+	send.notification = n;
 	notify->output(&send, notify->userdata);
 }
 

@@ -152,6 +152,28 @@ int notify_confirm_restored(struct notify *notify, struct instant now)
 	return err;
 }
 
+int notify_keep_all(struct notify *notify, struct instant now)
+{
+	int failed = 0;
+
+	map_foreach (&notify->alerts, e) {
+		struct entry *entry = e->value;
+
+		entry_keep(notify, entry);
+		failed |= !entry->kept;
+	}
+	map_foreach (&notify->groups, e)
+		failed |= persist_group(notify, e->value, now);
+	map_foreach (&notify->log, e) {
+		/* A place that is only reserved has no row yet. */
+		if (e->value)
+			failed |= persist_log(notify, e->key, e->value);
+	}
+	map_foreach (&notify->attempts, e)
+		failed |= persist_outbox(notify, e->value);
+	return failed ? -ENOMEM : 0;
+}
+
 /*
  * A machine without a clock of its own tells its first mails with a wall clock that is wrong by
  * years. Once it is right, the rows are, too: else a reboot would take those mails for ancient.

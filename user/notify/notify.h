@@ -6,7 +6,8 @@
  * nor disk. Source of the rules: alertmanager dispatch/dispatch.go, notify/dedup_stage.go.
  *
  * Durations run on the boot clock; alerts and the log of notifications carry wall time. Outputs are
- * made from within the calls below; the callback must not call back into the machine.
+ * made from within the calls below. From the callback only notify_sent() may be called, and only for
+ * the NOTIFY_SEND at hand: for an owner that fails to begin.
  */
 #ifndef TOLLD_NOTIFY_NOTIFY_H
 #define TOLLD_NOTIFY_NOTIFY_H
@@ -46,9 +47,8 @@ struct notify_limits {
 	size_t max_alerts; /* 0: 100,000; more are refused and counted */
 	size_t max_groups; /* 0: 10,000 */
 	/*
-	 * Names this boot: the first eight bytes of /proc/sys/kernel/random/boot_id, say. Rows of
-	 * the same boot keep their exact ages over a restart; 0 for unknown, then the wall clock is
-	 * asked.
+	 * Names this boot: a hash of /proc/sys/kernel/random/boot_id. Rows of the same boot keep
+	 * their exact ages over a restart; 0 for unknown, then the wall clock is asked.
 	 */
 	uint64_t boot_id;
 	uint64_t seed; /* for ids and pauses; 0: from the kernel. For tests. */
@@ -94,7 +94,16 @@ int notify_put(struct notify *notify, const struct alert *alert, struct instant 
  */
 int notify_confirm_restored(struct notify *notify, struct instant now);
 
-/* Flushes what is due; puts out what follows. */
+/*
+ * Puts out all rows anew: for an owner that lost some, because the disk refused them for long. It
+ * empties its tables first. -ENOMEM: some are missing; to be called again.
+ */
+int notify_keep_all(struct notify *notify, struct instant now);
+
+/*
+ * Flushes what is due; puts out what follows. To be called at notify_deadline(), and after the wall
+ * clock was set: the rows are then set right, too.
+ */
 void notify_step(struct notify *notify, struct instant now);
 /* The boot time at which the next step is due, or BOOT_NS_NEVER. */
 int64_t notify_deadline(const struct notify *notify);

@@ -153,6 +153,59 @@ static void answers_to_what_nobody_asked_are_ignored(void **state)
 	world_release(&w);
 }
 
+struct hasty {
+	struct notify *notify;
+	struct instant now;
+	enum notify_result result;
+	size_t sends, told;
+};
+
+static void answer_at_once(const struct notify_output *output, void *userdata)
+{
+	struct hasty *h = userdata;
+
+	if (output->type != NOTIFY_SEND)
+		return;
+	h->sends++;
+	h->told += h->result == NOTIFY_SENT;
+	notify_sent(h->notify, output->notification->id, h->result, h->now);
+	assert_int_equal(strlen(output->notification->id), 32);
+}
+
+static void an_answer_may_come_from_within_the_callback(void **state)
+{
+	struct hasty h = { .now = { .boot_ns = 100 * SEC, .wall_ms = 1700000000000 } };
+	struct config *config = config_with("[alertname]", "10s", "1m", "4h");
+	struct notify_limits limits = { .seed = 3 };
+	struct notify_stats stats;
+	scoped(alert_unrefp) struct alert *fire = alert_named("A", "a"), *end = NULL;
+
+	assert_int_equal(notify_new(&limits, answer_at_once, &h, &h.notify), 0);
+	assert_int_equal(notify_configure(h.notify, config, h.now), 0);
+	fire->starts_wall_ms = h.now.wall_ms;
+	end = alert_copy(fire);
+	end->ends_wall_ms = h.now.wall_ms + 1;
+	assert_int_equal(notify_put(h.notify, fire, h.now), 0);
+	for (int i = 0; i < 600; i++) {
+		/* Refused, tried again, told; then the end, and the group goes under way. */
+		h.result = i < 80 ? NOTIFY_REFUSED : i < 160 ? NOTIFY_RETRY : NOTIFY_SENT;
+		if (i == 300)
+			assert_int_equal(notify_put(h.notify, end, h.now), 0);
+		h.now.boot_ns += SEC;
+		h.now.wall_ms += 1000;
+		while (notify_deadline(h.notify) <= h.now.boot_ns)
+			notify_step(h.notify, h.now);
+	}
+	assert_int_equal(h.told, 3);
+	notify_stats(h.notify, &stats);
+	assert_int_equal(stats.sent, 3);
+	assert_int_equal(stats.failed, 4);
+	assert_int_equal(stats.retried, h.sends - 7);
+	assert_int_equal(stats.alerts, 0);
+	notify_free(h.notify);
+	config_unref(config);
+}
+
 static void who_does_not_hear_of_ends_is_logged_as_if(void **state)
 {
 	struct world w;
@@ -213,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_waits_for_the_next_flush),
 		cmocka_unit_test(an_answer_that_never_comes_does_not_end_a_group),
 		cmocka_unit_test(answers_to_what_nobody_asked_are_ignored),
+		cmocka_unit_test(an_answer_may_come_from_within_the_callback),
 		cmocka_unit_test(who_does_not_hear_of_ends_is_logged_as_if),
 		cmocka_unit_test(stops_when_a_reload_takes_the_address_away),
 	};

@@ -305,6 +305,45 @@ static void what_the_log_knows_is_not_sent_again(void **state)
 	world_release(&w);
 }
 
+static void all_rows_can_be_put_out_anew(void **state)
+{
+	struct world w;
+	struct map before[ARRAY_SIZE(w.rows)];
+	size_t n[ARRAY_SIZE(w.rows)] = { 0 };
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	fires(&w, "A", "a");
+	fires(&w, "B", "b");
+	world_run(&w, 10 * SEC);
+	ends(&w, "A", "a");
+	fires(&w, "B", "c");
+	world_advance(&w, MINUTE);
+	notify_step(w.notify, w.now);
+	memcpy(before, w.rows, sizeof(before));
+	memset(w.rows, 0, sizeof(w.rows));
+	assert_int_equal(notify_keep_all(w.notify, w.now), 0);
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+		map_foreach (&before[t], e) {
+			const char *now = map_gets(&w.rows[t], e->key);
+
+			assert_non_null(now);
+			/* A group's row says the same turn, or a later one of the same step. */
+			if (t != NOTIFY_KEEP_GROUP)
+				assert_string_equal(now, e->value);
+			free(e->value);
+			n[t]++;
+		}
+		assert_int_equal(w.rows[t].n, n[t]);
+		assert_true(n[t] > 0);
+		map_release(&before[t]);
+	}
+	world_restart(&w);
+	world_run(&w, 2 * MINUTE);
+	assert_int_equal(believed(&w, 0, "a"), 0);
+	assert_int_equal(believed(&w, 0, "c"), 1);
+	world_release(&w);
+}
+
 static void an_alert_ends_when_its_rule_is_silent_after_the_restart(void **state)
 {
 	for (int confirmed = 0; confirmed < 2; confirmed++) {
@@ -435,6 +474,7 @@ int main(void)
 		cmocka_unit_test(repeats_when_it_would_have_without_the_restarts),
 		cmocka_unit_test(what_was_under_way_is_sent_again_as_it_was),
 		cmocka_unit_test(what_the_log_knows_is_not_sent_again),
+		cmocka_unit_test(all_rows_can_be_put_out_anew),
 		cmocka_unit_test(an_alert_ends_when_its_rule_is_silent_after_the_restart),
 		cmocka_unit_test(a_lease_begins_again_after_the_restart),
 		cmocka_unit_test(an_alert_that_was_over_stays_over_whatever_the_clock_says),
