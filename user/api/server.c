@@ -242,6 +242,25 @@ static void job_append(struct exchange *ex)
 	api->n_jobs++;
 }
 
+/*
+ * Without a thread of its own libmicrohttpd has nothing that wakes its epoll descriptor: a connection
+ * that is resumed goes on in the next MHD_run().
+ */
+static void wake_listener(struct exchange *ex)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(ex->mhd, MHD_CONNECTION_INFO_DAEMON);
+
+	for (size_t i = 0; info && i < ex->api->n_listeners; i++) {
+		struct listener *listener = ex->api->listeners[i];
+
+		if (listener->daemon != info->daemon)
+			continue;
+		sd_event_source_set_time_relative(listener->timer, 0);
+		sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+	}
+}
+
 static void job_finish(struct exchange *ex)
 {
 	job_unlink(ex);
@@ -250,6 +269,7 @@ static void job_finish(struct exchange *ex)
 	if (ex->state == WAITING) {
 		ex->state = RECEIVING;
 		MHD_resume_connection(ex->mhd);
+		wake_listener(ex);
 	}
 }
 

@@ -1,0 +1,176 @@
+/* Metrics: valid in the eyes of promtool, complete, and not to be broken by names. */
+#include "world.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static void add_services(struct world *w)
+{
+	w->watch.services[0].info = (struct service_info){ .name = "web",
+		.selector = "listen :80",
+		.state = SERVICE_UP,
+		.restarts = 3,
+		.deaths = 4 };
+	w->watch.services[1].info =
+		(struct service_info){ .name = "db", .selector = "exe /db", .state = SERVICE_DOWN };
+	w->watch.services[2].info = (struct service_info){
+		.name = "new", .selector = "exe /new", .state = SERVICE_UNKNOWN
+	};
+	/* Two watches may well have one name. */
+	w->watch.services[3] = w->watch.services[0];
+	w->watch.services[4].info =
+		(struct service_info){ .name = HOSTILE, .selector = HOSTILE, .state = SERVICE_UP };
+	w->watch.n = 5;
+	w->watch.stats.events_exit = 5;
+	w->watch.stats.lost_oom = 1;
+	w->watch.stats.services = 5;
+	w->rules.stats.alerts_firing = 2;
+	w->notify.stats.sent = 12345678901;
+	w->store.status.last_error = -ENOSPC;
+}
+
+/* Whether the text has this line. */
+static void assert_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *at = strstr(text, line); at; at = strstr(at + 1, line)) {
+		if ((at == text || at[-1] == '\n') && at[len] == '\n')
+			return;
+	}
+	fail_msg("no line %s", line);
+}
+
+static void tells_what_the_modules_count(void **state)
+{
+	static const double values[] = { 1, 2 };
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	add_services(&w);
+	world_series(&w, (const char *const[][2]){ { "__name__", "n" } }, 1, values, 2, 1000);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	assert_line(text, "tolld_service_up{service=\"web\",selector=\"listen :80\"} 1");
+	assert_line(text, "tolld_service_up{service=\"db\",selector=\"exe /db\"} 0");
+	assert_null(strstr(text, "tolld_service_up{service=\"new\""));
+	assert_line(
+		text, "tolld_service_restarts_total{service=\"web\",selector=\"listen :80\"} 3");
+	assert_line(text, "tolld_service_deaths_total{service=\"web\",selector=\"listen :80\"} 4");
+	assert_line(text, "tolld_watch_events_total{type=\"exit\"} 5");
+	assert_line(text, "tolld_watch_lost_events_total{type=\"oom\"} 1");
+	assert_line(
+		text, "tolld_backend_info{backend=\"pidfd\",reason=\"this kernel has no BTF\"} 1");
+	assert_line(text, "tolld_services 5");
+	assert_line(text, "tolld_tsdb_series 1");
+	assert_line(text, "tolld_tsdb_samples_appended_total 2");
+	assert_line(text, "tolld_rules_alerts_firing 2");
+	assert_line(text, "tolld_notify_notifications_sent_total 1.2345678901e+10");
+	assert_line(text, "tolld_store_failing 1");
+	assert_line(text, "tolld_loop_turns_total 7");
+	assert_line(text, "process_start_time_seconds 1.79536232525e+09");
+	free(text);
+	world_end(&w);
+}
+
+static void a_series_never_comes_twice(void **state)
+{
+	struct world w;
+	size_t n = 0;
+	char *text;
+
+	world_begin(&w);
+	add_services(&w);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	for (const char *p = text; (p = strstr(p, "tolld_service_up{service=\"web\"")); p++)
+		n++;
+	assert_int_equal(n, 1);
+	free(text);
+	world_end(&w);
+}
+
+static void this_process_has_memory_and_descriptors(void **state)
+{
+	static const char *const names[] = { "process_resident_memory_bytes", "process_open_fds",
+		"process_cpu_seconds_total", "process_threads", "process_max_fds" };
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct strbuf zero = STRBUF_INIT;
+
+		strbuf_addf(&zero, "\n%s 0\n", names[i]);
+		assert_null(strstr(text, zero.s));
+		assert_non_null(strstr(text, names[i]));
+		strbuf_release(&zero);
+	}
+	free(text);
+	world_end(&w);
+}
+
+/* Gives text to a program; its exit status, with what it said on the test's own output. */
+static int pipe_to(const char *const *argv, const char *text)
+{
+	posix_spawn_file_actions_t actions;
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[0], 0);
+	assert_int_equal(
+		posix_spawn(&pid, argv[0], &actions, NULL, (char **)(uintptr_t)argv, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[0]);
+	for (size_t len = strlen(text); len;) {
+		ssize_t n = write(fds[1], text, len);
+
+		assert_true(n > 0);
+		text += n;
+		len -= (size_t)n;
+	}
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void promtool_finds_nothing_to_say(void **state)
+{
+	static const char *const argv[] = { "/usr/bin/promtool", "check", "metrics", NULL };
+	struct world w;
+	char *text;
+
+	if (access(argv[0], X_OK) < 0) {
+		print_message("%s is not installed: metrics are not checked by it\n", argv[0]);
+		skip();
+	}
+	world_begin(&w);
+	add_services(&w);
+	route_count(w.api, 0, 200);
+	route_count(w.api, 5, 422);
+	route_count(w.api, 1000, 999);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	assert_line(text, "tolld_http_requests_total{handler=\"/metrics\",code=\"200\"} 1");
+	assert_line(text, "tolld_http_requests_total{handler=\"other\",code=\"other\"} 1");
+	/* It exits with 3 for what it would only like better. */
+	assert_int_equal(pipe_to(argv, text), 0);
+	free(text);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_what_the_modules_count),
+		cmocka_unit_test(a_series_never_comes_twice),
+		cmocka_unit_test(this_process_has_memory_and_descriptors),
+		cmocka_unit_test(promtool_finds_nothing_to_say),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* The page: what needs a person first, nothing hostile in it, whole without JavaScript. */
+#include "world.h"
+
+static struct labels *labels, *annotations;
+static struct rule_alert_info alerts[2];
+static struct rule_info rules[1];
+
+static void fill(struct world *w, const char *name)
+{
+	labels = labels_new(3, (const char *const[][2]){ { "alertname", "InstanceDown" },
+				       { "job", name }, { "instance", "h:1" } });
+	annotations = labels_new(
+		3, (const char *const[][2]){ { "summary", name },
+			   { "cause", "killed by SIGKILL from bash" }, { "other", name } });
+	alerts[0] = (struct rule_alert_info){ .labels = labels,
+		.annotations = annotations,
+		.state = RULE_PENDING,
+		.active_wall_ms = NOW_WALL_MS - 5000 };
+	alerts[1] = alerts[0];
+	alerts[1].state = RULE_FIRING;
+	rules[0] = (struct rule_info){ .name = "InstanceDown",
+		.query = "up{a=\"&\"} == 0",
+		.alerting = true,
+		.state = RULE_FIRING,
+		.alerts = alerts,
+		.n_alerts = 2 };
+	w->rules.groups[0] =
+		(struct group_info){ .name = "g", .file = "f", .rules = rules, .n_rules = 1 };
+	w->rules.n = 1;
+	w->watch.services[0].info = (struct service_info){ .name = "first",
+		.selector = "exe /first",
+		.state = SERVICE_UP,
+		.pid = 11,
+		.comm = "first",
+		.restarts = 3 };
+	w->watch.services[1].info = (struct service_info){ .name = name,
+		.selector = name,
+		.state = SERVICE_DOWN,
+		.since = { .boot_ns = 1, .wall_ms = NOW_WALL_MS - 65000 },
+		.died = true,
+		.last_death = { .at = { .wall_ms = NOW_WALL_MS - 65000 } } };
+	w->watch.services[1].cause = name;
+	w->watch.n = 2;
+	w->scrape.targets[0].info = (struct target_info){ .job = "j",
+		.url = "http://a:1/metrics",
+		.labels = labels,
+		.up = 1,
+		.last_wall_ms = NOW_WALL_MS,
+		.last_duration_ns = 1250000 };
+	w->scrape.targets[1].info = (struct target_info){ .job = "j",
+		.url = name,
+		.labels = labels,
+		.last_wall_ms = NOW_WALL_MS,
+		.last_error = name };
+	w->scrape.n = 2;
+	w->watch.stats.backend_reason = name;
+}
+
+static void end(struct world *w)
+{
+	world_end(w);
+	labels_unref(labels);
+	labels_unref(annotations);
+}
+
+static void assert_order(const char *text, const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *at = strstr(text, parts[i]);
+
+		if (!at)
+			fail_msg("no, or too early: %s", parts[i]);
+		text = at + 1;
+	}
+}
+
+static void shows_first_what_needs_a_person(void **state)
+{
+	static const char *const parts[] = {
+		"<title>tolld: 1 of 2 services down, 1 of 2 targets down, 1 alert firing, 1 alert pending"
+		"</title>",
+		"<h2>Alerts</h2>",
+		"firing</span>",
+		"InstanceDown",
+		"job=&quot;second&quot;",
+		"5 s",
+		"second",
+		"killed by SIGKILL from bash",
+		"pending</span>",
+		"<h2>Services</h2>",
+		"down</span>",
+		"second",
+		"1 min 5 s",
+		"up</span>",
+		"first",
+		"11",
+		"3</td>",
+		"<h2>Targets</h2>",
+		"down</span>",
+		"second",
+		"up</span>",
+		"http://a:1/metrics",
+		"1.2 ms",
+		"<footer>",
+		"Watched by the pidfd backend: second",
+	};
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	fill(&w, "second");
+	text = ask_text(&w, "GET", "/", 200);
+	assert_order(text, parts, ARRAY_SIZE(parts));
+	free(text);
+	end(&w);
+}
+
+/* Each '<' opens or closes one of the page's own elements, in order, and each '&' is a reference. */
+static void assert_well_formed(const char *html)
+{
+	static const char *const empty[] = { "meta", "link", "input", "!doctype", "!--" };
+	const char *open[32];
+	size_t depth = 0;
+
+	for (const char *p = html; *p; p++) {
+		const char *name = p + 1, *close = strchr(p, '>');
+		bool ends = *name == '/', is_empty = false;
+
+		if (*p == '&')
+			assert_true(strcspn(p, ";") <= 6);
+		if (*p != '<')
+			continue;
+		assert_non_null(close);
+		name += ends;
+		for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
+			is_empty = is_empty || starts_with(name, empty[i]);
+		p = close;
+		if (is_empty)
+			continue;
+		if (!ends) {
+			assert_true(depth < ARRAY_SIZE(open));
+			open[depth++] = name;
+			continue;
+		}
+		assert_true(depth > 0);
+		depth--;
+		if (strncmp(open[depth], name, (size_t)(close - name)) != 0)
+			fail_msg("</%.10s> closes <%.10s>", name, open[depth]);
+	}
+	assert_int_equal(depth, 0);
+}
+
+static void hostile_text_stays_text(void **state)
+{
+	static const char *const uris[] = { "/", "/graph?g0.expr=%22%3C/td%3E%3Cscript%3E%22",
+		"/graph?g0.expr=%3Cscript%3E", "/graph?g0.expr=up", "/alerts", "/targets" };
+	static const double values[] = { 1 };
+	struct world w;
+
+	world_begin(&w);
+	fill(&w, HOSTILE);
+	world_series(&w, (const char *const[][2]){ { "__name__", "up" }, { "job", HOSTILE } }, 2,
+		values, 1, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(uris); i++) {
+		char *text = ask_text(&w, "GET", uris[i], 200);
+
+		assert_null(strstr(text, "<script>"));
+		assert_null(strstr(text, "'1'"));
+		assert_well_formed(text);
+		free(text);
+	}
+	end(&w);
+}
+
+static void every_place_of_the_frame_is_filled(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	text = ask_text(&w, "GET", "/", 200);
+	assert_null(strchr(text, '@'));
+	assert_non_null(strstr(text, "no services watched"));
+	assert_non_null(strstr(text, "Nothing is watched"));
+	assert_well_formed(text);
+	free(text);
+	world_end(&w);
+}
+
+static void the_page_keeps_to_itself(void **state)
+{
+	struct request *req;
+	struct world w;
+
+	world_begin(&w);
+	req = ask(&w, "GET", "/", NULL);
+	assert_true(req->response.page);
+	assert_false(req->response.cors);
+	/* No other host, nothing inline: what the Content-Security-Policy forbids is not there. */
+	assert_null(strstr(req->response.body.s, "style="));
+	assert_null(strstr(req->response.body.s, "onclick"));
+	assert_null(strstr(req->response.body.s, "//"));
+	request_free(req);
+	world_end(&w);
+}
+
+static void the_link_in_a_mail_shows_the_expressions_value(void **state)
+{
+	static const double values[] = { 0 };
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	world_series(&w, (const char *const[][2]){ { "__name__", "up" }, { "job", "a" } }, 2,
+		values, 1, 1);
+	text = ask_text(&w, "GET", "/graph?g0.expr=up%7Bjob%3D%22a%22%7D&g0.tab=1", 200);
+	assert_non_null(strstr(text, "value=\"up{job="));
+	assert_non_null(strstr(text, "<td data-label=\"Value\">0</td>"));
+	free(text);
+	text = ask_text(&w, "GET", "/graph?g0.expr=nothing", 200);
+	assert_non_null(strstr(text, "No series has this value now."));
+	free(text);
+	text = ask_text(&w, "GET", "/graph?g0.expr=sum(", 200);
+	assert_non_null(strstr(text, "<p class=\"cause\">"));
+	free(text);
+	world_end(&w);
+}
+
+static void files_are_served_whole(void **state)
+{
+	struct request *req;
+	struct world w;
+
+	world_begin(&w);
+	req = ask(&w, "GET", "/style.css?0.1.0", NULL);
+	assert_string_equal(req->response.content_type, "text/css; charset=utf-8");
+	assert_int_equal(req->response.body.s[req->response.body.len - 2], '}');
+	request_free(req);
+	req = ask(&w, "GET", "/page.js", NULL);
+	assert_string_equal(req->response.content_type, "text/javascript; charset=utf-8");
+	assert_int_equal(req->response.body.s[req->response.body.len - 1], '\n');
+	request_free(req);
+	world_end(&w);
+}
+
+static void a_storm_is_counted_and_not_drawn(void **state)
+{
+	static struct rule_alert_info many[700];
+	struct world w;
+	size_t rows = 0;
+	char *text;
+
+	world_begin(&w);
+	fill(&w, "x");
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = alerts[1];
+	rules[0].alerts = many;
+	rules[0].n_alerts = ARRAY_SIZE(many);
+	text = ask_text(&w, "GET", "/", 200);
+	for (const char *p = text; (p = strstr(p, "is-firing")); p++)
+		rows++;
+	assert_int_equal(rows, 500);
+	assert_non_null(strstr(text, "And 200 more: <a href=\"/api/v1/alerts\">"));
+	assert_non_null(strstr(text, "700 alerts firing"));
+	free(text);
+	end(&w);
+}
+
+static int show_once(void *userdata)
+{
+	struct world *w = userdata;
+	struct request *req;
+	int err = request_new(w->api, "/", &req);
+
+	if (err)
+		return err;
+	req->method = strdup("GET");
+	if (req->method)
+		route_dispatch(req, w->now);
+	err = req->response.status == 200 ? req->response.body.err : -ENOMEM;
+	/* A page is whole or not sent. */
+	if (!err && !strstr(req->response.body.s, "</html>"))
+		err = 1;
+	if (!err && strstr(req->response.body.s, "no memory to list"))
+		err = -ENOMEM;
+	request_free(req);
+	return err;
+}
+
+static void survives_without_memory(void **state)
+{
+	struct world w;
+
+	world_begin(&w);
+	fill(&w, "x");
+	with_failing_allocations(show_once, &w);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shows_first_what_needs_a_person),
+		cmocka_unit_test(hostile_text_stays_text),
+		cmocka_unit_test(every_place_of_the_frame_is_filled),
+		cmocka_unit_test(the_page_keeps_to_itself),
+		cmocka_unit_test(the_link_in_a_mail_shows_the_expressions_value),
+		cmocka_unit_test(files_are_served_whole),
+		cmocka_unit_test(a_storm_is_counted_and_not_drawn),
+		cmocka_unit_test(survives_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

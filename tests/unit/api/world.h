@@ -1,0 +1,313 @@
+/*
+ * world.h - what the server reads, made up: services, targets, rules and their alerts with whatever
+ * values a test wants, behind the functions of the real modules. Samples and queries are the real ones.
+ *
+ * Each test program includes this once; its definitions take the place of those in libtolld.a.
+ */
+#ifndef TOLLD_TESTS_API_WORLD_H
+#define TOLLD_TESTS_API_WORLD_H
+
+#include "harness.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include "api/state.h"
+
+/* 2026-11-22 15:46:25.250 UTC. The boot clock is the real one: it measures what a query costs. */
+#define NOW_WALL_MS 1795362385250ll
+
+/* Ends every place where it would be taken as something else than text. */
+#define HOSTILE "</td><script>alert('1')</script>\"&\\\n\x01\xff{}"
+
+struct service {
+	struct service_info info;
+	const char *cause;
+};
+
+struct watch {
+	struct service services[8];
+	size_t n;
+	struct watch_stats stats;
+};
+
+struct target {
+	struct target_info info;
+};
+
+struct scrape {
+	struct target targets[8];
+	size_t n;
+};
+
+struct rules {
+	struct group_info groups[8];
+	size_t n;
+	int err;
+	struct rules_stats stats;
+};
+
+struct notify {
+	struct notify_stats stats;
+};
+
+struct store {
+	struct store_status status;
+};
+
+void watch_stats(const struct watch *watch, struct watch_stats *ret)
+{
+	*ret = watch->stats;
+}
+
+size_t watch_services(const struct watch *watch)
+{
+	return watch->n;
+}
+
+struct service *watch_service(const struct watch *watch, size_t i)
+{
+	return (struct service *)&watch->services[i];
+}
+
+void service_info(const struct service *service, struct service_info *ret)
+{
+	*ret = service->info;
+}
+
+void service_cause(const struct service *service, struct strbuf *out)
+{
+	if (service->cause)
+		strbuf_adds(out, service->cause);
+}
+
+size_t scrape_targets(const struct scrape *scrape)
+{
+	return scrape->n;
+}
+
+struct target *scrape_target(const struct scrape *scrape, size_t i)
+{
+	return (struct target *)&scrape->targets[i];
+}
+
+void target_info(const struct target *target, struct target_info *ret)
+{
+	*ret = target->info;
+}
+
+int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n)
+{
+	struct group_info *groups;
+
+	if (rules->err)
+		return rules->err;
+	groups = malloc(sizeof(rules->groups));
+	if (!groups)
+		return -ENOMEM;
+	memcpy(groups, rules->groups, sizeof(rules->groups));
+	*ret = groups;
+	*ret_n = rules->n;
+	return 0;
+}
+
+void rules_stats(const struct rules *rules, struct rules_stats *ret)
+{
+	*ret = rules->stats;
+}
+
+void notify_stats(const struct notify *notify, struct notify_stats *ret)
+{
+	*ret = notify->stats;
+}
+
+void store_status(struct store *store, struct store_status *ret)
+{
+	*ret = store->status;
+}
+
+/* -- the world -------------------------------------------------------------------------------- */
+
+struct world {
+	struct watch watch;
+	struct scrape scrape;
+	struct rules rules;
+	struct notify notify;
+	struct store store;
+	struct tsdb *db;
+	sd_event *event;
+	struct api *api;
+	struct instant now;
+	bool ready;
+	int reload_result;
+	unsigned reloads;
+};
+
+static inline bool world_ready(void *userdata)
+{
+	return ((struct world *)userdata)->ready;
+}
+
+static inline int world_reload(struct strbuf *error, void *userdata)
+{
+	struct world *w = userdata;
+
+	w->reloads++;
+	if (w->reload_result)
+		strbuf_adds(error, "rules.yml:14:11: error: unknown function 'rats'\n");
+	return w->reload_result;
+}
+
+static inline void world_metrics(struct strbuf *out, void *userdata)
+{
+	strbuf_adds(out,
+		"# HELP tolld_loop_turns_total Turns.\n# TYPE tolld_loop_turns_total counter\n"
+		"tolld_loop_turns_total 7\n");
+}
+
+static inline void world_begin_with(struct world *w, const struct api_options *options)
+{
+	struct api_sources sources = { .scrape = &w->scrape,
+		.rules = &w->rules,
+		.notify = &w->notify,
+		.watch = &w->watch,
+		.store = &w->store,
+		.reload = world_reload,
+		.ready = world_ready,
+		.metrics = world_metrics,
+		.userdata = w,
+		.started_wall_ms = NOW_WALL_MS - 60000 };
+
+	*w = (struct world){ .ready = true,
+		.now = { .boot_ns = clock_boot_ns(), .wall_ms = NOW_WALL_MS } };
+	w->watch.stats.backend_name = "pidfd";
+	w->watch.stats.backend_reason = "this kernel has no BTF";
+	assert_int_equal(tsdb_new(&TSDB_OPTIONS_DEFAULT, &w->db), 0);
+	sources.db = w->db;
+	assert_int_equal(sd_event_new(&w->event), 0);
+	assert_int_equal(api_new(w->event, options, &sources, &w->api), 0);
+}
+
+static inline void world_begin(struct world *w)
+{
+	world_begin_with(w, &(struct api_options){ .enable_lifecycle = true });
+}
+
+static inline void world_end(struct world *w)
+{
+	api_free(w->api);
+	sd_event_unref(w->event);
+	tsdb_free(w->db);
+}
+
+/* Samples at NOW - (n - 1 - i) * step for each of the n values. */
+static inline void world_series(struct world *w, const char *const (*pairs)[2], size_t n_pairs,
+	const double *values, size_t n, int64_t step_ms)
+{
+	struct labels *labels = labels_new(n_pairs, pairs);
+	struct series *series;
+
+	assert_non_null(labels);
+	assert_int_equal(tsdb_series(w->db, labels, &series), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(tsdb_append(w->db, series,
+					 NOW_WALL_MS - (int64_t)(n - 1 - i) * step_ms, values[i]),
+			0);
+	series_unref(series);
+	labels_unref(labels);
+}
+
+/* -- asking without a socket ------------------------------------------------------------------ */
+
+/* Answers a request, to its end; form may be NULL. The caller frees it. */
+static inline struct request *ask(
+	struct world *w, const char *method, const char *uri, const char *form)
+{
+	struct request *req;
+
+	assert_int_equal(request_new(w->api, uri, &req), 0);
+	req->method = strdup(method);
+	if (form) {
+		req->content_type = strdup("application/x-www-form-urlencoded; charset=UTF-8");
+		strbuf_adds(&req->body, form);
+	}
+	route_dispatch(req, w->now);
+	while (req->job) {
+		if (!req->job->step(req->job, req))
+			continue;
+		req->job->free(req->job);
+		req->job = NULL;
+	}
+	assert_int_not_equal(req->response.status, 0);
+	return req;
+}
+
+/* The text of an answer; the caller frees. */
+static inline char *ask_text(struct world *w, const char *method, const char *uri, unsigned status)
+{
+	struct request *req = ask(w, method, uri, NULL);
+	char *text;
+
+	assert_int_equal(req->response.status, status);
+	assert_int_equal(strbuf_finish(&req->response.body, &text), 0);
+	request_free(req);
+	return text;
+}
+
+static inline json_t *parse_json(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+
+	if (!root)
+		fail_msg("not JSON: %s at %d in %.300s", error.text, error.position, text);
+	return root;
+}
+
+/* The envelope of an answer in JSON; the caller calls json_decref(). */
+static inline json_t *ask_json(
+	struct world *w, const char *method, const char *uri, const char *form, unsigned status)
+{
+	struct request *req = ask(w, method, uri, form);
+	json_t *root = parse_json(req->response.body.s, req->response.body.len);
+
+	if (req->response.status != status)
+		fail_msg("%s: %u: %.300s", uri, req->response.status, req->response.body.s);
+	assert_string_equal(req->response.content_type, "application/json");
+	assert_string_equal(json_string_value(json_object_get(root, "status")),
+		status == 200 ? "success" : "error");
+	request_free(req);
+	return root;
+}
+
+/* Asserts that `data` of the answer to a GET is, field by field, this JSON with ' for ". */
+static inline void assert_data(struct world *w, const char *uri, const char *expected)
+{
+	json_t *root = ask_json(w, "GET", uri, NULL, 200), *data = json_object_get(root, "data");
+	char *copy = strdup(expected), *got;
+	json_t *want;
+
+	for (char *p = copy; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	want = json_loads(copy, JSON_DECODE_ANY, NULL);
+	if (!want)
+		fail_msg("the test's own JSON is broken: %s", copy);
+	got = json_dumps(data, JSON_ENCODE_ANY | JSON_COMPACT);
+	if (!json_equal(data, want))
+		fail_msg("%s\n  gives %s\n  and not %s", uri, got, copy);
+	free(got);
+	free(copy);
+	json_decref(want);
+	json_decref(root);
+}
+
+static inline void assert_error(struct world *w, const char *method, const char *uri,
+	unsigned status, const char *type, const char *text)
+{
+	json_t *root = ask_json(w, method, uri, NULL, status);
+
+	assert_string_equal(json_string_value(json_object_get(root, "errorType")), type);
+	assert_string_equal(json_string_value(json_object_get(root, "error")), text);
+	json_decref(root);
+}
+
+#endif
