@@ -309,8 +309,11 @@ static int name_host(struct daemon *d)
 		for (size_t n = d->external_url ? strlen(d->external_url) : 0;
 			n && d->external_url[n - 1] == '/'; n--)
 			d->external_url[n - 1] = '\0';
-	} else if (asprintf(&d->external_url, "http://%s:9090", d->hostname) < 0) {
-		d->external_url = NULL;
+	} else {
+		const char *colon = strrchr(d->options->listen[0], ':');
+
+		if (asprintf(&d->external_url, "http://%s%s", d->hostname, colon ? colon : "") < 0)
+			d->external_url = NULL;
 	}
 	return d->external_url ? 0 : -ENOMEM;
 }

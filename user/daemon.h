@@ -13,7 +13,7 @@ struct daemon_options {
 	const char *const *listen;
 	size_t n_listen;
 	bool listen_is_default;	  /* then an address in use is only a warning */
-	const char *external_url; /* NULL: http://<hostname>:9090 */
+	const char *external_url; /* NULL: this host at the first port of `listen` */
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
 	enum watch_backend backend;
 	bool enable_lifecycle;

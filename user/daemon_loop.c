@@ -109,6 +109,9 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 		return 0;
 	log_warn("the wall clock was set %s by %lld ms; what lasts keeps its true age",
 		by_ms > 0 ? "forward" : "back", (long long)llabs(by_ms));
+	/* Samples from a future that is not any more would refuse all that comes until then. */
+	if (by_ms < 0)
+		tsdb_rewind(d->db, now.wall_ms);
 	rules_wall_jumped(d->rules, by_ms, now);
 	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
 	for (size_t i = 0; i < scrape_targets(d->scrape); i++)

@@ -99,9 +99,9 @@ static void on_delivered(const struct delivery_report *report, void *userdata)
 	send_finish(userdata, report);
 }
 
-static void refuse(struct send *send, const char *why)
+static void give_up(struct send *send, enum delivery_result result, const char *why)
 {
-	const struct delivery_report report = { .result = DELIVERY_REFUSED, .message = why };
+	const struct delivery_report report = { .result = result, .message = why };
 
 	send_finish(send, &report);
 }
@@ -111,17 +111,21 @@ static void send_start(struct send *send)
 	const struct notification *n = send->notification;
 	const struct config_receiver *receiver = config_receiver_find(send->config, n->receiver);
 	char error[400] = "";
+	int err;
 
 	if (send->started)
 		return;
 	send->started = true;
 	if (!receiver || n->index >= receiver->n_emails) {
-		refuse(send, "the receiver is no longer in the settings");
+		give_up(send, DELIVERY_REFUSED, "the receiver is no longer in the settings");
 		return;
 	}
-	if (deliver_email(send->d->deliver, &receiver->emails[n->index], n, on_delivered, send,
-		    &send->delivery, error, sizeof(error)))
-		refuse(send, error[0] ? error : "out of memory");
+	err = deliver_email(send->d->deliver, &receiver->emails[n->index], n, on_delivered, send,
+		&send->delivery, error, sizeof(error));
+	/* What cannot be rendered never will be; a password file or memory may be there next time. */
+	if (err)
+		give_up(send, err == -EINVAL ? DELIVERY_REFUSED : DELIVERY_RETRY,
+			error[0] ? error : strerror(-err));
 }
 
 static void on_durable(int err, void *userdata)

@@ -44,7 +44,7 @@ static const struct {
 	{ "web.listen-address", "HOST:PORT", FLAG_LISTEN,
 		"may be given several times (default 127.0.0.1:9090 and 127.0.0.1:9093)" },
 	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
-		"what links in mails point to (default http://HOSTNAME:9090)" },
+		"what links in mails point to (default http://HOSTNAME:PORT of the first)" },
 	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
