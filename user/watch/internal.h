@@ -16,4 +16,7 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
  */
 int watch_add_process(struct watch *watch, const char *name, pid_t pid, struct service **ret);
 
+/* The resync that would come within a minute comes in the next turn of the loop. */
+void watch_resync(struct watch *watch);
+
 #endif

@@ -120,7 +120,8 @@ static bool cookie_del(struct service *service, uint64_t cookie)
 
 bool service_knows_listeners(const struct service *service, const uint64_t *cookies, size_t n)
 {
-	if (!service->owner.pid || !n)
+	/* Process 1 holds sockets for services that it starts at the first connection. */
+	if (service->owner.pid <= 1 || !n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!cookie_known(service, cookies[i]))
@@ -138,7 +139,7 @@ static bool is_owned(const struct services *set, const struct process *process)
 	return false;
 }
 
-static void release_process(struct services *set, const struct process *process)
+void services_let_go(struct services *set, const struct process *process)
 {
 	if (process->pid && set->ops.release && !is_owned(set, process))
 		set->ops.release(process, set->ops.userdata);
@@ -215,7 +216,7 @@ void services_remove(struct service *service)
 	if (service->doubtful)
 		set->doubtful--;
 	service_free(service);
-	release_process(set, &owner);
+	services_let_go(set, &owner);
 }
 
 void services_adopt(struct service *service, const struct process *process, struct instant at)
@@ -228,7 +229,7 @@ void services_adopt(struct service *service, const struct process *process, stru
 	service->looks_in_vain = 0;
 	if (!process_same(&before, process)) {
 		service->last_signal = (struct tolld_signal){ 0 };
-		release_process(service->set, &before);
+		services_let_go(service->set, &before);
 	}
 	set_state(service, SERVICE_UP, at);
 	if (!is_new)
@@ -427,7 +428,7 @@ static void notice_listen(struct services *set, const struct notice *notice, str
 	}
 	/* The kernel watches whoever listens on the port; it may have been at another address. */
 	if (notice->listen.opened)
-		release_process(set, &notice->process);
+		services_let_go(set, &notice->process);
 }
 
 /* -- looks ---------------------------------------------------------------------------------- */

@@ -121,6 +121,9 @@ bool service_knows_listeners(const struct service *service, const uint64_t *cook
 bool services_is_closed(const struct services *set, uint64_t cookie);
 bool services_is_dead(const struct services *set, const struct process *process);
 
+/* Releases a process that no service is. */
+void services_let_go(struct services *set, const struct process *process);
+
 /* The service is this process from now on. */
 void services_adopt(struct service *service, const struct process *process, struct instant at);
 

@@ -84,7 +84,8 @@ static void attribute(struct watch *watch, const struct service *service,
 	size_t n;
 
 	look->attributed = true;
-	if (service->owner.pid && process_holds(service->owner.pid, serving->inodes, serving->n)) {
+	if (service->owner.pid > 1 &&
+		process_holds(service->owner.pid, serving->inodes, serving->n)) {
 		look->owners[look->n_owners++] = service->owner;
 		return;
 	}
@@ -98,7 +99,7 @@ static void attribute(struct watch *watch, const struct service *service,
 			!services_is_dead(&watch->services, &process))
 			look->owners[look->n_owners++] = process;
 		else
-			watch->ops->remove_process(watch->backend, process.pid);
+			services_let_go(&watch->services, &process);
 	}
 }
 
@@ -135,6 +136,42 @@ static int look_where_wanted(struct watch *watch)
 	return 0;
 }
 
+static bool is_listed(const struct process *process, const struct process *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (process_same(process, &list[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An owner that is not among the watched ones is dead, or its entry is lost: the map was full when it
+ * came, or somebody deleted it. Who can be watched anew lives.
+ */
+static int watch_anew(struct watch *watch, struct process **living, size_t *n)
+{
+	size_t cap = *n;
+
+	for (size_t i = 0; i < watch->services.n; i++) {
+		const struct service *service = watch->services.items[i];
+		struct process found;
+
+		if (!service->owner.pid || is_listed(&service->owner, *living, *n) ||
+			watch->ops->add_process(
+				watch->backend, service->owner.pid, service->name, &found))
+			continue;
+		if (!process_same(&found, &service->owner)) {
+			services_let_go(&watch->services, &found);
+			continue;
+		}
+		if (!vec_reserve(*living, *n, cap))
+			return -ENOMEM;
+		(*living)[(*n)++] = found;
+	}
+	return 0;
+}
+
 static int resync(struct watch *watch)
 {
 	struct process *living;
@@ -145,9 +182,12 @@ static int resync(struct watch *watch)
 		return err;
 	/* Exits that happened while the living were listed win: they come first. */
 	watch->ops->drain(watch->backend);
-	services_resynced(&watch->services, living, n, clock_now());
+	err = watch_anew(watch, &living, &n);
+	watch->ops->drain(watch->backend);
+	if (!err)
+		services_resynced(&watch->services, living, n, clock_now());
 	free(living);
-	return 0;
+	return err;
 }
 
 /* Also where something fails the loop must come to rest: memory may be back in a second. */
@@ -373,6 +413,12 @@ void watch_free(struct watch *watch)
 	if (watch->backend)
 		watch->ops->close(watch->backend);
 	free(watch);
+}
+
+void watch_resync(struct watch *watch)
+{
+	watch->services.resync_boot_ns = clock_boot_ns();
+	arm_timer(watch);
 }
 
 /* -- services ------------------------------------------------------------------------------- */

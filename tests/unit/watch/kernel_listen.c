@@ -1,0 +1,509 @@
+/*
+ * Listeners as the kernel backend follows them: found, lost, restarted, inherited, elsewhere.
+ */
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "watch/kernel.h"
+
+/* -- servers ------------------------------------------------------------------------------ */
+
+struct server {
+	pid_t pid;
+	int say;  /* a byte makes it go on */
+	int hear; /* a byte says that it has gone on */
+};
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+/* A port that was free just now. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in address = loopback(0);
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (void *)&address, len), 0);
+	assert_int_equal(getsockname(fd, (void *)&address, &len), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+static int listen_v4(uint16_t port, int extra_option)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (extra_option)
+		setsockopt(fd, SOL_SOCKET, extra_option, &one, sizeof(one));
+	return bind(fd, (void *)&address, sizeof(address)) || listen(fd, 8) ? -1 : fd;
+}
+
+static int listen_dual_stack(uint16_t port)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return bind(fd, (void *)&address, sizeof(address)) || listen(fd, 8) ? -1 : fd;
+}
+
+/* Runs fn in a child; returns once the child has said its first byte. */
+static void server_start(
+	struct server *s, void (*fn)(uint16_t port, int hear, int say), uint16_t port)
+{
+	int down[2], up[2];
+	char byte;
+
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	s->pid = fork();
+	if (s->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "a server");
+		close(down[1]);
+		close(up[0]);
+		fn(port, down[0], up[1]);
+		_exit(0);
+	}
+	close(down[0]);
+	close(up[1]);
+	s->say = down[1];
+	s->hear = up[0];
+	assert_int_equal(read(s->hear, &byte, 1), 1);
+}
+
+static void server_end(struct server *s)
+{
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	close(s->say);
+	close(s->hear);
+}
+
+static void tell_peer(int fd)
+{
+	if (write(fd, "x", 1) != 1)
+		_exit(90);
+}
+
+static void await_peer(int fd)
+{
+	char byte;
+
+	if (read(fd, &byte, 1) != 1)
+		_exit(91);
+}
+
+static void serve(uint16_t port, int hear, int say)
+{
+	if (listen_v4(port, 0) < 0)
+		_exit(92);
+	tell_peer(say);
+	for (;;)
+		pause();
+}
+
+static void serve_on_wildcard(uint16_t port, int hear, int say)
+{
+	if (listen_dual_stack(port) < 0)
+		_exit(92);
+	tell_peer(say);
+	for (;;)
+		pause();
+}
+
+static void serve_then_close(uint16_t port, int hear, int say)
+{
+	int fd = listen_v4(port, 0);
+
+	tell_peer(say);
+	await_peer(hear);
+	close(fd);
+	tell_peer(say);
+	for (;;)
+		pause();
+}
+
+/* Listens first and goes into the background then, as daemons do. */
+static void serve_as_daemon(uint16_t port, int hear, int say)
+{
+	if (listen_v4(port, 0) < 0)
+		_exit(92);
+	tell_peer(say);
+	await_peer(hear);
+	if (fork())
+		_exit(0);
+	if (fork())
+		_exit(0);
+	/* The watched one is gone: only the test's end of the pipe tells this one when to go. */
+	await_peer(hear);
+	_exit(33);
+}
+
+static struct service *add_listen(uint16_t port)
+{
+	struct sockaddr_in address = loopback(port);
+	struct service *service;
+
+	n_seen = 0;
+	assert_int_equal(watch_add_listen(watch, "a service", (void *)&address, &service), 0);
+	return service;
+}
+
+static void a_service_that_runs_already_is_found(void **state)
+{
+	static void (*const ways[])(uint16_t, int, int) = { serve, serve_on_wildcard };
+
+	SKIP_WITHOUT_KERNEL();
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		uint16_t port = free_port();
+		struct service *service;
+		struct server server;
+
+		server_start(&server, ways[i], port);
+		service = add_listen(port);
+		assert_int_equal(info_of(service).state, SERVICE_UP);
+		assert_int_equal(info_of(service).pid, server.pid);
+		assert_string_equal(info_of(service).comm, "a server");
+		assert_true(wait_for(SERVICE_APPEARED, 1, 1000));
+		server_end(&server);
+		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 1000));
+		assert_int_equal(seen[1].what, SERVICE_DIED);
+		assert_int_equal(seen[1].info.last_death.signal, SIGKILL);
+		assert_int_equal(seen[1].info.last_death.sender_pid, getpid());
+		assert_int_equal(info_of(service).state, SERVICE_DOWN);
+		watch_remove(service);
+	}
+}
+
+static void a_service_that_comes_later_and_restarts_is_followed(void **state)
+{
+	uint16_t port = free_port();
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	service = add_listen(port);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	turn_for(20);
+	assert_int_equal(n_seen, 0);
+	server_start(&server, serve, port);
+	assert_true(wait_for(SERVICE_APPEARED, 1, 1000));
+	assert_int_equal(info_of(service).pid, server.pid);
+	assert_int_equal(info_of(service).restarts, 0);
+	/* The loop does not turn in between: all of it is read in one go. */
+	server_end(&server);
+	server_start(&server, serve, port);
+	assert_true(wait_for(SERVICE_APPEARED, 2, 1000));
+	assert_int_equal(count_seen(SERVICE_DIED), 1);
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	assert_int_equal(info_of(service).pid, server.pid);
+	assert_int_equal(info_of(service).restarts, 1);
+	assert_int_equal(info_of(service).deaths, 1);
+	turn_for(100);
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	server_end(&server);
+	assert_true(wait_for(SERVICE_DIED, 2, 1000));
+	watch_remove(service);
+}
+
+static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
+{
+	uint16_t port = free_port();
+	struct strbuf cause = STRBUF_INIT;
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	server_start(&server, serve_then_close, port);
+	service = add_listen(port);
+	assert_int_equal(write(server.say, "x", 1), 1);
+	assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 1000));
+	assert_int_equal(count_seen(SERVICE_DIED), 0);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	assert_int_equal(info_of(service).pid, server.pid);
+	assert_false(info_of(service).listening);
+	service_cause(service, &cause);
+	printf("  %s\n", cause.s);
+	strbuf_release(&cause);
+	server_end(&server);
+	assert_true(wait_for(SERVICE_DIED, 1, 1000));
+	watch_remove(service);
+}
+
+static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
+{
+	uint16_t port = free_port();
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	server_start(&server, serve_as_daemon, port);
+	service = add_listen(port);
+	assert_int_equal(info_of(service).pid, server.pid);
+	assert_int_equal(write(server.say, "x", 1), 1);
+	turn_for(150);
+	assert_int_equal(count_seen(SERVICE_DIED), 0);
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	assert_int_not_equal(info_of(service).pid, server.pid);
+	assert_int_equal(write(server.say, "x", 1), 1);
+	assert_true(wait_for(SERVICE_DIED, 1, 1000));
+	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.exit_code, 33);
+	server_end(&server);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	watch_remove(service);
+}
+
+static void serve_in_another_network(uint16_t port, int hear, int say)
+{
+	if (unshare(CLONE_NEWNET) || listen_dual_stack(port) < 0)
+		_exit(92);
+	tell_peer(say);
+	for (;;)
+		pause();
+}
+
+static void the_same_port_in_another_network_namespace_is_not_ours(void **state)
+{
+	uint16_t port = free_port();
+	struct watch_stats stats;
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	service = add_listen(port);
+	server_start(&server, serve_in_another_network, port);
+	turn_for(50);
+	server_end(&server);
+	turn_for(50);
+	watch_stats(watch, &stats);
+	assert_int_equal(stats.events_listen, 0);
+	assert_int_equal(n_seen, 0);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	watch_remove(service);
+}
+
+/* What a daemon does that has given up all that root may do; the number tells what failed. */
+static int watch_without_privileges(uint16_t port, int hear, int say)
+{
+	struct service *service, *other;
+	struct service_info info;
+	struct sockaddr_in address = loopback(port);
+
+	if (open_watch(0))
+		return 1;
+	if (watch_add_listen(watch, "a service", (void *)&address, &service))
+		return 2;
+	if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) ||
+		setresuid(65534, 65534, 65534) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 3;
+	tell_peer(say);
+	if (!wait_for(SERVICE_LISTENER_GONE, 1, 3000) || count_seen(SERVICE_DIED) != 1)
+		return 4;
+	if (info_of(service).last_death.signal != SIGKILL)
+		return 5;
+	tell_peer(say);
+	if (!wait_for(SERVICE_APPEARED, count_seen(SERVICE_APPEARED) + 1, 3000))
+		return 6;
+	info = info_of(service);
+	/* The task iterator, made anew. */
+	if (watch_add_process(watch, "the same", info.pid, &other))
+		return 7;
+	if (info_of(other).start_boot_ns != info.start_boot_ns)
+		return 8;
+	address.sin_port = htons((uint16_t)(port ^ 1));
+	if (watch_add_listen(watch, "another", (void *)&address, &other))
+		return 9;
+	return 0;
+}
+
+static void goes_on_after_all_privileges_are_dropped(void **state)
+{
+	uint16_t port = free_port();
+	int status, down[2], up[2];
+	struct server server;
+	pid_t pid;
+	char byte;
+
+	SKIP_WITHOUT_KERNEL();
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	server_start(&server, serve, port);
+	pid = fork();
+	if (pid == 0) {
+		snprintf(bpffs_dir, sizeof(bpffs_dir), "/sys/fs/bpf/tolld-test-%d", getpid());
+		_exit(watch_without_privileges(port, down[0], up[1]));
+	}
+	close(up[1]);
+	/* Where it ends early, its status says where. */
+	if (read(up[0], &byte, 1) == 1)
+		kill(server.pid, SIGKILL);
+	if (read(up[0], &byte, 1) == 1) {
+		server_end(&server);
+		server_start(&server, serve, port);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	server_end(&server);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	/* It was not allowed to remove its pins. */
+	snprintf(bpffs_dir, sizeof(bpffs_dir), "/sys/fs/bpf/tolld-test-%d", pid);
+	watch_free(watch);
+	watch = NULL;
+	loop = sd_event_unref(loop);
+	assert_int_equal(open_watch(0), 0);
+	close(down[0]);
+	close(down[1]);
+	close(up[0]);
+}
+
+/* -- loss and speed ------------------------------------------------------------------------- */
+
+static void a_full_ring_is_counted_and_leads_to_a_resync(void **state)
+{
+	uint16_t port = free_port();
+	struct watch_stats stats;
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	watch_free(watch);
+	watch = NULL;
+	sd_event_unref(loop);
+	assert_int_equal(open_watch(4096), 0);
+	service = add_listen(port);
+	/* 4096 bytes hold about fifty listener events; nobody reads meanwhile. */
+	for (int i = 0; i < 100; i++) {
+		server_start(&server, serve, port);
+		server_end(&server);
+	}
+	server_start(&server, serve, port);
+	turn_for(400);
+	watch_stats(watch, &stats);
+	assert_true(stats.lost_listen > 0);
+	assert_true(stats.lost_exit > 0);
+	assert_true(stats.resyncs >= 1);
+	printf("  lost: %llu exits, %llu listener events; resyncs: %llu\n",
+		(unsigned long long)stats.lost_exit, (unsigned long long)stats.lost_listen,
+		(unsigned long long)stats.resyncs);
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	assert_int_equal(info_of(service).pid, server.pid);
+	server_end(&server);
+	assert_true(wait_for(SERVICE_DIED, count_seen(SERVICE_DIED) + 1, 1000));
+	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.pid, server.pid);
+	watch_remove(service);
+}
+
+/* A map that was full, or a hand that deleted: the process lives all the same, and is watched anew. */
+static void a_lost_entry_is_made_anew_at_the_resync(void **state)
+{
+	uint16_t port = free_port();
+	struct process_key key;
+	struct service *service;
+	struct server server;
+	char path[128];
+	int fd;
+
+	SKIP_WITHOUT_KERNEL();
+	server_start(&server, serve, port);
+	service = add_listen(port);
+	snprintf(path, sizeof(path), "%s/processes", bpffs_dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
+		printf("SKIPPED: maps are not pinned here\n");
+		server_end(&server);
+		skip();
+	}
+	key.pid = (uint32_t)server.pid;
+	assert_int_equal(bpf_map_delete_elem(fd, &key), 0);
+	for (int i = 0; i < 2; i++) {
+		watch_resync(watch);
+		turn_for(120);
+	}
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	assert_int_equal(count_seen(SERVICE_DIED), 0);
+	server_end(&server);
+	assert_true(wait_for(SERVICE_DIED, 1, 1000));
+	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.signal, SIGKILL);
+	close(fd);
+	watch_remove(service);
+}
+
+#define ROUNDS 200
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void a_kill_is_told_within_milliseconds(void **state)
+{
+	static int64_t died_ns[ROUNDS], gone_ns[ROUNDS];
+	uint16_t port = free_port();
+	struct service *service;
+
+	SKIP_WITHOUT_KERNEL();
+	service = add_listen(port);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct server server;
+		int64_t start;
+
+		n_seen = 0;
+		server_start(&server, serve, port);
+		assert_true(wait_for(SERVICE_APPEARED, 1, 1000));
+		start = clock_boot_ns();
+		kill(server.pid, SIGKILL);
+		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 1000));
+		died_ns[i] = last_seen(SERVICE_DIED)->at_ns - start;
+		gone_ns[i] = last_seen(SERVICE_LISTENER_GONE)->at_ns - start;
+		server_end(&server);
+	}
+	qsort(died_ns, ROUNDS, sizeof(died_ns[0]), by_size);
+	qsort(gone_ns, ROUNDS, sizeof(gone_ns[0]), by_size);
+	printf("  kill -9 to SERVICE_DIED: median %lld us, p99 %lld us; to SERVICE_LISTENER_GONE: "
+	       "median %lld us, p99 %lld us\n",
+		(long long)died_ns[ROUNDS / 2] / 1000, (long long)died_ns[ROUNDS * 99 / 100] / 1000,
+		(long long)gone_ns[ROUNDS / 2] / 1000,
+		(long long)gone_ns[ROUNDS * 99 / 100] / 1000);
+	/* Twenty times what an idle machine needs: a busy one must not fail this. */
+	assert_true(died_ns[ROUNDS / 2] < 20 * NSEC_PER_MSEC);
+	watch_remove(service);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KERNEL_TEST(a_service_that_runs_already_is_found),
+		KERNEL_TEST(a_service_that_comes_later_and_restarts_is_followed),
+		KERNEL_TEST(a_listener_that_closes_is_told_while_its_process_lives),
+		KERNEL_TEST(a_daemon_that_forks_after_it_listens_has_not_died),
+		KERNEL_TEST(the_same_port_in_another_network_namespace_is_not_ours),
+		KERNEL_TEST(goes_on_after_all_privileges_are_dropped),
+		KERNEL_TEST(a_full_ring_is_counted_and_leads_to_a_resync),
+		KERNEL_TEST(a_lost_entry_is_made_anew_at_the_resync),
+		KERNEL_TEST(a_kill_is_told_within_milliseconds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
