@@ -36,6 +36,11 @@ void html_end_row(struct strbuf *out)
 	strbuf_adds(out, "</tr>\n");
 }
 
+void html_begin_number(struct strbuf *out, const char *label)
+{
+	strbuf_addf(out, "<td class=\"number\" data-label=\"%s\">", label);
+}
+
 void html_begin_cell(struct strbuf *out, const char *label)
 {
 	strbuf_addf(out, "<td data-label=\"%s\">", label);
@@ -68,7 +73,7 @@ void html_age(struct strbuf *out, int64_t wall_ms, int64_t now_wall_ms)
 		return;
 	/* A wall clock that was set back makes no negative ages. */
 	duration_format_human(out, MAX(now_wall_ms - wall_ms, (int64_t)0));
-	strbuf_adds(out, "<small>");
+	strbuf_adds(out, " ago<small class=\"time\">");
 	timestamp_format_local(&text, wall_ms);
 	html_text(out, text.s);
 	strbuf_adds(out, "</small>");

@@ -15,6 +15,8 @@ void html_begin_row(struct strbuf *out, const char *state);
 void html_end_row(struct strbuf *out);
 /* A cell; the label stands before it where the screen is too narrow for a table's head. */
 void html_begin_cell(struct strbuf *out, const char *label);
+/* The same for a number, which is not to be broken over lines. */
+void html_begin_number(struct strbuf *out, const char *label);
 void html_end_cell(struct strbuf *out);
 void html_state_cell(struct strbuf *out, const char *state);
 void html_cell(struct strbuf *out, const char *label, const char *text);

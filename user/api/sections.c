@@ -63,7 +63,7 @@ static void add_alert(struct strbuf *out, const struct rule_info *rule,
 	html_age(out, alert->active_wall_ms, now.wall_ms);
 	strbuf_adds(out, "</div>");
 	html_end_cell(out);
-	html_begin_cell(out, "Value");
+	html_begin_number(out, "Value");
 	num_format_go(value, alert->value);
 	html_text(out, value);
 	html_end_cell(out);
@@ -136,7 +136,7 @@ static void add_death(struct strbuf *out, const struct service *service,
 
 static void add_process(struct strbuf *out, const struct service_info *info)
 {
-	html_begin_cell(out, "Process");
+	html_begin_number(out, "Process");
 	if (info->pid) {
 		strbuf_addf(out, "<div>%d<small>", (int)info->pid);
 		escape_html(out, info->comm, strnlen(info->comm, sizeof(info->comm)));
@@ -165,7 +165,7 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 	strbuf_adds(out, "</div>");
 	html_end_cell(out);
 	add_process(out, info);
-	html_begin_cell(out, "Restarts");
+	html_begin_number(out, "Restarts");
 	strbuf_addf(out, "%u", info->restarts);
 	html_end_cell(out);
 	add_death(out, service, info, now);
@@ -218,7 +218,7 @@ static void add_target(struct strbuf *out, const struct target_info *target, str
 	html_age(out, target->last_wall_ms, now.wall_ms);
 	strbuf_adds(out, "</div>");
 	html_end_cell(out);
-	html_begin_cell(out, "Took");
+	html_begin_number(out, "Took");
 	if (target->last_wall_ms) {
 		num_format_fixed(out, (double)target->last_duration_ns / NSEC_PER_MSEC, 1);
 		strbuf_adds(out, " ms");
@@ -277,7 +277,7 @@ static void add_result(struct strbuf *out, const struct promql_result *result)
 		labels_format(series->labels, &name);
 		strbuf_adds(out, "<tr><td data-label=\"Series\"><code>");
 		html_text(out, name.s);
-		strbuf_adds(out, "</code></td><td data-label=\"Value\">");
+		strbuf_adds(out, "</code></td><td class=\"number\" data-label=\"Value\">");
 		if (series->n) {
 			num_format_go(value, series->points[series->n - 1].value);
 			strbuf_adds(out, value);

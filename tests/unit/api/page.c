@@ -83,14 +83,14 @@ static void shows_first_what_needs_a_person(void **state)
 		"firing</span>",
 		"InstanceDown",
 		"job=&quot;second&quot;",
-		"5 s",
+		"5 s ago",
 		"second",
 		"killed by SIGKILL from bash",
 		"pending</span>",
 		"<h2>Services</h2>",
 		"down</span>",
 		"second",
-		"1 min 5 s",
+		"1 min 5 s ago",
 		"up</span>",
 		"first",
 		"11",
@@ -215,7 +215,7 @@ static void the_link_in_a_mail_shows_the_expressions_value(void **state)
 		values, 1, 1);
 	text = ask_text(&w, "GET", "/graph?g0.expr=up%7Bjob%3D%22a%22%7D&g0.tab=1", 200);
 	assert_non_null(strstr(text, "value=\"up{job="));
-	assert_non_null(strstr(text, "<td data-label=\"Value\">0</td>"));
+	assert_non_null(strstr(text, "<td class=\"number\" data-label=\"Value\">0</td>"));
 	free(text);
 	text = ask_text(&w, "GET", "/graph?g0.expr=nothing", 200);
 	assert_non_null(strstr(text, "No series has this value now."));
