@@ -170,6 +170,8 @@ static int add_signals(struct daemon *d)
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* A file-size limit is a full disk, not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		sigaddset(&set, table[i].signal);

@@ -113,6 +113,7 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 	if (by_ms < 0)
 		tsdb_rewind(d->db, now.wall_ms);
 	rules_wall_jumped(d->rules, by_ms, now);
+	notify_step(d->notify, now);
 	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
 	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
 		target_trigger(scrape_target(d->scrape, i));
@@ -126,6 +127,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 
 	tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 	settle(d, now);
+	alarms_mend(d);
 	sd_event_source_set_time(
 		source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include "base/hash.h"
 
 #define DURABLE_WAIT_NS (2 * NSEC_PER_SEC)
 
@@ -18,6 +19,7 @@ static const char schema[] =
 static const char sql_keep[] = "INSERT INTO kept (kind, key, value) VALUES (?1, ?2, ?3)"
 			       " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
 static const char sql_forget[] = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
+static const char sql_clear[] = "DELETE FROM kept";
 static const char sql_all[] = "SELECT kind, key, value FROM kept ORDER BY kind, key";
 
 /* Row kinds are in the file for ever. */
@@ -49,8 +51,30 @@ static void keep(struct daemon *d, const char *kind, const char *key, const char
 
 	err = store_write(
 		d->store, value ? sql_keep : sql_forget, values, value ? 3 : 2, NULL, NULL);
-	if (err)
-		log_error("cannot keep %s %s over a restart: %s", kind, key, strerror(-err));
+	if (!err)
+		return;
+	if (!d->rows_lost)
+		log_error("cannot keep %s %s over a restart: %s; all is written anew once the disk "
+			  "takes it",
+			kind, key, strerror(-err));
+	d->rows_lost = true;
+}
+
+void alarms_mend(struct daemon *d)
+{
+	struct store_status status;
+
+	store_status(d->store, &status);
+	if (!d->rows_lost || status.queued || status.last_error)
+		return;
+	d->rows_lost = store_write(d->store, sql_clear, NULL, 0, NULL, NULL) != 0;
+	if (d->rows_lost)
+		return;
+	rules_keep_all(d->rules);
+	if (notify_keep_all(d->notify, clock_now()))
+		d->rows_lost = true;
+	if (!d->rows_lost)
+		log_info("the disk takes writes again: alerts and notifications are kept anew");
 }
 
 static void send_unlink(struct send *send)
@@ -264,16 +288,18 @@ int alarms_start(struct daemon *d)
 	};
 	const struct deliver_options deliver = { .external_url = d->external_url,
 		.hostname = d->hostname };
+	struct notify_limits limits = { 0 };
 	char boot_id[64];
 	const struct rules_options rules = { .external_url = d->external_url, .boot_id = boot_id };
 	int err;
 
 	read_boot_id(boot_id);
+	limits.boot_id = hash_fnv1a(HASH_FNV1A_INIT, boot_id, strlen(boot_id));
 	err = store_schema(d->store, schema);
 	if (!err)
 		err = deliver_new(d->net, &deliver, &d->deliver);
 	if (!err)
-		err = notify_new(NULL, on_output, d, &d->notify);
+		err = notify_new(&limits, on_output, d, &d->notify);
 	if (!err)
 		err = rules_new(d->db, &rules, &callbacks, &d->rules);
 	if (!err)

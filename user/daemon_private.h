@@ -41,6 +41,7 @@ struct daemon {
 	bool ready;
 	bool settled; /* alerts from before the restart are confirmed or over */
 	bool stopping;
+	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms;
 	bool reload_ok;
@@ -62,6 +63,8 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 /* daemon_notify.c: alerts to groups, groups to disk and to the mail server. */
 int alarms_start(struct daemon *d);
 int alarms_configure(struct daemon *d, const struct config *config, struct diag *diag);
+/* Writes everything anew, once a disk that refused rows is well again. */
+void alarms_mend(struct daemon *d);
 void alarms_stop(struct daemon *d);
 
 /* daemon_log.c: the entries that people search the journal for. */

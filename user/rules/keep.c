@@ -102,6 +102,22 @@ void keep_forget(struct rule *rule, const struct active_alert *alert)
 		manager->callbacks.keep(key, NULL, manager->callbacks.userdata);
 }
 
+void rules_keep_all(const struct rules *rules)
+{
+	for (size_t g = 0; g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
+			struct rule *rule = rules->groups[g]->rules[i];
+
+			map_foreach (&rule->alerting.alerts, e) {
+				const struct active_alert *alert = e->value;
+
+				if (alert->state != RULE_INACTIVE)
+					keep_alert(rule, alert);
+			}
+		}
+	}
+}
+
 static void kept_free(struct kept_alert *kept)
 {
 	if (!kept)

@@ -57,6 +57,9 @@ int rules_check(const struct config *config, struct diag *diag);
 /* A row that `keep` gave before the restart; before rules_configure(). */
 int rules_restore(struct rules *rules, const char *key, const char *value, struct instant now);
 
+/* Gives every row to `keep` again: after the disk had refused some. */
+void rules_keep_all(const struct rules *rules);
+
 /*
  * Takes a configuration and a reference. The state of rules that stay the same (file, group, name,
  * labels) is kept; alerts of the others are over. With faults nothing has changed.
