@@ -364,9 +364,6 @@ static int read_all(struct reading *r)
 	while ((kind = next_sample(r, &entry, &e)) == EXPOSITION_SAMPLE) {
 		r->counts->scraped++;
 		r->counts->added++;
-		/* Past the limit the rest is only counted. */
-		if (r->counts->added > r->settings->max_samples)
-			continue;
 		if (!e)
 			err = find_entry(r, &entry, &e);
 		if (!err)
@@ -374,11 +371,36 @@ static int read_all(struct reading *r)
 		if (err)
 			return err;
 	}
-	if (kind < 0 || r->counts->added <= r->settings->max_samples)
-		return kind;
-	snprintf(r->error, r->error_size,
-		"sample limit exceeded: %zu samples where %zu are allowed", r->counts->added,
-		r->settings->max_samples);
+	return kind;
+}
+
+/* "a 1" and its line's end: a shorter text cannot hold more than one sample in so many bytes. */
+#define SHORTEST_SAMPLE_BYTES 4
+
+/*
+ * A body that may be past the limit is counted before anything is made of it: a target gone mad
+ * must not cost a million label sets at every scrape.
+ */
+static int check_limit(struct reading *r, size_t len)
+{
+	struct exposition text = r->text;
+	struct exposition_entry entry;
+	size_t n = 0;
+	int kind;
+
+	if (len / SHORTEST_SAMPLE_BYTES < r->settings->max_samples)
+		return 0;
+	while ((kind = exposition_next(&text, &entry)) > EXPOSITION_END)
+		n += kind == EXPOSITION_SAMPLE;
+	if (kind == EXPOSITION_END && n <= r->settings->max_samples)
+		return 0;
+	r->counts->scraped = r->counts->added = n;
+	if (kind < 0)
+		snprintf(r->error, r->error_size, "%s", text.error);
+	else
+		snprintf(r->error, r->error_size,
+			"sample limit exceeded: %zu samples where %zu are allowed", n,
+			r->settings->max_samples);
 	return -EINVAL;
 }
 
@@ -441,7 +463,9 @@ int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
 	if (!cache->n_buckets && !grow(cache))
 		return -ENOMEM;
 	exposition_init(&r.text, text, len);
-	err = read_all(&r);
+	err = check_limit(&r, len);
+	if (!err)
+		err = read_all(&r);
 	if (!err)
 		err = find_series(cache, db, error, error_size);
 	if (!err) {

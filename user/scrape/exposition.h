@@ -2,8 +2,9 @@
  * exposition.h - Prometheus's text format 0.0.4 (and 1.0.0: quoted names), pulled entry by entry.
  *
  * Nothing is copied: entries point into the text, which the caller keeps. What is accepted is what
- * Prometheus accepts (model/textparse/promlex.l and promparse.go), free commas included, except
- * that a NUL byte where a line begins is a fault and not a silent end. OpenMetrics is another
+ * Prometheus accepts (model/textparse/promlex.l and promparse.go), free commas included. Two
+ * differences: a NUL byte where a line begins is a fault and not a silent end; blanks before a
+ * metric name are passed over and not taken for a part of it. OpenMetrics is another
  * format and not read here.
  */
 #ifndef TOLLD_SCRAPE_EXPOSITION_H

@@ -79,11 +79,17 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 	return f->body.err ? 0 : size * n;
 }
 
-/* Why there is no body, or NULL. */
-static const char *why_not(struct fetch *f, CURLcode result)
+static int check_type(struct fetch *f)
 {
 	char *type = NULL;
 
+	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
+	return fetch_check_type(type, f->fallback, f->error, sizeof(f->error));
+}
+
+/* Why there is no body, or NULL. */
+static const char *why_not(struct fetch *f, CURLcode result)
+{
 	if (f->body.err == -EMSGSIZE)
 		snprintf(f->error, sizeof(f->error),
 			"body size limit exceeded: more than %zu bytes", f->max_bytes);
@@ -94,8 +100,7 @@ static const char *why_not(struct fetch *f, CURLcode result)
 	else if (result)
 		snprintf(f->error, sizeof(f->error), "%s",
 			f->curl_error[0] ? f->curl_error : curl_easy_strerror(result));
-	else if (curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type),
-		!fetch_check_type(type, f->fallback, f->error, sizeof(f->error)))
+	else if (!check_type(f))
 		return NULL;
 	return f->error;
 }

