@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <float.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -135,16 +136,35 @@ static bool format_special(char out[NUM_MAX], double v)
 	return true;
 }
 
-/* The shortest "d.ddde±dd" that reads back as v. */
+/* "1.2500e+03" becomes "1.25e+03". */
+static void drop_zeros(char *e)
+{
+	char *exponent = strchr(e, 'e'), *end = exponent;
+
+	if (!exponent || !memchr(e, '.', (size_t)(exponent - e)))
+		return;
+	while (end[-1] == '0')
+		end--;
+	if (end[-1] == '.')
+		end--;
+	memmove(end, exponent, strlen(exponent) + 1);
+}
+
+/*
+ * The shortest "d.ddde±dd" that reads back as v. Fifteen digits survive the way through a double, so
+ * where they suffice, the shortest text is theirs without the zeros; seventeen always suffice.
+ */
 static void shortest_e(char *out, size_t size, double v)
 {
 	locale_t old = uselocale(c_locale());
 
-	for (int precision = 0; precision <= 17; precision++) {
-		snprintf(out, size, "%.*e", precision, v);
+	/* Denormal numbers have fewer digits, and are rare enough to try them all. */
+	for (int decimals = fabs(v) < DBL_MIN ? 0 : 14; decimals <= 16; decimals++) {
+		snprintf(out, size, "%.*e", decimals, v);
 		if (strtod_l(out, NULL, c_locale()) == v)
 			break;
 	}
+	drop_zeros(out);
 	uselocale(old);
 }
 
