@@ -217,11 +217,15 @@ int range_load(struct eval *ev, const struct range *range, size_t i, size_t *ret
 void range_window(const struct eval *ev, const struct range *range, size_t n, int64_t at_ms,
 	struct window *window)
 {
-	const struct sample *end = ev->buffer + n, *from, *to;
+	const struct sample *end, *from, *to;
 
 	window->at_ms = at_ms;
 	window->to_ms = shift_time(ev, range->shift, at_ms);
 	window->from_ms = window->to_ms - range->range_ms;
+	/* The buffer may not exist yet. */
+	if (!n)
+		return;
+	end = ev->buffer + n;
 	from = window->points ? window->points : ev->buffer;
 	to = window->points ? window->points + window->n : ev->buffer;
 	while (from < end && from->wall_ms <= window->from_ms)

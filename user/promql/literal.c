@@ -74,6 +74,7 @@ static enum literal_fault read_escape(const char *s, size_t len, char quote, siz
 			return LITERAL_ESCAPE_DIGIT;
 		value = value * e->base + digit_value((unsigned char)s[at]);
 	}
+	*ret_at = 0;
 	if (value > e->max || (value >= 0xd800 && value < 0xe000))
 		return LITERAL_ESCAPE_RANGE;
 	*ret_value = (uint32_t)value;
@@ -91,9 +92,10 @@ enum literal_fault literal_scan_string(const char *s, size_t len, size_t *ret_le
 	uint32_t value;
 
 	while (at < len && s[at] != quote) {
-		*ret_at = at;
+		*ret_at = 0;
 		if (!raw && s[at] == '\n')
 			return LITERAL_UNTERMINATED;
+		*ret_at = at;
 		if (!raw && s[at] == '\\') {
 			fault = read_escape(
 				s + at + 1, len - at - 1, quote, &n, &value, &is_rune, &inside);
@@ -108,6 +110,7 @@ enum literal_fault literal_scan_string(const char *s, size_t len, size_t *ret_le
 		}
 		at += n;
 	}
+	*ret_at = 0;
 	if (at >= len)
 		return raw ? LITERAL_UNTERMINATED_RAW : LITERAL_UNTERMINATED;
 	*ret_len = at + 1;

@@ -19,7 +19,7 @@ enum literal_fault {
 
 /*
  * Finds the end of the string in "", '' or `` that begins at s. *ret_len counts its quotes; on a
- * fault *ret_at is its place, counted from s.
+ * fault *ret_at is its place, counted from s: 0 for a string that does not end.
  */
 enum literal_fault literal_scan_string(const char *s, size_t len, size_t *ret_len, size_t *ret_at);
 const char *literal_fault_text(enum literal_fault fault);

@@ -179,9 +179,9 @@ static bool label_token(const struct parser *p)
 {
 	enum token_type type = p->token.type;
 
-	return type == TOKEN_IDENTIFIER || type == TOKEN_STRING || type == TOKEN_AGGREGATION ||
-	       (type >= TOKEN_BOOL && type <= TOKEN_RANGE) || type == TOKEN_ATAN2 ||
-	       (type >= TOKEN_AND && type <= TOKEN_UNLESS);
+	return type == TOKEN_IDENTIFIER || type == TOKEN_METRIC || type == TOKEN_STRING ||
+	       type == TOKEN_AGGREGATION || (type >= TOKEN_BOOL && type <= TOKEN_RANGE) ||
+	       type == TOKEN_ATAN2 || (type >= TOKEN_AND && type <= TOKEN_UNLESS);
 }
 
 static int parse_label(struct parser *p, struct names *ret, size_t *cap)

@@ -159,6 +159,21 @@ static void add_values(struct tsdb *db, const char *name, const char *label, con
 	labels_unref(labels);
 }
 
+/* A counter with a reset, a line, values among NaN, a histogram. */
+static void add_shapes(struct tsdb *db)
+{
+	static const double c[] = { 0, 10, 20, 5, 15 }, line[] = { 1, 31, 61, 91, 121 };
+	static const double nans[] = { 1, NAN, NAN, 3, NAN };
+
+	add_values(db, "c", "l", "c", c, ARRAY_SIZE(c));
+	add_values(db, "line", "l", "line", line, ARRAY_SIZE(line));
+	add_values(db, "nans", "l", "n", nans, ARRAY_SIZE(nans));
+	add_values(db, "h_bucket", "le", "0.1", (const double[]){ 10 }, 1);
+	add_values(db, "h_bucket", "le", "0.5", (const double[]){ 30 }, 1);
+	add_values(db, "h_bucket", "le", "1", (const double[]){ 60 }, 1);
+	add_values(db, "h_bucket", "le", "+Inf", (const double[]){ 80 }, 1);
+}
+
 static void functions_give_what_their_definition_says(void **state)
 {
 	static const struct {
@@ -213,17 +228,9 @@ static void functions_give_what_their_definition_says(void **state)
 		{ "c offset -4m", "c{l=\"c\"} 15@240" },
 		{ "c offset -5m", "" },
 	};
-	static const double c[] = { 0, 10, 20, 5, 15 }, line[] = { 1, 31, 61, 91, 121 };
-	static const double nans[] = { 1, NAN, NAN, 3, NAN };
 	struct fixture *f = *state;
 
-	add_values(f->db, "c", "l", "c", c, ARRAY_SIZE(c));
-	add_values(f->db, "line", "l", "line", line, ARRAY_SIZE(line));
-	add_values(f->db, "nans", "l", "n", nans, ARRAY_SIZE(nans));
-	add_values(f->db, "h_bucket", "le", "0.1", (const double[]){ 10 }, 1);
-	add_values(f->db, "h_bucket", "le", "0.5", (const double[]){ 30 }, 1);
-	add_values(f->db, "h_bucket", "le", "1", (const double[]){ 60 }, 1);
-	add_values(f->db, "h_bucket", "le", "+Inf", (const double[]){ 80 }, 1);
+	add_shapes(f->db);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		check_answer(f->db, cases[i].text, 4 * MINUTE, 0, 0, cases[i].answer);
 }
@@ -307,6 +314,36 @@ static void notes_what_is_doubtful(void **state)
 	promql_result_release(&result);
 }
 
+static void evaluates_what_is_as_deep_as_it_may_be(void **state)
+{
+	static const struct {
+		const char *first, *part, *middle, *last, *answer;
+		size_t n;
+	} cases[] = {
+		{ "0", "+1", "", "", "{} 999@1800", 999 },
+		{ "", "(", "7", ")", "{} 7@1800", 990 },
+		{ "", "-(", "time()", ")", "{} 1800@1800", 490 },
+		{ "", "sum(", "up", ")", "{} 1@1800", 990 },
+		{ "up{l='a'}", " or up{l='a'}", "", "", "up{l=\"a\"} 1@1800", 990 },
+		{ "", "max_over_time(", "up{l='a'}", "[1m:])", "{l=\"a\"} 1@1800", 25 },
+		{ "", "topk(scalar(", "up{l='a'}", "),up{l='a'})", "up{l=\"a\"} 1@1800", 400 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct strbuf text = STRBUF_INIT;
+
+		strbuf_adds(&text, cases[i].first);
+		for (size_t k = 0; k < cases[i].n; k++)
+			strbuf_adds(&text, cases[i].part);
+		strbuf_adds(&text, cases[i].middle);
+		for (size_t k = 0; k < cases[i].n; k++)
+			strbuf_adds(&text, cases[i].last);
+		check_answer(f->db, text.s, 30 * MINUTE, 0, 0, cases[i].answer);
+		strbuf_release(&text);
+	}
+}
+
 static int eval_once(void *userdata)
 {
 	struct fixture *f = userdata;
@@ -340,6 +377,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			refuses_ranges_and_strings_over_steps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(notes_what_is_doubtful, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			evaluates_what_is_as_deep_as_it_may_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			survives_every_allocation_that_fails, set_up, tear_down),
 	};
