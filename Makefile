@@ -4,6 +4,7 @@
 prefix      ?= /usr/local
 sysconfdir  ?= /etc
 unitdir     ?= /lib/systemd/system
+docdir      ?= $(prefix)/share/doc/tolld
 DESTDIR     ?=
 CC          := gcc
 CLANG       ?= clang
@@ -191,7 +192,8 @@ format:
 
 install: all
 	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/sbin/tolld
-	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld
+	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir)
+	install -m 0644 README.md LICENSE $(DESTDIR)$(docdir)
 	sed 's|@prefix@|$(prefix)|g' user/packaging/tolld.service > $(DESTDIR)$(unitdir)/tolld.service
 	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
 	test -e $(DESTDIR)$(sysconfdir)/tolld/tolld.yml || \
@@ -201,6 +203,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service
+	rm -rf $(DESTDIR)$(docdir)
 
 clean:
 	rm -rf build build-san
