@@ -4,8 +4,9 @@
     check.py vmlinux.h [BTF]        BTF: /sys/kernel/btf/vmlinux, or a file from another kernel
 
 Each field that the programs read must be there, with a type of the same kind and width. A field
-whose comment begins with "optional" may be missing: the programs ask for it first. So may everything of
-a struct with a flavour (struct x___old), which is compared with the kernel's struct x.
+whose comment begins with "optional" may be missing, and a type that has no others: the programs ask for it
+first. So may everything of a struct with a flavour (struct x___old), which is compared with the
+kernel's struct x.
 """
 import json
 import os
@@ -100,7 +101,9 @@ class Check:
         kernel_name, _, flavour = name.partition("___")
         there = self.theirs.record(kernel_name)
         if there is None or "members" not in there:
-            self.missing(name, bool(flavour), "the kernel has no such type")
+            fields = self.ours.record(name)["members"]
+            self.missing(name, flavour or all((name, m["name"]) in self.optional for m in fields),
+                         "the kernel has no such type")
             return
         self.members(name, self.ours.record(name), there, bool(flavour))
 

@@ -3,6 +3,7 @@
  */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -210,6 +211,44 @@ static void knows_the_peak_memory(void **state)
 	assert_in_range(death.peak_memory_bytes, (uint64_t)64 << 20, (uint64_t)96 << 20);
 }
 
+static int open_add_close(void *userdata)
+{
+	const uint16_t *port = userdata;
+	const struct watch_options options = { .bpffs_dir = "" };
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(*port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct watch *mine = NULL;
+	struct service *service;
+	char error[512];
+	int err;
+
+	err = watch_new(loop, &options, &mine, error, sizeof(error));
+	if (!err)
+		err = watch_add_listen(mine, "a service", (void *)&address, &service);
+	watch_free(mine);
+	return err;
+}
+
+static void opening_survives_every_allocation_that_fails(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint16_t port;
+
+	SKIP_WITHOUT_KERNEL();
+	/* Our own socket: the look finds it, and us as its owner. */
+	assert_int_equal(bind(fd, (void *)&address, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (void *)&address, &len), 0);
+	port = ntohs(address.sin_port);
+	with_failing_allocations(open_add_close, &port);
+	close(fd);
+}
+
 static void maps_are_pinned_for_root_alone_and_only_while_it_runs(void **state)
 {
 	struct watch_stats stats;
@@ -256,6 +295,7 @@ int main(void)
 		KERNEL_TEST(tells_who_sent_the_signal),
 		KERNEL_TEST(tells_the_oom_killer_from_a_kill),
 		KERNEL_TEST(knows_the_peak_memory),
+		KERNEL_TEST(opening_survives_every_allocation_that_fails),
 		KERNEL_TEST(maps_are_pinned_for_root_alone_and_only_while_it_runs),
 		cmocka_unit_test(backends_that_are_not_there_yet_say_so),
 	};
