@@ -7,6 +7,7 @@
 #include <bpf/bpf_endian.h>
 #include "common.bpf.h"
 
+#define TCP_CLOSE   7
 #define TCP_LISTEN  10
 #define AF_INET	    2
 #define AF_INET6    10
@@ -74,8 +75,13 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 	struct tcp_sock *tcp;
 	__u64 start;
 
-	/* Fires for every change of every TCP connection: this line is what most of them cost. */
-	if ((oldstate != TCP_LISTEN && newstate != TCP_LISTEN) || sk->sk_protocol != IPPROTO_TCP)
+	/*
+	 * Fires for every change of every TCP connection: this line is what most of them cost. A new
+	 * connection begins as a copy of its listener, so it leaves TCP_LISTEN, too, but not to close.
+	 */
+	if (newstate != TCP_LISTEN && !(oldstate == TCP_LISTEN && newstate == TCP_CLOSE))
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tcp)

@@ -273,6 +273,32 @@ static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
 	watch_remove(service);
 }
 
+static void connections_to_a_watched_port_cost_no_event(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_in address = loopback(port);
+	struct watch_stats before, after;
+	struct service *service;
+	struct server server;
+
+	SKIP_WITHOUT_KERNEL();
+	server_start(&server, serve, port);
+	service = add_listen(port);
+	turn_for(20);
+	watch_stats(watch, &before);
+	for (int i = 0; i < 5; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		assert_int_equal(connect(fd, (void *)&address, sizeof(address)), 0);
+		close(fd);
+	}
+	turn_for(20);
+	watch_stats(watch, &after);
+	assert_int_equal(after.events_listen, before.events_listen);
+	server_end(&server);
+	watch_remove(service);
+}
+
 static void serve_in_another_network(uint16_t port, int hear, int say)
 {
 	if (unshare(CLONE_NEWNET) || listen_dual_stack(port) < 0)
@@ -498,6 +524,7 @@ int main(void)
 		KERNEL_TEST(a_service_that_comes_later_and_restarts_is_followed),
 		KERNEL_TEST(a_listener_that_closes_is_told_while_its_process_lives),
 		KERNEL_TEST(a_daemon_that_forks_after_it_listens_has_not_died),
+		KERNEL_TEST(connections_to_a_watched_port_cost_no_event),
 		KERNEL_TEST(the_same_port_in_another_network_namespace_is_not_ours),
 		KERNEL_TEST(goes_on_after_all_privileges_are_dropped),
 		KERNEL_TEST(a_full_ring_is_counted_and_leads_to_a_resync),
