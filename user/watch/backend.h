@@ -67,9 +67,6 @@ struct backend_options {
 	void *userdata;
 };
 
-/* Watched processes that live, whole or by family; at most this many are told. */
-#define LIVING_MAX TOLLD_PROCESSES
-
 struct backend_ops {
 	enum watch_backend kind;
 	const char *name;

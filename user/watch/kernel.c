@@ -14,7 +14,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include "base/escape.h"
 #include "bpf/tolld.skel.h"
 #include "watch/pin.h"
 
@@ -453,6 +452,7 @@ static int living_add(struct living_list *list, const struct tolld_living *livin
 
 static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
 {
+	/* A whole number of records: so no read of an iterator ends within one. */
 	struct tolld_living chunk[128];
 	struct living_list list = { 0 };
 	scoped(closep) int fd = bpf_iter_create(backend->tasks_fd);
@@ -462,8 +462,6 @@ static int kernel_living(struct backend *backend, struct process **ret, size_t *
 	if (fd < 0)
 		return fd;
 	while (!err && (got = read(fd, chunk, sizeof(chunk))) != 0) {
-		/* The kernel never ends a read within a record: its buffer is a whole number of pages,
-		 * and a record that does not fit is kept for the next read. */
 		if (got < 0) {
 			err = errno == EAGAIN || errno == EINTR ? 0 : -errno;
 			continue;

@@ -3,7 +3,6 @@
  */
 #include "watch/service.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include "watch/cause.h"
@@ -48,10 +47,7 @@ static void tell(struct service *service, enum service_event what)
 
 static void set_state(struct service *service, enum service_state state, struct instant at)
 {
-	if (service->doubtful) {
-		service->doubtful = false;
-		service->set->doubtful--;
-	}
+	service->doubtful = false;
 	if (service->state == state)
 		return;
 	service->state = state;
@@ -89,6 +85,20 @@ bool services_is_closed(const struct services *set, uint64_t cookie)
 			return true;
 	}
 	return false;
+}
+
+static void closed_add(struct services *set, uint64_t cookie)
+{
+	set->closed[set->n_closed++ % TOMBS] = cookie;
+}
+
+/* A socket may listen again after shutdown(). No socket has the cookie 0. */
+static void closed_del(struct services *set, uint64_t cookie)
+{
+	for (size_t i = 0; i < TOMBS; i++) {
+		if (set->closed[i] == cookie)
+			set->closed[i] = 0;
+	}
 }
 
 static bool cookie_known(const struct service *service, uint64_t cookie)
@@ -197,7 +207,6 @@ int services_add(struct services *set, const char *name, const char *selector,
 		service->endpoint = *endpoint;
 		service->look_boot_ns = now.boot_ns;
 	}
-	set->doubtful++;
 	set->items[set->n++] = service;
 	*ret = service;
 	return 0;
@@ -213,8 +222,6 @@ void services_remove(struct service *service)
 		i++;
 	memmove(&set->items[i], &set->items[i + 1], (set->n - i - 1) * sizeof(*set->items));
 	set->n--;
-	if (service->doubtful)
-		set->doubtful--;
 	service_free(service);
 	services_let_go(set, &owner);
 }
@@ -412,9 +419,9 @@ static void listener_closed(
 static void notice_listen(struct services *set, const struct notice *notice, struct instant now)
 {
 	if (!notice->listen.opened)
-		set->closed[set->n_closed++ % TOMBS] = notice->listen.cookie;
-	else if (services_is_closed(set, notice->listen.cookie))
-		return;
+		closed_add(set, notice->listen.cookie);
+	else
+		closed_del(set, notice->listen.cookie);
 	for (size_t i = 0; i < set->n; i++) {
 		struct service *service = set->items[i];
 
@@ -521,7 +528,6 @@ static void notice_lost(struct services *set, struct instant now)
 
 		if (!service->doubtful) {
 			service->doubtful = true;
-			set->doubtful++;
 			changed(service);
 		}
 	}

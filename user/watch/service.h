@@ -83,7 +83,6 @@ struct services {
 	size_t n_ooms;
 	int64_t resync_boot_ns;
 	uint64_t resyncs;
-	size_t doubtful;
 };
 
 /* Resync at least this often: cheap, and whatever went wrong ends there. */

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include "base/escape.h"
 #include "watch/internal.h"
@@ -74,8 +73,8 @@ static void serving_find(
 }
 
 /*
- * The owner that is known stays it. Of others, only the best is watched. Its number may have been given to another process since it was
- * found: whoever holds the socket after being watched is the right one.
+ * The owner that is known stays it. Of others, only the best is watched. Its number may have been given
+ * to another process since it was found: whoever holds the socket after being watched is the right one.
  */
 static void attribute(struct watch *watch, const struct service *service,
 	const struct serving *serving, struct look *look)

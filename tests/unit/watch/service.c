@@ -320,6 +320,19 @@ static void a_port_that_two_sockets_serve_is_gone_with_the_last(void **state)
 	end();
 }
 
+static void a_socket_that_listens_again_is_up_again(void **state)
+{
+	begin(true);
+	tell(listens(&old, 1, false));
+	tell(listens(&old, 1, true));
+	ASSERT_SEEN(SERVICE_LISTENER_GONE, SERVICE_APPEARED);
+	settle_for(1000 * MS);
+	assert_true(is_up_with(&old));
+	assert_int_equal(sim.service->restarts, 0);
+	ASSERT_SEEN(SERVICE_LISTENER_GONE, SERVICE_APPEARED);
+	end();
+}
+
 static void a_listener_elsewhere_is_none_of_it_and_its_process_is_let_go(void **state)
 {
 	struct notice notice;
@@ -727,6 +740,7 @@ int main(void)
 		cmocka_unit_test(a_daemon_whose_child_serves_on_has_not_died),
 		cmocka_unit_test(a_parent_that_was_killed_has_died_even_where_a_child_serves_on),
 		cmocka_unit_test(a_port_that_two_sockets_serve_is_gone_with_the_last),
+		cmocka_unit_test(a_socket_that_listens_again_is_up_again),
 		cmocka_unit_test(a_listener_elsewhere_is_none_of_it_and_its_process_is_let_go),
 		cmocka_unit_test(an_exec_changes_the_name_and_nothing_else),
 		cmocka_unit_test(a_kill_by_the_kernel_becomes_final_after_100_ms),
