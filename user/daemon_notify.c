@@ -166,9 +166,11 @@ static void on_durable(int err, void *userdata)
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct send *send = userdata;
+	struct store_status disk;
 
-	log_warn("the disk did not answer in time: notification %s goes out before it is kept",
-		send->notification->id);
+	store_status(send->d->store, &disk);
+	log_warn("the disk did not answer in time (%s): notification %s goes out before it is kept",
+		disk.last_error ? disk.last_error_text : "it is slow", send->notification->id);
 	send_start(send);
 	return 0;
 }
