@@ -15,7 +15,8 @@ def promtool(*args, text=None):
 @pytest.fixture
 def seen(start, exporter):
     subject = start(Timing(hold="1h"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    for job in ("node", "prometheus"):
+        wait_until(f"{job} is seen up", lambda: subject.up(job) == "1", detail=subject.log)
     return subject
 
 

@@ -22,7 +22,7 @@ def tolld(*args, cwd=None, timeout=60):
 def test_version_is_one_line():
     done = tolld("version")
     assert done.returncode == 0
-    assert re.fullmatch(r"tolld \d+\.\d+\.\d+( \(.*\))?\n", done.stdout), done.stdout
+    assert re.fullmatch(r"tolld, version \d+\.\d+\.\d+ \(revision: \w+\)\n", done.stdout), done.stdout
     assert done.stderr == ""
 
 
@@ -70,7 +70,7 @@ FAULTS = [
      "rules.yml:6:", ""),
     ("alertmanager.yml", "route: {receiver: nobody}\nreceivers: []\n", "alertmanager.yml:1:19: error: ", "nobody"),
     ("alertmanager.yml", "route:\n  receiver: a\nreceivers:\n- name: a\n  email_configs:\n  - to: a@example.org\n",
-     "alertmanager.yml:6:", "smarthost"),
+     "alertmanager.yml:6:5: error: ", "SMTP"),
 ]
 
 

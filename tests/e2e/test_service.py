@@ -1,14 +1,13 @@
 """tolld as a service: signals, reloads, what it leaves behind, what an operator sees."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 
 import pytest
 
 from process import answers, boottime, http, wait_until
-from subject import Timing, write_settings
+from subject import Timing, Tolld, as_nobody, write_settings
 
 PINS = "/sys/fs/bpf/tolld"
 tolld_only = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="only tolld does this")
@@ -126,27 +125,13 @@ def test_a_kill_leaves_nothing_that_hinders_the_next_start(start, exporter, mail
 
 
 @tolld_only
-@pytest.mark.parametrize("name", ["kernel", "pidfd", "poll"])
-def test_each_backend_brings_the_mail(start, exporter, mailbox, ports, needs_root, name):
-    subject = start(options=["--watch.backend", name])
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    assert name in backend(subject)
-    exporter.kill()
-    exporter.wait()
-    mail, = mailbox.wait(1, 20, subject.log)
-    assert mail.subject == f"[FIRING:1] InstanceDown (localhost:{ports.exporter} node)"
-
-
-@tolld_only
-def test_without_root_it_says_which_backend_it_fell_back_to(ports, tmp_path, exporter, needs_root):
-    from subject import Tolld
+def test_without_root_it_says_why_it_cannot_watch_and_still_alarms(ports, tmp_path, exporter, mailbox, needs_root):
     write_settings(tmp_path, ports, Timing())
-    (tmp_path / "data").mkdir()
-    shutil.chown(tmp_path / "data", "nobody", "nogroup")
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
     subject = Tolld(tmp_path, ports)
-    subject.processes[0].user = "nobody"
+    as_nobody(subject)
     with subject:
-        assert 'kernel' not in backend(subject)
-        assert "backend" in subject.log()
+        assert "eBPF" in subject.log() and "root" in subject.log()
+        wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+        exporter.kill()
+        exporter.wait()
+        mailbox.wait(1, 20, subject.log)

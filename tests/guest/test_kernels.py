@@ -1,4 +1,4 @@
-"""Other kernels than this machine's: the object loads, each backend sees a death and tells the cause."""
+"""Other kernels than this machine's: the object loads, a death is seen at once, its cause told."""
 import glob
 import os
 import re
@@ -49,7 +49,7 @@ def guest(request, tmp_path_factory):
     guest = Guest(folder, image.vmlinuz(kernel), initrd, "guest=run")
     guest.series = request.param
     guest.run(BOOT_S)
-    assert "\nexit 0" in guest.results(), guest.tail()
+    assert "\nexit 0\n" in guest.results(), guest.tail()
     return guest
 
 
@@ -59,7 +59,7 @@ def test_the_kernel_is_the_one_asked_for_and_has_btf(guest):
 
 
 def test_the_program_starts_there(guest):
-    assert re.match(r"tolld \d+\.\d+\.\d+( \(.*\))?$", guest.values()["version"]), guest.tail()
+    assert re.match(r"tolld, version \d+\.\d+\.\d+ \(", guest.values()["version"]), guest.tail()
 
 
 @pytest.mark.parametrize("name", [os.path.basename(u)[:-2] for u in UNITS])
@@ -70,18 +70,15 @@ def test_the_unit_program_passes_on_that_kernel(guest, name):
     assert not any("SKIPPED" in l for l in own), "\n".join(own)
 
 
-@pytest.mark.parametrize("backend,within_s", [("kernel", 2), ("pidfd", 2), ("poll", 10)])
-def test_a_backend_sees_a_death_and_tells_the_cause(guest, backend, within_s):
+def test_a_death_is_seen_at_once_and_its_cause_told(guest):
     values = guest.values()
-    assert values.get(f"{backend}_up") == "yes", guest.tail()
-    assert int(values[f"{backend}_seen_after_cs"]) <= within_s * 100, guest.tail()
-    if backend == "kernel":
-        assert "SIGKILL" in values["kernel_cause"]
-        assert values["kernel_pinned"].strip()
-    assert values[f"{backend}_exit"] == "0", guest.tail()
+    assert values.get("up") == "yes", guest.tail()
+    # The interval is 15 s: this was no scrape's doing.
+    assert int(values["seen_after_cs"]) <= 200, guest.tail()
+    assert "SIGKILL" in values["cause"]
+    assert values["exit"] == "0", guest.tail()
 
 
-def test_nothing_stays_pinned_after_the_end(guest):
-    assert guest.values()["kernel_pinned"].strip(), guest.tail()
-    # The next backends pin nothing, so what is there was left by the first.
-    assert guest.values()["poll_pinned"].strip() == ""
+def test_maps_are_pinned_while_it_runs_and_not_after(guest):
+    assert guest.values()["pinned"].strip(), guest.tail()
+    assert guest.values()["pinned_after"].strip() == ""

@@ -55,13 +55,13 @@ def wait_until(what: str, predicate, timeout: float = PATIENCE_S, pause: float =
 class Process:
     """A program under test or beside it. Use as a context manager, or call end()."""
 
-    def __init__(self, name, argv, cwd, log_dir=None, env=None, user=None):
+    def __init__(self, name, argv, cwd, log_dir=None, env=None):
         self.name = name
         self.argv = [str(a) for a in argv]
         self.cwd = str(cwd)
         self.log_path = os.path.join(str(log_dir or cwd), f"{name}.log")
         self.env = env
-        self.user = user
+        self.user = self.group = None  # another user's name and group, for what must work without root
         self.child = None
         self.killed_at = None
 
@@ -78,7 +78,7 @@ class Process:
             self.child = subprocess.Popen(
                 self.argv, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env={**os.environ, **(self.env or {})}, preexec_fn=in_child, user=self.user,
-                group=self.user, extra_groups=[] if self.user else None)
+                group=self.group, extra_groups=[] if self.user else None)
         return self
 
     @property
