@@ -8,6 +8,9 @@
 
 #define SIGNAL_GROUP_EXIT 0x00000004
 
+/* Set before loading. */
+const volatile bool exit_tells_group_dead;
+
 /*
  * sched_process_exit comes once for every thread, and the last one to come need not be the leader.
  * Since 6.16 the kernel says which exit is the last. Before, `live` is 0 for it, but two threads that
@@ -15,7 +18,7 @@
  */
 static __always_inline bool is_last_thread(__u64 *ctx, struct task_struct *task)
 {
-	if (bpf_core_field_exists(struct trace_event_raw_sched_process_exit, group_dead))
+	if (exit_tells_group_dead)
 		return (bool)ctx[1];
 	return task->signal->live.counter == 0;
 }

@@ -26,7 +26,7 @@ from mailbox import Mailbox  # noqa: E402
 from process import ROOT, Process, answers, boottime, free_port, wait_until  # noqa: E402
 from subject import SUBJECTS, Ports, Timing, node_exporter, wait_for_exporter, write_seed, write_settings  # noqa: E402
 
-FAST = Timing(scrape_interval="1s", evaluation_interval="1s", hold="0s", group_wait="0s", group_interval="1s")
+FAST = Timing(metrics_path="/metrics.txt", scrape_interval="1s", evaluation_interval="1s", hold="0s", group_wait="0s", group_interval="1s")
 
 
 class Row:
@@ -63,10 +63,10 @@ class Bench:
     # -- a target that starts in a millisecond --
 
     def listener(self, folder, port):
-        """A real process that serves /metrics: busybox's httpd, on a folder with one file."""
+        """A real process that serves a target: busybox's httpd, which tells a type by the ending .txt."""
         www = os.path.join(folder, "www")
         os.makedirs(www, exist_ok=True)
-        with open(os.path.join(www, "metrics"), "w") as f:
+        with open(os.path.join(www, "metrics.txt"), "w") as f:
             f.write("# TYPE alive gauge\nalive 1\n")
         return Process("listener", ["busybox", "httpd", "-f", "-p", f"127.0.0.1:{port}", "-h", www], folder)
 
@@ -84,7 +84,7 @@ def seen_down(bench):
     for kind in bench.subjects:
         folder = bench.place(f"seen-{kind.name}")
         ports = Ports.free()
-        write_settings(folder, ports, Timing(hold="1h"))
+        write_settings(folder, ports, Timing(hold="1h", metrics_path="/metrics.txt"))
         target = bench.listener(folder, ports.exporter)
         took = times[kind.name] = []
         with kind(folder, ports) as subject:

@@ -164,6 +164,14 @@ def copy_program(program, tree, where="bin"):
     return target
 
 
+def copy_library(name, tree):
+    """A library that is loaded by name, later, and so is not among those that ldd tells."""
+    listed = run("ldconfig", "-p").stdout.decode()
+    path = re.search(rf"{re.escape(name)} \(libc6,x86-64\) => (\S+)", listed).group(1)
+    os.makedirs(tree + os.path.dirname(path), exist_ok=True)
+    shutil.copy2(os.path.realpath(path), tree + path)
+
+
 def pack(tree, path):
     """A tree as an initramfs."""
     with open(path + ".part", "wb") as out:

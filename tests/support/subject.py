@@ -46,6 +46,7 @@ class Timing:
     repeat_interval: str = "1h"
     send_resolved: bool = False
     rules: str = field(default="")  # more rules for the group, as YAML
+    metrics_path: str = "/metrics"  # of the job node
     targets: dict = field(default_factory=dict)  # more jobs: name to port
 
 
@@ -84,6 +85,7 @@ scrape_configs:
     static_configs:
     - targets: ['localhost:{ports.prometheus}']
   - job_name: 'node'
+    metrics_path: {timing.metrics_path}
     static_configs:
     - targets: ['localhost:{ports.exporter}']
 """ + "".join(f"""\

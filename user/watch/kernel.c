@@ -8,6 +8,7 @@
 #include "watch/backend.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -273,6 +274,30 @@ static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 	return keep_fd(bpf_link__fd(skel->links.tolld_tasks), &backend->tasks_fd);
 }
 
+/*
+ * Whether sched_process_exit has the argument group_dead (since 6.16). Asked here and not by CO-RE: the
+ * structure that would tell is not there in older kernels, and libbpf would then look for it in every
+ * module, which takes CAP_SYS_ADMIN.
+ */
+static bool exit_tells_group_dead(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *t = NULL;
+	bool tells = false;
+	int id;
+
+	id = btf ? btf__find_by_name_kind(btf, "btf_trace_sched_process_exit", BTF_KIND_TYPEDEF) : -1;
+	if (id > 0)
+		t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
+	if (t && btf_is_ptr(t)) {
+		t = btf__type_by_id(btf, t->type);
+		/* The first argument is the tracer's own, the second the task. */
+		tells = btf_is_func_proto(t) && btf_vlen(t) == 3;
+	}
+	btf__free(btf);
+	return tells;
+}
+
 static int load_programs(
 	const struct backend *backend, bool siginfo_is_typed, struct tolld_bpf **ret)
 {
@@ -283,6 +308,7 @@ static int load_programs(
 	if (!skel)
 		return -errno;
 	skel->rodata->siginfo_is_typed = siginfo_is_typed;
+	skel->rodata->exit_tells_group_dead = exit_tells_group_dead();
 	if (stat("/proc/self/ns/net", &netns) == 0)
 		skel->rodata->own_netns = (uint32_t)netns.st_ino;
 	if (backend->options.ring_bytes)
