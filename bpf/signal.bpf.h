@@ -92,6 +92,18 @@ static __always_inline void fill_signal(struct tolld_signal *s, int signal, int 
 }
 
 /*
+ * A program that was told to go may clean up and then raise the same signal again, to die of it: a
+ * shell does, and every program in Go. Who told it is the cause, not itself.
+ */
+static __always_inline void keep_signal(
+	struct tolld_signal *kept, const struct tolld_signal *s, __u32 target)
+{
+	if (kept->signal == s->signal && s->sender == SENT_BY_A_PROCESS && s->sender_pid == target)
+		return;
+	*kept = *s;
+}
+
+/*
  * Runs in the sender. The kernel holds the target's siglock here, so nobody else writes to its entry.
  * A process without an entry costs this one look-up.
  */
@@ -111,10 +123,9 @@ int BPF_PROG(tolld_signal, int sig, struct kernel_siginfo *info, struct task_str
 		return 0;
 
 	fill_signal(&s, sig, si_code_of(info));
-	if (BIT(sig) & STOP_REQUESTS)
-		entry->last_stop_request = s;
-	else
-		entry->last_fatal_signal = s;
+	keep_signal(
+		BIT(sig) & STOP_REQUESTS ? &entry->last_stop_request : &entry->last_fatal_signal,
+		&s, task->tgid);
 	if (sig == SIGKILL && s.sender == SENT_BY_THE_KERNEL) {
 		last_killed_thread = task->pid;
 		last_killed_process = task->tgid;

@@ -177,6 +177,19 @@ static void obey(void)
 	wait_forever(NULL);
 }
 
+static void raise_again(int sig)
+{
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* As a shell does, and every program in Go: it cleans up, then dies of the signal it was sent. */
+static void obey_by_dying(void)
+{
+	signal(SIGTERM, raise_again);
+	wait_forever(NULL);
+}
+
 static void children_die_first(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -300,6 +313,7 @@ static const struct scenario {
 	{ "killed-by-another", be_killed, SIGKILL },
 	{ "terminated-by-another", be_killed, SIGTERM },
 	{ "obeys-sigterm", obey, SIGTERM },
+	{ "obeys-sigterm-by-dying", obey_by_dying, SIGTERM },
 	{ "hung-up-by-another", be_killed, SIGHUP },
 	{ "children-die-first", children_die_first, 0 },
 	{ "vfork", vfork_then_exit, 0 },

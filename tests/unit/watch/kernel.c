@@ -157,7 +157,7 @@ static void tells_every_death_as_waitpid_does(void **state)
 static void tells_who_sent_the_signal(void **state)
 {
 	static const char *const names[] = { "killed-by-another", "terminated-by-another",
-		"hung-up-by-another", "obeys-sigterm" };
+		"hung-up-by-another", "obeys-sigterm", "obeys-sigterm-by-dying" };
 	char path[4096];
 	struct death death;
 	unsigned killer;
