@@ -33,7 +33,7 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 	output->written = true;
 	err = tsdb_append(rule->group->manager->db, output->series, at.wall_ms, value);
 	if (!err && changed)
-		rules_touch(rule->group->manager, labels);
+		readers_touch(rule, labels);
 	return err;
 }
 
@@ -52,7 +52,7 @@ void output_conclude(struct rule *rule, struct instant at)
 		map_del(&rule->outputs, labels->v, labels->n * sizeof(struct label));
 		series_unref(output->series);
 		free(output);
-		rules_touch(rule->group->manager, labels);
+		readers_touch(rule, labels);
 		labels_unref(labels);
 	}
 }

@@ -74,9 +74,10 @@ struct rules {
 	size_t n_groups, cap_groups;
 	struct map readers;	    /* metric name -> struct reader, a list */
 	struct reader *any_readers; /* of selectors without a fixed name */
-	bool dirty;
-	bool hold;	 /* samples of some target are still missing */
-	int64_t skew_ns; /* boot clock minus wall clock, at the last step */
+	bool dirty;		    /* some rule is; so no rule is where this is not set */
+	bool on_slots;		    /* what is written now is read on the readers' own slots */
+	bool hold;		    /* samples of some target are still missing */
+	int64_t skew_ns;	    /* boot clock minus wall clock, at the last step */
 	int64_t deadline_boot_ns;
 	struct kept_alert **kept;
 	size_t n_kept, cap_kept;
@@ -116,5 +117,10 @@ void keep_release(struct rules *rules);
 /* readers.c: which rules read which series. */
 int readers_build(struct rules *rules);
 void readers_release(struct rules *rules);
+/*
+ * A rule wrote a series that changed: after an event, its readers are asked again. Not the rule
+ * itself: one that reads its own output sees that of its last evaluation, as on slots.
+ */
+void readers_touch(const struct rule *writer, const struct labels *labels);
 
 #endif

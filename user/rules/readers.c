@@ -80,11 +80,11 @@ void readers_release(struct rules *rules)
 	rules->any_readers = NULL;
 }
 
-static void touch_list(
-	struct rules *rules, const struct reader *reader, const struct labels *labels)
+static void touch_list(struct rules *rules, const struct reader *reader, const struct rule *writer,
+	const struct labels *labels)
 {
 	for (; reader; reader = reader->next) {
-		if (reader->rule->dirty ||
+		if (reader->rule == writer ||
 			!matchers_match(reader->matchers, reader->n_matchers, labels))
 			continue;
 		reader->rule->dirty = true;
@@ -92,11 +92,24 @@ static void touch_list(
 	}
 }
 
-void rules_touch(struct rules *rules, const struct labels *labels)
+static void touch(struct rules *rules, const struct rule *writer, const struct labels *labels)
 {
 	const char *name = labels_get(labels, LABEL_NAME);
 
 	if (name)
-		touch_list(rules, map_gets(&rules->readers, name), labels);
-	touch_list(rules, rules->any_readers, labels);
+		touch_list(rules, map_gets(&rules->readers, name), writer, labels);
+	touch_list(rules, rules->any_readers, writer, labels);
+}
+
+void rules_touch(struct rules *rules, const struct labels *labels)
+{
+	touch(rules, NULL, labels);
+}
+
+void readers_touch(const struct rule *writer, const struct labels *labels)
+{
+	struct rules *rules = writer->group->manager;
+
+	if (!rules->on_slots)
+		touch(rules, writer, labels);
 }

@@ -284,6 +284,7 @@ static void step_group(struct rules *rules, struct group *group, struct instant 
 	at = slot_instant(slot, now);
 	if (group->slots < 2)
 		group->slots++;
+	rules->on_slots = true;
 	for (size_t i = 0; i < group->n_rules; i++) {
 		struct rule *rule = group->rules[i];
 		bool dirty = rule->dirty;
@@ -292,8 +293,9 @@ static void step_group(struct rules *rules, struct group *group, struct instant 
 		if (rule->last_wall_ms < at.wall_ms)
 			rule_eval(rule, at, settling(group));
 		/* What changed after the slot's own time was not seen by that evaluation. */
-		rule->dirty = rule->dirty || dirty;
+		rule->dirty = dirty;
 	}
+	rules->on_slots = false;
 	group->next_slot_wall_ms = slot + group->interval_ms;
 	group->last_wall_ms = slot;
 	group->duration_ns = clock_boot_ns() - begun;
@@ -313,6 +315,10 @@ static void step_events(struct rules *rules, struct instant now)
 				rule_eval(rule, after_last(rule, now), settling(rules->groups[g]));
 			}
 		}
+	}
+	for (size_t g = 0; rules->dirty && g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++)
+			rules->groups[g]->rules[i]->dirty = false;
 	}
 	rules->dirty = false;
 }

@@ -542,6 +542,63 @@ static void a_week_passes_in_a_moment(void **state)
 	world_release(&w);
 }
 
+static struct rules_stats stats_of(const struct world *w)
+{
+	struct rules_stats stats;
+
+	rules_stats(w->rules, &stats);
+	return stats;
+}
+
+static void a_rule_that_reads_its_own_alert_is_asked_once_for_an_event(void **state)
+{
+	struct world w;
+
+	world_init(&w, "up == 0 unless on (instance) ALERTS{alertname=\"InstanceDown\"}", 0);
+	event(&w, 1000, 0);
+	assert_int_equal(stats_of(&w).event_evaluations, 1);
+	assert_int_equal(w.n_alerts, 1);
+	assert_true(w.alerts[0]->ends_wall_ms == 0);
+	world_release(&w);
+}
+
+static void a_circle_of_rules_ends_and_the_next_event_is_heard(void **state)
+{
+	uint64_t before;
+	struct world w;
+
+	world_init(&w, "up == 0", 0);
+	w.rule[0] = (struct config_rule){ .record = text("a"),
+		.expr = text("sum(up) * 0 + 1 - scalar(b or vector(0))") };
+	w.rule[1] = (struct config_rule){ .record = text("b"), .expr = text("a") };
+	w.group.n_rules = 2;
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	before = stats_of(&w).event_evaluations;
+	assert_in_range(before, 2, 40);
+	assert_true(rules_deadline(w.rules) > at(&w, 1000).boot_ns);
+	event(&w, 2000, 1); /* which asserts that it is due at once */
+	assert_in_range(stats_of(&w).event_evaluations, before + 2, before + 40);
+	world_release(&w);
+}
+
+static void what_a_slot_writes_is_read_on_slots_and_no_second_time(void **state)
+{
+	struct world w;
+
+	world_init(&w, "up == 0", 0);
+	w.rule[0] = (struct config_rule){ .record = text("r"), .expr = text("sum(up)") };
+	w.rule[1] = (struct config_rule){ .record = text("s"), .expr = text("r + 1") };
+	w.group.n_rules = 2;
+	configure(&w, 500);
+	for (int i = 0; i < 10; i++)
+		run(&w, i * INTERVAL, (i + 1) * INTERVAL, i);
+	assert_int_equal(stats_of(&w).event_evaluations, 0);
+	assert_int_equal(stats_of(&w).evaluations, 20);
+	assert_true(value_of(&w, "count_over_time(s[150s])", NULL, 150000) == 9);
+	world_release(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -560,6 +617,9 @@ int main(void)
 		cmocka_unit_test(a_jump_of_the_wall_clock_leaves_the_true_age),
 		cmocka_unit_test(missed_slots_are_skipped_and_counted),
 		cmocka_unit_test(a_week_passes_in_a_moment),
+		cmocka_unit_test(a_rule_that_reads_its_own_alert_is_asked_once_for_an_event),
+		cmocka_unit_test(a_circle_of_rules_ends_and_the_next_event_is_heard),
+		cmocka_unit_test(what_a_slot_writes_is_read_on_slots_and_no_second_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
