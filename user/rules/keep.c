@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include "base/escape.h"
 
 /* "file;group;rule": what a kept alert finds its rule by. */
 static int rule_key(const struct rule *rule, struct strbuf *key)
@@ -29,15 +30,50 @@ static int row_key(const struct rule *rule, const struct active_alert *alert, ch
 	return strbuf_finish(&key, ret);
 }
 
+/* What is broken in s becomes U+FFFD. */
+static void utf8_mend(struct strbuf *out, const char *s)
+{
+	size_t len = strlen(s), n;
+
+	for (size_t i = 0; i < len; i += MAX(n, (size_t)1)) {
+		n = utf8_decode(s + i, len - i, NULL);
+		if (n)
+			strbuf_add(out, s + i, n);
+		else
+			utf8_encode(out, 0xfffd);
+	}
+}
+
 static json_t *labels_to_json(const struct labels *labels)
 {
 	json_t *object = json_object();
+	struct strbuf name = STRBUF_INIT, value = STRBUF_INIT;
 
 	for (unsigned i = 0; object && i < labels->n; i++) {
-		/* A value that is not UTF-8 cannot be kept as JSON; it comes back as a new alert. */
-		json_object_set_new(object, labels->v[i].name, json_string(labels->v[i].value));
+		strbuf_reset(&name);
+		strbuf_reset(&value);
+		utf8_mend(&name, labels->v[i].name);
+		utf8_mend(&value, labels->v[i].value);
+		if (name.err || value.err ||
+			json_object_set_new(object, name.s, json_stringn(value.s, value.len))) {
+			json_decref(object);
+			object = NULL;
+		}
 	}
+	strbuf_release(&name);
+	strbuf_release(&value);
 	return object;
+}
+
+/* JSON knows UTF-8 alone. */
+static bool can_be_kept(const struct labels *labels)
+{
+	for (unsigned i = 0; i < labels->n; i++) {
+		if (!utf8_valid(labels->v[i].name, strlen(labels->v[i].name)) ||
+			!utf8_valid(labels->v[i].value, strlen(labels->v[i].value)))
+			return false;
+	}
+	return true;
 }
 
 static struct labels *labels_from_json(const json_t *object)
@@ -77,7 +113,8 @@ void keep_alert(struct rule *rule, const struct active_alert *alert)
 	struct strbuf buf = STRBUF_INIT;
 	json_t *row;
 
-	if (!manager->callbacks.keep || row_key(rule, alert, &key))
+	/* With another label it would come back as an alert that never was; so, as a new one. */
+	if (!manager->callbacks.keep || !can_be_kept(alert->labels) || row_key(rule, alert, &key))
 		return;
 	rule_key(rule, &buf);
 	if (strbuf_finish(&buf, &rule_name))
@@ -195,7 +232,7 @@ int rules_restore(struct rules *rules, const char *key, const char *value, struc
 }
 
 static void ignore_change(
-	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
+	struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 }
 
