@@ -159,6 +159,21 @@ void alerting_conclude(struct alerting *alerting, struct instant at, bool settli
 	}
 }
 
+void alerting_abandon(struct alerting *alerting)
+{
+	map_foreach (&alerting->alerts, e)
+		((struct active_alert *)e->value)->seen = false;
+}
+
+void alerting_doubt(struct alerting *alerting)
+{
+	map_foreach (&alerting->alerts, e) {
+		struct active_alert *alert = e->value;
+
+		alert->restored = alert->restored || alert->state != RULE_INACTIVE;
+	}
+}
+
 bool active_alert_due(const struct active_alert *alert, struct instant at)
 {
 	if (alert->state == RULE_PENDING)

@@ -30,7 +30,7 @@ struct active_alert {
 	int64_t keep_firing_wall_ms;
 	int64_t sent_boot_ns; /* 0: never told */
 	bool seen;	      /* in this evaluation */
-	bool restored;	      /* from before a restart, and not seen since */
+	bool restored;	      /* from before a restart or another gap, and not seen since */
 	bool changed;	      /* something to tell besides the resend: its cause */
 };
 
@@ -44,7 +44,7 @@ void alerting_release(struct alerting *alerting);
 
 /* Called for each change of state that people want to know of. */
 typedef void alerting_change_fn(
-	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata);
+	struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata);
 
 struct active_alert *alerting_find(const struct alerting *alerting, const struct labels *labels);
 /*
@@ -61,6 +61,13 @@ struct active_alert *alerting_present(struct alerting *alerting, const struct la
  */
 void alerting_conclude(struct alerting *alerting, struct instant at, bool settling,
 	alerting_change_fn *change, void *userdata);
+/* Instead of it, after an evaluation that failed half-way: nothing is over, nothing was seen. */
+void alerting_abandon(struct alerting *alerting);
+/*
+ * From now on nobody can know for a while (the clock jumped, the machine slept): what is pending or
+ * firing is treated as restored.
+ */
+void alerting_doubt(struct alerting *alerting);
 /* Ends everything at once: the rule is gone, or its limit was exceeded. */
 void alerting_wipe(struct alerting *alerting);
 

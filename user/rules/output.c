@@ -32,6 +32,8 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 	changed = !series_last(output->series, &last) || memcmp(&last.value, &value, sizeof(value));
 	output->written = true;
 	err = tsdb_append(rule->group->manager->db, output->series, at.wall_ms, value);
+	if (err == -EEXIST || err == -ERANGE)
+		return 0;
 	if (!err && changed)
 		readers_touch(rule, labels);
 	return err;
@@ -55,6 +57,12 @@ void output_conclude(struct rule *rule, struct instant at)
 		readers_touch(rule, labels);
 		labels_unref(labels);
 	}
+}
+
+void output_abandon(struct rule *rule)
+{
+	map_foreach (&rule->outputs, e)
+		((struct output_series *)e->value)->written = false;
 }
 
 void output_release(struct rule *rule)

@@ -25,7 +25,7 @@ struct rule {
 	struct alerting alerting;
 	struct map outputs; /* of struct output_series, by labels */
 	bool dirty;	    /* a series that it reads changed */
-	bool restored;	    /* the kept alerts were taken up */
+	bool followed;	    /* another one has inherited its alerts */
 	enum rule_health health;
 	char *last_error;
 	int64_t last_wall_ms; /* of the last evaluation; its samples carry that time */
@@ -93,16 +93,28 @@ void rule_free(struct rule *rule);
  * that are not seen are not over yet.
  */
 void rule_eval(struct rule *rule, struct instant at, bool settling);
+/*
+ * A rule's times only grow: an event may have been evaluated in this very millisecond, and what has
+ * the same time cannot be written twice.
+ */
+struct instant rule_after_last(const struct rule *rule, struct instant at);
 /* Ends what it wrote and what it told: it is taken away. */
-void rule_retire(struct rule *rule, struct instant at);
+void rule_retire(struct rule *rule, struct instant now);
+/* Tells that what it told is over, and lets it be told anew: under other external labels. */
+void rule_retract(struct rule *rule, struct instant now);
 /* The alerts of `from` go over to a rule that follows it. */
 void rule_inherit(struct rule *rule, struct rule *from);
 
 /* output.c: samples that rules write. */
-/* Writes a sample, and tells the rules that read the series if it changed. */
+/*
+ * Writes a sample, and tells the rules that read the series if it changed. As in Prometheus, it is no
+ * fault of the rule where another one wrote the series at that time: the store counts it.
+ */
 int output_write(struct rule *rule, const struct labels *labels, double value, struct instant at);
 /* Stale markers for what was not written since the last call. */
 void output_conclude(struct rule *rule, struct instant at);
+/* The evaluation failed: nothing ends, and what it wrote does not count for the next one. */
+void output_abandon(struct rule *rule);
 void output_release(struct rule *rule);
 
 /* keep.c: alerts that survive a restart. */

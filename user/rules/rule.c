@@ -115,15 +115,33 @@ static char *generator_url(const struct rule *rule)
 	return text;
 }
 
+/* As others see it: with the external labels that it has no label of its own for. NULL: no memory. */
+static struct labels *told_labels(const struct rule *rule, const struct active_alert *active)
+{
+	const struct labels *external = rule->group->manager->external_labels;
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+
+	if (!external->n)
+		return labels_ref(active->labels);
+	labels_builder_add(&b, external);
+	labels_builder_add(&b, active->labels);
+	labels_build(&b, &labels);
+	return labels;
+}
+
 /* Hands an alert out. `over`: as ended at `at`, whatever its state is. */
 static void tell(struct rule *rule, struct active_alert *active, struct instant at, bool over)
 {
 	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
+	scoped(labels_unrefp) struct labels *labels = NULL;
 	scoped(alert_unrefp) struct alert *alert = NULL;
 
 	if (!callbacks->alert)
 		return;
-	alert = alert_new(active->labels, active->annotations);
+	labels = told_labels(rule, active);
+	if (labels)
+		alert = alert_new(labels, active->annotations);
 	if (!alert)
 		return; /* told by the next evaluation, since sent_boot_ns stays */
 	alert->starts_wall_ms = active->fired.wall_ms;
@@ -143,8 +161,15 @@ struct transition {
 	struct instant at;
 };
 
+/* It is over for those who were told of it, and new when it is told again. */
+static void retract(struct rule *rule, struct active_alert *active, struct instant at)
+{
+	tell(rule, active, at, true);
+	active->sent_boot_ns = 0;
+}
+
 static void on_change(
-	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
+	struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 	const struct transition *transition = userdata;
 	struct rule *rule = transition->rule;
@@ -152,7 +177,7 @@ static void on_change(
 
 	/* Only a reload that lengthened `for` does this; nobody else would ever tell that it ended. */
 	if (from == RULE_FIRING && to == RULE_PENDING)
-		tell(rule, (struct active_alert *)alert, transition->at, true);
+		retract(rule, alert, transition->at);
 	if (to == RULE_INACTIVE)
 		keep_forget(rule, alert);
 	else
@@ -293,22 +318,36 @@ static int write_alert_series(struct rule *rule, struct instant at)
 	return 0;
 }
 
+static void end_alerts(struct rule *rule, struct instant at)
+{
+	map_foreach (&rule->alerting.alerts, e) {
+		struct active_alert *alert = e->value;
+
+		if (alert->state == RULE_FIRING)
+			tell(rule, alert, at, true);
+		if (alert->state != RULE_INACTIVE)
+			keep_forget(rule, alert);
+	}
+	alerting_wipe(&rule->alerting);
+}
+
 static int conclude_alerts(struct rule *rule, const struct presences *p, struct instant at,
 	struct instant written, bool settling)
 {
 	struct transition transition = { .rule = rule, .at = at };
 
 	if (rule->group->config->limit && p->n > (size_t)rule->group->config->limit) {
-		rule_retire(rule, at);
+		end_alerts(rule, at);
+		output_conclude(rule, written);
 		return fail(rule, "exceeded limit of %lld with %zu alerts",
 			(long long)rule->group->config->limit, p->n);
 	}
 	for (size_t i = 0; i < p->n; i++) {
 		struct active_alert *alert = alerting_find(&rule->alerting, p->items[i].labels);
+		const char *cause = labels_get(p->items[i].annotations, CAUSE_ANNOTATION);
 		/* A cause that became known is told at once. */
-		bool news = alert && alert->state == RULE_FIRING &&
-			    labels_get(alert->annotations, CAUSE_ANNOTATION) !=
-				    labels_get(p->items[i].annotations, CAUSE_ANNOTATION);
+		bool news = cause && alert && alert->state == RULE_FIRING &&
+			    labels_get(alert->annotations, CAUSE_ANNOTATION) != cause;
 
 		alert = alerting_present(&rule->alerting, p->items[i].labels,
 			p->items[i].annotations, p->items[i].value, at, on_change, &transition);
@@ -359,9 +398,13 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 			      ? conclude_alerts(rule, &presences, at, written, settling)
 			      : conclude_recording(rule, &presences, written);
 	presences_release(&presences);
-	if (!err)
+	if (!err) {
 		output_conclude(rule, written);
-	else if (err != -EINVAL) /* which is what fail() gives */
+		return 0;
+	}
+	alerting_abandon(&rule->alerting);
+	output_abandon(rule);
+	if (err != -EINVAL) /* which is what fail() gives */
 		fail(rule, "%s", strerror(-err));
 	return err;
 }
@@ -382,18 +425,33 @@ void rule_eval(struct rule *rule, struct instant at, bool settling)
 	rule->duration_ns = clock_boot_ns() - begun;
 }
 
-void rule_retire(struct rule *rule, struct instant at)
+struct instant rule_after_last(const struct rule *rule, struct instant at)
+{
+	if (at.wall_ms > rule->last_wall_ms)
+		return at;
+	return (struct instant){
+		.wall_ms = rule->last_wall_ms + 1,
+		.boot_ns = MAX(at.boot_ns, rule->last_boot_ns + 1),
+	};
+}
+
+void rule_retire(struct rule *rule, struct instant now)
+{
+	struct instant written = rule_after_last(rule, now);
+
+	end_alerts(rule, now);
+	written.wall_ms -= rule->group->config->query_offset_ms;
+	output_conclude(rule, written);
+}
+
+void rule_retract(struct rule *rule, struct instant now)
 {
 	map_foreach (&rule->alerting.alerts, e) {
 		struct active_alert *alert = e->value;
 
-		if (alert->state == RULE_FIRING)
-			tell(rule, alert, at, true);
-		if (alert->state != RULE_INACTIVE)
-			keep_forget(rule, alert);
+		if (alert->state == RULE_FIRING && alert->sent_boot_ns)
+			retract(rule, alert, now);
 	}
-	alerting_wipe(&rule->alerting);
-	output_conclude(rule, at);
 }
 
 void rule_inherit(struct rule *rule, struct rule *from)
@@ -404,7 +462,8 @@ void rule_inherit(struct rule *rule, struct rule *from)
 	rule->outputs = from->outputs;
 	from->alerting.alerts = empty;
 	from->outputs = empty;
-	rule->restored = from->restored;
+	from->followed = true;
+	rule->dirty = from->dirty;
 	rule->health = from->health;
 	rule->last_error = TAKE(from->last_error);
 	rule->last_wall_ms = from->last_wall_ms;

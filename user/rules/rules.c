@@ -13,6 +13,8 @@
  * ends here, and goes on at its slot.
  */
 #define MAX_EVENT_PASSES 8
+/* How old a sample may be that an expression sees: PromQL's staleness. */
+#define LOOKBACK_MS (5 * 60 * 1000)
 
 int rules_new(struct tsdb *db, const struct rules_options *options,
 	const struct rules_callbacks *callbacks, struct rules **ret)
@@ -138,13 +140,22 @@ int rules_check(const struct config *config, struct diag *diag)
 	return err ? err : build(rules, config, diag);
 }
 
+static bool has_pair(const struct config_pairs *pairs, const struct config_pair *pair)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (streq(pairs->items[i].name.s, pair->name.s))
+			return streq(pairs->items[i].value.s, pair->value.s);
+	}
+	return false;
+}
+
+/* In any order; no name stands twice. */
 static bool same_pairs(const struct config_pairs *a, const struct config_pairs *b)
 {
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
-		if (!streq(a->items[i].name.s, b->items[i].name.s) ||
-			!streq(a->items[i].value.s, b->items[i].value.s))
+		if (!has_pair(b, &a->items[i]))
 			return false;
 	}
 	return true;
@@ -165,23 +176,27 @@ static bool follows(const struct rule *rule, const struct rule *from)
 
 static void inherit_group(struct group *group, struct group *from)
 {
-	bool *taken = calloc(from->n_rules + 1, sizeof(*taken));
-
-	for (size_t i = 0; taken && i < group->n_rules; i++) {
+	for (size_t i = 0; i < group->n_rules; i++) {
 		for (size_t k = 0; k < from->n_rules; k++) {
-			if (taken[k] || !follows(group->rules[i], from->rules[k]))
+			if (from->rules[k]->followed || !follows(group->rules[i], from->rules[k]))
 				continue;
 			rule_inherit(group->rules[i], from->rules[k]);
-			taken[k] = true;
 			break;
 		}
 	}
-	free(taken);
 	group->slots = from->slots;
 	group->last_wall_ms = from->last_wall_ms;
 	group->duration_ns = from->duration_ns;
 	if (group->interval_ms == from->interval_ms)
 		group->next_slot_wall_ms = from->next_slot_wall_ms;
+}
+
+static void retract_all(struct rules *rules, struct instant now)
+{
+	for (size_t g = 0; g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++)
+			rule_retract(rules->groups[g]->rules[i], now);
+	}
 }
 
 static void arm(struct rules *rules, struct instant now);
@@ -204,7 +219,10 @@ int rules_configure(
 	if (err)
 		return err;
 
-	/* Nothing can fail from here on. The new groups move into `rules`, the old ones into `next`. */
+	/* Nothing can fail from here on. What was told under other labels would never be over. */
+	if (!labels_equal(rules->external_labels, next->external_labels))
+		retract_all(rules, now);
+	/* The new groups move into `rules`, the old ones into `next`. */
 	rules->groups = next->groups;
 	rules->n_groups = next->n_groups;
 	rules->cap_groups = next->cap_groups;
@@ -227,8 +245,10 @@ int rules_configure(
 		group->next_slot_wall_ms =
 			slot_at(now.wall_ms, group->interval_ms, group->hash) + group->interval_ms;
 		for (size_t k = 0; k < next->n_groups; k++) {
-			if (same_group(group, next->groups[k]))
+			if (same_group(group, next->groups[k])) {
 				inherit_group(group, next->groups[k]);
+				break;
+			}
 		}
 		for (size_t k = 0; k < group->n_rules; k++)
 			keep_take_up(group->rules[k]);
@@ -257,17 +277,14 @@ static struct instant slot_instant(int64_t slot_wall_ms, struct instant now)
 }
 
 /*
- * A rule's times only grow: an event may have been evaluated in this very millisecond, and what has
- * the same time cannot be written twice.
+ * Samples from before a gap are out of the rules' sight, and new ones need a moment: until two slots
+ * have passed, nothing is over because it is not seen.
  */
-static struct instant after_last(const struct rule *rule, struct instant at)
+static void doubt(struct group *group)
 {
-	if (at.wall_ms > rule->last_wall_ms)
-		return at;
-	return (struct instant){
-		.wall_ms = rule->last_wall_ms + 1,
-		.boot_ns = MAX(at.boot_ns, rule->last_boot_ns + 1),
-	};
+	group->slots = 0;
+	for (size_t i = 0; i < group->n_rules; i++)
+		alerting_doubt(&group->rules[i]->alerting);
 }
 
 static void step_group(struct rules *rules, struct group *group, struct instant now)
@@ -281,6 +298,9 @@ static void step_group(struct rules *rules, struct group *group, struct instant 
 	slot = slot_at(now.wall_ms, group->interval_ms, group->hash);
 	rules->stats.missed_slots +=
 		(uint64_t)((slot - group->next_slot_wall_ms) / group->interval_ms);
+	/* The machine slept, or this process was stopped. */
+	if (slot - group->next_slot_wall_ms >= LOOKBACK_MS)
+		doubt(group);
 	at = slot_instant(slot, now);
 	if (group->slots < 2)
 		group->slots++;
@@ -312,7 +332,8 @@ static void step_events(struct rules *rules, struct instant now)
 				if (!rule->dirty)
 					continue;
 				rules->stats.event_evaluations++;
-				rule_eval(rule, after_last(rule, now), settling(rules->groups[g]));
+				rule_eval(rule, rule_after_last(rule, now),
+					settling(rules->groups[g]));
 			}
 		}
 	}
@@ -406,6 +427,24 @@ void rules_touch_cause(struct rules *rules)
 	}
 }
 
+static void shift_alerts(struct rule *rule, int64_t by_ms)
+{
+	map_foreach (&rule->alerting.alerts, e) {
+		struct active_alert *alert = e->value;
+
+		alert->active.wall_ms += by_ms;
+		alert->fired.wall_ms += alert->fired.wall_ms ? by_ms : 0;
+		alert->resolved.wall_ms += alert->resolved.wall_ms ? by_ms : 0;
+		alert->keep_firing_wall_ms += alert->keep_firing_wall_ms ? by_ms : 0;
+	}
+}
+
+/* 0 stays: it means never. */
+static int64_t shifted(int64_t wall_ms, int64_t by_ms, struct instant now)
+{
+	return wall_ms ? MIN(wall_ms + by_ms, now.wall_ms) : 0;
+}
+
 void rules_wall_jumped(struct rules *rules, int64_t by_ms, struct instant now)
 {
 	rules->skew_ns = now.boot_ns - now.wall_ms * NSEC_PER_MSEC;
@@ -414,22 +453,20 @@ void rules_wall_jumped(struct rules *rules, int64_t by_ms, struct instant now)
 
 		group->next_slot_wall_ms =
 			slot_at(now.wall_ms, group->interval_ms, group->hash) + group->interval_ms;
+		group->last_wall_ms = shifted(group->last_wall_ms, by_ms, now);
+		doubt(group);
 		for (size_t i = 0; i < group->n_rules; i++) {
 			struct rule *rule = group->rules[i];
 
-			rule->last_wall_ms = MIN(rule->last_wall_ms + by_ms, now.wall_ms);
-			map_foreach (&rule->alerting.alerts, e) {
-				struct active_alert *alert = e->value;
-
-				alert->active.wall_ms += by_ms;
-				alert->fired.wall_ms += alert->fired.wall_ms ? by_ms : 0;
-				alert->resolved.wall_ms += alert->resolved.wall_ms ? by_ms : 0;
-			}
+			rule->last_wall_ms = shifted(rule->last_wall_ms, by_ms, now);
+			shift_alerts(rule, by_ms);
 			/* Its series are written again at the new time. */
 			rule->dirty = true;
 			rules->dirty = true;
 		}
 	}
+	/* The rows hold the old times. */
+	rules_keep_all(rules);
 	arm(rules, now);
 }
 

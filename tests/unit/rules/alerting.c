@@ -22,7 +22,7 @@ static struct instant at(int64_t second)
 }
 
 static void count_change(
-	const struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
+	struct active_alert *alert, enum rule_state from, enum rule_state to, void *userdata)
 {
 	(*(unsigned *)userdata)++;
 	assert_int_not_equal(from, to);
