@@ -132,7 +132,7 @@ static void on_service(struct service *service, enum service_event what, void *u
 		if (target)
 			target_trigger(target);
 		/* After a death it goes without saying. */
-		if (info.state == SERVICE_UP)
+		if (info.pid)
 			entry_service(&info, ENTRY_LISTENER_GONE,
 				"nobody listens on its port any more, though the process lives");
 		break;
@@ -200,8 +200,9 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 	if (!service)
 		return;
 	service_info(service, &info);
-	if (!info.died || (info.state == SERVICE_UP &&
-				  clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
+	/* A service that is up is explained by its last death for a while; one that is down, always. */
+	if (info.state == SERVICE_UP &&
+		(!info.died || clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
 		return;
 	service_cause(service, out);
 }
