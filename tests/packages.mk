@@ -2,7 +2,7 @@
 # tests it; the peers that it is compared with are among those.
 
 PACKAGES_BUILD := gcc make libc6-dev pkg-config clang llvm bpftool \
-	libbpf-dev libelf-dev zlib1g-dev libcurl4-gnutls-dev libyaml-dev libsystemd-dev \
+	libbpf-dev libelf-dev zlib1g-dev libcurl4-gnutls-dev libgnutls28-dev libyaml-dev libsystemd-dev \
 	libmicrohttpd-dev libjansson-dev libpcre2-dev libsqlite3-dev ca-certificates
 
 PACKAGES_CHECK := libcmocka-dev clang-format git python3 python3-pytest python3-aiosmtpd python3-yaml \
