@@ -33,11 +33,50 @@ static void write_target(struct jsonw *json, const struct target_info *target)
 	jsonw_end_object(json);
 }
 
+/* Those of one pool stand together: a scrape configures job by job. */
+static void write_dropped_counts(struct jsonw *json, const struct scrape *scrape)
+{
+	struct dropped_target target, next;
+	int64_t n = 0;
+
+	jsonw_begin_object(json);
+	for (size_t i = 0; scrape && i < scrape_dropped_targets(scrape); i++) {
+		scrape_dropped_target(scrape, i, &target);
+		n++;
+		if (i + 1 < scrape_dropped_targets(scrape)) {
+			scrape_dropped_target(scrape, i + 1, &next);
+			if (streq(next.job, target.job))
+				continue;
+		}
+		jsonw_field_int(json, target.job, n);
+		n = 0;
+	}
+	jsonw_end_object(json);
+}
+
+static void write_dropped(struct jsonw *json, const struct scrape *scrape, const char *pool)
+{
+	struct dropped_target target;
+
+	jsonw_begin_array(json);
+	for (size_t i = 0; scrape && i < scrape_dropped_targets(scrape); i++) {
+		scrape_dropped_target(scrape, i, &target);
+		if (pool && *pool && !streq(pool, target.job))
+			continue;
+		jsonw_begin_object(json);
+		jsonw_field_labels(json, "discoveredLabels", target.discovered);
+		jsonw_field_string(json, "scrapePool", target.job);
+		jsonw_end_object(json);
+	}
+	jsonw_end_array(json);
+}
+
 void targets_list(struct request *req, struct instant now)
 {
 	const struct scrape *scrape = req->api->sources.scrape;
 	const char *state = request_param(req, "state"), *pool = request_param(req, "scrapePool");
-	bool active = !state || !streq(state, "dropped");
+	bool active = !state || !streq(state, "dropped"),
+	     dropped = !state || !streq(state, "active");
 	struct jsonw json;
 
 	answer_begin(req, &json);
@@ -52,13 +91,10 @@ void targets_list(struct request *req, struct instant now)
 			write_target(&json, &target);
 	}
 	jsonw_end_array(&json);
-	/* Nothing is relabelled away, so nothing is dropped. */
 	jsonw_key(&json, "droppedTargets");
-	jsonw_begin_array(&json);
-	jsonw_end_array(&json);
+	write_dropped(&json, dropped ? scrape : NULL, pool);
 	jsonw_key(&json, "droppedTargetCounts");
-	jsonw_begin_object(&json);
-	jsonw_end_object(&json);
+	write_dropped_counts(&json, scrape);
 	jsonw_end_object(&json);
 	answer_end(req, &json);
 }

@@ -5,6 +5,7 @@
  */
 #include "config/address.h"
 #include "config/http.h"
+#include "config/relabel.h"
 
 static void read_alertmanagers(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);

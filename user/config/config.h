@@ -16,6 +16,7 @@
 #include "base/diag.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "model/relabel.h"
 
 /* A text and where it stood. `s` is NULL where the file does not set it. */
 struct config_text {
@@ -35,6 +36,12 @@ struct config_pair {
 
 struct config_pairs {
 	struct config_pair *items;
+	size_t n, cap;
+};
+
+/* Rules in their order; they belong to the configuration. */
+struct config_relabels {
+	struct relabel_rule **items;
 	size_t n, cap;
 };
 
@@ -85,6 +92,7 @@ struct config_scrape {
 	int64_t sample_limit;	       /* 0: tolld's own limit */
 	struct config_tls tls;
 	struct config_text fallback_scrape_protocol;
+	struct config_relabels relabels, metric_relabels;
 	struct config_target *targets;
 	size_t n_targets, cap_targets;
 };
@@ -156,6 +164,7 @@ struct config {
 	struct arena arena;
 	struct source **sources; /* every file that was read, with a reference */
 	size_t n_sources, cap_sources;
+	struct config_relabels all_relabels; /* of all sections, to be freed */
 
 	struct config_global global;
 	struct config_scrape *scrapes;

@@ -6,6 +6,7 @@
 #include "config/elsewhere.h"
 
 #include "config/http.h"
+#include "config/relabel.h"
 
 static const struct schema_key runtime_keys[] = {
 	QUIET("gogc", S_INT),

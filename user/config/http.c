@@ -84,17 +84,6 @@ static const struct schema_key http_keys[] = {
 };
 const struct schema http_schema = SCHEMA("http_config", http_keys, &http_unserved_schema);
 
-static const struct schema_key relabel_keys[] = {
-	LATER("source_labels", S_TEXTS),
-	LATER("separator", S_TEXT),
-	LATER("target_label", S_TEXT),
-	LATER("regex", S_TEXT),
-	LATER("modulus", S_COUNT),
-	LATER("replacement", S_TEXT),
-	LATER("action", S_TEXT),
-};
-const struct schema relabel_schema = SCHEMA("relabel_configs", relabel_keys, NULL);
-
 static const struct schema_key static_keys[] = {
 	QUIET("targets", S_ANY),
 	QUIET("labels", S_ANY),

@@ -14,7 +14,6 @@ extern const struct schema tls_schema;
 extern const struct schema http_schema;
 /* What scrape_configs shares with these and cannot be served: credentials, proxies, headers. */
 extern const struct schema http_unserved_schema;
-extern const struct schema relabel_schema;
 /* Only the names of the keys of one item of static_configs; whoever reads it takes the values. */
 extern const struct schema static_schema;
 /* Names of all *_sd_configs but static_configs, none of which is served. */

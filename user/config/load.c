@@ -312,6 +312,8 @@ void config_unref(struct config *config)
 		return;
 	for (size_t i = 0; i < config->n_sources; i++)
 		source_unref(config->sources[i]);
+	for (size_t i = 0; i < config->all_relabels.n; i++)
+		relabel_rule_free(config->all_relabels.items[i]);
 	arena_release(&config->arena);
 	free(config);
 }

@@ -7,10 +7,13 @@
 #include <inttypes.h>
 #include "config/address.h"
 #include "config/http.h"
+#include "config/relabel.h"
 
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_params(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_metric_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 
 static const struct schema_key scrape_keys[] = {
 	SERVED("job_name", S_TEXT, struct config_scrape, job_name),
@@ -28,8 +31,8 @@ static const struct schema_key scrape_keys[] = {
 	SERVED("sample_limit", S_COUNT, struct config_scrape, sample_limit),
 	SERVED("fallback_scrape_protocol", S_TEXT, struct config_scrape, fallback_scrape_protocol),
 	CUSTOM("tls_config", read_scrape_tls),
-	LATER_IN("relabel_configs", S_LIST, relabel_schema),
-	LATER_IN("metric_relabel_configs", S_LIST, relabel_schema),
+	CUSTOM("relabel_configs", read_relabels),
+	CUSTOM("metric_relabel_configs", read_metric_relabels),
 	IGNORED("scrape_protocols", S_TEXTS),
 	IGNORED("target_limit", S_COUNT),
 	IGNORED("label_limit", S_COUNT),
@@ -60,6 +63,16 @@ static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void
 		if (text_set(files[i]))
 			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
 	}
+}
+
+static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_relabels(r, pair, &((struct config_scrape *)out)->relabels);
+}
+
+static void read_metric_relabels(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_relabels(r, pair, &((struct config_scrape *)out)->metric_relabels);
 }
 
 static void read_param_values(

@@ -7,18 +7,20 @@
 #include <stdio.h>
 #include "base/hash.h"
 #include "model/intern.h"
+#include "scrape/scrape.h"
 
 struct cache_entry {
 	struct cache_entry *next; /* of one bucket */
 	uint64_t hash;
 	union {
-		struct series *series;
+		struct series *series; /* NULL: relabelling drops this line */
 		struct labels *labels; /* while it is fresh */
 	};
 	uint32_t round;	     /* when it was seen last */
 	uint32_t place;	     /* in `order` */
 	uint32_t live_round; /* when it last had a sample without a time of its own */
 	bool live;	     /* it did, and no stale marker since */
+	bool retired;	     /* no line leads here any more */
 	uint32_t len;
 	char raw[];
 };
@@ -32,7 +34,8 @@ static struct cache_entry **find(
 {
 	struct cache_entry **at = &cache->buckets[hash & (cache->n_buckets - 1)];
 
-	while (*at && ((*at)->hash != hash || (*at)->len != len || memcmp((*at)->raw, raw, len)))
+	while (*at && ((*at)->hash != hash || (*at)->retired || (*at)->len != len ||
+			      memcmp((*at)->raw, raw, len)))
 		at = &(*at)->next;
 	return at;
 }
@@ -61,7 +64,11 @@ static bool grow(struct scrape_cache *cache)
 /* Out of the table and freed; its series or labels are the caller's to let go. */
 static void entry_drop(struct scrape_cache *cache, struct cache_entry *e)
 {
-	*find(cache, e->raw, e->len, e->hash) = e->next;
+	struct cache_entry **at = &cache->buckets[e->hash & (cache->n_buckets - 1)];
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
 	cache->n--;
 	free(e);
 }
@@ -89,6 +96,12 @@ void scrape_cache_release(struct scrape_cache *cache)
 	free(cache->buckets);
 	free(cache->order);
 	*cache = SCRAPE_CACHE_INIT;
+}
+
+void scrape_cache_retire(struct scrape_cache *cache)
+{
+	for (size_t i = 0; i < cache->n_order; i++)
+		cache->order[i]->retired = true;
 }
 
 static bool help_is(const struct family *family, const char *help, size_t len)
@@ -224,6 +237,24 @@ static void honor_labels(
 	}
 }
 
+/* *ret is NULL where relabelling drops the sample. */
+static int relabel(const struct ingest_settings *settings, struct labels_builder *b,
+	struct labels **ret, char *error, size_t error_size)
+{
+	bool kept = relabel_apply(settings->rules, settings->n_rules, b);
+
+	if (b->err || (kept && labels_builder_get(b, LABEL_NAME)))
+		return labels_build(b, ret);
+	labels_builder_release(b);
+	if (kept) {
+		snprintf(error, error_size,
+			"missing metric name (__name__ label) after metric_relabel_configs");
+		return -EINVAL;
+	}
+	*ret = NULL;
+	return 0;
+}
+
 static int make_labels(const struct ingest_settings *settings, const struct exposition_entry *entry,
 	enum metric_type type, struct labels **ret, char *error, size_t error_size)
 {
@@ -241,7 +272,7 @@ static int make_labels(const struct ingest_settings *settings, const struct expo
 		honor_labels(&b, settings->target_labels, entry);
 	else
 		override_labels(&b, settings->target_labels);
-	return labels_build(&b, ret);
+	return relabel(settings, &b, ret, error, error_size);
 }
 
 static int make_entry(struct scrape_cache *cache, const struct ingest_settings *settings,
@@ -306,18 +337,22 @@ static int find_entry(
 static int stage(struct reading *r, struct cache_entry *e, const struct exposition_entry *entry)
 {
 	struct scrape_cache *cache = r->cache;
-	bool timed = entry->has_time && r->settings->honor_timestamps;
+	bool timed = entry->has_time && r->settings->honor_timestamps, again;
 
-	if (e->round == cache->round && !timed) {
-		r->counts->dropped++;
-		return 0;
-	}
+	again = e->round == cache->round;
 	if (!vec_reserve(cache->staged, cache->n_staged, cache->cap_staged) ||
 		!vec_reserve(cache->seen, cache->n_seen, cache->cap_seen))
 		return -ENOMEM;
-	if (e->round != cache->round) {
+	if (!again) {
 		e->round = cache->round;
 		cache->seen[cache->n_seen++] = e;
+	}
+	if (!e->series)
+		return 0;
+	r->counts->added++;
+	if (again && !timed) {
+		r->counts->dropped++;
+		return 0;
 	}
 	cache->staged[cache->n_staged++] = (struct staged){ .entry = e,
 		.value = entry->value,
@@ -334,6 +369,8 @@ static int next_sample(struct reading *r, struct exposition_entry *entry, struct
 
 	for (;;) {
 		guess = r->expected < cache->n_order ? cache->order[r->expected] : NULL;
+		if (guess && guess->retired)
+			guess = NULL;
 		kind = guess ? exposition_expect(&r->text, guess->raw, guess->len, entry) : 0;
 		if (kind == 1) {
 			r->expected++;
@@ -363,7 +400,6 @@ static int read_all(struct reading *r)
 
 	while ((kind = next_sample(r, &entry, &e)) == EXPOSITION_SAMPLE) {
 		r->counts->scraped++;
-		r->counts->added++;
 		if (!e)
 			err = find_entry(r, &entry, &e);
 		if (!err)
@@ -374,37 +410,46 @@ static int read_all(struct reading *r)
 	return kind;
 }
 
+static int tell_limit(const struct reading *r)
+{
+	snprintf(r->error, r->error_size,
+		"sample limit exceeded: %zu samples where %zu are allowed", r->counts->added,
+		r->settings->max_samples);
+	return -EINVAL;
+}
+
 /* "a 1" and its line's end: a shorter text cannot hold more than one sample in so many bytes. */
 #define SHORTEST_SAMPLE_BYTES 4
 
 /*
  * A body that may be past the limit is counted before anything is made of it: a target gone mad
- * must not cost a million label sets at every scrape.
+ * must not cost a million label sets at every scrape. Where relabelling may drop most of it, only
+ * tolld's own limit is for the body as it came.
  */
 static int check_limit(struct reading *r, size_t len)
 {
 	struct exposition text = r->text;
 	struct exposition_entry entry;
-	size_t n = 0;
+	size_t n = 0, max = r->settings->max_samples;
 	int kind;
 
-	if (len / SHORTEST_SAMPLE_BYTES < r->settings->max_samples)
+	if (r->settings->n_rules)
+		max = MAX(max, (size_t)SCRAPE_MAX_SAMPLES);
+	if (len / SHORTEST_SAMPLE_BYTES < max)
 		return 0;
 	while ((kind = exposition_next(&text, &entry)) > EXPOSITION_END)
 		n += kind == EXPOSITION_SAMPLE;
-	if (kind == EXPOSITION_END && n <= r->settings->max_samples)
+	if (kind == EXPOSITION_END && n <= max)
 		return 0;
 	r->counts->scraped = r->counts->added = n;
-	if (kind < 0)
-		snprintf(r->error, r->error_size, "%s", text.error);
-	else
-		snprintf(r->error, r->error_size,
-			"sample limit exceeded: %zu samples where %zu are allowed", n,
-			r->settings->max_samples);
+	if (kind == EXPOSITION_END)
+		return tell_limit(r);
+	snprintf(r->error, r->error_size, "%s", text.error);
 	return -EINVAL;
 }
 
-static int find_series(struct scrape_cache *cache, struct tsdb *db, char *error, size_t error_size)
+static int find_series(struct scrape_cache *cache, struct tsdb *db, size_t *ret_added, char *error,
+	size_t error_size)
 {
 	struct series *series;
 	int err;
@@ -412,6 +457,8 @@ static int find_series(struct scrape_cache *cache, struct tsdb *db, char *error,
 	for (size_t i = 0; i < cache->n_fresh; i++) {
 		struct cache_entry *e = cache->fresh[i];
 
+		if (!e->labels)
+			continue;
 		err = tsdb_series(db, e->labels, &series);
 		if (err) {
 			if (err == -ENOSPC)
@@ -429,6 +476,7 @@ static int find_series(struct scrape_cache *cache, struct tsdb *db, char *error,
 		}
 		labels_unref(e->labels);
 		e->series = series;
+		++*ret_added;
 	}
 	return 0;
 }
@@ -466,12 +514,13 @@ int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
 	err = check_limit(&r, len);
 	if (!err)
 		err = read_all(&r);
+	if (!err && counts->added > settings->max_samples)
+		err = tell_limit(&r);
 	if (!err)
-		err = find_series(cache, db, error, error_size);
-	if (!err) {
-		counts->series_added = cache->n_fresh;
+		err = find_series(cache, db, &counts->series_added, error, error_size);
+	if (!err)
 		return 0;
-	}
+	counts->series_added = 0;
 	for (size_t i = 0; i < cache->n_fresh; i++) {
 		labels_unref(cache->fresh[i]->labels);
 		entry_drop(cache, cache->fresh[i]);

@@ -1,8 +1,9 @@
 /*
  * cache.h - from a target's text to samples in the store, and what its text was last time.
  *
- * A line's name and labels, as bytes, lead to their series without being taken apart again; lines
- * that come in the order of the last scrape are not even hashed. What was there last time and is
+ * A line's name and labels, as bytes, lead to their series without being taken apart or relabelled
+ * again, and to nothing where relabelling dropped them; lines that come in the order of the last
+ * scrape are not even hashed. What was there last time and is
  * missing now gets a stale marker. A body is written as a whole or not at all.
  *
  * Source of the rules: prometheus scrape/scrape.go (append, scrapeCache). Pure: no network, no clock.
@@ -11,6 +12,7 @@
 #define TOLLD_SCRAPE_CACHE_H
 
 #include "base/map.h"
+#include "model/relabel.h"
 #include "scrape/exposition.h"
 #include "tsdb/tsdb.h"
 
@@ -54,18 +56,26 @@ struct family {
 struct ingest_settings {
 	const struct labels *target_labels;
 	bool honor_labels, honor_timestamps;
-	size_t max_samples;
+	size_t max_samples; /* that are left after relabelling */
+	/* metric_relabel_configs. Other rules than last time: scrape_cache_retire() first. */
+	struct relabel_rule *const *rules;
+	size_t n_rules;
 };
 
 struct ingest_counts {
 	size_t scraped;	     /* samples in the text */
-	size_t added;	     /* of these, what was meant for the store */
+	size_t added;	     /* of these, what relabelling left: meant for the store */
 	size_t series_added; /* lines that were not there last time */
 	size_t dropped;	     /* out of order, twice with two values, too far ahead, memory out */
 };
 
 /* Forgets all, writes nothing. */
 void scrape_cache_release(struct scrape_cache *cache);
+/*
+ * What makes labels of a text has changed: no line leads to its old series any more. The next
+ * commit ends those that no line leads to again.
+ */
+void scrape_cache_retire(struct scrape_cache *cache);
 /*
  * Reads a whole body and finds or makes its series, but writes no sample. 0: a commit must follow.
  * -EINVAL, -ENOSPC, -ENOMEM: error[] tells why, and nothing is left of the body but its counts.

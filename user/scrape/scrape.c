@@ -46,6 +46,8 @@ struct scrape {
 	struct config *config;
 	struct target **targets;
 	size_t n_targets;
+	struct target_spec *dropped; /* by relabelling */
+	size_t n_dropped;
 };
 
 static void start(struct target *t, bool for_slot);
@@ -118,6 +120,8 @@ static void finish(const char *body, size_t len, const char *error, void *userda
 		.honor_timestamps = job->honor_timestamps,
 		.max_samples =
 			job->sample_limit > 0 ? (size_t)job->sample_limit : SCRAPE_MAX_SAMPLES,
+		.rules = job->metric_relabels.items,
+		.n_rules = job->metric_relabels.n,
 	};
 	struct scrape_report report = {
 		.target = t, .triggered = t->triggered, .at_wall_ms = t->at_wall_ms
@@ -212,6 +216,13 @@ static void target_free(struct target *t)
 	free(t);
 }
 
+static void specs_free(struct target_spec *specs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		target_spec_release(&specs[i]);
+	free(specs);
+}
+
 void scrape_free(struct scrape *scrape)
 {
 	if (!scrape)
@@ -219,6 +230,7 @@ void scrape_free(struct scrape *scrape)
 	for (size_t i = 0; i < scrape->n_targets; i++)
 		target_free(scrape->targets[i]);
 	free(scrape->targets);
+	specs_free(scrape->dropped, scrape->n_dropped);
 	config_unref(scrape->config);
 	sd_event_source_disable_unref(scrape->timer);
 	sd_event_unref(scrape->event);
@@ -234,6 +246,8 @@ struct plan {
 		bool fresh;
 	} * items;
 	size_t n, cap;
+	struct target_spec *dropped;
+	size_t n_dropped, cap_dropped;
 };
 
 static void plan_release(struct plan *plan)
@@ -245,6 +259,7 @@ static void plan_release(struct plan *plan)
 			target_free(plan->items[i].target);
 	}
 	free(plan->items);
+	specs_free(plan->dropped, plan->n_dropped);
 	*plan = (struct plan){ 0 };
 }
 
@@ -254,13 +269,18 @@ static int plan_target(struct plan *plan, struct map *known, const struct config
 	struct planned *p;
 	int err;
 
-	if (!vec_reserve(plan->items, plan->n, plan->cap))
+	if (!vec_reserve(plan->items, plan->n, plan->cap) ||
+		!vec_reserve(plan->dropped, plan->n_dropped, plan->cap_dropped))
 		return -ENOMEM;
 	p = &plan->items[plan->n];
 	*p = (struct planned){ 0 };
 	err = target_spec_init(&p->spec, job, place, diag);
 	if (err)
 		return err;
+	if (!p->spec.relabelled) {
+		plan->dropped[plan->n_dropped++] = p->spec;
+		return 0;
+	}
 	if (map_gets(known, p->spec.identity)) {
 		diag_warning(diag, place->address.pos,
 			"target '%s' stands twice in job '%s' and is scraped once", p->spec.address,
@@ -348,6 +368,8 @@ static void put_into_effect(struct planned *p, struct instant now)
 	if (p->fresh || old.interval_ms != t->spec.interval_ms)
 		schedule_set(&t->schedule, t->spec.interval_ms, t->spec.offset_ms, now);
 	p->fresh = false;
+	if (old.job && !target_spec_same_series(&old, &t->spec))
+		scrape_cache_retire(&t->cache);
 	target_spec_release(&old);
 	if (restart)
 		target_trigger(t);
@@ -403,6 +425,10 @@ int scrape_configure(struct scrape *scrape, const struct config *config, struct 
 	free(scrape->targets);
 	scrape->targets = targets;
 	scrape->n_targets = plan.n;
+	specs_free(scrape->dropped, scrape->n_dropped);
+	scrape->dropped = TAKE(plan.dropped);
+	scrape->n_dropped = plan.n_dropped;
+	plan.n_dropped = 0;
 	plan_release(&plan);
 	config_unref(scrape->config);
 	scrape->config = config_ref(config);
@@ -424,6 +450,18 @@ size_t scrape_targets(const struct scrape *scrape)
 struct target *scrape_target(const struct scrape *scrape, size_t i)
 {
 	return scrape->targets[i];
+}
+
+size_t scrape_dropped_targets(const struct scrape *scrape)
+{
+	return scrape->n_dropped;
+}
+
+void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret)
+{
+	const struct target_spec *spec = &scrape->dropped[i];
+
+	*ret = (struct dropped_target){ spec->job->job_name.s, spec->discovered };
 }
 
 void target_info(const struct target *target, struct target_info *ret)

@@ -65,10 +65,10 @@ void target_trigger(struct target *target);
 /* What is known of a target: for the API and for those who tie it to a process. */
 struct target_info {
 	const char *job;
-	const char *address; /* host:port as in the file */
+	const char *address; /* host:port, after relabelling */
 	const char *url;
 	const struct labels *labels;	 /* of its series: instance, job, ... */
-	const struct labels *discovered; /* __address__ and its siblings */
+	const struct labels *discovered; /* before relabelling: __address__ and its siblings */
 	int64_t interval_ms, timeout_ms;
 	int64_t last_wall_ms; /* 0: never scraped */
 	int64_t last_duration_ns;
@@ -79,6 +79,16 @@ struct target_info {
 size_t scrape_targets(const struct scrape *scrape);
 struct target *scrape_target(const struct scrape *scrape, size_t i);
 void target_info(const struct target *target, struct target_info *ret);
+
+/* A target that relabelling dropped, and is not scraped; valid until the next scrape_configure(). */
+struct dropped_target {
+	const char *job;
+	const struct labels *discovered;
+};
+
+size_t scrape_dropped_targets(const struct scrape *scrape);
+void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret);
+
 /* What a target says of its families by # TYPE and # HELP; kept 10 scrapes after the last one. */
 struct target_metadata {
 	const char *family;

@@ -28,6 +28,13 @@ static void set_duration(struct labels_builder *b, const char *name, int64_t ms)
 	strbuf_release(&text);
 }
 
+/* An empty value is none, which leaves the default; the address is the target's, not the block's. */
+static void set_from_file(struct labels_builder *b, const struct config_pair *label)
+{
+	if (*label->value.s && !streq(label->name.s, ADDRESS_LABEL))
+		labels_builder_set(b, label->name.s, label->value.s);
+}
+
 /* Labels of the file come first in rank: they may set __metrics_path__ or job, too. */
 static int discovered_labels(
 	const struct config_scrape *job, const struct config_target *place, struct labels **ret)
@@ -51,19 +58,32 @@ static int discovered_labels(
 	strbuf_release(&name);
 	labels_builder_set(&b, ADDRESS_LABEL, place->address.s);
 	for (size_t i = 0; place->labels && i < place->labels->n; i++)
-		labels_builder_set(
-			&b, place->labels->items[i].name.s, place->labels->items[i].value.s);
+		set_from_file(&b, &place->labels->items[i]);
 	return labels_build(&b, ret);
 }
 
-static int series_labels_of(const struct labels *discovered, struct labels **ret)
+/* *ret is NULL where the target is dropped. */
+static int relabel(
+	const struct config_scrape *job, const struct labels *discovered, struct labels **ret)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
 
-	labels_builder_set(&b, LABEL_INSTANCE, labels_get(discovered, ADDRESS_LABEL));
-	for (unsigned i = 0; i < discovered->n; i++) {
-		if (!starts_with(discovered->v[i].name, "__"))
-			labels_builder_set(&b, discovered->v[i].name, discovered->v[i].value);
+	labels_builder_add(&b, discovered);
+	if (relabel_apply(job->relabels.items, job->relabels.n, &b) || b.err)
+		return labels_build(&b, ret);
+	labels_builder_release(&b);
+	*ret = NULL;
+	return 0;
+}
+
+static int series_labels_of(const struct labels *relabelled, struct labels **ret)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+
+	labels_builder_set(&b, LABEL_INSTANCE, labels_get(relabelled, ADDRESS_LABEL));
+	for (unsigned i = 0; i < relabelled->n; i++) {
+		if (!starts_with(relabelled->v[i].name, "__"))
+			labels_builder_set(&b, relabelled->v[i].name, relabelled->v[i].value);
 	}
 	return labels_build(&b, ret);
 }
@@ -97,9 +117,9 @@ static int by_param_name(const void *a, const void *b)
 		(*(const struct config_param *const *)b)->name.s);
 }
 
-/* Sorted by name. The first value of each is the label's, which the target's own may have changed. */
+/* Sorted by name. The first value of each is the label's, which relabelling may have changed. */
 static int add_params(
-	struct strbuf *out, const struct config_scrape *job, const struct labels *discovered)
+	struct strbuf *out, const struct config_scrape *job, const struct labels *relabelled)
 {
 	scoped(freep) const struct config_param **sorted =
 		calloc(job->n_params + 1, sizeof(*sorted));
@@ -116,19 +136,19 @@ static int add_params(
 		const char *first;
 
 		strbuf_addf(&label, PARAM_PREFIX "%s", p->name.s);
-		first = label.err ? NULL : labels_get(discovered, label.s);
+		first = label.err ? NULL : labels_get(relabelled, label.s);
 		strbuf_release(&label);
 		for (size_t k = 0; k < p->n; k++)
 			add_param(out, &separator, p->name.s, k || !first ? p->values[k].s : first);
 	}
-	for (unsigned i = 0; i < discovered->n; i++) {
-		const char *name = discovered->v[i].name + strlen(PARAM_PREFIX);
-		bool told = !starts_with(discovered->v[i].name, PARAM_PREFIX);
+	for (unsigned i = 0; i < relabelled->n; i++) {
+		const char *name = relabelled->v[i].name + strlen(PARAM_PREFIX);
+		bool told = !starts_with(relabelled->v[i].name, PARAM_PREFIX);
 
 		for (size_t k = 0; !told && k < job->n_params; k++)
 			told = streq(job->params[k].name.s, name);
 		if (!told)
-			add_param(out, &separator, name, discovered->v[i].value);
+			add_param(out, &separator, name, relabelled->v[i].value);
 	}
 	return 0;
 }
@@ -136,7 +156,7 @@ static int add_params(
 static int make_texts(struct target_spec *spec)
 {
 	struct strbuf url = STRBUF_INIT, identity = STRBUF_INIT;
-	const struct labels *d = spec->discovered;
+	const struct labels *d = spec->relabelled;
 	const char *path = labels_get(d, PATH_LABEL);
 	int err;
 
@@ -181,7 +201,7 @@ static int check_address(const struct target_spec *spec, struct diag *diag)
 static int check_duration(
 	const struct target_spec *spec, const char *label, int64_t *ret, struct diag *diag)
 {
-	const char *text = labels_get(spec->discovered, label);
+	const char *text = labels_get(spec->relabelled, label);
 
 	if (!text || duration_parse(text, strlen(text), ret) || *ret <= 0)
 		return diag_error(diag, spec->place->address.pos,
@@ -191,7 +211,7 @@ static int check_duration(
 
 static int check(struct target_spec *spec, struct diag *diag)
 {
-	const char *scheme = labels_get(spec->discovered, SCHEME_LABEL);
+	const char *scheme = labels_get(spec->relabelled, SCHEME_LABEL);
 	int err = check_address(spec, diag);
 
 	if (err)
@@ -217,14 +237,18 @@ int target_spec_init(struct target_spec *spec, const struct config_scrape *job,
 
 	*spec = (struct target_spec){ .job = job, .place = place };
 	err = discovered_labels(job, place, &spec->discovered);
+	if (!err)
+		err = relabel(job, spec->discovered, &spec->relabelled);
 	if (err)
 		goto fail;
-	address = labels_get(spec->discovered, ADDRESS_LABEL);
+	if (!spec->relabelled)
+		return 0;
+	address = labels_get(spec->relabelled, ADDRESS_LABEL);
 	spec->address = strdup(address ? address : "");
 	err = spec->address ? check(spec, diag) : -ENOMEM;
 	if (err)
 		goto fail;
-	err = series_labels_of(spec->discovered, &spec->labels);
+	err = series_labels_of(spec->relabelled, &spec->labels);
 	if (!err)
 		err = make_texts(spec);
 	if (err)
@@ -241,6 +265,7 @@ void target_spec_release(struct target_spec *spec)
 {
 	labels_unref(spec->labels);
 	labels_unref(spec->discovered);
+	labels_unref(spec->relabelled);
 	free(spec->address);
 	free(spec->url);
 	free(spec->identity);
@@ -259,12 +284,20 @@ static bool same_tls(const struct config_tls *a, const struct config_tls *b)
 	       same_text(&a->key_file, &b->key_file) && same_text(&a->server_name, &b->server_name);
 }
 
+bool target_spec_same_series(const struct target_spec *a, const struct target_spec *b)
+{
+	const struct config_relabels *x = &a->job->metric_relabels, *y = &b->job->metric_relabels;
+
+	return a->job->honor_labels == b->job->honor_labels &&
+	       relabel_rules_equal(x->items, x->n, y->items, y->n);
+}
+
 bool target_spec_same_settings(const struct target_spec *a, const struct target_spec *b)
 {
 	const struct config_scrape *x = a->job, *y = b->job;
 
 	return a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
-	       x->honor_labels == y->honor_labels && x->honor_timestamps == y->honor_timestamps &&
+	       target_spec_same_series(a, b) && x->honor_timestamps == y->honor_timestamps &&
 	       x->enable_compression == y->enable_compression &&
 	       x->follow_redirects == y->follow_redirects &&
 	       x->body_size_limit_bytes == y->body_size_limit_bytes &&

@@ -12,7 +12,8 @@ struct target_spec {
 	char *address; /* host:port */
 	char *url;
 	struct labels *labels;	   /* of its series */
-	struct labels *discovered; /* those with __ as well */
+	struct labels *discovered; /* before relabelling, those with __ as well */
+	struct labels *relabelled; /* after it; NULL where relabelling drops the target */
 	int64_t interval_ms, timeout_ms;
 	int64_t offset_ms; /* of its slots */
 	/* What makes it this target and no other one: job, URL and labels. */
@@ -20,7 +21,8 @@ struct target_spec {
 };
 
 /*
- * Makes what the configuration says of one address. -EINVAL: an impossible target, told in diag
+ * Makes what the configuration says of one address. Of a target that relabelling drops there is no
+ * more than job, place and `discovered`. -EINVAL: an impossible target, told in diag
  * at its place. -ENOMEM.
  */
 int target_spec_init(struct target_spec *spec, const struct config_scrape *job,
@@ -28,5 +30,7 @@ int target_spec_init(struct target_spec *spec, const struct config_scrape *job,
 void target_spec_release(struct target_spec *spec);
 /* Whether the two are scraped in the same way: intervals, limits, TLS and all. */
 bool target_spec_same_settings(const struct target_spec *a, const struct target_spec *b);
+/* Whether a line of text leads to the same series. */
+bool target_spec_same_series(const struct target_spec *a, const struct target_spec *b);
 
 #endif

@@ -218,6 +218,15 @@ static void shows_targets(void **state)
 		"'droppedTargets':[],'droppedTargetCounts':{}}");
 	assert_data(&w, "/api/v1/targets?state=dropped",
 		"{'activeTargets':[],'droppedTargets':[],'droppedTargetCounts':{}}");
+	w.scrape.n = 0;
+	w.scrape.n_dropped = 3;
+	for (size_t i = 0; i < 3; i++)
+		w.scrape.dropped[i] = (struct dropped_target){ i < 2 ? "j" : "k", discovered };
+	assert_data(&w, "/api/v1/targets?scrapePool=k",
+		"{'activeTargets':[],'droppedTargets':[{'discoveredLabels':{'__address__':'h:1'},"
+		"'scrapePool':'k'}],'droppedTargetCounts':{'j':2,'k':1}}");
+	assert_data(&w, "/api/v1/targets?state=active",
+		"{'activeTargets':[],'droppedTargets':[],'droppedTargetCounts':{'j':2,'k':1}}");
 	world_end(&w);
 	labels_unref(own);
 	labels_unref(discovered);

@@ -37,6 +37,8 @@ struct target {
 struct scrape {
 	struct target targets[8];
 	size_t n;
+	struct dropped_target dropped[4];
+	size_t n_dropped;
 };
 
 struct rules {
@@ -78,6 +80,16 @@ void service_cause(const struct service *service, struct strbuf *out)
 {
 	if (service->cause)
 		strbuf_adds(out, service->cause);
+}
+
+size_t scrape_dropped_targets(const struct scrape *scrape)
+{
+	return scrape->n_dropped;
+}
+
+void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret)
+{
+	*ret = scrape->dropped[i];
 }
 
 size_t scrape_targets(const struct scrape *scrape)

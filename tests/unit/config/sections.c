@@ -14,7 +14,6 @@ static void keys_are_known_by_name(void **state)
 		{ "nothing_like_it: 1\n",
 			"1:1: error: unknown key 'nothing_like_it' in the settings\n" },
 		{ "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - action: keep\n    rgex: x\n",
-			"3:3: error: 'relabel_configs' " UNSERVED "\n"
 			"5:5: error: unknown key 'rgex' in relabel_configs (did you mean 'regex'?)\n" },
 		/* What asks for nothing is not missed. */
 		{ "scrape_configs:\n- job_name: a\n  relabel_configs: []\n  proxy_from_environment: "
@@ -92,13 +91,49 @@ static void scrape_configs_are_checked(void **state)
 			"4:74: error: 'targets' must be a text, not a list\n"
 			"5:5: error: unknown key 'label' in static_configs (did you mean 'labels'?)\n" },
 		{ "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [x]}]\n  basic_auth:\n"
-		  "    username: u\n  metric_relabel_configs: [{action: drop}]\n",
+		  "    username: u\n",
 			"3:3: error: 'file_sd_configs' " UNSERVED "\n"
-			"4:3: error: 'basic_auth' " UNSERVED "\n"
-			"6:3: error: 'metric_relabel_configs' " UNSERVED "\n" },
+			"4:3: error: 'basic_auth' " UNSERVED "\n" },
 		{ "scrape_configs: [{job_name: a, fallback_scrape_protocol: Text}]\n",
 			"1:58: error: unknown scrape protocol Text, supported: PrometheusText0.0.4, "
 			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void relabelling_rules_are_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ "scrape_configs:\n- job_name: a\n  relabel_configs:\n"
+		  "  - {source_labels: [x, y], regex: '(.*);b', target_label: z, replacement: $1}\n"
+		  "  - {action: labeldrop, regex: __x}\n"
+		  "  metric_relabel_configs: [{action: HashMod, modulus: 8, target_label: s}]\n",
+			"" },
+		/* Each at the setting that it is about, or at the rule. */
+		{ "scrape_configs:\n- job_name: a\n  relabel_configs:\n"
+		  "  - regex: '(a'\n    action: keep\n"
+		  "  - action: kep\n"
+		  "  - source_labels: [a]\n"
+		  "  - target_label: $\n"
+		  "  -\n"
+		  "  - [a]\n"
+		  "  metric_relabel_configs: [{source_labels: [a, [b]]}, {modulus: -1}, "
+		  "{source_labels: a}]\n",
+			"4:12: error: error parsing regexp: missing closing parenthesis: `(a`\n"
+			"6:13: error: unknown relabel action \"kep\"; there are replace, keep, drop, "
+			"keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep, lowercase, "
+			"uppercase\n"
+			"7:5: error: relabel configuration for replace action requires 'target_label' "
+			"value\n"
+			"8:19: error: \"$\" is invalid 'target_label' for replace action\n"
+			"9:4: error: empty or null relabeling rule in 'relabel_configs'\n"
+			"10:5: error: relabel_configs must be a mapping, not a list\n"
+			"11:48: error: 'source_labels' must be a text, not a list\n"
+			"11:65: error: 'modulus' must be a whole number from 0 on, not '-1'\n"
+			"11:86: error: 'source_labels' must be a list, not a text\n" },
+		{ "scrape_configs: [{job_name: a, relabel_configs: {action: drop}}]\n",
+			"1:49: error: 'relabel_configs' must be a list, not a mapping\n" },
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
@@ -265,6 +300,7 @@ int main(void)
 		cmocka_unit_test(keys_are_known_by_name),
 		cmocka_unit_test(values_have_their_types),
 		cmocka_unit_test(scrape_configs_are_checked),
+		cmocka_unit_test(relabelling_rules_are_checked),
 		cmocka_unit_test(alerting_is_checked),
 		cmocka_unit_test(routes_are_checked),
 		cmocka_unit_test(mail_receivers_are_checked),

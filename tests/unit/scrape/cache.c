@@ -4,6 +4,7 @@
 #include "model/intern.h"
 #include "model/matcher.h"
 #include "scrape/cache.h"
+#include "scrape/scrape.h"
 
 #define T0   1700000000000ll
 #define STEP 15000ll
@@ -308,6 +309,125 @@ static void a_full_store_fails_the_scrape_as_a_whole(void **state)
 	assert_int_equal(scrape_at(w, T0 + 2 * STEP, "a 3\n"), 0);
 }
 
+/* Metric relabelling as the settings' files bring it. */
+static struct relabel_rule *rule(const char *action, const char *source, const char *regex,
+	const char *target, const char *replacement)
+{
+	const struct relabel_settings settings = { .action = action,
+		.source_labels = source ? &source : NULL,
+		.n_source_labels = source != NULL,
+		.regex = regex,
+		.target_label = target,
+		.replacement = replacement };
+	struct relabel_rule *made = NULL;
+	const char *key;
+	char error[200] = "";
+
+	if (relabel_rule_new(&settings, &made, &key, error, sizeof(error)))
+		fail_msg("%s", error);
+	return made;
+}
+
+static void relabelling_renames_and_drops_before_the_store(void **state)
+{
+	struct world *w = *state;
+	struct relabel_rule *rules[] = {
+		rule("drop", "__name__", "go_.*", NULL, NULL),
+		rule("replace", "__name__", "old_(.*)", "__name__", "new_$1"),
+		rule("labeldrop", NULL, "pod", NULL, NULL),
+		/* The target's own labels can be seen and changed, too. */
+		rule("replace", "instance", "i:(.*)", "port", "$1"),
+	};
+	static const char text[] = "go_a 1\nold_b{pod=\"x\"} 2\ngo_c 3\nd 4\n";
+
+	w->settings.rules = rules;
+	w->settings.n_rules = ARRAY_SIZE(rules);
+	/* What is dropped does not count against the limit. */
+	w->settings.max_samples = 2;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scrape_at(w, T0 + i * STEP, text), 0);
+		assert_int_equal(w->counts.scraped, 4);
+		assert_int_equal(w->counts.added, 2);
+		assert_int_equal(w->counts.series_added, i ? 0 : 2);
+		assert_int_equal(w->counts.dropped, 0);
+	}
+	assert_int_equal(scrape_at(w, T0 + 3 * STEP, "go_c 3\nd 5\ngo_e 1\n"), 0);
+	assert_int_equal(w->counts.added, 1);
+	assert_dump(w, "d{port=\"1\"}@0=4,@1=4,@2=4,@3=5 new_b{port=\"1\"}@0=2,@1=2,@2=2,@3=stale");
+	assert_int_equal(scrape_at(w, T0 + 4 * STEP, "a 1\nb 1\nc 1\n"), -EINVAL);
+	assert_string_equal(w->error, "sample limit exceeded: 3 samples where 2 are allowed");
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		relabel_rule_free(rules[i]);
+}
+
+static void a_body_of_millions_is_refused_although_relabelling_might_drop_it(void **state)
+{
+	struct world *w = *state;
+	struct relabel_rule *none = rule("drop", NULL, NULL, NULL, NULL);
+	struct strbuf text = STRBUF_INIT;
+
+	for (unsigned i = 0; i <= SCRAPE_MAX_SAMPLES; i++)
+		strbuf_addf(&text, "a%u 1\n", i);
+	w->settings.rules = &none;
+	w->settings.n_rules = 1;
+	assert_int_equal(scrape_at(w, T0, text.s), -EINVAL);
+	assert_true(starts_with(w->error, "sample limit exceeded: 200001 samples"));
+	assert_int_equal(w->cache.n, 0);
+	strbuf_release(&text);
+	relabel_rule_free(none);
+}
+
+static void a_sample_that_lost_its_name_fails_the_scrape(void **state)
+{
+	struct world *w = *state;
+	struct relabel_rule *bad = rule("labeldrop", NULL, "__name__", NULL, NULL);
+
+	w->settings.rules = &bad;
+	w->settings.n_rules = 1;
+	assert_int_equal(scrape_at(w, T0, "a 1\n"), -EINVAL);
+	assert_string_equal(
+		w->error, "missing metric name (__name__ label) after metric_relabel_configs");
+	assert_dump(w, "");
+	relabel_rule_free(bad);
+}
+
+static void two_lines_may_become_one_series(void **state)
+{
+	struct world *w = *state;
+	struct relabel_rule *merge = rule("labeldrop", NULL, "cpu", NULL, NULL);
+
+	w->settings.rules = &merge;
+	w->settings.n_rules = 1;
+	assert_int_equal(scrape_at(w, T0, "a{cpu=\"0\"} 1\na{cpu=\"1\"} 2\n"), 0);
+	assert_int_equal(w->counts.added, 2);
+	assert_int_equal(w->counts.dropped, 1);
+	assert_dump(w, "a@0=1");
+	relabel_rule_free(merge);
+}
+
+static void other_rules_end_what_they_no_longer_make(void **state)
+{
+	struct world *w = *state;
+	struct relabel_rule *drop = rule("drop", "__name__", "b", NULL, NULL);
+
+	scrape_at(w, T0, "a 1\nb 1\nc 1\n");
+	w->settings.rules = &drop;
+	w->settings.n_rules = 1;
+	scrape_cache_retire(&w->cache);
+	scrape_cache_retire(&w->cache);
+	assert_int_equal(scrape_at(w, T0 + STEP, "a 2\nb 2\n7"), -EINVAL);
+	assert_int_equal(scrape_at(w, T0 + 2 * STEP, "a 3\nb 3\nc 3\n"), 0);
+	w->settings.n_rules = 0;
+	scrape_cache_retire(&w->cache);
+	assert_int_equal(scrape_at(w, T0 + 3 * STEP, "a 4\nb 4\n"), 0);
+	assert_int_equal(scrape_at(w, T0 + 4 * STEP, "a 5\nb 5\n"), 0);
+	assert_int_equal(w->counts.series_added, 0);
+	assert_dump(w, "a@0=1,@1=stale,@2=3,@3=4,@4=5 b@0=1,@1=stale,@3=4,@4=5 "
+		       "c@0=1,@1=stale,@2=3,@3=stale");
+	scrape_cache_retire(&w->cache);
+	relabel_rule_free(drop);
+}
+
 static void metadata_is_kept_and_forgotten(void **state)
 {
 	struct world *w = *state;
@@ -404,6 +524,11 @@ int main(void)
 		WORLD_TEST(a_label_that_stands_twice_fails_the_scrape),
 		WORLD_TEST(the_sample_limit_fails_the_scrape_and_counts_on),
 		WORLD_TEST(a_full_store_fails_the_scrape_as_a_whole),
+		WORLD_TEST(relabelling_renames_and_drops_before_the_store),
+		WORLD_TEST(a_body_of_millions_is_refused_although_relabelling_might_drop_it),
+		WORLD_TEST(a_sample_that_lost_its_name_fails_the_scrape),
+		WORLD_TEST(two_lines_may_become_one_series),
+		WORLD_TEST(other_rules_end_what_they_no_longer_make),
 		WORLD_TEST(metadata_is_kept_and_forgotten),
 		WORLD_TEST(survives_memory_running_out),
 		WORLD_TEST(the_collected_text_is_read_the_same_again_and_again),

@@ -425,6 +425,46 @@ static void a_reload_during_a_scrape_asks_again(void **state)
 	assert_true(w->report.up);
 }
 
+static void a_reload_with_other_metric_rules_counts_and_ends(void **state)
+{
+	static const char drop_b[] =
+		"  metric_relabel_configs: [{source_labels: [__name__], regex: b, action: drop}]\n";
+	struct world *w = *state;
+	struct target *first;
+
+	w->server.body = "a 1\nb 1\n";
+	w->server.body_len = strlen(w->server.body);
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	first = scrape_target(w->scrape, 0);
+	assert_int_equal(configure(w, drop_b, w->server.port, 0), 0);
+	assert_ptr_equal(scrape_target(w->scrape, 0), first);
+	trigger(w);
+	assert_true(newest(w, "a").value == 1);
+	assert_true(is_stale_nan(newest(w, "b").value));
+	assert_true(newest(w, "scrape_samples_scraped").value == 2);
+	assert_true(newest(w, "scrape_samples_post_metric_relabeling").value == 1);
+	/* Reports are not relabelled. */
+	assert_true(newest(w, "up").value == 1);
+}
+
+static void a_target_that_relabelling_drops_is_shown_and_not_scraped(void **state)
+{
+	static const char drop[] =
+		"  relabel_configs: [{source_labels: [__address__], regex: '.*:1', action: drop}]\n";
+	struct world *w = *state;
+	struct dropped_target dropped;
+
+	assert_int_equal(configure(w, drop, w->server.port, 1), 0);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+	assert_int_equal(scrape_dropped_targets(w->scrape), 1);
+	scrape_dropped_target(w->scrape, 0, &dropped);
+	assert_string_equal(dropped.job, "j");
+	assert_string_equal(labels_get(dropped.discovered, "__address__"), "127.0.0.1:1");
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	assert_int_equal(scrape_dropped_targets(w->scrape), 0);
+}
+
 static void a_faulty_reload_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -475,7 +515,10 @@ static int configure_once(void *userdata)
 static void survives_memory_running_out(void **state)
 {
 	static const char text[] = "scrape_configs:\n- job_name: j\n  params: {a: [b]}\n"
-				   "  static_configs: [{targets: ['h:1', 'h:2']}]\n";
+				   "  relabel_configs:\n"
+				   "  - {source_labels: [__address__], regex: h:3, action: drop}\n"
+				   "  - {action: labelmap, regex: __param_(.), replacement: x_$1}\n"
+				   "  static_configs: [{targets: ['h:1', 'h:2', 'h:3']}]\n";
 	scoped(config_unrefp) struct config *c = NULL;
 	struct diag diag = DIAG_INIT;
 	void *both[2] = { *state, NULL };
@@ -504,6 +547,8 @@ int main(void)
 		WORLD_TEST(slots_are_kept_on_a_kept_connection),
 		WORLD_TEST(a_reload_keeps_what_stays_and_ends_what_goes),
 		WORLD_TEST(a_reload_during_a_scrape_asks_again),
+		WORLD_TEST(a_reload_with_other_metric_rules_counts_and_ends),
+		WORLD_TEST(a_target_that_relabelling_drops_is_shown_and_not_scraped),
 		WORLD_TEST(a_faulty_reload_changes_nothing),
 		WORLD_TEST(a_target_told_twice_is_scraped_once),
 		WORLD_TEST(survives_memory_running_out),

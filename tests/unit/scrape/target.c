@@ -47,6 +47,28 @@ static void urls_and_labels_follow_the_file(void **state)
 		  "  static_configs: [{targets: ['h:1'], labels: {job: k, __metrics_path__: /m, "
 		  "__param_module: b, __param_other: c, __scheme__: https}}]\n",
 			"https://h:1/m?module=b&other=c", "{instance=\"h:1\", job=\"k\"}" },
+		/* An empty label leaves the default, and the block does not move its targets. */
+		{ "  static_configs: [{targets: ['h:1'], labels: {job: '', __address__: 'x:2'}}]\n",
+			"http://h:1/metrics", "{instance=\"h:1\", job=\"j\"}" },
+		/* The multi-target pattern: the address becomes a parameter, another one is asked. */
+		{ "  metrics_path: /probe\n  params: {module: [http_2xx, b], target: [t]}\n"
+		  "  static_configs: [{targets: ['example.org']}]\n  relabel_configs:\n"
+		  "  - {source_labels: [__address__], target_label: __param_target}\n"
+		  "  - {source_labels: [__param_target], target_label: instance}\n"
+		  "  - {target_label: __address__, replacement: 'prober:9115'}\n",
+			"http://prober:9115/probe?module=http_2xx&module=b&target=example.org",
+			"{instance=\"example.org\", job=\"j\"}" },
+		{ "  static_configs: [{targets: ['h:1'], labels: {__meta_a: x, __tmp: y}}]\n"
+		  "  relabel_configs:\n"
+		  "  - {action: labelmap, regex: __meta_(.+)}\n"
+		  "  - {target_label: __scheme__, replacement: https}\n"
+		  "  - {target_label: __metrics_path__, replacement: '/${1}m'}\n"
+		  "  - {target_label: job, replacement: k}\n",
+			"https://h:1/m", "{a=\"x\", instance=\"h:1\", job=\"k\"}" },
+		/* A parameter whose label goes keeps what the job says. */
+		{ "  params: {a: [b]}\n  static_configs: [{targets: ['h:1']}]\n"
+		  "  relabel_configs: [{action: labeldrop, regex: __param_a|job}]\n",
+			"http://h:1/metrics?a=b", "{instance=\"h:1\"}" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -65,6 +87,42 @@ static void urls_and_labels_follow_the_file(void **state)
 		target_spec_release(&spec);
 		diag_release(&diag);
 	}
+}
+
+static void relabelling_drops_and_retimes_targets(void **state)
+{
+	scoped(config_unrefp) struct config *c =
+		config("  static_configs: [{targets: ['a:1', 'b:1', 'c:1', 'd:1']}]\n"
+		       "  relabel_configs:\n"
+		       "  - {source_labels: [__address__], regex: 'a:.*', action: drop}\n"
+		       "  - {source_labels: [__address__], regex: 'b:.*', replacement: 30s,\n"
+		       "     target_label: __scrape_interval__}\n"
+		       "  - {source_labels: [__address__], regex: 'c:.*', replacement: 2m,\n"
+		       "     target_label: __scrape_timeout__}\n"
+		       "  - {source_labels: [__address__], regex: 'd:.*', replacement: '',\n"
+		       "     target_label: __address__}\n");
+	const struct config_scrape *job = &c->scrapes[0];
+	struct diag diag = DIAG_INIT;
+	struct target_spec spec;
+
+	assert_int_equal(target_spec_init(&spec, job, &job->targets[0], &diag), 0);
+	assert_null(spec.relabelled);
+	assert_string_equal(labels_get(spec.discovered, "__address__"), "a:1");
+	target_spec_release(&spec);
+
+	assert_int_equal(target_spec_init(&spec, job, &job->targets[1], &diag), 0);
+	assert_int_equal(spec.interval_ms, 30000);
+	assert_string_equal(labels_get(spec.discovered, "__scrape_interval__"), "1m");
+	target_spec_release(&spec);
+
+	assert_int_equal(target_spec_init(&spec, job, &job->targets[2], &diag), -EINVAL);
+	assert_int_equal(target_spec_init(&spec, job, &job->targets[3], &diag), -EINVAL);
+	assert_int_equal(diag.errors, 2);
+	assert_string_equal(
+		diag.entries[0].text, "scrape timeout of 'c:1' is longer than its interval");
+	assert_string_equal(
+		diag.entries[1].text, "a target needs an address, such as localhost:9100");
+	diag_release(&diag);
 }
 
 static void impossible_targets_are_told(void **state)
@@ -144,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_and_labels_follow_the_file),
+		cmocka_unit_test(relabelling_drops_and_retimes_targets),
 		cmocka_unit_test(impossible_targets_are_told),
 		cmocka_unit_test(targets_are_spread_over_the_interval),
 		cmocka_unit_test(survives_memory_running_out),
