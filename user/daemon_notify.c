@@ -191,12 +191,11 @@ static void send_new(struct daemon *d, struct notification *notification)
 	send->next = d->sends;
 	d->sends = send;
 	send->at_disk = !store_barrier(d->store, on_durable, send);
-	if (!send->at_disk) {
+	/* Without an answer from the disk in sight, or a limit to the waiting, it does not wait. */
+	if (!send->at_disk ||
+		sd_event_add_time_relative(d->event, &send->patience, CLOCK_BOOTTIME,
+			DURABLE_WAIT_NS / NSEC_PER_USEC, 10000, on_patience, send) < 0)
 		send_start(send);
-		return;
-	}
-	sd_event_add_time_relative(d->event, &send->patience, CLOCK_BOOTTIME,
-		DURABLE_WAIT_NS / NSEC_PER_USEC, 10000, on_patience, send);
 }
 
 static void on_output(const struct notify_output *output, void *userdata)
@@ -320,12 +319,16 @@ int alarms_configure(struct daemon *d, const struct config *config, struct diag 
 
 void alarms_stop(struct daemon *d)
 {
-	struct send *send;
+	struct send *next;
 
-	/* What did not get through is in the outbox, and goes out after the next start. */
-	while ((send = d->sends)) {
+	/*
+	 * What did not get through is in the outbox, and goes out after the next start. What the store
+	 * still holds is released by its last callbacks, from store_close().
+	 */
+	for (struct send *send = d->sends; send; send = next) {
+		next = send->next;
 		delivery_cancel(send->delivery);
-		send->at_disk = false;
+		send->delivery = NULL;
 		send->over = true;
 		send_release(send);
 	}
