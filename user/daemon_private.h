@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "daemon.h"
 #include "deliver/deliver.h"
 #include "notify/notify.h"
@@ -34,6 +35,7 @@ struct daemon {
 	struct deliver *deliver;
 	struct api *api;
 
+	struct map targets; /* {instance, job or NULL}, both interned, to a target */
 	struct send *sends; /* deliveries that wait for the disk or for the server */
 	char *external_url;
 	char hostname[256];
@@ -57,6 +59,7 @@ int targets_start(struct daemon *d);
 bool daemon_is_own_address(const struct daemon_options *options, const char *address);
 /* After scrape_configure(): new targets get their service. */
 void targets_tie(struct daemon *d);
+void targets_stop(struct daemon *d);
 /* The cause of death that belongs to an alert's labels. */
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
 

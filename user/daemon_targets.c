@@ -90,10 +90,50 @@ static void tie(struct daemon *d, struct target *target)
 	strbuf_release(&name);
 }
 
+static int index_as(struct daemon *d, const char *instance, const char *job, struct target *target)
+{
+	const char *const key[] = { instance, job };
+
+	/* Of several targets with the same labels the first counts. */
+	return map_get(&d->targets, key, sizeof(key))
+		       ? 0
+		       : map_put(&d->targets, key, sizeof(key), target);
+}
+
+/* What alerts find their target by; each evaluation asks for each of its alerts. */
+static void index_targets(struct daemon *d)
+{
+	int err = 0;
+
+	map_release(&d->targets);
+	for (size_t i = 0; i < scrape_targets(d->scrape) && !err; i++) {
+		struct target *target = scrape_target(d->scrape, i);
+		struct target_info info;
+		const char *instance, *job;
+
+		target_info(target, &info);
+		instance = labels_get(info.labels, LABEL_INSTANCE);
+		job = labels_get(info.labels, LABEL_JOB);
+		if (!instance)
+			continue;
+		err = index_as(d, instance, NULL, target);
+		if (!err && job)
+			err = index_as(d, instance, job, target);
+	}
+	if (err)
+		log_error("out of memory: some alerts will not tell a cause of death");
+}
+
+void targets_stop(struct daemon *d)
+{
+	map_release(&d->targets);
+}
+
 void targets_tie(struct daemon *d)
 {
 	if (!d->watch)
 		return;
+	index_targets(d);
 	/* Services of targets that are no more. */
 	for (size_t i = watch_services(d->watch); i-- > 0;) {
 		struct service *service = watch_service(d->watch, i);
@@ -173,22 +213,11 @@ int targets_start(struct daemon *d)
 
 static const struct service *service_of(const struct daemon *d, const struct labels *labels)
 {
-	const char *instance = labels_get(labels, LABEL_INSTANCE);
-	const char *job = labels_get(labels, LABEL_JOB);
+	const char *const key[] = { labels_get(labels, LABEL_INSTANCE),
+		labels_get(labels, LABEL_JOB) };
+	const struct target *target = key[0] ? map_get(&d->targets, key, sizeof(key)) : NULL;
 
-	if (!instance)
-		return NULL;
-	for (size_t i = 0; i < scrape_targets(d->scrape); i++) {
-		const struct target *target = scrape_target(d->scrape, i);
-		struct target_info info;
-		const char *of_target;
-
-		target_info(target, &info);
-		of_target = labels_get(info.labels, LABEL_INSTANCE);
-		if (of_target == instance && (!job || labels_get(info.labels, LABEL_JOB) == job))
-			return target_userdata(target);
-	}
-	return NULL;
+	return target ? target_userdata(target) : NULL;
 }
 
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)
