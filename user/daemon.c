@@ -98,6 +98,22 @@ static int configure(struct daemon *d, struct config *config, struct diag *diag)
 	return 0;
 }
 
+/* Memory ran out between two modules: all go back to the settings that they had in common. */
+static void put_back(struct daemon *d)
+{
+	struct diag diag = DIAG_INIT;
+	int err;
+
+	err = alarms_configure(d, d->config, &diag);
+	if (!err)
+		err = scrape_configure(d->scrape, d->config, &diag);
+	targets_tie(d);
+	if (err)
+		log_error("some parts run with the new settings, and some with the old ones, until "
+			  "the next reload");
+	diag_release(&diag);
+}
+
 static int reload(struct strbuf *error, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -107,15 +123,22 @@ static int reload(struct strbuf *error, void *userdata)
 
 	sd_notify(0, "RELOADING=1");
 	err = load_checked(d->options, &config, &diag);
-	if (!err)
+	if (!err) {
 		err = configure(d, config, &diag);
+		if (err)
+			put_back(d);
+	}
 	entry_diag(&diag);
 	d->reload_ok = !err;
 	if (err) {
+		const char *why = diag.errors ? "they have faults" : strerror(-err);
+
 		d->reloads_failed++;
-		log_error("the new settings have faults; the old ones stay in force");
+		log_error("the new settings are not taken: %s; the old ones stay in force", why);
 		if (error)
 			diag_print(&diag, error);
+		if (error && !diag.errors)
+			strbuf_addf(error, "%s\n", why);
 	} else {
 		d->reloads_ok++;
 		d->reload_wall_ms = clock_wall_ms();
@@ -378,6 +401,7 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 static void stop(struct daemon *d)
 {
 	alarms_stop(d);
+	targets_stop(d);
 	loop_stop(d);
 	api_free(d->api);
 	watch_free(d->watch);
