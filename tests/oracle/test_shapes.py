@@ -71,7 +71,6 @@ PROMETHEUS = [
     "/api/v1/labels",
     "/api/v1/label/job/values",
     "/api/v1/label/no_such_label/values",
-    "/api/v1/metadata",
     "/api/v1/rules",
     "/api/v1/rules?type=alert",
     "/api/v1/rules?type=record",
