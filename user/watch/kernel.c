@@ -286,7 +286,8 @@ static bool exit_tells_group_dead(void)
 	bool tells = false;
 	int id;
 
-	id = btf ? btf__find_by_name_kind(btf, "btf_trace_sched_process_exit", BTF_KIND_TYPEDEF) : -1;
+	id = btf ? btf__find_by_name_kind(btf, "btf_trace_sched_process_exit", BTF_KIND_TYPEDEF)
+		 : -1;
 	if (id > 0)
 		t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
 	if (t && btf_is_ptr(t)) {
