@@ -136,12 +136,36 @@ struct config_receiver {
 	size_t n_emails, cap_emails;
 };
 
+struct config_texts {
+	struct config_text *items;
+	size_t n, cap;
+};
+
+/* One condition on a label. Its expression, where it is one, was checked when the file was read. */
+struct config_matcher {
+	enum matcher_type type;
+	char *name;
+	char *value; /* of match_re as ^(?:...)$: so Alertmanager shows it in the keys of groups */
+};
+
+struct config_matchers {
+	struct config_matcher *items;
+	size_t n, cap;
+};
+
+/* A route and those below it. What it leaves out of its own is its parent's. */
 struct config_route {
 	struct config_text receiver;
 	struct config_text *group_by;
 	size_t n_group_by, cap_group_by;
 	bool group_by_all; /* ['...'] */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	/* From here on nothing is inherited. */
+	bool continues;			 /* `continue`: siblings after it are asked, too */
+	struct config_matchers matchers; /* of match, match_re and matchers; all must match */
+	struct config_texts mute_time_intervals, active_time_intervals;
+	struct config_route *routes;
+	size_t n_routes, cap_routes;
 };
 
 enum config_expect { EXPECT_RUNNING, EXPECT_LISTENING, EXPECT_ANY };

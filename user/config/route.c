@@ -1,27 +1,27 @@
 /*
- * route.c - `route`, and what decides beside it: inhibit_rules, time intervals.
+ * route.c - `route`: who is told of which alerts, a tree whose nodes inherit from their parents.
  *
- * This version serves one route without children. The others are read for their faults all the
- * same. Source: alertmanager config/config.go and dispatch/route.go, inhibit/inhibit.go.
+ * The keys of a node may come in any order, so inheritance is settled when the whole tree is read.
+ * Source: alertmanager config/config.go and dispatch/route.go.
  */
-#include <errno.h>
-#include "base/regex.h"
-#include "config/schema.h"
+#include "config/matchers.h"
 
-#define MAX_REGEX_ERROR 160
+#define NOT_SET (-1)
 
 struct route_read {
 	struct config_route route;
 	bool root;
+	bool group_by_set; /* an empty list overrides the parent's, too */
+	struct route_read *children;
+	size_t n_children, cap_children;
 };
 
 static void read_group_by(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_receiver(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_children(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_continue(struct reader *r, const struct tree_pair *pair, void *out);
-static void read_matchers(struct reader *r, const struct tree_pair *pair, void *out);
-static void read_mute_times(struct reader *r, const struct tree_pair *pair, void *out);
-static void check_match_re(struct reader *r, const struct tree_pair *pair);
+static void read_route_matchers(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_time_intervals(struct reader *r, const struct tree_pair *pair, void *out);
 
 #define R struct route_read
 static const struct schema_key route_keys[] = {
@@ -31,61 +31,16 @@ static const struct schema_key route_keys[] = {
 	SERVED("group_interval", S_DURATION, R, route.group_interval_ms),
 	SERVED("repeat_interval", S_DURATION, R, route.repeat_interval_ms),
 	CUSTOM("continue", read_continue),
-	CUSTOM("match", read_matchers),
-	CUSTOM("match_re", read_matchers),
-	CUSTOM("matchers", read_matchers),
-	CUSTOM("mute_time_intervals", read_mute_times),
-	CUSTOM("active_time_intervals", read_mute_times),
+	CUSTOM("match", read_route_matchers),
+	CUSTOM("match_re", read_route_matchers),
+	CUSTOM("matchers", read_route_matchers),
+	CUSTOM("mute_time_intervals", read_time_intervals),
+	CUSTOM("active_time_intervals", read_time_intervals),
 	CUSTOM("routes", read_children),
 	IGNORED("labels", S_PAIRS),
 };
 #undef R
 static const struct schema route_schema = SCHEMA("route", route_keys, NULL);
-
-static const struct schema_key inhibit_keys[] = {
-	LATER("name", S_TEXT),
-	LATER("source_match", S_PAIRS),
-	LATER("source_match_re", S_PAIRS),
-	LATER("source_matchers", S_TEXTS),
-	LATER("target_match", S_PAIRS),
-	LATER("target_match_re", S_PAIRS),
-	LATER("target_matchers", S_TEXTS),
-	LATER("equal", S_TEXTS),
-};
-static const struct schema inhibit_schema = SCHEMA("inhibit_rules", inhibit_keys, NULL);
-
-static const struct schema_key times_keys[] = {
-	QUIET("start_time", S_TEXT),
-	QUIET("end_time", S_TEXT),
-};
-static const struct schema times_schema = SCHEMA("times", times_keys, NULL);
-
-static const struct schema_key spec_keys[] = {
-	QUIET_IN("times", S_LIST, times_schema),
-	QUIET("weekdays", S_TEXTS),
-	QUIET("days_of_month", S_TEXTS),
-	QUIET("months", S_TEXTS),
-	QUIET("years", S_TEXTS),
-	QUIET("location", S_TEXT),
-};
-static const struct schema spec_schema = SCHEMA("time_intervals", spec_keys, NULL);
-
-static const struct schema_key interval_keys[] = {
-	QUIET("name", S_TEXT),
-	QUIET_IN("time_intervals", S_LIST, spec_schema),
-};
-static const struct schema interval_schema = SCHEMA("time_intervals", interval_keys, NULL);
-
-static void tell_later(struct reader *r, const struct tree_pair *pair)
-{
-	diag_error(r->diag, pair->key->pos, "'%s' is not served yet by this version of tolld",
-		pair->key->text.s);
-}
-
-static bool is_empty(const struct tree_node *node)
-{
-	return node->kind == TREE_SCALAR ? node->null : !node->n;
-}
 
 static void read_receiver(struct reader *r, const struct tree_pair *pair, void *out)
 {
@@ -136,6 +91,7 @@ static void read_group_by(struct reader *r, const struct tree_pair *pair, void *
 		else
 			add_group_by(r, route, label);
 	}
+	((struct route_read *)out)->group_by_set = !pair->value->null;
 	route->group_by_all = all.s;
 	if (all.s && route->n_group_by)
 		diag_error(r->diag, all.pos,
@@ -144,83 +100,47 @@ static void read_group_by(struct reader *r, const struct tree_pair *pair, void *
 
 static void read_continue(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	bool value = false;
+	struct route_read *read = out;
 
-	if (!reader_bool(r, pair, &value) || !value)
-		return;
-	if (((struct route_read *)out)->root)
+	if (reader_bool(r, pair, &read->route.continues) && read->route.continues && read->root)
 		diag_error(r->diag, pair->key->pos, "cannot have continue in root route");
 }
 
-/* Names of match, and names and expressions of match_re and its siblings in inhibit_rules. */
-static void check_match_re(struct reader *r, const struct tree_pair *pair)
+static void read_route_matchers(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	const struct tree_node *map = pair->value;
-	size_t len = strlen(pair->key->text.s);
-	bool is_regex = len > 3 && streq(pair->key->text.s + len - 3, "_re");
-	char error[MAX_REGEX_ERROR];
-	struct regex *regex;
-	int err;
+	const struct tree_node *node = pair->value;
+	struct route_read *read = out;
 
-	for (size_t i = 0; map->kind == TREE_MAP && i < map->n; i++) {
-		const struct tree_node *name = map->pairs[i].key, *value = map->pairs[i].value;
-
-		if (!label_name_valid_classic(name->text.s, name->text.len))
-			diag_error(r->diag, name->pos, "invalid label name \"%s\"", name->text.s);
-		if (!is_regex || value->kind != TREE_SCALAR)
-			continue;
-		if (value->null) {
-			diag_error(r->diag, name->pos, "invalid regexp value for \"%s\"",
-				name->text.s);
-			continue;
-		}
-		err = regex_new(value->text.s, &regex, error, sizeof(error));
-		if (err == -ENOMEM)
-			reader_no_memory(r);
-		else if (err)
-			diag_error(r->diag, value->pos, "invalid regular expression: %s", error);
-		else
-			regex_free(regex);
-	}
-}
-
-static void read_matchers(struct reader *r, const struct tree_pair *pair, void *out)
-{
-	struct config_pairs unused = { 0 };
-	struct config_text text;
-	size_t n = 0;
-
-	if (streq(pair->key->text.s, "matchers"))
-		n = reader_list(r, pair);
-	else if (reader_pairs(r, pair, &unused))
-		check_match_re(r, pair);
-	for (size_t i = 0; i < n; i++)
-		reader_item_text(r, "matchers", pair->value->items[i], &text);
-	if (is_empty(pair->value))
-		return;
-	if (((struct route_read *)out)->root)
+	matchers_read(r, pair, &read->route.matchers);
+	if (read->root && (node->kind == TREE_SCALAR ? !node->null : node->n))
 		diag_error(r->diag, pair->key->pos, "root route must not have any matchers");
 }
 
-static void read_mute_times(struct reader *r, const struct tree_pair *pair, void *out)
+static void read_time_intervals(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	bool mute = starts_with(pair->key->text.s, "mute");
+	struct route_read *read = out;
+	struct config_texts *to =
+		mute ? &read->route.mute_time_intervals : &read->route.active_time_intervals;
 	size_t n = reader_list(r, pair);
 	struct config_text name;
 
-	if (!n)
-		return;
-	if (((struct route_read *)out)->root)
+	if (n && read->root)
 		diag_error(r->diag, pair->key->pos,
 			"root route must not have any %s time intervals", mute ? "mute" : "active");
+	else if (n)
+		diag_error(r->diag, pair->key->pos,
+			"'%s' is not served yet by this version of tolld", pair->key->text.s);
 	for (size_t i = 0; i < n; i++) {
 		if (!reader_item_text(r, pair->key->text.s, pair->value->items[i], &name))
 			continue;
-		if (!arena_reserve(&r->trees, r->interval_uses, r->n_interval_uses,
-			    r->cap_interval_uses)) {
+		if (!arena_reserve(&r->config->arena, to->items, to->n, to->cap) ||
+			!arena_reserve(&r->trees, r->interval_uses, r->n_interval_uses,
+				r->cap_interval_uses)) {
 			reader_no_memory(r);
 			return;
 		}
+		to->items[to->n++] = name;
 		r->interval_uses[r->n_interval_uses++] =
 			(struct reader_use){ .name = name.s, .pos = name.pos };
 	}
@@ -238,9 +158,9 @@ static void check_not_zero(
 /* The depth is that of the tree, which has its limit. */
 static void read_route(struct reader *r, const struct tree_node *node, struct route_read *read)
 {
-	read->route.group_wait_ms = 30000;
-	read->route.group_interval_ms = 5 * 60000;
-	read->route.repeat_interval_ms = 4 * 3600000;
+	read->route.group_wait_ms = NOT_SET;
+	read->route.group_interval_ms = NOT_SET;
+	read->route.repeat_interval_ms = NOT_SET;
 	schema_read(r, &route_schema, node, read);
 	check_not_zero(r, node, "group_interval", read->route.group_interval_ms);
 	check_not_zero(r, node, "repeat_interval", read->route.repeat_interval_ms);
@@ -248,20 +168,69 @@ static void read_route(struct reader *r, const struct tree_node *node, struct ro
 
 static void read_children(struct reader *r, const struct tree_pair *pair, void *out)
 {
+	struct route_read *parent = out;
 	size_t n = reader_list(r, pair);
 
-	/* Once, for the whole tree: what its nodes hold is not served either. */
-	if (n && ((struct route_read *)out)->root)
-		tell_later(r, pair);
 	for (size_t i = 0; i < n; i++) {
-		struct route_read child = { 0 };
+		const struct tree_node *node = pair->value->items[i];
+		struct route_read *child;
 
-		read_route(r, pair->value->items[i], &child);
+		if (node->null) {
+			diag_error(r->diag, node->pos, "a route must not be empty");
+			continue;
+		}
+		if (!arena_reserve(&r->trees, parent->children, parent->n_children,
+			    parent->cap_children)) {
+			reader_no_memory(r);
+			return;
+		}
+		child = &parent->children[parent->n_children++];
+		*child = (struct route_read){ 0 };
+		read_route(r, node, child);
 	}
+}
+
+static void inherit_ms(int64_t *own_ms, int64_t parents_ms)
+{
+	if (*own_ms == NOT_SET)
+		*own_ms = parents_ms;
+}
+
+static void inherit(struct config_route *route, bool group_by_set, const struct config_route *from)
+{
+	if (!text_set(&route->receiver))
+		route->receiver = from->receiver;
+	if (!group_by_set) {
+		route->group_by = from->group_by;
+		route->n_group_by = route->cap_group_by = from->n_group_by;
+		route->group_by_all = from->group_by_all;
+	}
+	inherit_ms(&route->group_wait_ms, from->group_wait_ms);
+	inherit_ms(&route->group_interval_ms, from->group_interval_ms);
+	inherit_ms(&route->repeat_interval_ms, from->repeat_interval_ms);
+}
+
+/* What was read as a node of the configuration, with all that it inherits, and those below it. */
+static void settle(struct reader *r, struct route_read *read, const struct config_route *parent,
+	struct config_route *to)
+{
+	inherit(&read->route, read->group_by_set, parent);
+	if (read->n_children)
+		read->route.routes =
+			reader_alloc(r, read->n_children * sizeof(*read->route.routes));
+	read->route.n_routes = read->route.routes ? read->n_children : 0;
+	*to = read->route;
+	for (size_t i = 0; i < to->n_routes; i++)
+		settle(r, &read->children[i], to, &to->routes[i]);
 }
 
 void config_read_route(struct reader *r, const struct tree_pair *pair, void *out)
 {
+	static const struct config_route defaults = {
+		.group_wait_ms = 30000,
+		.group_interval_ms = 5 * 60000,
+		.repeat_interval_ms = 4 * 3600000,
+	};
 	struct route_read read = { .root = true };
 	struct config_route *route;
 
@@ -281,63 +250,8 @@ void config_read_route(struct reader *r, const struct tree_pair *pair, void *out
 	route = reader_alloc(r, sizeof(*route));
 	if (!route)
 		return;
-	*route = read.route;
+	settle(r, &read, &defaults, route);
 	r->config->route = route;
-}
-
-void config_read_inhibit(struct reader *r, const struct tree_pair *pair, void *out)
-{
-	static const char *const re_keys[] = { "source_match", "source_match_re", "target_match",
-		"target_match_re" };
-	size_t n = reader_list(r, pair), rules = 0;
-	const struct tree_pair *match;
-
-	if (n && !r->needs_route.source)
-		r->needs_route = pair->key->pos;
-	for (size_t i = 0; i < n; i++) {
-		schema_read(r, &inhibit_schema, pair->value->items[i], NULL);
-		for (size_t k = 0; k < ARRAY_SIZE(re_keys); k++) {
-			match = tree_get(pair->value->items[i], re_keys[k]);
-			if (match)
-				check_match_re(r, match);
-		}
-		rules += !is_empty(pair->value->items[i]);
-	}
-	if (rules)
-		tell_later(r, pair);
-}
-
-static void read_interval(struct reader *r, const struct tree_node *node, bool mute)
-{
-	const struct tree_pair *name = tree_get(node, "name");
-
-	schema_read(r, &interval_schema, node, NULL);
-	if (node->kind != TREE_MAP && !node->null)
-		return;
-	if (!name || name->value->kind != TREE_SCALAR || !*name->value->text.s || name->value->null)
-		diag_error(r->diag, name ? name->value->pos : node->pos,
-			"missing name in %stime interval", mute ? "mute " : "");
-	else if (map_gets(&r->intervals, name->value->text.s))
-		diag_error(r->diag, name->value->pos, "%stime interval \"%s\" is not unique",
-			mute ? "mute " : "", name->value->text.s);
-	else if (map_puts(&r->intervals, name->value->text.s, (void *)node))
-		reader_no_memory(r);
-}
-
-void config_read_intervals(struct reader *r, const struct tree_pair *pair, void *out)
-{
-	bool mute = starts_with(pair->key->text.s, "mute");
-	size_t n = reader_list(r, pair);
-
-	if (!n)
-		return;
-	if (!r->needs_route.source)
-		r->needs_route = pair->key->pos;
-	for (size_t i = 0; i < n; i++)
-		read_interval(r, pair->value->items[i], mute);
-	diag_warning(r->diag, pair->key->pos,
-		"'%s' is not served yet by this version of tolld and is ignored",
-		pair->key->text.s);
 }
 
 void config_check_route(struct reader *r)

@@ -25,7 +25,7 @@ static void new_id(struct notify *notify, char out[33])
 }
 
 static struct notification *render(const struct flush *flush, const struct integration *to,
-	const char *group_key, const struct labels *group_labels, enum reason reason)
+	const struct group_name *group, enum reason reason)
 {
 	scoped(notification_unrefp) struct notification *n = notification_new();
 	size_t count = to->send_resolved ? flush->n : flush->n_firing;
@@ -34,7 +34,7 @@ static struct notification *render(const struct flush *flush, const struct integ
 		return NULL;
 	n->receiver = strdup(to->receiver);
 	n->integration = strdup(to->name);
-	n->group_key = strdup(group_key);
+	n->group_key = strdup(group->key);
 	n->alerts = calloc(count + 1, sizeof(struct alert *));
 	if (!n->receiver || !n->integration || !n->group_key || !n->alerts)
 		return NULL;
@@ -42,25 +42,27 @@ static struct notification *render(const struct flush *flush, const struct integ
 		n->alerts[n->n_alerts] = alert_ref(flush->alerts[n->n_alerts].shown);
 	n->n_firing = flush->n_firing;
 	n->index = to->index;
-	n->group_labels = labels_ref(group_labels);
+	n->group_labels = labels_ref(group->labels);
 	n->at_wall_ms = flush->at.wall_ms;
 	n->reason = reason_text(reason);
 	return TAKE(n);
 }
 
 /* What can fail without the machine: the notification, and what the log will say. */
-static int fill(struct attempt *attempt, const struct integration *to, const char *group_key,
-	const struct labels *group_labels, enum reason reason)
+static int fill(struct attempt *attempt, const struct integration *to,
+	const struct group_name *group, enum reason reason)
 {
 	const struct flush *flush = attempt->flush;
 	struct strbuf key = STRBUF_INIT;
 
-	attempt->notification = render(flush, to, group_key, group_labels, reason);
+	attempt->notification = render(flush, to, group, reason);
 	attempt->entry = log_entry_new((struct fingerprints){ flush->hashes, flush->n_firing },
 		(struct fingerprints){
 			flush->hashes + flush->n_firing, flush->n - flush->n_firing });
-	log_key(&key, group_key, to->receiver, to->name, to->index);
-	if (strbuf_finish(&key, &attempt->log_key) || !attempt->notification || !attempt->entry)
+	log_key(&key, group->id, to->receiver, to->name, to->index);
+	attempt->group_id = strdup(group->id);
+	if (strbuf_finish(&key, &attempt->log_key) || !attempt->notification || !attempt->entry ||
+		!attempt->group_id)
 		return -ENOMEM;
 	return 0;
 }
@@ -70,12 +72,13 @@ static void fields_free(struct attempt *attempt)
 	notification_unref(attempt->notification);
 	free(attempt->entry);
 	free(attempt->log_key);
+	free(attempt->group_id);
 	free(attempt);
 }
 
 int attempt_new(struct notify *notify, struct flush *flush, const struct integration *integration,
-	const char *group_key, const struct labels *group_labels, enum reason reason,
-	int64_t repeat_ns, const char *id, struct attempt **ret)
+	const struct group_name *group, enum reason reason, int64_t repeat_ns, const char *id,
+	struct attempt **ret)
 {
 	struct attempt *attempt = calloc(1, sizeof(*attempt));
 
@@ -84,8 +87,7 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 	attempt->flush = flush;
 	attempt->backoff_ns = BACKOFF_FIRST_NS;
 	attempt->timer.kind = TIMER_ATTEMPT;
-	if (fill(attempt, integration, group_key, group_labels, reason) ||
-		timers_own(&notify->timers)) {
+	if (fill(attempt, integration, group, reason) || timers_own(&notify->timers)) {
 		fields_free(attempt);
 		return -ENOMEM;
 	}

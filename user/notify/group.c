@@ -17,28 +17,52 @@
 /* A flush is tried for at least as long. */
 #define FLUSH_MIN_NS (10 * NSEC_PER_SEC)
 
-struct group *group_find(const struct notify *notify, const char *key)
+struct group *group_find(const struct notify *notify, const char *id)
 {
-	return map_gets(&notify->groups, key);
+	return map_gets(&notify->groups, id);
+}
+
+static void name_release(struct group_name *name)
+{
+	if (name->key != name->id)
+		free((char *)name->key);
+	free((char *)name->id);
+	labels_unref((struct labels *)name->labels);
+}
+
+static int name_init(struct group_name *name, const struct route *route,
+	const struct labels *labels, const char *id)
+{
+	struct strbuf text = STRBUF_INIT;
+	char *key;
+	int err;
+
+	*name = (struct group_name){ .id = strdup(id), .labels = labels_ref(labels) };
+	name->key = name->id;
+	if (!name->id || streq(route->id, route->key))
+		return name->id ? 0 : -ENOMEM;
+	route_group_key(route->key, labels, &text);
+	err = strbuf_finish(&text, &key);
+	if (!err)
+		name->key = key;
+	return err;
 }
 
 int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
-	const char *key, struct group **ret)
+	const char *id, struct group **ret)
 {
 	struct group *group = calloc(1, sizeof(*group));
 
 	if (!group)
 		return -ENOMEM;
-	group->key = strdup(key);
-	if (!group->key || timers_own(&notify->timers)) {
-		free(group->key);
+	if (name_init(&group->name, route, labels, id) || timers_own(&notify->timers)) {
+		name_release(&group->name);
 		free(group);
 		return -ENOMEM;
 	}
 	group->timer.kind = TIMER_GROUP;
-	group->labels = labels_ref(labels);
 	group->route = route;
-	if (map_puts(&notify->groups, key, group)) {
+	if (map_puts(&notify->groups, id, group)) {
 		group_free(notify, group);
 		return -ENOMEM;
 	}
@@ -53,16 +77,15 @@ void group_free(struct notify *notify, struct group *group)
 	if (group->flush)
 		group->flush->group = NULL;
 	timers_disown(&notify->timers, &group->timer);
-	labels_unref(group->labels);
+	name_release(&group->name);
 	free(group->members);
-	free(group->key);
 	free(group);
 }
 
 void group_drop(struct notify *notify, struct group *group)
 {
-	persist_delete(notify, NOTIFY_KEEP_GROUP, group->key);
-	map_dels(&notify->groups, group->key);
+	persist_delete(notify, NOTIFY_KEEP_GROUP, group->name.id);
+	map_dels(&notify->groups, group->name.id);
 	group_free(notify, group);
 }
 
@@ -134,7 +157,7 @@ static int group_for(
 	if (err)
 		return err;
 	strbuf_reset(&notify->row);
-	route_group_key(route, labels, &notify->row);
+	route_group_key(route->id, labels, &notify->row);
 	if (notify->row.err)
 		return notify->row.err;
 	*ret = group_find(notify, notify->row.s);
@@ -260,7 +283,7 @@ static void undo_anew(struct notify *notify)
 		group->route_coming = NULL;
 		/* It never had a row, or has one from before the restart that is still wanted. */
 		if (group->fresh) {
-			map_dels(&notify->groups, group->key);
+			map_dels(&notify->groups, group->name.id);
 			group_free(notify, group);
 		}
 	}
@@ -434,7 +457,7 @@ static int fan_out(struct notify *notify, struct flush *flush, struct group *gro
 	enum reason reason;
 	int err;
 
-	log_key(&key, group->key, to->receiver, to->name, to->index);
+	log_key(&key, group->name.id, to->receiver, to->name, to->index);
 	err = key.err;
 	reason = err ? REASON_NONE
 		     : dedup(log_find(notify, key.s), firing, resolved, to->send_resolved,
@@ -450,7 +473,7 @@ static int fan_out(struct notify *notify, struct flush *flush, struct group *gro
 			free(entry);
 		}
 	} else if (reason != REASON_NONE) {
-		err = attempt_new(notify, flush, to, group->key, group->labels, reason,
+		err = attempt_new(notify, flush, to, &group->name, reason,
 			group->route->repeat_interval_ns, NULL, &attempt);
 		if (!err)
 			attempt_try(notify, attempt, now);

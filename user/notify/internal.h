@@ -14,6 +14,7 @@
 
 #include "base/map.h"
 #include "base/strbuf.h"
+#include "model/matcher_parser.h"
 #include "notify/notify.h"
 #include "notify/timers.h"
 
@@ -23,7 +24,12 @@ struct flush;
 /* -- routes ---------------------------------------------------------------------------------- */
 
 struct route {
-	char *key; /* "{}" for the root */
+	char *key; /* as Alertmanager writes it: {} for the root, {}/{a="b"} below it */
+	char *id;  /* the same, and #2 and so on where routes before it have that key, too */
+	struct matcher_list matchers;
+	bool continues; /* its siblings are asked even where it matches */
+	struct route *routes;
+	size_t n_routes;
 	const struct config_receiver *receiver;
 	const char **group_by; /* interned, with references */
 	size_t n_group_by;
@@ -41,13 +47,16 @@ struct integration {
 int route_new(const struct config *config, struct route **ret);
 void route_free(struct route *route);
 DEFINE_FREEP(route)
-/* Calls fn for each route that an alert with these labels takes; stops at an error and returns it. */
+/*
+ * Calls fn for each route that an alert with these labels takes, from the root down: those that match
+ * and have none below them that does. Stops at an error and returns it.
+ */
 typedef int route_match_fn(const struct route *route, void *userdata);
 int route_match(
 	const struct route *root, const struct labels *labels, route_match_fn *fn, void *userdata);
 int route_group_labels(const struct route *route, const struct labels *labels, struct labels **ret);
-/* {}:{alertname="X"}, as Alertmanager writes it. */
-void route_group_key(const struct route *route, const struct labels *labels, struct strbuf *out);
+/* {}:{alertname="X"}: a route's id or key, and the group's labels. */
+void route_group_key(const char *route, const struct labels *labels, struct strbuf *out);
 size_t receiver_integrations(const struct config_receiver *receiver);
 struct integration receiver_integration(const struct config_receiver *receiver, size_t i);
 /* Whether the configuration still has it. */
@@ -117,7 +126,7 @@ struct log_entry *log_entry_new(struct fingerprints firing, struct fingerprints 
 struct fingerprints log_firing(const struct log_entry *entry);
 struct fingerprints log_resolved(const struct log_entry *entry);
 /* {}:{alertname="X"}:receiver/email/0 */
-void log_key(struct strbuf *out, const char *group_key, const char *receiver,
+void log_key(struct strbuf *out, const char *group_id, const char *receiver,
 	const char *integration, unsigned index);
 struct log_entry *log_find(const struct notify *notify, const char *key);
 /* Makes sure that log_set() has its place; without it log_unreserve() gives the place back. */
@@ -154,9 +163,15 @@ void fingerprints_sort(uint64_t *v, size_t n);
 
 /* -- groups and flushes ---------------------------------------------------------------------- */
 
+/* What others call a group by. */
+struct group_name {
+	const char *id;	 /* no other group has it: in rows and in the log */
+	const char *key; /* what receivers see; two routes that say the same share it */
+	const struct labels *labels;
+};
+
 struct group {
-	char *key;
-	struct labels *labels;
+	struct group_name name; /* with texts and a reference of its own */
 	const struct route *route;
 	struct membership **members;
 	size_t n, cap;
@@ -186,10 +201,10 @@ struct flush {
 	bool failed;   /* one was given up: what is over stays, to be told again */
 };
 
-struct group *group_find(const struct notify *notify, const char *key);
+struct group *group_find(const struct notify *notify, const char *id);
 /* A new, empty group for these labels, its timer not set; takes references. */
 int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
-	const char *key, struct group **ret);
+	const char *id, struct group **ret);
 /* Takes everything back and deletes its row. Members must be gone. */
 void group_drop(struct notify *notify, struct group *group);
 void group_free(struct notify *notify, struct group *group);
@@ -216,6 +231,7 @@ struct attempt {
 	struct flush *flush;
 	struct log_entry *entry; /* for the log, when it is told */
 	char *log_key;
+	char *group_id;
 	struct timer timer;
 	bool sending; /* put out; notify_sent() will tell */
 	int64_t backoff_ns;
@@ -223,8 +239,8 @@ struct attempt {
 
 /* Begins at the next step; `id` NULL for a new one. On failure nothing is left behind. */
 int attempt_new(struct notify *notify, struct flush *flush, const struct integration *integration,
-	const char *group_key, const struct labels *group_labels, enum reason reason,
-	int64_t repeat_ns, const char *id, struct attempt **ret);
+	const struct group_name *group, enum reason reason, int64_t repeat_ns, const char *id,
+	struct attempt **ret);
 void attempt_free(struct notify *notify, struct attempt *attempt);
 void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now);
 void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now);
@@ -241,7 +257,7 @@ void persist_alert_key(char out[17], const struct alert *alert);
 
 /* What was restored and waits for the first configuration. */
 struct restored {
-	struct map groups; /* key -> struct restored_group */
+	struct map groups; /* id -> struct restored_group */
 	struct restored_send *sends;
 	size_t n_sends, cap_sends;
 	bool clocks_set;
@@ -265,7 +281,7 @@ struct notify {
 	struct config *config; /* NULL before the first notify_configure() */
 	struct route *route;   /* NULL where the configuration has none */
 	struct map alerts;     /* fingerprint -> struct entry */
-	struct map groups;     /* key -> struct group */
+	struct map groups;     /* id -> struct group */
 	struct map log;	       /* key -> struct log_entry, NULL for a reserved place */
 	struct map attempts;   /* id -> struct attempt */
 	struct timers timers;

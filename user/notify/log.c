@@ -37,10 +37,10 @@ struct fingerprints log_resolved(const struct log_entry *entry)
 	return (struct fingerprints){ entry->hashes + entry->n_firing, entry->n_resolved };
 }
 
-void log_key(struct strbuf *out, const char *group_key, const char *receiver,
+void log_key(struct strbuf *out, const char *group_id, const char *receiver,
 	const char *integration, unsigned index)
 {
-	strbuf_addf(out, "%s:%s/%s/%u", group_key, receiver, integration, index);
+	strbuf_addf(out, "%s:%s/%s/%u", group_id, receiver, integration, index);
 }
 
 struct log_entry *log_find(const struct notify *notify, const char *key)

@@ -138,7 +138,7 @@ int persist_group(struct notify *notify, const struct group *group, struct insta
 	add_int(row, "next_wall", now.wall_ms + left_ns / NSEC_PER_MSEC);
 	add_int(row, "boot", (int64_t)notify->limits.boot_id);
 	add_bool(row, "flushed", group->flushed);
-	return put_out(notify, NOTIFY_KEEP_GROUP, group->key);
+	return put_out(notify, NOTIFY_KEEP_GROUP, group->name.id);
 }
 
 int persist_log(struct notify *notify, const char *key, const struct log_entry *entry)
@@ -162,7 +162,9 @@ int persist_outbox(struct notify *notify, const struct attempt *attempt)
 	struct strbuf *row = &notify->row;
 
 	strbuf_reset(row);
-	add_field(row, "group", n->group_key);
+	add_field(row, "group", attempt->group_id);
+	if (!streq(n->group_key, attempt->group_id))
+		add_field(row, "group_key", n->group_key);
 	add_labels(row, "labels", n->group_labels);
 	add_field(row, "receiver", n->receiver);
 	add_field(row, "integration", n->integration);

@@ -27,7 +27,7 @@ struct restored_group {
 
 struct restored_send {
 	char id[33];
-	char *group_key, *receiver, *integration;
+	char *group_id, *group_key, *receiver, *integration;
 	struct labels *labels;
 	unsigned index;
 	int64_t at_wall_ms, repeat_ns;
@@ -302,6 +302,7 @@ static int restore_log_row(struct notify *notify, const char *key, const json_t 
 
 static void send_release(struct restored_send *send)
 {
+	free(send->group_id);
 	free(send->group_key);
 	free(send->receiver);
 	free(send->integration);
@@ -316,7 +317,10 @@ static int read_send(const json_t *row, struct restored_send *send)
 	size_t n = 0;
 	int err;
 
-	err = read_text(row, "group", &send->group_key);
+	err = read_text(row, "group", &send->group_id);
+	if (!err)
+		err = read_text(row, json_object_get(row, "group_key") ? "group_key" : "group",
+			&send->group_key);
 	if (!err)
 		err = read_text(row, "receiver", &send->receiver);
 	if (!err)
@@ -465,7 +469,7 @@ static int64_t next_tick(const struct notify *notify, const struct restored_grou
 
 bool restore_group(struct notify *notify, struct group *group, struct instant now)
 {
-	struct restored_group *row = map_dels(&notify->restored.groups, group->key);
+	struct restored_group *row = map_dels(&notify->restored.groups, group->name.id);
 
 	if (!row)
 		return false;
@@ -529,7 +533,7 @@ static int flush_again(struct notify *notify, const struct restored_send *send, 
 static int flush_for(struct notify *notify, const struct restored_send *send, struct instant now,
 	struct flush **ret)
 {
-	struct group *group = group_find(notify, send->group_key);
+	struct group *group = group_find(notify, send->group_id);
 	int64_t interval = group ? group->route->group_interval_ns : 0;
 	int err;
 
@@ -552,13 +556,14 @@ static int send_again(struct notify *notify, const struct restored_send *send, s
 {
 	struct integration to = { send->receiver, send->integration, send->index,
 		send->send_resolved };
+	const struct group_name group = { send->group_id, send->group_key, send->labels };
 	struct strbuf key = STRBUF_INIT;
 	const struct log_entry *told;
 	struct attempt *attempt;
 	struct flush *flush;
 	int err;
 
-	log_key(&key, send->group_key, to.receiver, to.name, to.index);
+	log_key(&key, send->group_id, to.receiver, to.name, to.index);
 	told = key.err ? NULL : log_find(notify, key.s);
 	strbuf_release(&key);
 	/* Killed between the log's row and this one's end. */
@@ -570,8 +575,8 @@ static int send_again(struct notify *notify, const struct restored_send *send, s
 	if (err)
 		return err;
 	flush->n_open++;
-	err = attempt_new(notify, flush, &to, send->group_key, send->labels, send->reason,
-		send->repeat_ns, send->id, &attempt);
+	err = attempt_new(
+		notify, flush, &to, &group, send->reason, send->repeat_ns, send->id, &attempt);
 	if (!err)
 		timer_set(&notify->timers, &attempt->timer, now.boot_ns);
 	flush_attempt_over(notify, flush, !err, now);

@@ -1,9 +1,10 @@
 /*
- * route.c - which routes an alert takes, and into which group it falls there.
+ * route.c - the tree of routes: which of them an alert takes, and into which group it falls there.
  *
- * So far there is the root alone. Whoever adds children walks them in route_match(), which already
- * may yield several routes; keys of children are the parent's, a slash, and their matchers.
- * Source: alertmanager dispatch/route.go and dispatch/dispatch.go.
+ * Two routes may say the same, word for word, and then have the same key; their groups are not the
+ * same, because their receivers may differ. So each has an id of its own in addition: not its place
+ * among its siblings, as Alertmanager counts, because a new route in front would make new groups of
+ * all behind it. Source: alertmanager dispatch/route.go and dispatch/dispatch.go.
  */
 #include "notify/internal.h"
 
@@ -11,16 +12,34 @@
 #include "base/escape.h"
 #include "model/intern.h"
 
-int route_new(const struct config *config, struct route **ret)
-{
-	const struct config_route *from = config->route;
-	scoped(route_freep) struct route *route = calloc(1, sizeof(*route));
+struct building {
+	const struct config *config;
+	struct map keys; /* of the routes so far -> how many have it */
+};
 
-	if (!route)
-		return -ENOMEM;
-	route->key = strdup("{}");
+static int build_matchers(const struct config_matchers *from, struct matcher_list *ret)
+{
+	char error[MATCHER_MAX_ERROR];
+
+	for (size_t i = 0; i < from->n; i++) {
+		const struct config_matcher *m = &from->items[i];
+		struct matcher *matcher;
+		int err;
+
+		err = matcher_new(m->type, m->name, m->value, &matcher, error, sizeof(error));
+		if (!err)
+			err = matcher_list_add(ret, matcher);
+		if (err)
+			return err;
+	}
+	matcher_list_sort(ret);
+	return 0;
+}
+
+static int build_group_by(const struct config_route *from, struct route *route)
+{
 	route->group_by = calloc(from->n_group_by + 1, sizeof(*route->group_by));
-	if (!route->key || !route->group_by)
+	if (!route->group_by)
 		return -ENOMEM;
 	for (size_t i = 0; i < from->n_group_by; i++) {
 		const char *name = from->group_by[i].s;
@@ -31,33 +50,124 @@ int route_new(const struct config *config, struct route **ret)
 		route->n_group_by++;
 	}
 	route->group_by_all = from->group_by_all;
+	return 0;
+}
+
+static int build_key(struct building *b, const struct route *parent, struct route *route)
+{
+	struct strbuf key = STRBUF_INIT, id = STRBUF_INIT;
+	uintptr_t n;
+	int err;
+
+	if (parent)
+		strbuf_addf(&key, "%s/", parent->key);
+	matcher_list_print(&route->matchers, &key);
+	err = strbuf_finish(&key, &route->key);
+	if (err)
+		return err;
+	n = (uintptr_t)map_gets(&b->keys, route->key) + 1;
+	strbuf_adds(&id, route->key);
+	if (n > 1)
+		strbuf_addf(&id, "#%ju", (uintmax_t)n);
+	err = strbuf_finish(&id, &route->id);
+	return err ? err : map_puts(&b->keys, route->key, (void *)n);
+}
+
+static int build(struct building *b, const struct config_route *from, const struct route *parent,
+	struct route *route)
+{
+	int err;
+
+	route->continues = from->continues;
 	route->group_wait_ns = ns_of_ms(from->group_wait_ms);
 	/* Zero is refused when the file is read; here it would be a loop without end. */
 	route->group_interval_ns = ns_of_ms(MAX(from->group_interval_ms, 1));
 	route->repeat_interval_ns = ns_of_ms(from->repeat_interval_ms);
 	/* A configuration without the receiver was refused when it was read. */
-	route->receiver = config_receiver_find(config, from->receiver.s);
+	route->receiver = config_receiver_find(b->config, from->receiver.s);
 	if (!route->receiver)
 		return -EINVAL;
+	err = build_matchers(&from->matchers, &route->matchers);
+	if (!err)
+		err = build_group_by(from, route);
+	if (!err)
+		err = build_key(b, parent, route);
+	if (err || !from->n_routes)
+		return err;
+	route->routes = calloc(from->n_routes, sizeof(*route->routes));
+	if (!route->routes)
+		return -ENOMEM;
+	route->n_routes = from->n_routes;
+	for (size_t i = 0; i < from->n_routes && !err; i++)
+		err = build(b, &from->routes[i], route, &route->routes[i]);
+	return err;
+}
+
+int route_new(const struct config *config, struct route **ret)
+{
+	scoped(route_freep) struct route *route = calloc(1, sizeof(*route));
+	struct building b = { .config = config };
+	int err;
+
+	if (!route)
+		return -ENOMEM;
+	err = build(&b, config->route, NULL, route);
+	map_release(&b.keys);
+	if (err)
+		return err;
 	*ret = TAKE(route);
 	return 0;
+}
+
+static void release(struct route *route)
+{
+	for (size_t i = 0; i < route->n_routes; i++)
+		release(&route->routes[i]);
+	free(route->routes);
+	for (size_t i = 0; i < route->n_group_by; i++)
+		intern_unref(route->group_by[i]);
+	free(route->group_by);
+	matcher_list_release(&route->matchers);
+	free(route->key);
+	free(route->id);
 }
 
 void route_free(struct route *route)
 {
 	if (!route)
 		return;
-	for (size_t i = 0; i < route->n_group_by; i++)
-		intern_unref(route->group_by[i]);
-	free(route->group_by);
-	free(route->key);
+	release(route);
 	free(route);
+}
+
+static int match(const struct route *route, const struct labels *labels, route_match_fn *fn,
+	void *userdata, bool *ret_matched)
+{
+	bool below = false, matched;
+	int err;
+
+	*ret_matched = matcher_list_match(&route->matchers, labels);
+	if (!*ret_matched)
+		return 0;
+	for (size_t i = 0; i < route->n_routes; i++) {
+		const struct route *child = &route->routes[i];
+
+		err = match(child, labels, fn, userdata, &matched);
+		if (err)
+			return err;
+		below |= matched;
+		if (matched && !child->continues)
+			break;
+	}
+	return below ? 0 : fn(route, userdata);
 }
 
 int route_match(
 	const struct route *root, const struct labels *labels, route_match_fn *fn, void *userdata)
 {
-	return root ? fn(root, userdata) : 0;
+	bool matched;
+
+	return root ? match(root, labels, fn, userdata, &matched) : 0;
 }
 
 static bool groups_by(const struct route *route, const char *name)
@@ -83,9 +193,9 @@ int route_group_labels(const struct route *route, const struct labels *labels, s
 }
 
 /* Not labels_format(): here __name__ is a label like all others, and names stand as they are. */
-void route_group_key(const struct route *route, const struct labels *labels, struct strbuf *out)
+void route_group_key(const char *route, const struct labels *labels, struct strbuf *out)
 {
-	strbuf_adds(out, route->key);
+	strbuf_adds(out, route);
 	strbuf_adds(out, ":{");
 	for (unsigned i = 0; i < labels->n; i++) {
 		const struct label *l = &labels->v[i];

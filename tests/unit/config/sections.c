@@ -170,11 +170,30 @@ static void routes_are_checked(void **state)
 			"1:75: error: repeat_interval cannot be zero\n" },
 		{ "route:\n  receiver: a\n  routes:\n  - matchers: [a=b]\n    receiver: c\n"
 		  "    match_re: {'x-y': '(', z: }\nreceivers: [{name: a}]\n",
-			"3:3: error: 'routes' " UNSERVED "\n"
 			"5:15: error: undefined receiver \"c\" used in route\n"
 			"6:16: error: invalid label name \"x-y\"\n"
 			"6:23: error: invalid regular expression: missing closing parenthesis\n"
 			"6:28: error: invalid regexp value for \"z\"\n" },
+		{ "route:\n  receiver: a\n  continue: true\n  matchers: [a=b]\n"
+		  "  mute_time_intervals: [t]\n  active_time_intervals: [t]\nreceivers: [{name: a}]\n"
+		  "time_intervals: [{name: t}]\n",
+			"3:3: error: cannot have continue in root route\n"
+			"4:3: error: root route must not have any matchers\n"
+			"5:3: error: root route must not have any mute time intervals\n"
+			"6:3: error: root route must not have any active time intervals\n"
+			"8:1: warning: 'time_intervals' " UNSERVED " and is ignored\n" },
+		{ "route:\n  receiver: a\n  routes:\n  -\n  - matchers: [a!b, 'c=\"d', 'e=~\"(\"']\n"
+		  "    group_interval: 0s\n    group_by: [x, x, '']\n    continue: 7\n"
+		  "    routes: [{match: [a]}]\nreceivers: [{name: a}]\n",
+			"4:4: error: a route must not be empty\n"
+			"5:16: error: bad matcher format: a!b\n"
+			"5:21: error: matcher value contains unescaped double quote: \"d\n"
+			"5:29: error: invalid regular expression: missing closing parenthesis\n"
+			"6:21: error: group_interval cannot be zero\n"
+			"7:19: error: duplicated label \"x\" in group_by\n"
+			"7:22: error: invalid label name \"\" in group_by list\n"
+			"8:15: error: 'continue' must be true or false, not '7'\n"
+			"9:22: error: 'match' must be a mapping of names to texts, not a list\n" },
 		{ "inhibit_rules: [{source_match: {a: b}, target_match: {c: d}}]\nroute: {receiver: a}\n"
 		  "receivers: [{name: a}]\n",
 			"1:1: error: 'inhibit_rules' " UNSERVED "\n" },
@@ -183,6 +202,61 @@ static void routes_are_checked(void **state)
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+/* A route on one line, and those below it in brackets. */
+static void print_route(const struct config_route *route, struct strbuf *out)
+{
+	strbuf_addf(out, "%s", route->receiver.s);
+	for (size_t i = 0; i < route->n_group_by; i++)
+		strbuf_addf(out, "%s%s", i ? "," : " by ", route->group_by[i].s);
+	strbuf_addf(out, "%s %d/%d/%d%s", route->group_by_all ? " by all" : "",
+		(int)route->group_wait_ms, (int)route->group_interval_ms,
+		(int)route->repeat_interval_ms, route->continues ? " continue" : "");
+	for (size_t i = 0; i < route->matchers.n; i++)
+		strbuf_addf(out, " %s%s'%s'", route->matchers.items[i].name,
+			matcher_type_text(route->matchers.items[i].type),
+			route->matchers.items[i].value);
+	for (size_t i = 0; i < route->mute_time_intervals.n; i++)
+		strbuf_addf(out, " not %s", route->mute_time_intervals.items[i].s);
+	for (size_t i = 0; i < route->active_time_intervals.n; i++)
+		strbuf_addf(out, " in %s", route->active_time_intervals.items[i].s);
+	for (size_t i = 0; i < route->n_routes; i++) {
+		strbuf_adds(out, "\n[");
+		print_route(&route->routes[i], out);
+		strbuf_adds(out, "]");
+	}
+}
+
+static void routes_inherit_what_they_leave_out(void **state)
+{
+	static const char text[] =
+		"route:\n  routes:\n  - match: {a: x, b: }\n    continue: true\n"
+		"    routes:\n    - matchers: ['c=d', '{e=~\"f|g\", h!=i}']\n      group_by: []\n"
+		"    - group_by: ['...']\n      receiver: s\n"
+		"      routes: [{group_wait: 1s}, "
+		"{group_by: [z]}]\n    group_interval: 2s\n  - match_re: {a: 'x|y'}\n"
+		"    repeat_interval: 3s\n    group_by:\n"
+		"  receiver: r\n  group_by: [k, l]\n  group_wait: 5s\n  group_interval: 6s\n"
+		"  repeat_interval: 7s\nreceivers: [{name: r}, {name: s}]\n"
+		"time_intervals: [{name: t}, {name: u}]\n";
+	static const char expected[] = "r by k,l 5000/6000/7000\n"
+				       "[r by k,l 5000/2000/7000 continue a='x' b=''\n"
+				       "[r 5000/2000/7000 c='d' e=~'f|g' h!='i']\n"
+				       "[s by all 5000/2000/7000\n"
+				       "[s by all 1000/2000/7000]\n"
+				       "[s by z 5000/2000/7000]]]\n"
+				       "[r by k,l 5000/6000/3000 a=~'^(?:x|y)$']";
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+	struct strbuf out = STRBUF_INIT;
+
+	assert_int_equal(config_load_text("t.yml", text, &config, &diag), 0);
+	print_route(config->route, &out);
+	assert_string_equal(out.s, expected);
+	strbuf_release(&out);
+	config_unref(config);
+	diag_release(&diag);
 }
 
 #define MAIL                                                                                       \
@@ -303,6 +377,7 @@ int main(void)
 		cmocka_unit_test(relabelling_rules_are_checked),
 		cmocka_unit_test(alerting_is_checked),
 		cmocka_unit_test(routes_are_checked),
+		cmocka_unit_test(routes_inherit_what_they_leave_out),
 		cmocka_unit_test(mail_receivers_are_checked),
 		cmocka_unit_test(mail_receivers_inherit_from_global),
 		cmocka_unit_test(external_labels_take_the_environment),
