@@ -28,18 +28,13 @@ static int call_not(
 	return 0;
 }
 
-static bool is_text(const struct tvalue *v)
-{
-	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE;
-}
-
 /* <0, 0, >0 by *ret; -EINVAL where Go has no such comparison. */
 static int compare(struct template_call *call, const struct tvalue *a, const struct tvalue *b,
 	int *ret, bool ordered)
 {
 	size_t shorter;
 
-	if (is_text(a) && is_text(b)) {
+	if (tvalue_is_text(a) && tvalue_is_text(b)) {
 		shorter = MIN(a->str.len, b->str.len);
 		*ret = memcmp(a->str.s, b->str.s, shorter);
 		if (!*ret)
@@ -119,7 +114,7 @@ static int call_len(
 {
 	const struct tvalue *v = &args[0];
 
-	if (is_text(v))
+	if (tvalue_is_text(v))
 		*ret = tvalue_int((int64_t)v->str.len);
 	else if (v->type == TVALUE_LIST)
 		*ret = tvalue_int((int64_t)v->list.n);
@@ -155,7 +150,7 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 		return v->object.class->get(call, v->object.self, by->str.s, NULL, 0, ret);
 	if (v->type == TVALUE_LIST)
 		n = v->list.n;
-	else if (is_text(v))
+	else if (tvalue_is_text(v))
 		n = v->str.len;
 	else if (v->type == TVALUE_OBJECT && v->object.class->len)
 		n = v->object.class->len(v->object.self);
@@ -168,7 +163,7 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 		return template_call_fail(call, "index out of range: %lld", (long long)by->i);
 	if (v->type == TVALUE_LIST)
 		*ret = v->list.items[by->i];
-	else if (is_text(v))
+	else if (tvalue_is_text(v))
 		*ret = tvalue_int((unsigned char)v->str.s[by->i]);
 	else
 		v->object.class->item(call, v->object.self, (size_t)by->i, ret);
@@ -197,7 +192,7 @@ static int call_slice(
 	const struct tvalue *v = &args[0];
 	int64_t len, from = 0, to;
 
-	if (v->type != TVALUE_LIST && !is_text(v))
+	if (v->type != TVALUE_LIST && !tvalue_is_text(v))
 		return template_call_fail(call, "can't slice item of type %s", tvalue_type_name(v));
 	len = (int64_t)(v->type == TVALUE_LIST ? v->list.n : v->str.len);
 	to = len;
@@ -237,7 +232,7 @@ static int call_print(
 
 	for (size_t i = 0; i < n; i++) {
 		/* fmt.Sprint: a space between two operands when neither is a string. */
-		if (i && !is_text(&args[i]) && !is_text(&args[i - 1]))
+		if (i && !tvalue_is_text(&args[i]) && !tvalue_is_text(&args[i - 1]))
 			strbuf_addch(&text, ' ');
 		tvalue_print(&args[i], &text);
 	}
@@ -266,7 +261,7 @@ static int escaped(struct template_call *call, const struct tvalue *args, size_t
 	struct strbuf plain = STRBUF_INIT, text = STRBUF_INIT;
 
 	for (size_t i = 0; i < n; i++) {
-		if (i && !is_text(&args[i]) && !is_text(&args[i - 1]))
+		if (i && !tvalue_is_text(&args[i]) && !tvalue_is_text(&args[i - 1]))
 			strbuf_addch(&plain, ' ');
 		tvalue_print(&args[i], &plain);
 	}

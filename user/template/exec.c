@@ -4,7 +4,7 @@
  * Steps, depth, output and the memory of values made on the way are limited. All output goes to a
  * buffer of its own first, so that a failure leaves nothing half-said.
  */
-#include "template/node.h"
+#include "template/html.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -417,7 +417,7 @@ static enum flow run_template(
 	struct variable outer = x->variables[0];
 	enum flow flow;
 
-	callee = map_gets(&x->set->definitions, node->text);
+	callee = node->callee ? node->callee : map_gets(&x->set->definitions, node->text);
 	if (!callee) {
 		fail_at(x, node->offset, "template \"%s\" not defined", node->text);
 		return FLOW_FAILED;
@@ -450,7 +450,11 @@ static enum flow run_action(struct execution *x, const struct tvalue *dot, const
 
 	if (eval_pipeline(x, dot, node->pipeline, &value) || bind(x, node->pipeline, 0, &value))
 		return FLOW_FAILED;
-	if (!node->pipeline->n_variables)
+	if (node->pipeline->n_variables)
+		return FLOW_ON;
+	if (node->escapers[0] != HTML_ESCAPE_NONE)
+		html_escape(node->escapers, &value, &x->out);
+	else
 		tvalue_print(&value, &x->out);
 	return FLOW_ON;
 }
@@ -493,13 +497,36 @@ static enum flow run(struct execution *x, const struct tvalue *dot, const struct
 	return flow;
 }
 
+/* The template to begin with: in HTML the copy that knows how to escape. */
+static int find_start(struct template_set *set, const char *name, const struct definition **ret,
+	struct template_error *err)
+{
+	int result = 0;
+
+	if (set->mode == TEMPLATE_HTML)
+		result = html_prepare(set, name, ret, err);
+	else if (!(*ret = map_gets(&set->definitions, name)))
+		result = -ENOENT;
+	if (result != -ENOENT)
+		return result;
+	snprintf(err->text, sizeof(err->text), "template \"%s\" not defined", name);
+	return -EINVAL;
+}
+
+int template_check(struct template_set *set, const char *name, struct template_error *err)
+{
+	const struct definition *found;
+
+	return find_start(set, name, &found, err);
+}
+
 int template_execute(struct template_set *set, const char *name, const struct tvalue *data,
 	const struct template_limits *limits, void *userdata, struct strbuf *out,
 	struct template_error *err)
 {
 	const struct template_limits none = { 0 };
 	struct execution *x = calloc(1, sizeof(*x));
-	int result = -EINVAL;
+	int result;
 
 	if (!x)
 		return -ENOMEM;
@@ -512,15 +539,12 @@ int template_execute(struct template_set *set, const char *name, const struct tv
 	arena_init(&x->arena, limits->max_bytes ? limits->max_bytes : DEFAULT_BYTES);
 	x->call.arena = &x->arena;
 	x->call.userdata = userdata;
-	x->definition = map_gets(&set->definitions, name);
-	if (!x->definition) {
-		snprintf(err->text, sizeof(err->text), "template \"%s\" not defined", name);
-	} else if (!push_variable(x, "$", data, 0) &&
-		   run(x, data, x->definition->body) != FLOW_FAILED) {
-		result = 0;
-		if (x->out.err)
-			result = fail_at(x, 0, "its output is larger than %zu bytes", x->out.max);
-	}
+	result = find_start(set, name, &x->definition, err);
+	if (!result && (push_variable(x, "$", data, 0) ||
+			       run(x, data, x->definition->body) == FLOW_FAILED))
+		result = -EINVAL;
+	if (!result && x->out.err)
+		result = fail_at(x, 0, "its output is larger than %zu bytes", x->out.max);
 	if (!result)
 		strbuf_add(out, x->out.s, x->out.len);
 	strbuf_release(&x->out);

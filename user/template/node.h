@@ -6,6 +6,7 @@
 #define TOLLD_TEMPLATE_NODE_H
 
 #include "base/map.h"
+#include "template/html_escape.h"
 #include "template/template.h"
 
 enum node_type {
@@ -27,6 +28,9 @@ struct node {
 	size_t len;
 	struct pipeline *pipeline; /* may be NULL for NODE_TEMPLATE */
 	struct node *body, *otherwise;
+	/* Only in copies for HTML, see html.h: */
+	enum html_escaper escapers[HTML_MAX_ESCAPERS]; /* NODE_ACTION */
+	const struct definition *callee;	       /* NODE_TEMPLATE */
 };
 
 enum operand_type {
@@ -82,7 +86,8 @@ struct template_set {
 	enum template_mode mode;
 	const struct template_function *functions;
 	struct parsed *parsed;
-	struct map definitions; /* of struct definition, in their text's arena */
+	struct map definitions;	     /* of struct definition, in their text's arena */
+	struct html_templates *html; /* TEMPLATE_HTML, once something was executed */
 };
 
 #define TEMPLATE_MAX_DEPTH 100

@@ -4,6 +4,7 @@
  * As Go does, it refuses at once what no data can make right: unknown functions, unknown variables,
  * a break outside of a range.
  */
+#include "template/html.h"
 #include "template/lex.h"
 
 #include <errno.h>
@@ -522,6 +523,7 @@ int template_parse(struct template_set *set, const char *name, const char *text,
 	p.parsed = parsed_new(name, text, len);
 	if (!p.parsed)
 		return -ENOMEM;
+	html_forget(set);
 	/* Even a text with faults stays until the set goes: definitions may point into it already. */
 	p.parsed->next = set->parsed;
 	set->parsed = p.parsed;

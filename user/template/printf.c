@@ -19,11 +19,6 @@ struct directive {
 	char verb;
 };
 
-static bool is_text(const struct tvalue *v)
-{
-	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE;
-}
-
 /* Characters, not bytes: Go pads by runes. */
 static size_t runes(const char *s, size_t len)
 {
@@ -199,6 +194,7 @@ static bool format_value(struct strbuf *text, const struct directive *d, const s
 		return format_float(text, d, v->f);
 	case TVALUE_STRING:
 	case TVALUE_SAFE:
+	case TVALUE_SAFE_URL:
 		return format_text(text, d, v->str.s, v->str.len);
 	case TVALUE_BOOL:
 		if (d->verb != 'v' && d->verb != 't')
@@ -327,7 +323,7 @@ int template_printf(
 	struct strbuf out = STRBUF_INIT;
 	char *copy;
 
-	if (!is_text(&args[0]))
+	if (!tvalue_is_text(&args[0]))
 		return template_call_fail(call, "wrong type for value; expected string; got %s",
 			tvalue_type_name(&args[0]));
 	format(&out, args[0].str.s, args[0].str.s + args[0].str.len, &rest);

@@ -1,7 +1,7 @@
 /*
  * set.c - a set of templates that see each other.
  */
-#include "template/node.h"
+#include "template/html.h"
 
 #include <errno.h>
 
@@ -10,9 +10,6 @@ int template_set_new(enum template_mode mode, const struct template_function *fu
 {
 	struct template_set *set;
 
-	/* Contextual escaping is not written yet; to leave it out silently would be a hole. */
-	if (mode != TEMPLATE_TEXT)
-		return -ENOSYS;
 	set = calloc(1, sizeof(*set));
 	if (!set)
 		return -ENOMEM;
@@ -28,6 +25,7 @@ void template_set_free(struct template_set *set)
 
 	if (!set)
 		return;
+	html_forget(set);
 	map_release(&set->definitions);
 	for (; set->parsed; set->parsed = next) {
 		next = set->parsed->next;

@@ -40,6 +40,13 @@ DEFINE_FREEP(template_set)
 int template_parse(struct template_set *set, const char *name, const char *text, size_t len,
 	struct template_error *err);
 
+/*
+ * Finds the faults of the template `name` that need no data: that there is none of that name, and in
+ * TEMPLATE_HTML whatever keeps it from being escaped. 0; -ENOMEM; -EINVAL with *err set. Executing
+ * it finds them, too.
+ */
+int template_check(struct template_set *set, const char *name, struct template_error *err);
+
 struct template_limits {
 	size_t max_output_bytes; /* 0: 1 MiB */
 	size_t max_steps;	 /* 0: 1,000,000 nodes executed */

@@ -24,6 +24,8 @@ const char *tvalue_type_name(const struct tvalue *value)
 		return "string";
 	case TVALUE_SAFE:
 		return "template.HTML";
+	case TVALUE_SAFE_URL:
+		return "template.URL";
 	case TVALUE_LIST:
 		return "[]interface {}";
 	case TVALUE_MAP:
@@ -63,6 +65,7 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 		break;
 	case TVALUE_STRING:
 	case TVALUE_SAFE:
+	case TVALUE_SAFE_URL:
 		strbuf_add(out, value->str.s, value->str.len);
 		break;
 	case TVALUE_LIST:
@@ -113,6 +116,7 @@ bool tvalue_truth(const struct tvalue *value)
 		return value->f != 0;
 	case TVALUE_STRING:
 	case TVALUE_SAFE:
+	case TVALUE_SAFE_URL:
 		return value->str.len > 0;
 	case TVALUE_LIST:
 		return value->list.n > 0;

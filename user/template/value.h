@@ -16,7 +16,8 @@ enum tvalue_type {
 	TVALUE_INT,
 	TVALUE_FLOAT,
 	TVALUE_STRING,
-	TVALUE_SAFE, /* a string that HTML escaping leaves alone: html/template.HTML */
+	TVALUE_SAFE,	 /* a string that HTML escaping leaves alone: html/template.HTML */
+	TVALUE_SAFE_URL, /* one that may be any URL: html/template.URL */
 	TVALUE_LIST,
 	TVALUE_MAP, /* string keys */
 	TVALUE_OBJECT,
@@ -103,6 +104,11 @@ static inline struct tvalue tvalue_float(double f)
 static inline struct tvalue tvalue_bool(bool b)
 {
 	return (struct tvalue){ .type = TVALUE_BOOL, .b = b };
+}
+
+static inline bool tvalue_is_text(const struct tvalue *v)
+{
+	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE || v->type == TVALUE_SAFE_URL;
 }
 
 /* As Go's fmt prints it with %v. */
