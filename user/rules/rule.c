@@ -384,10 +384,15 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 	struct promql_error error = { 0 };
 	struct presences presences = { 0 };
 	struct instant written = at;
+	/* Of a subquery that names no step. */
+	const struct promql_options options = {
+		.default_step_ms = group->manager->config->global.evaluation_interval_ms,
+	};
 	int err;
 
 	written.wall_ms -= group->config->query_offset_ms;
-	err = promql_eval(rule->expr, group->manager->db, written.wall_ms, NULL, &result, &error);
+	err = promql_eval(
+		rule->expr, group->manager->db, written.wall_ms, &options, &result, &error);
 	if (err)
 		return fail(rule, "%s", err == -ENOMEM ? "out of memory" : error.text);
 	for (size_t i = 0; i < result.n && !err; i++)
