@@ -393,6 +393,14 @@ void rules_step(struct rules *rules, struct instant now)
 	arm(rules, now);
 }
 
+void rules_eval_all(struct rules *rules, struct instant at)
+{
+	for (size_t g = 0; g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++)
+			rule_eval(rules->groups[g]->rules[i], at, false);
+	}
+}
+
 void rules_hold(struct rules *rules, bool samples_missing)
 {
 	rules->hold = samples_missing;

@@ -70,6 +70,11 @@ int rules_configure(
 /* Evaluates what is due. */
 void rules_step(struct rules *rules, struct instant now);
 /*
+ * Evaluates every rule once at `at`, whatever the slots and events say: for tests of rules, whose
+ * time is their own. Not to be mixed with rules_step().
+ */
+void rules_eval_all(struct rules *rules, struct instant at);
+/*
  * Alerts from before a restart are not over as long as nobody can know: until every group was
  * evaluated on two slots, and as long as the caller says that samples are still missing.
  */
