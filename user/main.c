@@ -12,6 +12,8 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run, "[FLAG...]", "watch, evaluate, notify; --help shows the flags" },
 	{ "check", cmd_check, "FILE...", "show all faults of settings and rule files" },
+	{ "test", cmd_test, "FILE...",
+		"run rule unit tests, in promtool's format; --help shows the flags" },
 	{ "version", cmd_version, "", "show the version" },
 };
 

@@ -9,6 +9,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif
