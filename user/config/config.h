@@ -168,6 +168,12 @@ struct config_route {
 	size_t n_routes, cap_routes;
 };
 
+/* While an alert fires that `source` matches, those that `target` matches are not told. */
+struct config_inhibit_rule {
+	struct config_matchers source, target;
+	struct config_texts equal; /* names of labels that must be the same on both sides */
+};
+
 enum config_expect { EXPECT_RUNNING, EXPECT_LISTENING, EXPECT_ANY };
 
 /* One entry of `watch`: exactly one of the five selectors is set. */
@@ -200,6 +206,8 @@ struct config {
 	struct config_route *route; /* NULL: no file has one */
 	struct config_receiver *receivers;
 	size_t n_receivers, cap_receivers;
+	struct config_inhibit_rule *inhibit_rules;
+	size_t n_inhibit_rules, cap_inhibit_rules;
 	struct config_watch *watches;
 	size_t n_watches, cap_watches;
 };

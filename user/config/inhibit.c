@@ -6,38 +6,72 @@
 #include "config/matchers.h"
 #include "config/schema.h"
 
+static void read_source(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_target(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_equal(struct reader *r, const struct tree_pair *pair, void *out);
+
 static const struct schema_key inhibit_keys[] = {
-	LATER("name", S_TEXT),
-	LATER("source_match", S_PAIRS),
-	LATER("source_match_re", S_PAIRS),
-	LATER("source_matchers", S_TEXTS),
-	LATER("target_match", S_PAIRS),
-	LATER("target_match_re", S_PAIRS),
-	LATER("target_matchers", S_TEXTS),
-	LATER("equal", S_TEXTS),
+	QUIET("name", S_TEXT),
+	CUSTOM("source_match", read_source),
+	CUSTOM("source_match_re", read_source),
+	CUSTOM("source_matchers", read_source),
+	CUSTOM("target_match", read_target),
+	CUSTOM("target_match_re", read_target),
+	CUSTOM("target_matchers", read_target),
+	CUSTOM("equal", read_equal),
 };
 static const struct schema inhibit_schema = SCHEMA("inhibit_rules", inhibit_keys, NULL);
 
+static void read_source(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	matchers_read(r, pair, &((struct config_inhibit_rule *)out)->source);
+}
+
+static void read_target(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	matchers_read(r, pair, &((struct config_inhibit_rule *)out)->target);
+}
+
+static void read_equal(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_texts *equal = &((struct config_inhibit_rule *)out)->equal;
+	size_t n = reader_list(r, pair);
+	struct config_text label;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!reader_item_text(r, "equal", pair->value->items[i], &label))
+			continue;
+		if (!*label.s) {
+			diag_error(r->diag, label.pos, "invalid label name \"\" in equal list");
+			continue;
+		}
+		if (!arena_reserve(&r->config->arena, equal->items, equal->n, equal->cap)) {
+			reader_no_memory(r);
+			return;
+		}
+		equal->items[equal->n++] = label;
+	}
+}
+
 void config_read_inhibit(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	static const char *const re_keys[] = { "source_match", "source_match_re", "target_match",
-		"target_match_re" };
-	struct config_matchers unused = { 0 };
-	size_t n = reader_list(r, pair), rules = 0;
-	const struct tree_pair *match;
+	struct config *c = r->config;
+	size_t n = reader_list(r, pair);
 
 	if (n && !r->needs_route.source)
 		r->needs_route = pair->key->pos;
 	for (size_t i = 0; i < n; i++) {
-		schema_read(r, &inhibit_schema, pair->value->items[i], NULL);
-		for (size_t k = 0; k < ARRAY_SIZE(re_keys); k++) {
-			match = tree_get(pair->value->items[i], re_keys[k]);
-			if (match)
-				matchers_read(r, match, &unused);
+		struct config_inhibit_rule rule = { 0 };
+
+		schema_read(r, &inhibit_schema, pair->value->items[i], &rule);
+		/* Every alert is on both sides, and such alerts inhibit nothing. */
+		if (!rule.source.n && !rule.target.n)
+			continue;
+		if (!arena_reserve(&c->arena, c->inhibit_rules, c->n_inhibit_rules,
+			    c->cap_inhibit_rules)) {
+			reader_no_memory(r);
+			return;
 		}
-		rules += pair->value->items[i]->kind == TREE_MAP && pair->value->items[i]->n;
+		c->inhibit_rules[c->n_inhibit_rules++] = rule;
 	}
-	if (rules)
-		diag_error(r->diag, pair->key->pos,
-			"'%s' is not served yet by this version of tolld", pair->key->text.s);
 }

@@ -31,6 +31,11 @@ int entry_new(struct notify *notify, const struct alert *alert, struct entry **r
 	}
 	entry->alert = alert_ref(alert);
 	entry->ends_boot_ns = BOOT_NS_NEVER;
+	if (notify->inhibitor && inhibitor_add(notify->inhibitor, entry)) {
+		map_del(&notify->alerts, &fingerprint, sizeof(fingerprint));
+		entry_free(entry);
+		return -ENOMEM;
+	}
 	*ret = entry;
 	return 0;
 }
@@ -54,6 +59,8 @@ void entry_drop(struct notify *notify, struct entry *entry)
 	uint64_t fingerprint = alert_fingerprint(entry->alert);
 	char key[17];
 
+	if (notify->inhibitor)
+		inhibitor_remove(notify->inhibitor, entry);
 	persist_alert_key(key, entry->alert);
 	persist_delete(notify, NOTIFY_KEEP_ALERT, key);
 	map_del(&notify->alerts, &fingerprint, sizeof(fingerprint));
@@ -66,6 +73,15 @@ void entry_keep(struct notify *notify, struct entry *entry)
 	entry->kept = persist_alert(notify, entry) == 0;
 	if (entry->kept)
 		entry->kept_ends_wall_ms = entry->alert->ends_wall_ms;
+}
+
+static void set_resolved(struct notify *notify, struct entry *entry, bool resolved)
+{
+	if (entry->resolved == resolved)
+		return;
+	entry->resolved = resolved;
+	if (notify->inhibitor)
+		inhibitor_note(notify->inhibitor, entry);
 }
 
 static void replace_alert(struct entry *entry, struct alert *alert)
@@ -84,7 +100,7 @@ int entry_resolve(struct notify *notify, struct entry *entry, struct instant now
 		over->ends_wall_ms = now.wall_ms;
 	over->updated_wall_ms = now.wall_ms;
 	replace_alert(entry, over);
-	entry->resolved = true;
+	set_resolved(notify, entry, true);
 	entry->restored = false;
 	entry_keep(notify, entry);
 	return 0;
@@ -189,12 +205,12 @@ static struct alert *with_span(const struct alert *alert, const struct span *spa
 	return own;
 }
 
-static void take_end(struct entry *entry, struct instant now)
+static void take_end(struct notify *notify, struct entry *entry, struct instant now)
 {
 	int64_t ends = entry->alert->ends_wall_ms;
 
 	entry->restored = false;
-	entry->resolved = ends && ends <= now.wall_ms;
+	set_resolved(notify, entry, ends && ends <= now.wall_ms);
 	entry->ends_boot_ns = BOOT_NS_NEVER;
 	if (ends)
 		entry->ends_boot_ns = now.boot_ns + ns_of_ms(ends - now.wall_ms);
@@ -228,14 +244,14 @@ static int entry_update(
 	if (same && merged->ends_wall_ms == entry->alert->ends_wall_ms) {
 		/* Heard of again, and nothing new: whoever tells it meanwhile tells the truth. */
 		if (!was_resolved)
-			take_end(entry, now);
+			take_end(notify, entry, now);
 		entry->restored = false;
 		if (!entry->kept || entry->resolved != was_resolved)
 			entry_keep(notify, entry);
 		return 0;
 	}
 	replace_alert(entry, TAKE(merged));
-	take_end(entry, now);
+	take_end(notify, entry, now);
 	if (!same || !entry->kept || entry->resolved != was_resolved ||
 		!lease_row_will_do(entry, now))
 		entry_keep(notify, entry);
@@ -257,7 +273,7 @@ static int entry_add(struct notify *notify, const struct alert *alert, struct in
 	err = entry_new(notify, own, &entry);
 	if (err)
 		return err;
-	take_end(entry, now);
+	take_end(notify, entry, now);
 	entry_keep(notify, entry);
 	if (!entry->kept)
 		err = -ENOMEM;

@@ -5,8 +5,8 @@
  * meanwhile. Each time, every integration of its receiver is told what it does not know yet. Alerts
  * that are over leave the group once all of them were told; a group without alerts is gone.
  *
- * Silences, inhibition and time intervals belong into group_flush(), between the look at the alerts
- * and the fan-out. Source: alertmanager dispatch/dispatch.go.
+ * An alert that must not be told now (look() asks) is as good as told: when it is over it leaves the
+ * group, and nobody hears of it. Source: alertmanager dispatch/dispatch.go.
  */
 #include "notify/internal.h"
 
@@ -363,14 +363,14 @@ static void alerts_release(struct flush_alert *alerts, size_t n)
 	free(alerts);
 }
 
-int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, struct instant at,
-	struct flush **ret)
+int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, size_t n_hidden,
+	struct instant at, struct flush **ret)
 {
 	struct flush *flush = calloc(1, sizeof(*flush));
 	uint64_t *hashes = malloc((n + 1) * sizeof(*hashes));
 
 	if (!flush || !hashes) {
-		alerts_release(alerts, n);
+		alerts_release(alerts, n + n_hidden);
 		free(flush);
 		free(hashes);
 		return -ENOMEM;
@@ -382,7 +382,12 @@ int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, struct inst
 	fingerprints_sort(hashes, n_firing);
 	fingerprints_sort(hashes + n_firing, n - n_firing);
 	*flush = (struct flush){
-		.alerts = alerts, .n = n, .n_firing = n_firing, .hashes = hashes, .at = at
+		.alerts = alerts,
+		.n = n,
+		.n_firing = n_firing,
+		.n_hidden = n_hidden,
+		.hashes = hashes,
+		.at = at,
 	};
 	*ret = flush;
 	return 0;
@@ -392,7 +397,7 @@ void flush_free(struct flush *flush)
 {
 	if (!flush)
 		return;
-	alerts_release(flush->alerts, flush->n);
+	alerts_release(flush->alerts, flush->n + flush->n_hidden);
 	free(flush->hashes);
 	free(flush);
 }
@@ -410,30 +415,47 @@ static struct alert *shown(const struct entry *entry)
 	return copy;
 }
 
-/* A look at all members: firing ones fill the array from its front, the others from its end. */
+static enum verdict judge(struct notify *notify, struct entry *entry, struct instant now)
+{
+	bool over = entry_is_over(notify, entry, now);
+
+	if (inhibited_by(notify, entry->alert->labels, now)) {
+		notify->stats.inhibited++;
+		return over ? HIDE_OVER : HIDE_FIRING;
+	}
+	return over ? TELL_OVER : TELL_FIRING;
+}
+
+/* A look at all members: what of them is to be told now. */
 static int look(struct notify *notify, struct group *group, struct instant now, struct flush **ret)
 {
 	struct flush_alert *alerts = calloc(group->n, sizeof(*alerts));
-	size_t firing = 0, over = 0;
+	size_t counts[VERDICTS] = { 0 }, n = 0;
 
 	if (!alerts)
 		return -ENOMEM;
 	for (size_t i = 0; i < group->n; i++) {
-		struct entry *entry = group->members[i]->entry;
-		struct flush_alert *to;
+		struct membership *m = group->members[i];
 
-		if (entry_is_over(notify, entry, now))
-			to = &alerts[group->n - ++over];
-		else
-			to = &alerts[firing++];
-		to->stored = alert_ref(entry->alert);
-		to->shown = shown(entry);
-		if (!to->shown) {
-			alerts_release(alerts, group->n);
-			return -ENOMEM;
+		m->verdict = judge(notify, m->entry, now);
+		counts[m->verdict]++;
+	}
+	for (enum verdict v = TELL_FIRING; v <= HIDE_OVER; v++) {
+		for (size_t i = 0; i < group->n && counts[v]; i++) {
+			const struct entry *entry = group->members[i]->entry;
+
+			if (group->members[i]->verdict != v)
+				continue;
+			alerts[n].stored = alert_ref(entry->alert);
+			alerts[n].shown = shown(entry);
+			if (!alerts[n++].shown) {
+				alerts_release(alerts, n);
+				return -ENOMEM;
+			}
 		}
 	}
-	return flush_new(alerts, group->n, firing, now, ret);
+	return flush_new(alerts, counts[TELL_FIRING] + counts[TELL_OVER], counts[TELL_FIRING],
+		counts[HIDE_OVER], now, ret);
 }
 
 static void log_without_sending(
@@ -496,7 +518,8 @@ static int group_flush(struct notify *notify, struct group *group, bool keep, st
 	flush->give_up_boot_ns = now.boot_ns + MAX(group->route->group_interval_ns, FLUSH_MIN_NS);
 	group->flush = flush;
 	flush->n_open = 1; /* ours, so that it lives to the end of the loop */
-	for (size_t i = 0; i < receiver_integrations(receiver); i++) {
+	/* With nothing left to tell, nobody is asked: the log stays as it is. */
+	for (size_t i = 0; flush->n && i < receiver_integrations(receiver); i++) {
 		struct integration to = receiver_integration(receiver, i);
 		int failed = fan_out(notify, flush, group, &to, now);
 
@@ -535,7 +558,7 @@ void group_tick(struct notify *notify, struct group *group, struct instant now)
 /* Alerts that are over and were told everywhere, if they are still what was told. */
 static void forget_resolved(struct notify *notify, struct flush *flush, struct group *group)
 {
-	for (size_t i = flush->n_firing; i < flush->n; i++) {
+	for (size_t i = flush->n_firing; i < flush->n + flush->n_hidden; i++) {
 		const struct alert *told = flush->alerts[i].stored;
 		struct entry *entry = entry_find(notify, alert_fingerprint(told));
 		struct membership *m = entry ? entry->members : NULL;

@@ -3,6 +3,7 @@
  *
  *   alerts.c   the alerts that are known, each with its end on the boot clock
  *   route.c    which routes an alert takes, and how it is grouped there
+ *   inhibit.c  alerts that others make superfluous
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
@@ -44,6 +45,8 @@ struct integration {
 	bool send_resolved;
 };
 
+/* Adds what the file says to an empty list, sorted. */
+int matchers_build(const struct config_matchers *from, struct matcher_list *ret);
 int route_new(const struct config *config, struct route **ret);
 void route_free(struct route *route);
 DEFINE_FREEP(route)
@@ -65,12 +68,16 @@ bool integration_exists(
 
 /* -- alerts ---------------------------------------------------------------------------------- */
 
+/* What a flush does with an alert. */
+enum verdict { TELL_FIRING, TELL_OVER, HIDE_OVER, HIDE_FIRING, VERDICTS };
+
 /* An alert's place in a group. */
 struct membership {
 	struct entry *entry;
 	struct group *group;
 	size_t index;		 /* in group->members */
 	struct membership *next; /* of the same alert */
+	enum verdict verdict;	 /* of the look under way */
 };
 
 struct entry {
@@ -100,6 +107,22 @@ bool entry_is_over(struct notify *notify, struct entry *entry, struct instant no
 /* Makes the alert's end now. */
 int entry_resolve(struct notify *notify, struct entry *entry, struct instant now);
 void entry_keep(struct notify *notify, struct entry *entry);
+
+/* -- inhibition ------------------------------------------------------------------------------ */
+
+struct inhibitor;
+
+int inhibitor_new(const struct config *config, struct inhibitor **ret);
+void inhibitor_free(struct inhibitor *inhibitor);
+DEFINE_FREEP(inhibitor)
+/* An alert comes, or goes: its labels are those of its life. */
+int inhibitor_add(struct inhibitor *inhibitor, struct entry *entry);
+void inhibitor_remove(struct inhibitor *inhibitor, const struct entry *entry);
+/* It began to fire, or is over. */
+void inhibitor_note(struct inhibitor *inhibitor, const struct entry *entry);
+/* One alert that fires and inhibits alerts with these labels, or NULL. */
+const struct entry *inhibited_by(
+	struct notify *notify, const struct labels *labels, struct instant now);
 
 /* -- the log --------------------------------------------------------------------------------- */
 
@@ -191,10 +214,12 @@ struct flush_alert {
 
 /* What one turn of a group's timer tells; lives until all its attempts are over. */
 struct flush {
-	struct group *group;	    /* NULL when the group is gone */
-	struct flush_alert *alerts; /* firing first, each part sorted by alert_compare() */
-	size_t n, n_firing;
-	uint64_t *hashes; /* firing, then resolved; each part sorted */
+	struct group *group; /* NULL when the group is gone */
+	/* Firing first, then what is over, each part sorted by alert_compare(); then hidden ones. */
+	struct flush_alert *alerts;
+	size_t n, n_firing; /* to tell */
+	size_t n_hidden;    /* over, and not to be told: they leave the group all the same */
+	uint64_t *hashes;   /* firing, then resolved; each part sorted */
 	struct instant at;
 	int64_t give_up_boot_ns;
 	size_t n_open; /* attempts */
@@ -217,9 +242,9 @@ int groups_route_anew(struct notify *notify, const struct route *route, struct i
 void group_tick(struct notify *notify, struct group *group, struct instant now);
 /* The first timer of a group that was made just now. */
 void group_start(struct notify *notify, struct group *group, struct instant now);
-/* Sorts and hashes; takes the array over, also on failure. */
-int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, struct instant at,
-	struct flush **ret);
+/* Sorts and hashes; takes the array over, also on failure. n counts those that are told. */
+int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, size_t n_hidden,
+	struct instant at, struct flush **ret);
 void flush_free(struct flush *flush);
 /* One attempt is over. */
 void flush_attempt_over(struct notify *notify, struct flush *flush, bool told, struct instant now);
@@ -280,10 +305,11 @@ struct notify {
 	uint64_t random[2];
 	struct config *config; /* NULL before the first notify_configure() */
 	struct route *route;   /* NULL where the configuration has none */
-	struct map alerts;     /* fingerprint -> struct entry */
-	struct map groups;     /* id -> struct group */
-	struct map log;	       /* key -> struct log_entry, NULL for a reserved place */
-	struct map attempts;   /* id -> struct attempt */
+	struct inhibitor *inhibitor;
+	struct map alerts;   /* fingerprint -> struct entry */
+	struct map groups;   /* id -> struct group */
+	struct map log;	     /* key -> struct log_entry, NULL for a reserved place */
+	struct map attempts; /* id -> struct attempt */
 	struct timers timers;
 	struct timer sweep;
 	struct strbuf row; /* room for one row at a time */

@@ -81,6 +81,7 @@ void notify_free(struct notify *notify)
 			flush_free(flush);
 		}
 	}
+	inhibitor_free(notify->inhibitor);
 	map_foreach (&notify->alerts, e)
 		entry_free(e->value);
 	map_foreach (&notify->groups, e)
@@ -97,15 +98,36 @@ void notify_free(struct notify *notify)
 	free(notify);
 }
 
+/* The inhibition rules of a configuration, with all alerts that are known. */
+static int inhibit_anew(struct notify *notify, const struct config *config, struct inhibitor **ret)
+{
+	scoped(inhibitor_freep) struct inhibitor *inhibitor = NULL;
+	int err;
+
+	err = inhibitor_new(config, &inhibitor);
+	if (err)
+		return err;
+	map_foreach (&notify->alerts, e) {
+		err = inhibitor_add(inhibitor, e->value);
+		if (err)
+			return err;
+	}
+	*ret = TAKE(inhibitor);
+	return 0;
+}
+
 int notify_configure(struct notify *notify, const struct config *config, struct instant now)
 {
 	scoped(route_freep) struct route *route = NULL;
+	scoped(inhibitor_freep) struct inhibitor *inhibitor = NULL;
 	struct route *old;
 	bool first = !notify->configured;
 	int err = 0;
 
 	if (config->route)
 		err = route_new(config, &route);
+	if (!err)
+		err = inhibit_anew(notify, config, &inhibitor);
 	if (err)
 		return err;
 	/* A second try, after memory was out, finds the clocks set. */
@@ -119,6 +141,8 @@ int notify_configure(struct notify *notify, const struct config *config, struct 
 	old = notify->route;
 	notify->route = TAKE(route);
 	route_free(old);
+	inhibitor_free(notify->inhibitor);
+	notify->inhibitor = TAKE(inhibitor);
 	config_unref(notify->config);
 	notify->config = config_ref(config);
 	notify->configured = true;

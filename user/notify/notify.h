@@ -122,6 +122,7 @@ void notify_sent(
 struct notify_stats {
 	size_t alerts, firing, groups, in_flight;
 	uint64_t sent, failed, retried, refused_alerts;
+	uint64_t inhibited; /* alerts left out of a flush, each time anew */
 };
 
 void notify_stats(const struct notify *notify, struct notify_stats *ret);

@@ -521,7 +521,7 @@ static int flush_again(struct notify *notify, const struct restored_send *send, 
 		free(alerts);
 		return -ENOENT;
 	}
-	err = flush_new(alerts, n, n_firing, at, ret);
+	err = flush_new(alerts, n, n_firing, 0, at, ret);
 	if (err)
 		return err;
 	/* Others may have been told by the flush that this was part of: the next one finds out. */

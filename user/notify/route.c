@@ -17,7 +17,7 @@ struct building {
 	struct map keys; /* of the routes so far -> how many have it */
 };
 
-static int build_matchers(const struct config_matchers *from, struct matcher_list *ret)
+int matchers_build(const struct config_matchers *from, struct matcher_list *ret)
 {
 	char error[MATCHER_MAX_ERROR];
 
@@ -87,7 +87,7 @@ static int build(struct building *b, const struct config_route *from, const stru
 	route->receiver = config_receiver_find(b->config, from->receiver.s);
 	if (!route->receiver)
 		return -EINVAL;
-	err = build_matchers(&from->matchers, &route->matchers);
+	err = matchers_build(&from->matchers, &route->matchers);
 	if (!err)
 		err = build_group_by(from, route);
 	if (!err)

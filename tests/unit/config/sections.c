@@ -194,9 +194,16 @@ static void routes_are_checked(void **state)
 			"7:22: error: invalid label name \"\" in group_by list\n"
 			"8:15: error: 'continue' must be true or false, not '7'\n"
 			"9:22: error: 'match' must be a mapping of names to texts, not a list\n" },
-		{ "inhibit_rules: [{source_match: {a: b}, target_match: {c: d}}]\nroute: {receiver: a}\n"
-		  "receivers: [{name: a}]\n",
-			"1:1: error: 'inhibit_rules' " UNSERVED "\n" },
+		{ "inhibit_rules:\n- {source_match: {'a-b': c}, source_match_re: {d: }, name: n,\n"
+		  "   target_match_re: {e: '['}, target_matchers: [f], equal: [g, '']}\n- {sauce: {}}\n"
+		  "route: {receiver: a}\nreceivers: [{name: a}]\n",
+			"2:19: error: invalid label name \"a-b\"\n"
+			"2:48: error: invalid regexp value for \"d\"\n"
+			"3:25: error: invalid regular expression: missing terminating ] for character "
+			"class\n"
+			"3:49: error: bad matcher format: f\n"
+			"3:64: error: invalid label name \"\" in equal list\n"
+			"4:4: error: unknown key 'sauce' in inhibit_rules\n" },
 		/* A null rule does nothing. */
 		{ "inhibit_rules: [ ~ ]\nroute: {receiver: a}\nreceivers: [{name: a}]\n", "" },
 	};

@@ -75,23 +75,6 @@ static int print_route(const struct route *route, void *userdata)
 	return 0;
 }
 
-/* "a=1 b=2" */
-static struct labels *labels_of(const char *text)
-{
-	scoped(freep) char *copy = strdup(text);
-	struct labels_builder b = LABELS_BUILDER_INIT;
-	struct labels *labels;
-	char *save = NULL;
-
-	for (char *s = copy; (s = strtok_r(s, " ", &save)); s = NULL) {
-		char *equals = strchr(s, '=');
-
-		labels_builder_setn(&b, s, (size_t)(equals - s), equals + 1, strlen(equals + 1));
-	}
-	assert_int_equal(labels_build(&b, &labels), 0);
-	return labels;
-}
-
 struct row {
 	const char *labels, *taken;
 };

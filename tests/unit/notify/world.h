@@ -218,6 +218,23 @@ static inline void world_run(struct world *w, int64_t ns)
 		world_advance(w, until - w->now.boot_ns);
 }
 
+/* "a=1 b=2" */
+static inline struct labels *labels_of(const char *text)
+{
+	scoped(freep) char *copy = strdup(text);
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels;
+	char *save = NULL;
+
+	for (char *s = copy; (s = strtok_r(s, " ", &save)); s = NULL) {
+		char *equals = strchr(s, '=');
+
+		labels_builder_setn(&b, s, (size_t)(equals - s), equals + 1, strlen(equals + 1));
+	}
+	assert_int_equal(labels_build(&b, &labels), 0);
+	return labels;
+}
+
 static inline struct alert *alert_named(const char *name, const char *instance)
 {
 	const char *const pairs[][2] = { { "alertname", name }, { "instance", instance } };
