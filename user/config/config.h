@@ -51,6 +51,32 @@ struct config_tls {
 	struct config_text ca_file, cert_file, key_file, server_name;
 };
 
+/* A header of a request: one line for each value, and for each file. */
+struct config_header {
+	struct config_text name;
+	struct config_text *values;
+	size_t n_values, cap_values;
+	struct config_text *files; /* read anew at each use, as secrets are */
+	size_t n_files, cap_files;
+};
+
+struct config_headers {
+	struct config_header *items;
+	size_t n, cap;
+};
+
+/* How a client of HTTP shows who it is, and the way it takes. */
+struct config_http {
+	bool basic_auth;
+	struct config_secret username, password;
+	struct config_text auth_type; /* "Bearer"; NULL: no authorization */
+	struct config_secret credentials;
+	struct config_headers headers;
+	struct config_text proxy_url, no_proxy;
+	bool proxy_from_environment;
+	struct config_headers proxy_connect_headers;
+};
+
 struct config_global {
 	int64_t scrape_interval_ms;	/* 1m */
 	int64_t scrape_timeout_ms;	/* 10s */
@@ -91,6 +117,7 @@ struct config_scrape {
 	int64_t body_size_limit_bytes; /* 0: tolld's own limit */
 	int64_t sample_limit;	       /* 0: tolld's own limit */
 	struct config_tls tls;
+	struct config_http http;
 	struct config_text fallback_scrape_protocol;
 	struct config_relabels relabels, metric_relabels;
 	struct config_target *targets;

@@ -20,24 +20,6 @@ static const struct schema_key tls_keys[] = {
 };
 const struct schema tls_schema = SCHEMA("tls_config", tls_keys, NULL);
 
-static const struct schema_key basic_auth_keys[] = {
-	LATER("username", S_TEXT),
-	LATER("username_file", S_TEXT),
-	LATER("username_ref", S_TEXT),
-	LATER("password", S_SECRET),
-	LATER("password_file", S_TEXT),
-	LATER("password_ref", S_TEXT),
-};
-static const struct schema basic_auth_schema = SCHEMA("basic_auth", basic_auth_keys, NULL);
-
-static const struct schema_key authorization_keys[] = {
-	LATER("type", S_TEXT),
-	LATER("credentials", S_SECRET),
-	LATER("credentials_file", S_TEXT),
-	LATER("credentials_ref", S_TEXT),
-};
-static const struct schema authorization_schema = SCHEMA("authorization", authorization_keys, NULL);
-
 static const struct schema_key proxy_keys[] = {
 	LATER("proxy_url", S_SECRET),
 	LATER("no_proxy", S_TEXT),

@@ -12,6 +12,7 @@
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_params(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_http(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_metric_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 
@@ -31,6 +32,15 @@ static const struct schema_key scrape_keys[] = {
 	SERVED("sample_limit", S_COUNT, struct config_scrape, sample_limit),
 	SERVED("fallback_scrape_protocol", S_TEXT, struct config_scrape, fallback_scrape_protocol),
 	CUSTOM("tls_config", read_scrape_tls),
+	CUSTOM("basic_auth", read_http),
+	CUSTOM("authorization", read_http),
+	CUSTOM("bearer_token", read_http),
+	CUSTOM("bearer_token_file", read_http),
+	CUSTOM("http_headers", read_http),
+	CUSTOM("proxy_url", read_http),
+	CUSTOM("no_proxy", read_http),
+	CUSTOM("proxy_from_environment", read_http),
+	CUSTOM("proxy_connect_header", read_http),
 	CUSTOM("relabel_configs", read_relabels),
 	CUSTOM("metric_relabel_configs", read_metric_relabels),
 	IGNORED("scrape_protocols", S_TEXTS),
@@ -63,6 +73,11 @@ static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void
 		if (text_set(files[i]))
 			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
 	}
+}
+
+static void read_http(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_http_key(r, pair, &((struct config_scrape *)out)->http);
 }
 
 static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out)
@@ -263,6 +278,7 @@ static void read_scrape(struct reader *r, const struct tree_node *node)
 	check_times(r, &scrape, node);
 	check_protocol(r, &scrape.fallback_scrape_protocol);
 	check_url_parts(r, &scrape);
+	config_check_http(r, node, &scrape.http);
 	if (!scrape.body_size_limit_bytes)
 		scrape.body_size_limit_bytes = r->global.body_size_limit_bytes;
 	if (!scrape.sample_limit)

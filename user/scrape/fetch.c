@@ -9,21 +9,18 @@
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
-#include "base/num.h"
+#include "scrape/headers.h"
 #include "scrape/scrape.h"
 
 #define MAX_REDIRECTS 10l
 
-/* OpenMetrics is not asked for, since it is not read. */
-#define ACCEPT                                                                                     \
-	"Accept: text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                             \
-	"text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
-
 struct fetch {
 	struct net *net;
 	struct net_transfer *transfer;
+	sd_event_source *failing; /* it failed before it began */
 	CURL *easy;
-	struct curl_slist *headers, *connect_to;
+	struct curl_slist *headers; /* while a transfer is under way */
+	struct curl_slist *connect_to, *proxy_headers;
 	struct strbuf body;
 	size_t max_bytes;
 	char *fallback;
@@ -112,6 +109,8 @@ static void on_done(CURL *easy, CURLcode result, void *userdata)
 	const char *error;
 
 	f->transfer = NULL;
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	headers_free(TAKE(f->headers));
 	error = why_not(f, result);
 	/* The callback may start the next one. */
 	strbuf_init(&f->body, f->max_bytes);
@@ -126,22 +125,6 @@ static bool add(struct curl_slist **list, const char *text)
 	if (longer)
 		*list = longer;
 	return longer != NULL;
-}
-
-static bool set_headers(struct fetch *f, const struct target_spec *spec)
-{
-	char line[40 + NUM_MAX], seconds[NUM_MAX];
-
-	num_format(seconds, (double)spec->timeout_ms / 1000);
-	snprintf(line, sizeof(line), "X-Prometheus-Scrape-Timeout-Seconds: %s", seconds);
-	if (!add(&f->headers, ACCEPT) || !add(&f->headers, line))
-		return false;
-	if (spec->job->enable_compression)
-		curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	else if (!add(&f->headers, "Accept-Encoding: identity"))
-		return false;
-	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
-	return !curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION);
 }
 
 /*
@@ -160,12 +143,23 @@ static bool set_server_name(struct fetch *f, const struct target_spec *spec, con
 	strbuf_reset(&text);
 	strbuf_addf(&text, "::%s%s", spec->address, has_port ? "" : ":443");
 	good = good && !text.err && add(&f->connect_to, text.s);
-	strbuf_reset(&text);
-	strbuf_addf(&text, "Host: %s", spec->address);
-	good = good && !text.err && add(&f->headers, text.s);
 	strbuf_release(&text);
 	curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, f->connect_to);
-	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+	return good;
+}
+
+static bool add_proxy_header(struct fetch *f, const struct config_header *header)
+{
+	struct strbuf line = STRBUF_INIT;
+	bool good = true;
+
+	for (size_t i = 0; good && i < header->n_values; i++) {
+		strbuf_reset(&line);
+		strbuf_addf(&line, "%s: %s", header->name.s, header->values[i].s);
+		good = !line.err && add(&f->proxy_headers, line.s);
+	}
+	explicit_bzero(line.s, line.len);
+	strbuf_release(&line);
 	return good;
 }
 
@@ -177,6 +171,7 @@ static bool set_file(struct fetch *f, CURLoption option, const struct config_tex
 static bool set_tls(struct fetch *f, const struct target_spec *spec)
 {
 	const struct config_tls *tls = &spec->job->tls;
+	const char *name = target_spec_server_name(spec);
 
 	if (!tls->set || !starts_with(spec->url, "https:"))
 		return true;
@@ -184,12 +179,53 @@ static bool set_tls(struct fetch *f, const struct target_spec *spec)
 		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYPEER, 0l);
 		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYHOST, 0l);
 	}
-	if (tls->server_name.s && *tls->server_name.s &&
-		!set_server_name(f, spec, tls->server_name.s))
+	if (name && !set_server_name(f, spec, name))
 		return false;
 	return set_file(f, CURLOPT_CAINFO, &tls->ca_file) &&
 	       set_file(f, CURLOPT_SSLCERT, &tls->cert_file) &&
 	       set_file(f, CURLOPT_SSLKEY, &tls->key_file);
+}
+
+/* What Go's client never sends through a proxy that may be passed by. */
+#define NEVER_PROXIED "localhost,127.0.0.0/8,::1,"
+
+static const char *first_set(const char *name, const char *other)
+{
+	const char *value = getenv(name);
+
+	if (!value || !*value)
+		value = getenv(other);
+	return value ? value : "";
+}
+
+/*
+ * An empty proxy: none, not even the environment's, which libcurl would take by itself; there it
+ * lacks Go's HTTP_PROXY in capitals.
+ */
+static bool set_proxy(struct fetch *f, const struct target_spec *spec)
+{
+	const struct config_http *http = &spec->job->http;
+	const char *proxy = http->proxy_url.s ? http->proxy_url.s : "";
+	const char *without = http->no_proxy.s ? http->no_proxy.s : "";
+	struct strbuf none = STRBUF_INIT;
+	bool good;
+
+	if (http->proxy_from_environment) {
+		proxy = starts_with(spec->url, "https:") ? first_set("https_proxy", "HTTPS_PROXY")
+							 : first_set("http_proxy", "HTTP_PROXY");
+		without = first_set("no_proxy", "NO_PROXY");
+	}
+	if (*without || http->proxy_from_environment)
+		strbuf_addf(&none, NEVER_PROXIED "%s", without);
+	good = !none.err && !curl_easy_setopt(f->easy, CURLOPT_PROXY, proxy) &&
+	       !curl_easy_setopt(f->easy, CURLOPT_NOPROXY, none.s);
+	strbuf_release(&none);
+	for (size_t i = 0; good && i < http->proxy_connect_headers.n; i++)
+		good = add_proxy_header(f, &http->proxy_connect_headers.items[i]);
+	/* Nothing of ours goes to the proxy when a tunnel is asked for. */
+	curl_easy_setopt(f->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	curl_easy_setopt(f->easy, CURLOPT_PROXYHEADER, f->proxy_headers);
+	return good;
 }
 
 static bool set_up(struct fetch *f, const struct target_spec *spec)
@@ -205,12 +241,13 @@ static bool set_up(struct fetch *f, const struct target_spec *spec)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536l);
-	/* An empty text: no proxy, not even the environment's. */
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->curl_error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-	return set_headers(f, spec) && set_tls(f, spec);
+	if (spec->job->enable_compression)
+		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	return !curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION) &&
+	       set_proxy(f, spec) && set_tls(f, spec);
 }
 
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
@@ -245,19 +282,61 @@ void fetch_free(struct fetch *fetch)
 	if (!fetch)
 		return;
 	net_cancel(fetch->transfer);
+	sd_event_source_disable_unref(fetch->failing);
 	curl_easy_cleanup(fetch->easy);
-	curl_slist_free_all(fetch->headers);
+	headers_free(fetch->headers);
+	headers_free(fetch->proxy_headers);
 	curl_slist_free_all(fetch->connect_to);
 	strbuf_release(&fetch->body);
 	free(fetch->fallback);
 	free(fetch);
 }
 
-int fetch_start(struct fetch *fetch, bool fresh)
+static int set_basic_auth(struct fetch *f, const struct config_http *http)
 {
+	char *user = NULL, *password = NULL;
+	int err;
+
+	err = header_secret(&http->username, "username", &user, f->error, sizeof(f->error));
+	if (!err)
+		err = header_secret(
+			&http->password, "password", &password, f->error, sizeof(f->error));
+	curl_easy_setopt(f->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	if (!err && (curl_easy_setopt(f->easy, CURLOPT_USERNAME, user) ||
+			    curl_easy_setopt(f->easy, CURLOPT_PASSWORD, password)))
+		err = -ENOMEM;
+	config_secret_wipe(&user);
+	config_secret_wipe(&password);
+	return err;
+}
+
+static int on_failing(sd_event_source *source, void *userdata)
+{
+	struct fetch *f = userdata;
+
+	f->failing = sd_event_source_disable_unref(f->failing);
+	f->done(NULL, 0, f->error, f->userdata);
+	return 0;
+}
+
+int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh)
+{
+	int err;
+
 	strbuf_release(&fetch->body);
 	strbuf_init(&fetch->body, fetch->max_bytes);
 	fetch->curl_error[0] = '\0';
 	curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
-	return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
+	headers_free(TAKE(fetch->headers));
+	err = headers_make(spec, &fetch->headers, fetch->error, sizeof(fetch->error));
+	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
+	if (!err && spec->job->http.basic_auth)
+		err = set_basic_auth(fetch, &spec->job->http);
+	if (!err)
+		return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
+	if (err == -ENOMEM)
+		return err;
+	/* The caller is told from the loop, like of any other fault. */
+	err = sd_event_add_defer(net_event(fetch->net), &fetch->failing, on_failing, fetch);
+	return MIN(err, 0);
 }

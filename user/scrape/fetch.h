@@ -13,7 +13,7 @@ struct fetch;
 /* error is NULL where the target answered 200 with a body in a format we read. */
 typedef void fetch_done_fn(const char *body, size_t len, const char *error, void *userdata);
 
-/* The spec is only looked at now. 0 or -ENOMEM. */
+/* The spec is looked at now and not kept. 0 or -ENOMEM. */
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
 	struct fetch **ret);
 /* Stops what is under way without calling back. */
@@ -21,10 +21,11 @@ void fetch_free(struct fetch *fetch);
 DEFINE_FREEP(fetch)
 
 /*
- * Calls back once, from the loop. fresh: over a connection of its own, because a kept one may be
- * that of a process that is no more. Errors: those of net_start().
+ * Calls back once, from the loop. The spec, of the same settings as the first, is for its secrets,
+ * whose files are read now. fresh: over a connection of its own, because a kept one may be that of a
+ * process that is no more. Errors: those of net_start().
  */
-int fetch_start(struct fetch *fetch, bool fresh);
+int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh);
 
 /*
  * Whether a body of this Content-Type (NULL for none) is read; else error[] tells why not and

@@ -151,7 +151,7 @@ static void start(struct target *t, bool for_slot)
 	t->triggered = !for_slot;
 	t->start_boot_ns = now.boot_ns;
 	t->at_wall_ms = schedule_begin(&t->schedule, now, for_slot);
-	if (fetch_start(t->fetch, !for_slot))
+	if (fetch_start(t->fetch, &t->spec, !for_slot))
 		finish(NULL, 0, "out of memory", t);
 }
 

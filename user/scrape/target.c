@@ -284,6 +284,56 @@ static bool same_tls(const struct config_tls *a, const struct config_tls *b)
 	       same_text(&a->key_file, &b->key_file) && same_text(&a->server_name, &b->server_name);
 }
 
+const char *target_spec_server_name(const struct target_spec *spec)
+{
+	const struct config_tls *tls = &spec->job->tls;
+
+	if (!tls->set || !starts_with(spec->url, "https:") || !tls->server_name.s ||
+		!*tls->server_name.s)
+		return NULL;
+	return tls->server_name.s;
+}
+
+static bool same_secret(const struct config_secret *a, const struct config_secret *b)
+{
+	return same_text(&a->value, &b->value) && same_text(&a->file, &b->file);
+}
+
+static bool same_texts(
+	const struct config_text *a, size_t n_a, const struct config_text *b, size_t n_b)
+{
+	bool same = n_a == n_b;
+
+	for (size_t i = 0; same && i < n_a; i++)
+		same = same_text(&a[i], &b[i]);
+	return same;
+}
+
+static bool same_headers(const struct config_headers *a, const struct config_headers *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++) {
+		const struct config_header *x = &a->items[i], *y = &b->items[i];
+
+		same = same_text(&x->name, &y->name) &&
+		       same_texts(x->values, x->n_values, y->values, y->n_values) &&
+		       same_texts(x->files, x->n_files, y->files, y->n_files);
+	}
+	return same;
+}
+
+static bool same_http(const struct config_http *a, const struct config_http *b)
+{
+	return a->basic_auth == b->basic_auth && same_secret(&a->username, &b->username) &&
+	       same_secret(&a->password, &b->password) && same_text(&a->auth_type, &b->auth_type) &&
+	       same_secret(&a->credentials, &b->credentials) &&
+	       same_headers(&a->headers, &b->headers) && same_text(&a->proxy_url, &b->proxy_url) &&
+	       same_text(&a->no_proxy, &b->no_proxy) &&
+	       a->proxy_from_environment == b->proxy_from_environment &&
+	       same_headers(&a->proxy_connect_headers, &b->proxy_connect_headers);
+}
+
 bool target_spec_same_series(const struct target_spec *a, const struct target_spec *b)
 {
 	const struct config_relabels *x = &a->job->metric_relabels, *y = &b->job->metric_relabels;
@@ -302,5 +352,6 @@ bool target_spec_same_settings(const struct target_spec *a, const struct target_
 	       x->follow_redirects == y->follow_redirects &&
 	       x->body_size_limit_bytes == y->body_size_limit_bytes &&
 	       x->sample_limit == y->sample_limit && same_tls(&x->tls, &y->tls) &&
+	       same_http(&x->http, &y->http) &&
 	       same_text(&x->fallback_scrape_protocol, &y->fallback_scrape_protocol);
 }

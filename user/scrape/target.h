@@ -30,6 +30,8 @@ int target_spec_init(struct target_spec *spec, const struct config_scrape *job,
 void target_spec_release(struct target_spec *spec);
 /* Whether the two are scraped in the same way: intervals, limits, TLS and all. */
 bool target_spec_same_settings(const struct target_spec *a, const struct target_spec *b);
+/* The name that the target's certificate must hold where that is not its address; or NULL. */
+const char *target_spec_server_name(const struct target_spec *spec);
 /* Whether a line of text leads to the same series. */
 bool target_spec_same_series(const struct target_spec *a, const struct target_spec *b);
 

@@ -90,10 +90,10 @@ static void scrape_configs_are_checked(void **state)
 			"4:70: error: port cannot be empty\n"
 			"4:74: error: 'targets' must be a text, not a list\n"
 			"5:5: error: unknown key 'label' in static_configs (did you mean 'labels'?)\n" },
-		{ "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [x]}]\n  basic_auth:\n"
-		  "    username: u\n",
+		{ "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [x]}]\n  oauth2:\n"
+		  "    client_id: u\n",
 			"3:3: error: 'file_sd_configs' " UNSERVED "\n"
-			"4:3: error: 'basic_auth' " UNSERVED "\n" },
+			"4:3: error: 'oauth2' " UNSERVED "\n" },
 		{ "scrape_configs: [{job_name: a, fallback_scrape_protocol: Text}]\n",
 			"1:58: error: unknown scrape protocol Text, supported: PrometheusText0.0.4, "
 			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0\n" },
@@ -135,6 +135,61 @@ static void relabelling_rules_are_checked(void **state)
 		{ "scrape_configs: [{job_name: a, relabel_configs: {action: drop}}]\n",
 			"1:49: error: 'relabel_configs' must be a list, not a mapping\n" },
 	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+static void clients_of_http_are_checked(void **state)
+{
+#define JOB "scrape_configs:\n- job_name: a\n"
+	static const struct fault_row rows[] = {
+		{ JOB "  basic_auth: {username: u, password: x}\n  proxy_url: http://p:1\n"
+		      "  no_proxy: example.org\n  http_headers: {X-A: {values: [b], secrets: [c], "
+		      "files: [d]}}\n  proxy_connect_header: {X-B: [c]}\n",
+			"" },
+		{ JOB "  authorization: {credentials: x}\n  proxy_from_environment: true\n", "" },
+		{ JOB "  basic_auth: {username: u, username_file: f, password: x, password_file: "
+		      "f}\n  bearer_token: x\n  bearer_token_file: f\n",
+			"3:3: error: at most one of basic_auth username, username_file & "
+			"username_ref must be configured\n"
+			"3:3: error: at most one of basic_auth password, password_file & "
+			"password_ref must be configured\n"
+			"4:3: error: at most one of basic_auth, oauth2, bearer_token & "
+			"bearer_token_file must be configured\n"
+			"5:3: error: at most one of bearer_token & bearer_token_file must be "
+			"configured\n" },
+		{ JOB "  authorization: {type: basic, credentials: x, credentials_file: f}\n"
+		      "  bearer_token: y\n  basic_auth: {}\n",
+			"3:3: error: at most one of authorization credentials & credentials_file "
+			"must be configured\n"
+			"3:3: error: authorization type cannot be set to \"basic\", use "
+			"\"basic_auth\" instead\n"
+			"3:3: error: at most one of basic_auth, oauth2 & authorization must be "
+			"configured\n"
+			"4:3: error: at most one of basic_auth, oauth2, bearer_token & "
+			"bearer_token_file must be configured\n"
+			"4:3: error: authorization is not compatible with bearer_token & "
+			"bearer_token_file\n" },
+		{ JOB "  proxy_url: p:1\n  proxy_from_environment: true\n  no_proxy: x\n",
+			"3:14: error: proxy_url must begin with http://, https:// or socks5://\n"
+			"4:3: error: if proxy_from_environment is configured, proxy_url must not be "
+			"configured\n"
+			"4:3: error: if proxy_from_environment is configured, no_proxy must not be "
+			"configured\n" },
+		{ JOB "  no_proxy: x\n  proxy_connect_header: {A: [b]}\n",
+			"3:3: error: if no_proxy is configured, proxy_url must also be configured\n"
+			"4:3: error: if proxy_connect_header is configured, proxy_url or "
+			"proxy_from_environment must also be configured\n" },
+		{ JOB "  http_headers:\n    user-agent: {values: [a]}\n    'a b': {values: [a]}\n"
+		      "    X-C: {values: [\"a\\nb\"], secret: [c]}\n    X-D: [a]\n",
+			"4:5: error: setting header \"User-Agent\" is not allowed\n"
+			"5:5: error: \"a b\" is no name of a header\n"
+			"6:20: error: a header's value has one line\n"
+			"6:29: error: unknown key 'secret' in http_headers (did you mean "
+			"'secrets'?)\n"
+			"7:10: error: http_headers must be a mapping, not a list\n" },
+	};
+#undef JOB
 
 	check_rows(rows, ARRAY_SIZE(rows));
 }
@@ -382,6 +437,7 @@ int main(void)
 		cmocka_unit_test(values_have_their_types),
 		cmocka_unit_test(scrape_configs_are_checked),
 		cmocka_unit_test(relabelling_rules_are_checked),
+		cmocka_unit_test(clients_of_http_are_checked),
 		cmocka_unit_test(alerting_is_checked),
 		cmocka_unit_test(routes_are_checked),
 		cmocka_unit_test(routes_inherit_what_they_leave_out),

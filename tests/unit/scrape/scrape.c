@@ -1,6 +1,7 @@
 /* Targets over HTTP: a server on loopback in the same loop, and all that may go wrong with it. */
 #include "net/server.h"
 
+#include <fcntl.h>
 #include <time.h>
 #include <zlib.h>
 #include "base/clock.h"
@@ -179,6 +180,148 @@ static void it_asks_as_prometheus_asks(void **state)
 	assert_non_null(strstr(request, "\r\nAccept-Encoding: gzip\r\n"));
 	assert_non_null(strstr(request, "text/plain;version=0.0.4"));
 	assert_null(strstr(request, "openmetrics"));
+}
+
+/* A file of the test's own, gone with its name at the end. */
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void credentials_and_headers_are_sent(void **state)
+{
+	static const struct {
+		const char *extra;
+		const char *wanted[4];
+	} rows[] = {
+		/* u:p, and u with a file's password: base64 from the command of that name */
+		{ "  basic_auth: {username: u, password: p}\n",
+			{ "\r\nAuthorization: Basic dTpw\r\n" } },
+		{ "  basic_auth: {username: u, password_file: FILE}\n",
+			{ "\r\nAuthorization: Basic dTpzZWNyZXQ=\r\n" } },
+		{ "  basic_auth: {}\n", { "\r\nAuthorization: Basic Og==\r\n" } },
+		{ "  authorization: {credentials: abc}\n",
+			{ "\r\nAuthorization: Bearer abc\r\n" } },
+		{ "  authorization: {type: ' Token ', credentials_file: FILE}\n",
+			{ "\r\nAuthorization: Token secret\r\n" } },
+		{ "  bearer_token: abc\n", { "\r\nAuthorization: Bearer abc\r\n" } },
+		{ "  bearer_token_file: FILE\n", { "\r\nAuthorization: Bearer secret\r\n" } },
+		{ "  http_headers: {X-A: {values: [b, c], secrets: [d]}, X-E: {files: [FILE]}}\n",
+			{ "\r\nX-A: b\r\nX-A: c\r\nX-A: d\r\n", "\r\nX-E: secret\r\n",
+				"\r\nAccept: text/plain;" } },
+		{ "  http_headers: {X-Empty: {values: ['']}}\n", { "\r\nX-Empty:\r\n" } },
+	};
+	char path[] = "/tmp/tolld-test-XXXXXX", extra[300];
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	close(fd);
+	write_file(path, " \nsecret \n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *file = strstr(rows[i].extra, "FILE");
+		void *inner = NULL;
+		struct world *w;
+
+		snprintf(extra, sizeof(extra), "%.*s%s%s",
+			file ? (int)(file - rows[i].extra) : (int)strlen(rows[i].extra),
+			rows[i].extra, file ? path : "", file ? file + 4 : "");
+		set_up(&inner);
+		w = inner;
+		assert_int_equal(configure(w, extra, w->server.port, 0), 0);
+		trigger(w);
+		for (size_t k = 0; k < 4 && rows[i].wanted[k]; k++) {
+			if (!strstr(w->server.last_request, rows[i].wanted[k]))
+				fail_msg("%s: no '%s' in %s", extra, rows[i].wanted[k],
+					w->server.last_request);
+		}
+		/* The second request says the same. */
+		trigger(w);
+		assert_non_null(strstr(w->server.last_request, rows[i].wanted[0]));
+		tear_down(&inner);
+	}
+	unlink(path);
+}
+
+static void a_secrets_file_is_read_anew_at_each_scrape(void **state)
+{
+	struct world *w = *state;
+	char path[] = "/tmp/tolld-test-XXXXXX", extra[200], wanted[200];
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(extra, sizeof(extra), "  authorization: {credentials_file: %s}\n", path);
+	write_file(path, "one\n");
+	assert_int_equal(configure(w, extra, w->server.port, 0), 0);
+	trigger(w);
+	assert_non_null(strstr(w->server.last_request, "\r\nAuthorization: Bearer one\r\n"));
+	write_file(path, "two\n");
+	trigger(w);
+	assert_non_null(strstr(w->server.last_request, "\r\nAuthorization: Bearer two\r\n"));
+	write_file(path, "two\nX-Evil: 1\n");
+	trigger(w);
+	assert_string_equal(w->error, "the authorization credentials has more than one line");
+	unlink(path);
+	trigger(w);
+	snprintf(wanted, sizeof(wanted),
+		"unable to read authorization credentials file %s: No such file or directory",
+		path);
+	assert_string_equal(w->error, wanted);
+	assert_int_equal(w->server.requests, 2);
+	assert_true(newest(w, "up").value == 0);
+}
+
+static void other_credentials_after_a_reload_are_used(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "  bearer_token: a\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_int_equal(configure(w, "  bearer_token: b\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_non_null(strstr(w->server.last_request, "\r\nAuthorization: Bearer b\r\n"));
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	assert_null(strstr(w->server.last_request, "Authorization"));
+}
+
+static void a_proxy_is_asked_for_what_it_is_for(void **state)
+{
+	struct world *w = *state;
+	char extra[300], wanted[100];
+
+	/* The server stands in for the proxy; nobody is at the target's port. */
+	snprintf(extra, sizeof(extra), "  proxy_url: http://u:p@127.0.0.1:%u\n", w->server.port);
+	assert_int_equal(configure(w, extra, 9, 0), 0);
+	trigger(w);
+	assert_true(w->report.up);
+	assert_true(
+		starts_with(w->server.last_request, "GET http://127.0.0.1:9/metrics HTTP/1.1\r\n"));
+	assert_non_null(strstr(w->server.last_request, "\r\nProxy-Authorization: Basic dTpw\r\n"));
+	/* With exceptions, this machine is one of them. */
+	snprintf(
+		extra, sizeof(extra), "  proxy_url: http://127.0.0.1:9\n  no_proxy: example.org\n");
+	assert_int_equal(configure(w, extra, w->server.port, 0), 0);
+	trigger(w);
+	assert_true(w->report.up);
+	assert_true(starts_with(w->server.last_request, "GET /metrics HTTP/1.1\r\n"));
+	/* A tunnel through it: only the headers for the proxy go to the proxy. */
+	snprintf(extra, sizeof(extra),
+		"  scheme: https\n  bearer_token: hidden\n  proxy_url: http://127.0.0.1:%u\n"
+		"  proxy_connect_header: {X-Tunnel: [yes]}\n",
+		w->server.port);
+	assert_int_equal(configure(w, extra, 9, 0), 0);
+	w->server.head = "HTTP/1.1 403 Forbidden\r\n";
+	trigger(w);
+	assert_false(w->report.up);
+	snprintf(wanted, sizeof(wanted), "CONNECT 127.0.0.1:9 HTTP/1.1\r\n");
+	assert_true(starts_with(w->server.last_request, wanted));
+	assert_non_null(strstr(w->server.last_request, "\r\nX-Tunnel: yes\r\n"));
+	assert_null(strstr(w->server.last_request, "hidden"));
 }
 
 static void what_is_wrong_is_told_and_up_is_0(void **state)
@@ -536,6 +679,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_scrape_writes_samples_and_reports),
 		WORLD_TEST(it_asks_as_prometheus_asks),
+		cmocka_unit_test(credentials_and_headers_are_sent),
+		WORLD_TEST(a_secrets_file_is_read_anew_at_each_scrape),
+		WORLD_TEST(other_credentials_after_a_reload_are_used),
+		WORLD_TEST(a_proxy_is_asked_for_what_it_is_for),
 		cmocka_unit_test(what_is_wrong_is_told_and_up_is_0),
 		WORLD_TEST(a_fallback_protocol_reads_what_has_no_type),
 		WORLD_TEST(a_gzip_bomb_is_cut_at_the_limit),
