@@ -26,7 +26,7 @@ static const struct route {
 	{ "/api/v1/series", GET | POST, catalogue_series, true },
 	{ "/api/v1/labels", GET | POST, catalogue_labels, true },
 	{ "/api/v1/label/*/values", GET, catalogue_values, true },
-	{ "/api/v1/metadata", GET, status_metadata, true },
+	{ "/api/v1/metadata", GET, metadata_list, true },
 	{ "/api/v1/rules", GET, rules_list, true },
 	{ "/api/v1/alerts", GET, rules_alerts, true },
 	{ "/api/v1/targets", GET, targets_list, true },

@@ -59,10 +59,11 @@ handler_fn query_instant, query_range, query_format;		 /* query.c */
 handler_fn catalogue_series, catalogue_labels, catalogue_values; /* catalogue.c */
 handler_fn rules_list, rules_alerts;				 /* rules.c */
 handler_fn targets_list;					 /* targets.c */
+handler_fn metadata_list;					 /* metadata.c */
 handler_fn services_list;					 /* services.c */
 handler_fn status_healthy, status_ready, status_reload, status_buildinfo, status_runtimeinfo,
-	status_metadata, status_exemplars, status_alertmanagers; /* status.c */
-handler_fn metrics_get;						 /* metrics.c */
-handler_fn page_get, page_graph, page_style, page_script;	 /* page.c */
+	status_exemplars, status_alertmanagers;		  /* status.c */
+handler_fn metrics_get;					  /* metrics.c */
+handler_fn page_get, page_graph, page_style, page_script; /* page.c */
 
 #endif

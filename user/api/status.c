@@ -96,17 +96,6 @@ void status_runtimeinfo(struct request *req, struct instant now)
 	answer_end(req, &json);
 }
 
-/* HELP and TYPE of scraped metrics are not kept: an honest answer is that none are known. */
-void status_metadata(struct request *req, struct instant now)
-{
-	struct jsonw json;
-
-	answer_begin(req, &json);
-	jsonw_begin_object(&json);
-	jsonw_end_object(&json);
-	answer_end(req, &json);
-}
-
 void status_exemplars(struct request *req, struct instant now)
 {
 	struct jsonw json;

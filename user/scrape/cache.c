@@ -76,6 +76,7 @@ static void entry_drop(struct scrape_cache *cache, struct cache_entry *e)
 static void family_free(struct family *family)
 {
 	free(family->help);
+	free(family->unit);
 	free(family);
 }
 

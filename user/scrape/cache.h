@@ -49,7 +49,7 @@ struct scrape_cache {
 
 struct family {
 	enum metric_type type;
-	char *help; /* NULL for none */
+	char *help, *unit; /* NULL for none */
 	uint32_t round;
 };
 

@@ -493,7 +493,8 @@ bool target_metadata_next(
 	family = e->value;
 	*ret = (struct target_metadata){ .family = e->key,
 		.type = metric_type_text(family->type),
-		.help = family->help ? family->help : "" };
+		.help = family->help ? family->help : "",
+		.unit = family->unit ? family->unit : "" };
 	return true;
 }
 

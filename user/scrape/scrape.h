@@ -89,11 +89,12 @@ struct dropped_target {
 size_t scrape_dropped_targets(const struct scrape *scrape);
 void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret);
 
-/* What a target says of its families by # TYPE and # HELP; kept 10 scrapes after the last one. */
+/* What a target says of its families by # TYPE, # HELP and # UNIT; kept 10 scrapes after the last one. */
 struct target_metadata {
 	const char *family;
 	const char *type; /* "counter", ..., "unknown" */
 	const char *help; /* "" for none */
+	const char *unit; /* "" for none */
 };
 
 /* Starts with *cursor NULL; false at the end. Valid until the target's next scrape. */

@@ -232,6 +232,42 @@ static void shows_targets(void **state)
 	labels_unref(discovered);
 }
 
+static void shows_what_targets_say_of_their_metrics(void **state)
+{
+	static const struct target_metadata up = { "up_x", "gauge", "Up <or> not.", "" },
+					    other = { "up_x", "gauge", "Other.", "" },
+					    typed = { "up_x", "counter", "Up <or> not.", "" },
+					    seconds = { "b_seconds", "summary", "", "seconds" };
+	struct world w;
+
+	world_begin(&w);
+	assert_data(&w, "/api/v1/metadata", "{}");
+	w.scrape.n = 3;
+	w.scrape.targets[0].metadata[0] = up;
+	w.scrape.targets[0].metadata[1] = seconds;
+	w.scrape.targets[0].n_metadata = 2;
+	w.scrape.targets[1].metadata[0] = up;
+	w.scrape.targets[1].metadata[1] = other;
+	w.scrape.targets[1].n_metadata = 2;
+	w.scrape.targets[2].metadata[0] = typed;
+	w.scrape.targets[2].n_metadata = 1;
+	assert_data(&w, "/api/v1/metadata",
+		"{'b_seconds':[{'type':'summary','help':'','unit':'seconds'}],"
+		"'up_x':[{'type':'counter','help':'Up <or> not.','unit':''},"
+		"{'type':'gauge','help':'Other.','unit':''},"
+		"{'type':'gauge','help':'Up <or> not.','unit':''}]}");
+	assert_data(&w, "/api/v1/metadata?limit=1",
+		"{'b_seconds':[{'type':'summary','help':'','unit':'seconds'}]}");
+	assert_data(&w, "/api/v1/metadata?limit=0", "{}");
+	assert_data(&w, "/api/v1/metadata?metric=up_x&limit_per_metric=2&limit=-1",
+		"{'up_x':[{'type':'counter','help':'Up <or> not.','unit':''},"
+		"{'type':'gauge','help':'Other.','unit':''}]}");
+	assert_data(&w, "/api/v1/metadata?metric=none", "{}");
+	json_decref(ask_json(&w, "GET", "/api/v1/metadata?limit=x", NULL, 400));
+	json_decref(ask_json(&w, "GET", "/api/v1/metadata?limit_per_metric=1.5", NULL, 400));
+	world_end(&w);
+}
+
 static void shows_a_service_that_lives(void **state)
 {
 	struct world w;
@@ -456,6 +492,7 @@ int main(void)
 		cmocka_unit_test(filters_rules),
 		cmocka_unit_test(gives_rules_page_by_page),
 		cmocka_unit_test(shows_targets),
+		cmocka_unit_test(shows_what_targets_say_of_their_metrics),
 		cmocka_unit_test(shows_a_service_that_lives),
 		cmocka_unit_test(shows_how_a_service_died),
 		cmocka_unit_test(hostile_names_stay_text),

@@ -32,6 +32,8 @@ struct watch {
 
 struct target {
 	struct target_info info;
+	struct target_metadata metadata[4];
+	size_t n_metadata;
 };
 
 struct scrape {
@@ -105,6 +107,19 @@ struct target *scrape_target(const struct scrape *scrape, size_t i)
 void target_info(const struct target *target, struct target_info *ret)
 {
 	*ret = target->info;
+}
+
+bool target_metadata_next(
+	const struct target *target, const void **cursor, struct target_metadata *ret)
+{
+	const struct target_metadata *next = *cursor;
+
+	next = next ? next + 1 : target->metadata;
+	*cursor = next;
+	if (next == target->metadata + target->n_metadata)
+		return false;
+	*ret = *next;
+	return true;
 }
 
 int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n)
