@@ -66,7 +66,7 @@ void expand_release(struct expand_pairs *pairs)
 	*pairs = (struct expand_pairs){ 0 };
 }
 
-/* The data of one expansion: .Labels, .ExternalLabels, .ExternalURL, .Value; sorted by name. */
+/* The data of one expansion: a struct, so that a slip of the pen in a name is told. */
 struct root {
 	struct tvalue labels, external_labels, external_url, value;
 	struct tvalue_pair pairs[4];
@@ -84,12 +84,14 @@ static int make_root(
 		return err;
 	root->external_url = tvalue_string(data->external_url, strlen(data->external_url));
 	root->value = tvalue_float(data->value);
-	root->pairs[0] = (struct tvalue_pair){ "ExternalLabels", &root->external_labels };
-	root->pairs[1] = (struct tvalue_pair){ "ExternalURL", &root->external_url };
-	root->pairs[2] = (struct tvalue_pair){ "Labels", &root->labels };
+	root->pairs[0] = (struct tvalue_pair){ "Labels", &root->labels };
+	root->pairs[1] = (struct tvalue_pair){ "ExternalLabels", &root->external_labels };
+	root->pairs[2] = (struct tvalue_pair){ "ExternalURL", &root->external_url };
 	root->pairs[3] = (struct tvalue_pair){ "Value", &root->value };
 	*ret = (struct tvalue){ .type = TVALUE_MAP,
-		.map = { .pairs = root->pairs, .n = ARRAY_SIZE(root->pairs) } };
+		.map = { .pairs = root->pairs,
+			.n = ARRAY_SIZE(root->pairs),
+			.struct_type = "template.AlertTemplateData" } };
 	return 0;
 }
 
@@ -128,6 +130,8 @@ void expand_apply(
 		have_root = true;
 		expand_one(pair, data, &value, &out);
 		labels_builder_set(b, pair->name, out.s);
+		if (out.err)
+			b->err = -ENOMEM;
 		strbuf_release(&out);
 	}
 	arena_release(&arena);

@@ -8,6 +8,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include "base/escape.h"
 #include "base/num.h"
 #include "base/regex.h"
@@ -103,7 +105,8 @@ static int sample_to_tvalue(
 	values[1] = tvalue_float(series->points[0].value);
 	pairs[0] = (struct tvalue_pair){ .key = "Labels", .value = &values[0] };
 	pairs[1] = (struct tvalue_pair){ .key = "Value", .value = &values[1] };
-	*ret = (struct tvalue){ .type = TVALUE_MAP, .map = { .pairs = pairs, .n = 2 } };
+	*ret = (struct tvalue){ .type = TVALUE_MAP,
+		.map = { .pairs = pairs, .n = 2, .struct_type = "*template.sample" } };
 	return 0;
 }
 
@@ -423,16 +426,48 @@ static int humanized(
 		return humanized(call, &args[0], fn, ret);                                         \
 	}
 
+/* ns as a decimal number of units that are 10^digits ns, without zeros at its end. */
+static void add_units(struct strbuf *out, uint64_t ns, int digits)
+{
+	uint64_t unit = 1;
+
+	for (int i = 0; i < digits; i++)
+		unit *= 10;
+	strbuf_addf(out, "%" PRIu64, ns / unit);
+	if (!(ns % unit))
+		return;
+	strbuf_addf(out, ".%0*" PRIu64, digits, ns % unit);
+	while (out->s[out->len - 1] == '0')
+		strbuf_truncate(out, out->len - 1);
+}
+
+/* time.Duration.String: 1h2m3.5s, 1.5ms. */
 static void go_duration(struct strbuf *out, double seconds)
 {
-	int64_t whole = (int64_t)seconds;
+	static const uint64_t second = 1000000000;
+	uint64_t ns, minutes;
 
-	/* time.Duration.String: 1h2m3s, and seconds with their decimals. */
-	if (seconds >= 3600)
-		strbuf_addf(out, "%lldh", (long long)(whole / 3600));
-	if (seconds >= 60)
-		strbuf_addf(out, "%lldm", (long long)(whole / 60 % 60));
-	num_format_general(out, seconds - (double)(whole / 60 * 60), 9);
+	/* More is no time.Duration. */
+	if (!(fabs(seconds) < 9.2e9)) {
+		num_format_general(out, seconds, 4);
+		return;
+	}
+	ns = (uint64_t)(fabs(seconds) * 1e9);
+	if (seconds < 0 && ns)
+		strbuf_addch(out, '-');
+	if (ns && ns < second) {
+		int digits = ns < 1000 ? 0 : ns < 1000000 ? 3 : 6;
+
+		add_units(out, ns, digits);
+		strbuf_adds(out, digits == 0 ? "ns" : digits == 3 ? "\xc2\xb5s" : "ms");
+		return;
+	}
+	minutes = ns / second / 60;
+	if (minutes >= 60)
+		strbuf_addf(out, "%" PRIu64 "h", minutes / 60);
+	if (minutes)
+		strbuf_addf(out, "%" PRIu64 "m", minutes % 60);
+	add_units(out, ns - minutes * 60 * second, 9);
 	strbuf_addch(out, 's');
 }
 

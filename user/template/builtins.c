@@ -28,7 +28,12 @@ static int call_not(
 	return 0;
 }
 
-/* <0, 0, >0 by *ret; -EINVAL where Go has no such comparison. */
+static bool is_nil(const struct tvalue *v)
+{
+	return v->type == TVALUE_NIL || v->type == TVALUE_NO_VALUE;
+}
+
+/* <0, 0, >0 by *ret, 2 for a NaN; -EINVAL where Go has no such comparison. */
 static int compare(struct template_call *call, const struct tvalue *a, const struct tvalue *b,
 	int *ret, bool ordered)
 {
@@ -53,8 +58,8 @@ static int compare(struct template_call *call, const struct tvalue *a, const str
 		*ret = a->b != b->b;
 		return 0;
 	}
-	if (!ordered && (a->type == TVALUE_NIL || b->type == TVALUE_NIL)) {
-		*ret = a->type != b->type;
+	if (!ordered && (is_nil(a) || is_nil(b))) {
+		*ret = is_nil(a) != is_nil(b);
 		return 0;
 	}
 	if (a->type >= TVALUE_LIST || b->type >= TVALUE_LIST ||
@@ -93,6 +98,7 @@ static int call_ne(
 	return err;
 }
 
+/* As Go makes `gt` and `ge` of `le` and `lt`, a NaN is greater than all, and never less. */
 #define ORDER_FUNCTION(name, test)                                                                 \
 	static int call_##name(struct template_call *call, const struct tvalue *args, size_t n,    \
 		struct tvalue *ret)                                                                \
@@ -100,7 +106,7 @@ static int call_ne(
 		int order, err = compare(call, &args[0], &args[1], &order, true);                  \
                                                                                                    \
 		if (!err)                                                                          \
-			*ret = tvalue_bool(order != 2 && (test));                                  \
+			*ret = tvalue_bool(test);                                                  \
 		return err;                                                                        \
 	}
 
@@ -118,7 +124,7 @@ static int call_len(
 		*ret = tvalue_int((int64_t)v->str.len);
 	else if (v->type == TVALUE_LIST)
 		*ret = tvalue_int((int64_t)v->list.n);
-	else if (v->type == TVALUE_MAP)
+	else if (v->type == TVALUE_MAP && !v->map.struct_type)
 		*ret = tvalue_int((int64_t)v->map.n);
 	else if (v->type == TVALUE_OBJECT && v->object.class->len)
 		*ret = tvalue_int((int64_t)v->object.class->len(v->object.self));
@@ -132,7 +138,7 @@ static int index_one(struct template_call *call, const struct tvalue *v, const s
 {
 	size_t n = 0;
 
-	if (v->type == TVALUE_MAP) {
+	if (v->type == TVALUE_MAP && !v->map.struct_type) {
 		if (by->type != TVALUE_STRING)
 			return template_call_fail(
 				call, "value has type %s; should be string", tvalue_type_name(by));

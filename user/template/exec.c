@@ -15,6 +15,7 @@
 #define DEFAULT_BYTES  ((size_t)16 << 20)
 #define MAX_ARGUMENTS  64
 #define MAX_VARIABLES  512
+#define MAX_NESTING    1000
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
 
@@ -33,7 +34,7 @@ struct execution {
 	struct variable variables[MAX_VARIABLES];
 	size_t n_variables;
 	size_t steps, max_steps;
-	unsigned depth;
+	unsigned depth, nesting;
 	struct template_error *err;
 };
 
@@ -103,7 +104,8 @@ static int push_variable(
 static int eval_pipeline(struct execution *x, const struct tvalue *dot,
 	const struct pipeline *pipeline, struct tvalue *ret);
 
-static int map_field(const struct tvalue *map, const char *name, struct tvalue *ret)
+static int map_field(struct execution *x, const struct tvalue *map, const char *name, size_t offset,
+	struct tvalue *ret)
 {
 	for (size_t i = 0; i < map->map.n; i++) {
 		if (streq(map->map.pairs[i].key, name)) {
@@ -111,6 +113,9 @@ static int map_field(const struct tvalue *map, const char *name, struct tvalue *
 			return 0;
 		}
 	}
+	if (map->map.struct_type)
+		return fail_at(x, offset, "can't evaluate field %s in type %s", name,
+			map->map.struct_type);
 	*ret = map->map.of_strings ? tvalue_string("", 0)
 				   : (struct tvalue){ .type = TVALUE_NO_VALUE };
 	return 0;
@@ -126,10 +131,14 @@ static int eval_field(struct execution *x, const struct tvalue *receiver, const 
 	if (receiver->type == TVALUE_MAP) {
 		if (n)
 			return fail_at(x, offset, "%s is not a method but has arguments", name);
-		return map_field(receiver, name, ret);
+		return map_field(x, receiver, name, offset, ret);
 	}
-	if (receiver->type == TVALUE_NIL || receiver->type == TVALUE_NO_VALUE)
-		return fail_at(x, offset, "nil data; no entry for key \"%s\"", name);
+	if (receiver->type == TVALUE_NIL) {
+		*ret = *receiver;
+		return 0;
+	}
+	if (receiver->type == TVALUE_NO_VALUE)
+		return fail_at(x, offset, "nil pointer evaluating interface {}.%s", name);
 	if (receiver->type != TVALUE_OBJECT || !receiver->object.class->get)
 		return fail_at(x, offset, "can't evaluate field %s in type %s", name,
 			tvalue_type_name(receiver));
@@ -262,6 +271,8 @@ static int eval_command(struct execution *x, const struct tvalue *dot,
 	err = spend_step(x, command->offset);
 	if (err)
 		return err;
+	if (first->type == OPERAND_NIL)
+		return fail_at(x, first->offset, "nil is not a command");
 	if (first->type == OPERAND_FUNCTION && !first->n_fields &&
 		(streq(first->name, "and") || streq(first->name, "or")))
 		return eval_logic(x, dot, command, final, ret);
@@ -293,7 +304,7 @@ static int eval_pipeline(struct execution *x, const struct tvalue *dot,
 			return err;
 	}
 	x->depth--;
-	*ret = value;
+	*ret = value.type == TVALUE_NO_VALUE ? (struct tvalue){ .type = TVALUE_NIL } : value;
 	return 0;
 }
 
@@ -345,6 +356,8 @@ static int element(struct execution *x, const struct tvalue *over, size_t i, str
 		*value = over->list.items[i];
 		return 1;
 	case TVALUE_MAP:
+		if (over->map.struct_type)
+			break;
 		if (i >= over->map.n)
 			return 0;
 		*key = tvalue_string(over->map.pairs[i].key, strlen(over->map.pairs[i].key));
@@ -387,8 +400,10 @@ static enum flow run_range(struct execution *x, const struct tvalue *dot, const 
 		if (there < 0 || spend_step(x, node->offset))
 			return FLOW_FAILED;
 		if (!there && !i) {
+			/* As in Go, its break ends no more than this, and its continue the range around. */
 			flow = run(x, dot, node->otherwise);
-			break;
+			x->n_variables = variables;
+			return flow == FLOW_BREAK ? FLOW_ON : flow;
 		}
 		if (!there)
 			break;
@@ -454,6 +469,8 @@ static enum flow run_action(struct execution *x, const struct tvalue *dot, const
 		return FLOW_ON;
 	if (node->escapers[0] != HTML_ESCAPE_NONE)
 		html_escape(node->escapers, &value, &x->out);
+	else if (value.type == TVALUE_NIL)
+		strbuf_adds(&x->out, "<no value>");
 	else
 		tvalue_print(&value, &x->out);
 	return FLOW_ON;
@@ -465,6 +482,11 @@ static enum flow run(struct execution *x, const struct tvalue *dot, const struct
 	size_t variables = x->n_variables;
 	enum flow flow = FLOW_ON;
 
+	/* Each nesting of the text, times each template that calls another, is a frame of the stack. */
+	if (++x->nesting > MAX_NESTING) {
+		fail_at(x, node ? node->offset : 0, "exceeded maximum nesting (%d)", MAX_NESTING);
+		return FLOW_FAILED;
+	}
 	for (; node && flow == FLOW_ON; node = node->next) {
 		if (spend_step(x, node->offset))
 			return FLOW_FAILED;
@@ -493,6 +515,7 @@ static enum flow run(struct execution *x, const struct tvalue *dot, const struct
 			break;
 		}
 	}
+	x->nesting--;
 	x->n_variables = variables;
 	return flow;
 }

@@ -114,6 +114,8 @@ static struct token lex_raw(struct lexer *l, size_t begin)
 		return bad(l, begin, "unterminated raw quoted string");
 	len = (size_t)(end - (l->text + l->at));
 	token.value = tvalue_string(arena_strndup(l->arena, l->text + l->at, len), len);
+	if (!token.value.str.s)
+		return bad(l, begin, NULL);
 	l->at += len + 1;
 	return token;
 }
@@ -189,7 +191,11 @@ static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
 		else if (!lex_escape(l, quote, &out))
 			good = false;
 	}
-	if (!good || out.err) {
+	if (out.err) {
+		strbuf_release(&out);
+		return bad(l, begin, NULL);
+	}
+	if (!good) {
 		strbuf_release(&out);
 		return bad(l, begin,
 			quote == '"' ? "unterminated or malformed quoted string"
@@ -197,6 +203,8 @@ static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
 	}
 	if (quote == '"') {
 		token.value = tvalue_string(arena_memdup(l->arena, out.s, out.len + 1), out.len);
+		if (!token.value.str.s)
+			token = bad(l, begin, NULL);
 	} else if (utf8_decode(out.s, out.len, &rune) == out.len && out.len) {
 		token.value = tvalue_int(rune);
 	} else {
@@ -206,39 +214,60 @@ static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
 	return token;
 }
 
-/* A number of Go's, with its base prefixes and underscores; ideal constants prefer to be whole. */
+/* The bytes of a number, without its underscores; false where it is too long to be one. */
+static bool take_number(struct lexer *l, char *digits, size_t size, size_t *ret_len)
+{
+	size_t begin = l->at, n = 0;
+
+	for (; l->at < l->len; l->at++) {
+		char c = l->text[l->at], before = l->at > begin ? l->text[l->at - 1] : 'e';
+		bool sign = c == '+' || c == '-';
+
+		if (sign ? !memchr("eEpP", before, 4) : c != '.' && !is_word(c))
+			break;
+		if (c == '_')
+			continue;
+		if (n + 1 == size)
+			return false;
+		digits[n++] = c;
+	}
+	digits[n] = '\0';
+	*ret_len = n;
+	return true;
+}
+
+/*
+ * A number of Go's, with its base prefixes and underscores. Where nothing says which type is wanted,
+ * it is a float if it is written like one (1e3), and an int otherwise; an int too large is refused.
+ */
 static struct token lex_number(struct lexer *l, size_t begin)
 {
 	struct token token = { .type = TOKEN_CONSTANT, .offset = begin };
-	char digits[80];
-	size_t n = 0;
+	const char *first;
+	char digits[80], *end;
 	int64_t whole;
-	char *end;
+	bool hex;
+	size_t n;
 	double v;
 
-	while (l->at < l->len && (is_word(l->text[l->at]) || strchr("+-.", l->text[l->at]))) {
-		char c = l->text[l->at], before = l->at ? l->text[l->at - 1] : 0;
-
-		if ((c == '+' || c == '-') && l->at != begin && !strchr("eEpP", before))
-			break;
-		if (c != '_' && n + 1 < sizeof(digits))
-			digits[n++] = c;
-		l->at++;
+	if (!take_number(l, digits, sizeof(digits), &n))
+		return bad(l, begin, "bad number syntax");
+	first = digits + strspn(digits, "+-");
+	hex = first[0] == '0' && (first[1] == 'x' || first[1] == 'X');
+	if (strpbrk(digits, hex ? ".pP" : ".eE")) {
+		if (num_parse(digits, n, &v))
+			return bad(l, begin, "bad number syntax");
+		token.value = tvalue_float(v);
+		return token;
 	}
-	digits[n] = '\0';
 	/* Base 0 reads 0x and the old 0 for octal as Go does; 0b and 0o are rare enough to leave. */
 	errno = 0;
 	whole = strtoll(digits, &end, 0);
-	if (n && !*end && !errno) {
-		token.value = tvalue_int(whole);
-	} else if (!num_parse(digits, n, &v) &&
-		   !isalpha((unsigned char)digits[strspn(digits, "+-")])) {
-		token.value = tvalue_float(v);
-		if (v >= -9e15 && v <= 9e15 && v == (double)(int64_t)v && !strchr(digits, '.'))
-			token.value = tvalue_int((int64_t)v);
-	} else {
+	if (*end || end == digits)
 		return bad(l, begin, "bad number syntax");
-	}
+	if (errno)
+		return bad(l, begin, "integer overflow");
+	token.value = tvalue_int(whole);
 	return token;
 }
 
@@ -300,7 +329,7 @@ static struct token lex_name(struct lexer *l, size_t begin, char c)
 	} else {
 		token.text = take_word(l, begin);
 	}
-	return token;
+	return token.text ? token : bad(l, begin, NULL);
 }
 
 struct token lex_token(struct lexer *l)

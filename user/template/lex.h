@@ -21,7 +21,7 @@ enum token_type {
 	TOKEN_DECLARE, /* := */
 	TOKEN_ASSIGN,  /* = */
 	TOKEN_COMMA,
-	TOKEN_BAD, /* `text` says why */
+	TOKEN_BAD, /* `text` says why; NULL: memory is out */
 };
 
 struct token {

@@ -23,7 +23,7 @@ struct parser {
 	const char *variables[MAX_VARIABLES];
 	size_t n_variables;
 	unsigned depth, ranges;
-	bool failed;
+	bool failed, out_of_memory;
 	struct template_error *err;
 };
 
@@ -44,12 +44,20 @@ static void *fail(struct parser *p, size_t offset, const char *fmt, ...)
 	return NULL;
 }
 
+static void *out_of_memory(struct parser *p)
+{
+	p->out_of_memory = true;
+	return fail(p, p->lexer.at, "out of memory");
+}
+
 static struct token peek(struct parser *p)
 {
 	if (!p->has_token) {
 		p->token = lex_token(&p->lexer);
 		p->has_token = true;
-		if (p->token.type == TOKEN_BAD)
+		if (p->token.type == TOKEN_BAD && !p->token.text)
+			out_of_memory(p);
+		else if (p->token.type == TOKEN_BAD)
 			fail(p, p->token.offset, "%s", p->token.text);
 		else if (p->token.type == TOKEN_EOF)
 			fail(p, p->token.offset, "unclosed action");
@@ -70,11 +78,6 @@ static struct token peek_word(struct parser *p)
 	while (!p->failed && peek(p).type == TOKEN_SPACE)
 		take(p);
 	return peek(p);
-}
-
-static void *out_of_memory(struct parser *p)
-{
-	return fail(p, p->lexer.at, "out of memory");
 }
 
 static bool declared(const struct parser *p, const char *name)
@@ -164,8 +167,9 @@ static bool parse_operand(struct parser *p, struct operand *operand)
 		return false;
 	}
 	take(p);
-	if (operand->type == OPERAND_CONSTANT && !p->failed && peek(p).type == TOKEN_FIELD)
-		fail(p, operand->offset, "unexpected . after a constant");
+	if (operand->type != OPERAND_VARIABLE && operand->type != OPERAND_FUNCTION && !p->failed &&
+		peek(p).type == TOKEN_FIELD)
+		fail(p, operand->offset, "unexpected . after a constant, nil or .");
 	parse_fields(p, operand);
 	return true;
 }
@@ -253,8 +257,6 @@ static struct pipeline *parse_pipeline_in(
 			return fail(p, token.offset, "unexpected %s in command",
 				token.text ? token.text : "token");
 		take(p);
-		if (pipeline->n > 0 && pipeline->commands[0].n == 0)
-			return fail(p, token.offset, "empty command");
 	}
 	if (p->failed)
 		return NULL;
@@ -334,8 +336,12 @@ static void parse_control(struct parser *p, struct node *node)
 				(streq(token.text, "with") && node->type == NODE_WITH))) {
 			take(p);
 			chained = add_node(p, &tail, node->type, token.offset);
-			if (chained)
+			if (chained && ++p->depth > TEMPLATE_MAX_DEPTH)
+				fail(p, token.offset, "nested more than %d deep",
+					TEMPLATE_MAX_DEPTH);
+			if (chained && !p->failed)
 				parse_control(p, chained);
+			p->depth -= chained != NULL;
 		} else {
 			expect_end(p, "else");
 			if (!p->failed)
@@ -533,5 +539,5 @@ int template_parse(struct template_set *set, const char *name, const char *text,
 		fail(&p, p.lexer.at, "unexpected {{%s}}", stop == STOP_END ? "end" : "else");
 	if (!p.failed)
 		define(&p, name, body);
-	return p.failed ? -EINVAL : 0;
+	return p.out_of_memory ? -ENOMEM : p.failed ? -EINVAL : 0;
 }

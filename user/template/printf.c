@@ -11,7 +11,8 @@
 #include "base/escape.h"
 #include "base/num.h"
 
-#define MAX_WIDTH 10000
+#define MAX_WIDTH   10000
+#define MAX_NESTING 20
 
 struct directive {
 	bool minus, plus, sharp, space, zero;
@@ -60,7 +61,9 @@ static void add_sign(struct strbuf *text, const struct directive *d, bool negati
 		strbuf_addch(text, ' ');
 }
 
-static void add_base(struct strbuf *text, uint64_t v, unsigned base, bool upper)
+/* A precision is the least number of digits. */
+static void add_base(
+	struct strbuf *text, const struct directive *d, uint64_t v, unsigned base, bool upper)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char buf[65];
@@ -70,6 +73,8 @@ static void add_base(struct strbuf *text, uint64_t v, unsigned base, bool upper)
 		buf[--at] = digits[v % base];
 		v /= base;
 	} while (v);
+	for (int n = (int)(sizeof(buf) - at); n < d->precision; n++)
+		strbuf_addch(text, '0');
 	strbuf_add(text, buf + at, sizeof(buf) - at);
 }
 
@@ -81,24 +86,24 @@ static bool format_int(struct strbuf *text, const struct directive *d, int64_t v
 	case 'v':
 	case 'd':
 		add_sign(text, d, v < 0);
-		add_base(text, magnitude, 10, false);
+		add_base(text, d, magnitude, 10, false);
 		return true;
 	case 'b':
 		add_sign(text, d, v < 0);
-		add_base(text, magnitude, 2, false);
+		add_base(text, d, magnitude, 2, false);
 		return true;
 	case 'o':
 	case 'O':
 		add_sign(text, d, v < 0);
 		strbuf_adds(text, d->verb == 'O' ? "0o" : d->sharp ? "0" : "");
-		add_base(text, magnitude, 8, false);
+		add_base(text, d, magnitude, 8, false);
 		return true;
 	case 'x':
 	case 'X':
 		add_sign(text, d, v < 0);
 		if (d->sharp)
 			strbuf_adds(text, d->verb == 'x' ? "0x" : "0X");
-		add_base(text, magnitude, 16, d->verb == 'X');
+		add_base(text, d, magnitude, 16, d->verb == 'X');
 		return true;
 	case 'c':
 		utf8_encode(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
@@ -182,7 +187,8 @@ static bool format_text(struct strbuf *text, const struct directive *d, const ch
 	return false;
 }
 
-static bool format_value(struct strbuf *text, const struct directive *d, const struct tvalue *v)
+/* True: by its verb; false: Go has no such verb for it. */
+static bool format_plain(struct strbuf *text, const struct directive *d, const struct tvalue *v)
 {
 	struct strbuf plain = STRBUF_INIT;
 	bool good;
@@ -201,8 +207,12 @@ static bool format_value(struct strbuf *text, const struct directive *d, const s
 			return false;
 		strbuf_adds(text, v->b ? "true" : "false");
 		return true;
+	case TVALUE_NIL:
+	case TVALUE_NO_VALUE:
+		strbuf_adds(text, d->verb == 'v' ? "<nil>" : "");
+		return d->verb == 'v';
 	default:
-		/* Lists, maps and objects print as %v does; what has a String method takes %s too. */
+		/* Objects print as %v does; what has a String method takes %s too. */
 		tvalue_print(v, &plain);
 		good = format_text(text, d, plain.s, plain.len);
 		strbuf_release(&plain);
@@ -210,10 +220,15 @@ static bool format_value(struct strbuf *text, const struct directive *d, const s
 	}
 }
 
+static bool is_nil(const struct tvalue *v)
+{
+	return v->type == TVALUE_NIL || v->type == TVALUE_NO_VALUE;
+}
+
 static void add_mismatch(struct strbuf *out, char verb, const struct tvalue *v)
 {
 	strbuf_addf(out, "%%!%c(", verb);
-	if (v->type != TVALUE_NIL) {
+	if (!is_nil(v)) {
 		strbuf_adds(out, tvalue_type_name(v));
 		strbuf_addch(out, '=');
 	}
@@ -221,10 +236,74 @@ static void add_mismatch(struct strbuf *out, char verb, const struct tvalue *v)
 	strbuf_addch(out, ')');
 }
 
+static void format_one(
+	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth);
+
+/* Each element by the verb, as Go does. */
+static void format_elements(
+	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
+{
+	bool list = v->type == TVALUE_LIST, fields = !list && v->map.struct_type;
+	size_t n = list ? v->list.n : v->map.n;
+
+	strbuf_adds(out, list ? "[" : fields ? "{" : "map[");
+	for (size_t i = 0; i < n; i++) {
+		const struct tvalue key =
+			list ? tvalue_int(0)
+			     : tvalue_string(v->map.pairs[i].key, strlen(v->map.pairs[i].key));
+
+		if (i)
+			strbuf_addch(out, ' ');
+		if (!list && !fields) {
+			format_one(out, d, &key, depth);
+			strbuf_addch(out, ':');
+		}
+		format_one(out, d, list ? &v->list.items[i] : v->map.pairs[i].value, depth);
+	}
+	strbuf_addch(out, list ? ']' : fields ? '}' : ']');
+}
+
+static void format_one(
+	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
+{
+	bool number = v->type == TVALUE_INT || (v->type == TVALUE_FLOAT && isfinite(v->f));
+	struct strbuf text = STRBUF_INIT;
+
+	if (d->verb == 'T') {
+		strbuf_adds(&text, is_nil(v) ? "<nil>" : tvalue_type_name(v));
+		pad(out, d, &text, false);
+	} else if ((v->type == TVALUE_LIST || v->type == TVALUE_MAP) && depth < MAX_NESTING) {
+		format_elements(out, d, v, depth + 1);
+	} else if (format_plain(&text, d, v)) {
+		pad(out, d, &text, number);
+	} else {
+		add_mismatch(out, d->verb, v);
+	}
+	strbuf_release(&text);
+}
+
 struct arguments {
 	const struct tvalue *items;
 	size_t n, at;
+	bool reordered, bad_index;
 };
+
+/* [2]: the second argument is next. */
+static void read_index(const char **p, const char *end, struct arguments *args)
+{
+	int64_t i = 0;
+
+	if (*p >= end || **p != '[')
+		return;
+	for ((*p)++; *p < end && isdigit((unsigned char)**p) && i < MAX_WIDTH; (*p)++)
+		i = i * 10 + (**p - '0');
+	args->reordered = true;
+	args->bad_index = i < 1 || (size_t)i > args->n || *p >= end || **p != ']';
+	if (*p < end && **p == ']')
+		(*p)++;
+	if (!args->bad_index)
+		args->at = (size_t)i - 1;
+}
 
 static int read_number(const char **p, const char *end, struct arguments *args, int *ret)
 {
@@ -266,6 +345,8 @@ static const char *read_directive(
 		else
 			break;
 	}
+	args->bad_index = false;
+	read_index(&p, end, args);
 	read_number(&p, end, args, &d->width);
 	if (d->width < -1) {
 		d->minus = true;
@@ -274,8 +355,10 @@ static const char *read_directive(
 	if (p < end && *p == '.') {
 		p++;
 		d->precision = 0;
+		read_index(&p, end, args);
 		read_number(&p, end, args, &d->precision);
 	}
+	read_index(&p, end, args);
 	return p;
 }
 
@@ -284,9 +367,6 @@ static void format(struct strbuf *out, const char *p, const char *end, struct ar
 	struct directive d;
 
 	while (p < end) {
-		struct strbuf text = STRBUF_INIT;
-		const struct tvalue *v;
-
 		if (*p != '%') {
 			strbuf_addch(out, *p++);
 			continue;
@@ -301,18 +381,12 @@ static void format(struct strbuf *out, const char *p, const char *end, struct ar
 			strbuf_addch(out, '%');
 			continue;
 		}
-		if (args->at >= args->n) {
+		if (args->bad_index)
+			strbuf_addf(out, "%%!%c(BADINDEX)", d.verb);
+		else if (args->at >= args->n)
 			strbuf_addf(out, "%%!%c(MISSING)", d.verb);
-			continue;
-		}
-		v = &args->items[args->at++];
-		if (d.verb == 'T')
-			strbuf_adds(&text, tvalue_type_name(v));
-		if (d.verb == 'T' || format_value(&text, &d, v))
-			pad(out, &d, &text, v->type == TVALUE_INT || v->type == TVALUE_FLOAT);
 		else
-			add_mismatch(out, d.verb, v);
-		strbuf_release(&text);
+			format_one(out, &d, &args->items[args->at++], 0);
 	}
 }
 
@@ -327,7 +401,7 @@ int template_printf(
 		return template_call_fail(call, "wrong type for value; expected string; got %s",
 			tvalue_type_name(&args[0]));
 	format(&out, args[0].str.s, args[0].str.s + args[0].str.len, &rest);
-	if (rest.at < rest.n) {
+	if (rest.at < rest.n && !rest.reordered) {
 		strbuf_adds(&out, "%!(EXTRA ");
 		for (size_t i = rest.at; i < rest.n; i++) {
 			strbuf_addf(&out, "%s%s=", i > rest.at ? ", " : "",

@@ -29,11 +29,13 @@ const char *tvalue_type_name(const struct tvalue *value)
 	case TVALUE_LIST:
 		return "[]interface {}";
 	case TVALUE_MAP:
+		if (value->map.struct_type)
+			return value->map.struct_type;
 		return value->map.of_strings ? "map[string]string" : "map[string]interface {}";
 	case TVALUE_OBJECT:
 		return value->object.class->name;
 	case TVALUE_NO_VALUE:
-		return "<no value>";
+		return "nil";
 	}
 	return "?";
 }
@@ -48,10 +50,8 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 	}
 	switch (value->type) {
 	case TVALUE_NIL:
-		strbuf_adds(out, "<nil>");
-		break;
 	case TVALUE_NO_VALUE:
-		strbuf_adds(out, "<no value>");
+		strbuf_adds(out, "<nil>");
 		break;
 	case TVALUE_BOOL:
 		strbuf_adds(out, value->b ? "true" : "false");
@@ -78,15 +78,17 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 		strbuf_addch(out, ']');
 		break;
 	case TVALUE_MAP:
-		strbuf_adds(out, "map[");
+		strbuf_adds(out, value->map.struct_type ? "{" : "map[");
 		for (size_t i = 0; i < value->map.n; i++) {
 			if (i)
 				strbuf_addch(out, ' ');
-			strbuf_adds(out, value->map.pairs[i].key);
-			strbuf_addch(out, ':');
+			if (!value->map.struct_type) {
+				strbuf_adds(out, value->map.pairs[i].key);
+				strbuf_addch(out, ':');
+			}
 			print(value->map.pairs[i].value, out, depth + 1);
 		}
-		strbuf_addch(out, ']');
+		strbuf_addch(out, value->map.struct_type ? '}' : ']');
 		break;
 	case TVALUE_OBJECT:
 		if (value->object.class->print)
@@ -121,7 +123,7 @@ bool tvalue_truth(const struct tvalue *value)
 	case TVALUE_LIST:
 		return value->list.n > 0;
 	case TVALUE_MAP:
-		return value->map.n > 0;
+		return value->map.n > 0 || value->map.struct_type;
 	case TVALUE_OBJECT:
 		if (value->object.class->truth)
 			return value->object.class->truth(value->object.self);

@@ -21,7 +21,11 @@ enum tvalue_type {
 	TVALUE_LIST,
 	TVALUE_MAP, /* string keys */
 	TVALUE_OBJECT,
-	TVALUE_NO_VALUE, /* a map's missing key: prints as <no value>, or "" by element type */
+	/*
+	 * A map's missing key, where its elements are not strings: Go's nil interface. A field of it is
+	 * an error. What a pipeline ends with is NIL instead, and a field of that is NIL again.
+	 */
+	TVALUE_NO_VALUE,
 };
 
 struct tvalue;
@@ -68,6 +72,8 @@ struct tvalue {
 			const struct tvalue_pair *pairs; /* sorted by key */
 			size_t n;
 			bool of_strings; /* a missing key is "" */
+			/* A struct: in its own order, and a missing field is an error. Its type's name. */
+			const char *struct_type;
 		} map;
 		struct {
 			const struct tvalue_class *class;

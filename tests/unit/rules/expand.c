@@ -41,6 +41,10 @@ static const struct {
 		"xbayba -a-b-" },
 	{ "{{ if match \"[0-9]+$\" \"1234a\" }}1{{ end }}{{ if match \"[0-9]+\" \"1234\" }}2{{ end }}",
 		"2" },
+	{ "{{ toDuration 90061.5 }} {{ toDuration 0.0015 }} {{ toDuration -90 }} {{ toDuration 0 }}",
+		"25h1m1.5s 1.5ms -1m30s 0s" },
+	{ "{{ toDuration 1e300 }} {{ toDuration 0.000002 }}", "1e+300 2\xc2\xb5s" },
+	{ "{{ query \"metric{id='b'}\" | first }}", "{map[__name__:metric id:b] 2}" },
 	{ "{{ parseDuration \"2h10m15s\" }}", "7815" },
 	{ "{{ stripPort \"127.0.0.1:4004\" }} {{ stripPort \"[::1]:6006\" }} {{ stripPort \"x\" }}",
 		"127.0.0.1 ::1 x" },
@@ -126,6 +130,9 @@ static void a_template_that_fails_leaves_its_error_as_the_text(void **state)
 	free(out);
 	out = expand("{{ query \"none\" | first }}", &data);
 	assert_non_null(strstr(out, "first() called on vector with no elements"));
+	free(out);
+	out = expand("{{ .Lables.a }}", &data);
+	assert_non_null(strstr(out, "can't evaluate field Lables in type"));
 	free(out);
 	labels_unref((struct labels *)data.labels);
 	labels_unref((struct labels *)data.external_labels);

@@ -86,7 +86,7 @@ static const struct {
 	{ "<p>{{.A}}</p>", "<p>" A_TEXT "</p>" },
 	{ "{{.H}}", "&lt;b title=&#34;x&#34;&gt;Tom &amp;amp; &#39;J&#39;&lt;/b&gt;" },
 	{ "{{.H | safeHtml}}", "<b title=\"x\">Tom &amp; 'J'</b>" },
-	{ "{{.E}}{{.missing}}{{nil | printf \"%v\"}}", "&lt;nil&gt;" },
+	{ "{{.E}}{{.missing}}{{printf \"%v\" nil}}", "&lt;nil&gt;" },
 	{ "{{len .L}} {{.L}}", "2 [&lt;1&gt; 2]" },
 	{ "{{range .L}}<li>{{.}}{{end}}", "<li>&lt;1&gt;<li>2" },
 	{ "{{.A | html}}|{{html .T}}", "O&#39;Reilly &amp; &#34;&lt;b&gt;&#34; a+b|x" },

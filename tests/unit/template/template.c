@@ -1,6 +1,8 @@
 /* Go's text/template: what it prints, what it refuses, and where its limits are. */
 #include "harness.h"
 
+#include <math.h>
+
 #include "template/template.h"
 
 static int fn_upper(
@@ -40,14 +42,15 @@ static int greet(struct template_call *call, const void *self, const char *name,
 
 static const struct tvalue_class greeter = { .name = "greeter", .get = greet };
 
-/* {A: "x", F: 1.5, G: greeter, L: [1 2 3], M: {a: 1st, b: 2nd}, N: 7, S: ["p" "q"]} */
-static struct tvalue ints[3], texts[2], members[7], inner[2];
-static struct tvalue_pair inner_pairs[2], pairs[7];
+/* {A: "x", F: 1.5, G: greeter, L: [1 2 3], M: {a: 1st, b: 2nd}, N: 7, S: ["p" "q"],
+ * T: struct pair {First: 1, Second: "x"}, Z: NaN} */
+static struct tvalue ints[3], texts[2], members[9], inner[2];
+static struct tvalue_pair inner_pairs[2], fields[2], pairs[9];
 static struct tvalue root;
 
 static void make_root(void)
 {
-	static const char *const names[] = { "A", "F", "G", "L", "M", "N", "S" };
+	static const char *const names[] = { "A", "F", "G", "L", "M", "N", "S", "T", "Z" };
 
 	for (int i = 0; i < 3; i++)
 		ints[i] = tvalue_int(i + 1);
@@ -64,9 +67,14 @@ static void make_root(void)
 	members[4] = (struct tvalue){ .type = TVALUE_MAP, .map = { inner_pairs, 2, true } };
 	members[5] = tvalue_int(7);
 	members[6] = (struct tvalue){ .type = TVALUE_LIST, .list = { texts, 2 } };
+	fields[0] = (struct tvalue_pair){ "First", &ints[0] };
+	fields[1] = (struct tvalue_pair){ "Second", &members[0] };
+	members[7] = (struct tvalue){ .type = TVALUE_MAP,
+		.map = { .pairs = fields, .n = 2, .struct_type = "pair" } };
+	members[8] = tvalue_float(NAN);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		pairs[i] = (struct tvalue_pair){ names[i], &members[i] };
-	root = (struct tvalue){ .type = TVALUE_MAP, .map = { pairs, 7 } };
+	root = (struct tvalue){ .type = TVALUE_MAP, .map = { pairs, ARRAY_SIZE(pairs) } };
 }
 
 static int render(const char *text, struct strbuf *out, struct template_error *err)
@@ -109,7 +117,7 @@ static const struct {
 	{ "{{$x := 1}}{{range .L}}{{$x = .}}{{end}}{{$x}}", "3" },
 	{ "{{$x := .A}}{{if true}}{{$x := \"in\"}}{{$x}}{{end}}{{$x}}", "inx" },
 	{ "{{define \"d\"}}<{{.}}{{$}}>{{end}}{{template \"d\" .A}}{{template \"d\"}}",
-		"<xx><<nil><nil>>" },
+		"<xx><<no value><no value>>" },
 	{ "{{block \"b\" .N}}[{{.}}]{{end}}", "[7]" },
 	{ "{{.G.Hello}} {{.G.Hello \"me\"}} {{\"it\" | .G.Hello}}", "hello you hello me hello it" },
 	{ "{{.A | upper | printf \"%s-%s\" \"y\"}}", "y-X" },
@@ -128,9 +136,21 @@ static const struct {
 	{ "{{html \"<a>\"}} {{urlquery \"a b&\"}} {{js \"it's\"}}", "&lt;a&gt; a+b%26 it\\'s" },
 	{ "{{`raw \\n`}} {{\"q\\\"\\t\\u00e4\"}} {{'a'}} {{0x10}} {{1_000}} {{1e3}} {{-3}}",
 		"raw \\n q\"\t\xc3\xa4 97 16 1000 1000 -3" },
-	{ "{{1e6}} {{1000000.5}} {{.F | printf \"%v\"}}", "1000000 1.0000005e+06 1.5" },
+	{ "{{1e6}} {{1000000.5}} {{.F | printf \"%v\"}}", "1e+06 1.0000005e+06 1.5" },
+	{ "{{printf \"%T %T %T %T\" 1e3 1 'a' 0x1e}}", "float64 int int int" },
+	{ "{{$x := .missing}}{{$x}} {{$x.foo}} {{printf \"%v %s %d\" .missing nil $x}}",
+		"<no value> <no value> <nil> %!s(<nil>) %!d(<nil>)" },
+	{ "{{eq .missing \"x\"}} {{eq .missing nil}} {{ne .A nil}}", "false true true" },
+	{ "{{gt .Z 1.0}} {{ge .Z 1.0}} {{lt .Z 1.0}} {{le .Z 1.0}} {{eq .Z .Z}}",
+		"true true false false false" },
+	{ "{{range .L}}{{range $.missing}}{{else}}{{continue}}{{end}}x{{end}}.", "." },
+	{ "{{range .L}}{{range $.missing}}{{else}}{{break}}{{end}}x{{end}}.", "xxx." },
+	{ "{{printf \"%[2]s %[1]d %[9]d\" 7 \"s\"}}", "s 7 %!d(BADINDEX)" },
+	{ "{{printf \"%.3d %+.2d %q %02d %v\" 5 -7 .S .L .T}}",
+		"005 -07 [\"p\" \"q\"] [01 02 03] {1 x}" },
+	{ "{{.T}} {{.T.Second}} {{if .T}}t{{end}} {{printf \"%06.1f\" .Z}}", "{1 x} x t    NaN" },
 	{ "{{- 3 -}}", "3" },
-	{ "{{nil | eq nil}}", "true" },
+	{ "{{eq nil nil}}", "true" },
 };
 
 static void it_prints_what_go_prints(void **state)
@@ -179,6 +199,19 @@ static const struct {
 	{ "{{range .A}}{{end}}", "range can't iterate" },
 	{ "{{.A \"arg\"}}", "not a method" },
 	{ "{{define \"r\"}}{{template \"r\"}}{{end}}{{template \"r\"}}", "maximum" },
+	{ "{{nil}}", "nil is not a command" },
+	{ "{{nil | eq nil}}", "nil is not a command" },
+	{ "{{.missing.foo}}", "nil pointer evaluating interface {}.foo" },
+	{ "{{..A}}", "unexpected . after" },
+	{ "{{nil.A}}", "unexpected . after" },
+	{ "{{\"a\".A}}", "unexpected . after" },
+	{ "{{99999999999999999999}}", "integer overflow" },
+	{ "{{08}}", "bad number syntax" },
+	{ "{{1e}}", "bad number syntax" },
+	{ "{{.T.Third}}", "can't evaluate field Third in type pair" },
+	{ "{{range .T}}{{end}}", "range can't iterate over a value of type pair" },
+	{ "{{index .T \"First\"}}", "can't index item of type pair" },
+	{ "{{len .T}}", "len of type pair" },
 	{ "line one\n  {{.A.B}}", "template: t:2:" },
 };
 
@@ -218,6 +251,24 @@ static void depth_steps_and_output_have_limits(void **state)
 	assert_int_equal(render("{{range 100000}}0123456789abcdef{{end}}", &out, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "output is larger"));
 	assert_int_equal(out.len, 0);
+	strbuf_reset(&text);
+	strbuf_adds(&text, "{{if .missing}}");
+	for (int i = 0; i < 100000; i++)
+		strbuf_adds(&text, "{{else if .missing}}");
+	strbuf_adds(&text, "{{end}}");
+	assert_int_equal(render(text.s, &out, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "deep"));
+	/* Each call nests as deep as a text may. */
+	strbuf_reset(&text);
+	strbuf_adds(&text, "{{define \"r\"}}");
+	for (int i = 0; i < 90; i++)
+		strbuf_adds(&text, "{{range 1}}");
+	strbuf_adds(&text, "{{template \"r\"}}");
+	for (int i = 0; i < 91; i++)
+		strbuf_adds(&text, "{{end}}");
+	strbuf_adds(&text, "{{template \"r\"}}");
+	assert_int_equal(render(text.s, &out, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "maximum nesting"));
 	strbuf_release(&out);
 	strbuf_release(&text);
 }
@@ -229,7 +280,12 @@ static int render_under_failure(void *userdata)
 	int result;
 
 	result = render("{{define \"d\"}}{{.}}{{end}}{{range $i, $e := .L}}{{$e | printf \"%d\"}}"
-			"{{template \"d\" (.)}}{{end}}",
+			"{{template \"d\" (.)}}{{end}}"
+			/* More than one block of the parser's memory. */
+			"{{`a text that is long` | printf \"%s\"}}{{\"another one\" | print}}"
+			"{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}{{.S}}"
+			"{{if .A}}{{range $long_name := .L}}{{$long_name}}{{end}}{{end}}"
+			"{{print `1` `2` `3` `4` `5` `6` `7` `8` `9` \"a\" \"b\" \"c\" \"d\"}}",
 		&out, &err);
 	strbuf_release(&out);
 	return result;
