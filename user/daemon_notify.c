@@ -140,6 +140,7 @@ static void send_start(struct send *send)
 	if (send->started)
 		return;
 	send->started = true;
+	send->patience = sd_event_source_disable_unref(send->patience);
 	if (!receiver || n->index >= receiver->n_emails) {
 		give_up(send, DELIVERY_REFUSED, "the receiver is no longer in the settings");
 		return;
