@@ -55,10 +55,24 @@ static bool check_one(const char *path)
 
 int cmd_check(int argc, char **argv)
 {
+	static const char usage[] =
+		"usage: tolld check FILE...\n\n"
+		"Shows all faults of settings and rule files, each with its place and a cure.\n"
+		"Exit status: 0 none, 1 faults, 2 called wrongly.\n";
 	bool good = true;
 
+	if (argc == 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] != '-')
+			continue;
+		fprintf(stderr, "tolld check: '%s' is not a file; it has no flags\n", argv[i]);
+		return EXIT_USAGE;
+	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: tolld check FILE...\n");
+		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	for (int i = 1; i < argc; i++)
