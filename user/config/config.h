@@ -16,6 +16,7 @@
 #include "base/diag.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "model/time_interval.h"
 #include "model/relabel.h"
 
 /* A text and where it stood. `s` is NULL where the file does not set it. */
@@ -201,6 +202,13 @@ struct config_inhibit_rule {
 	struct config_texts equal; /* names of labels that must be the same on both sides */
 };
 
+/* It holds an instant when one of its parts does. */
+struct config_time_interval {
+	struct config_text name;
+	struct time_interval *items;
+	size_t n, cap;
+};
+
 enum config_expect { EXPECT_RUNNING, EXPECT_LISTENING, EXPECT_ANY };
 
 /* One entry of `watch`: exactly one of the five selectors is set. */
@@ -235,6 +243,8 @@ struct config {
 	size_t n_receivers, cap_receivers;
 	struct config_inhibit_rule *inhibit_rules;
 	size_t n_inhibit_rules, cap_inhibit_rules;
+	struct config_time_interval *time_intervals;
+	size_t n_time_intervals, cap_time_intervals;
 	struct config_watch *watches;
 	size_t n_watches, cap_watches;
 };
@@ -271,6 +281,8 @@ static inline void config_unrefp(struct config **p)
 }
 
 const struct config_receiver *config_receiver_find(const struct config *config, const char *name);
+const struct config_time_interval *config_time_interval_find(
+	const struct config *config, const char *name);
 
 /*
  * The place of byte `offset` of a text in its file: for faults inside an expression. Exact where the

@@ -36,7 +36,6 @@ static const struct schema file_schema = SCHEMA("the settings", file_keys, NULL)
 static void reader_release(struct reader *r)
 {
 	arena_release(&r->trees);
-	map_release(&r->intervals);
 	map_release(&r->read_files);
 	config_unref(r->config);
 }

@@ -58,7 +58,6 @@ struct reader {
 	const struct tree_node
 		*route; /* the first file's route, and the first sign that one is needed */
 	struct pos needs_route;
-	struct map intervals;  /* names of time intervals -> struct tree_node */
 	struct map read_files; /* paths of rule and scrape files that were read */
 };
 

@@ -128,9 +128,6 @@ static void read_time_intervals(struct reader *r, const struct tree_pair *pair, 
 	if (n && read->root)
 		diag_error(r->diag, pair->key->pos,
 			"root route must not have any %s time intervals", mute ? "mute" : "active");
-	else if (n)
-		diag_error(r->diag, pair->key->pos,
-			"'%s' is not served yet by this version of tolld", pair->key->text.s);
 	for (size_t i = 0; i < n; i++) {
 		if (!reader_item_text(r, pair->key->text.s, pair->value->items[i], &name))
 			continue;
@@ -263,7 +260,7 @@ void config_check_route(struct reader *r)
 			"no routes provided: receivers and "
 			"whatever belongs to them need a route");
 	for (size_t i = 0; i < r->n_interval_uses; i++) {
-		if (!map_gets(&r->intervals, r->interval_uses[i].name))
+		if (!config_time_interval_find(r->config, r->interval_uses[i].name))
 			diag_error(r->diag, r->interval_uses[i].pos,
 				"undefined time interval \"%s\" used in route",
 				r->interval_uses[i].name);

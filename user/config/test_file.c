@@ -413,7 +413,6 @@ int test_file_load(const char *path, struct test_file **ret, struct diag *diag)
 	f.r.config = file->config;
 	read_file(&f, path);
 	arena_release(&f.r.trees);
-	map_release(&f.r.intervals);
 	map_release(&f.r.read_files);
 	if (f.r.err)
 		return f.r.err;

@@ -415,10 +415,15 @@ static struct alert *shown(const struct entry *entry)
 	return copy;
 }
 
-static enum verdict judge(struct notify *notify, struct entry *entry, struct instant now)
+static enum verdict judge(
+	struct notify *notify, struct entry *entry, bool silent, struct instant now)
 {
 	bool over = entry_is_over(notify, entry, now);
 
+	if (silent) {
+		notify->stats.out_of_time++;
+		return over ? HIDE_OVER : HIDE_FIRING;
+	}
 	if (inhibited_by(notify, entry->alert->labels, now)) {
 		notify->stats.inhibited++;
 		return over ? HIDE_OVER : HIDE_FIRING;
@@ -430,6 +435,7 @@ static enum verdict judge(struct notify *notify, struct entry *entry, struct ins
 static int look(struct notify *notify, struct group *group, struct instant now, struct flush **ret)
 {
 	struct flush_alert *alerts = calloc(group->n, sizeof(*alerts));
+	bool silent = route_is_silent(group->route, now.wall_ms);
 	size_t counts[VERDICTS] = { 0 }, n = 0;
 
 	if (!alerts)
@@ -437,7 +443,7 @@ static int look(struct notify *notify, struct group *group, struct instant now, 
 	for (size_t i = 0; i < group->n; i++) {
 		struct membership *m = group->members[i];
 
-		m->verdict = judge(notify, m->entry, now);
+		m->verdict = judge(notify, m->entry, silent, now);
 		counts[m->verdict]++;
 	}
 	for (enum verdict v = TELL_FIRING; v <= HIDE_OVER; v++) {

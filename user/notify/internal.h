@@ -36,6 +36,9 @@ struct route {
 	size_t n_group_by;
 	bool group_by_all;
 	int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
+	/* Silent in the first ones, and outside the others where there are any; the configuration's. */
+	const struct config_time_interval **mute, **active;
+	size_t n_mute, n_active;
 };
 
 /* One thing to tell: an entry of a receiver's email_configs and the like. */
@@ -60,6 +63,8 @@ int route_match(
 int route_group_labels(const struct route *route, const struct labels *labels, struct labels **ret);
 /* {}:{alertname="X"}: a route's id or key, and the group's labels. */
 void route_group_key(const char *route, const struct labels *labels, struct strbuf *out);
+/* Whether it is silent at this time, whatever the alerts. */
+bool route_is_silent(const struct route *route, int64_t wall_ms);
 size_t receiver_integrations(const struct config_receiver *receiver);
 struct integration receiver_integration(const struct config_receiver *receiver, size_t i);
 /* Whether the configuration still has it. */

@@ -122,7 +122,8 @@ void notify_sent(
 struct notify_stats {
 	size_t alerts, firing, groups, in_flight;
 	uint64_t sent, failed, retried, refused_alerts;
-	uint64_t inhibited; /* alerts left out of a flush, each time anew */
+	/* Alerts left out of a flush, each time anew. */
+	uint64_t inhibited, out_of_time;
 };
 
 void notify_stats(const struct notify *notify, struct notify_stats *ret);

@@ -53,6 +53,22 @@ static int build_group_by(const struct config_route *from, struct route *route)
 	return 0;
 }
 
+static int build_intervals(const struct config *config, const struct config_texts *names,
+	const struct config_time_interval ***ret, size_t *ret_n)
+{
+	*ret = calloc(names->n + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n; i++) {
+		(*ret)[i] = config_time_interval_find(config, names->items[i].s);
+		/* Refused when the file was read. */
+		if (!(*ret)[i])
+			return -EINVAL;
+		++*ret_n;
+	}
+	return 0;
+}
+
 static int build_key(struct building *b, const struct route *parent, struct route *route)
 {
 	struct strbuf key = STRBUF_INIT, id = STRBUF_INIT;
@@ -91,6 +107,12 @@ static int build(struct building *b, const struct config_route *from, const stru
 	if (!err)
 		err = build_group_by(from, route);
 	if (!err)
+		err = build_intervals(
+			b->config, &from->mute_time_intervals, &route->mute, &route->n_mute);
+	if (!err)
+		err = build_intervals(
+			b->config, &from->active_time_intervals, &route->active, &route->n_active);
+	if (!err)
 		err = build_key(b, parent, route);
 	if (err || !from->n_routes)
 		return err;
@@ -127,6 +149,8 @@ static void release(struct route *route)
 	for (size_t i = 0; i < route->n_group_by; i++)
 		intern_unref(route->group_by[i]);
 	free(route->group_by);
+	free(route->mute);
+	free(route->active);
 	matcher_list_release(&route->matchers);
 	free(route->key);
 	free(route->id);
@@ -168,6 +192,24 @@ int route_match(
 	bool matched;
 
 	return root ? match(root, labels, fn, userdata, &matched) : 0;
+}
+
+static bool any_contains(const struct config_time_interval *const *named, size_t n, int64_t wall_ms)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < named[i]->n; k++) {
+			if (time_interval_contains(&named[i]->items[k], wall_ms))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool route_is_silent(const struct route *route, int64_t wall_ms)
+{
+	if (route->n_active && !any_contains(route->active, route->n_active, wall_ms))
+		return true;
+	return any_contains(route->mute, route->n_mute, wall_ms);
 }
 
 static bool groups_by(const struct route *route, const char *name)

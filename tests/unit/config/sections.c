@@ -235,8 +235,7 @@ static void routes_are_checked(void **state)
 			"3:3: error: cannot have continue in root route\n"
 			"4:3: error: root route must not have any matchers\n"
 			"5:3: error: root route must not have any mute time intervals\n"
-			"6:3: error: root route must not have any active time intervals\n"
-			"8:1: warning: 'time_intervals' " UNSERVED " and is ignored\n" },
+			"6:3: error: root route must not have any active time intervals\n" },
 		{ "route:\n  receiver: a\n  routes:\n  -\n  - matchers: [a!b, 'c=\"d', 'e=~\"(\"']\n"
 		  "    group_interval: 0s\n    group_by: [x, x, '']\n    continue: 7\n"
 		  "    routes: [{match: [a]}]\nreceivers: [{name: a}]\n",
@@ -295,8 +294,8 @@ static void routes_inherit_what_they_leave_out(void **state)
 	static const char text[] =
 		"route:\n  routes:\n  - match: {a: x, b: }\n    continue: true\n"
 		"    routes:\n    - matchers: ['c=d', '{e=~\"f|g\", h!=i}']\n      group_by: []\n"
-		"    - group_by: ['...']\n      receiver: s\n"
-		"      routes: [{group_wait: 1s}, "
+		"    - group_by: ['...']\n      receiver: s\n      mute_time_intervals: [t]\n"
+		"      active_time_intervals: [t, u]\n      routes: [{group_wait: 1s}, "
 		"{group_by: [z]}]\n    group_interval: 2s\n  - match_re: {a: 'x|y'}\n"
 		"    repeat_interval: 3s\n    group_by:\n"
 		"  receiver: r\n  group_by: [k, l]\n  group_wait: 5s\n  group_interval: 6s\n"
@@ -305,7 +304,7 @@ static void routes_inherit_what_they_leave_out(void **state)
 	static const char expected[] = "r by k,l 5000/6000/7000\n"
 				       "[r by k,l 5000/2000/7000 continue a='x' b=''\n"
 				       "[r 5000/2000/7000 c='d' e=~'f|g' h!='i']\n"
-				       "[s by all 5000/2000/7000\n"
+				       "[s by all 5000/2000/7000 not t in t in u\n"
 				       "[s by all 1000/2000/7000]\n"
 				       "[s by z 5000/2000/7000]]]\n"
 				       "[r by k,l 5000/6000/3000 a=~'^(?:x|y)$']";
@@ -323,6 +322,70 @@ static void routes_inherit_what_they_leave_out(void **state)
 
 #define MAIL                                                                                       \
 	"route: {receiver: a}\nreceivers:\n- name: a\n  email_configs:\n  - to: o@example.org\n"
+
+#define INTERVAL                                                                                   \
+	"route: {receiver: a}\nreceivers: [{name: a}]\ntime_intervals:\n- name: t\n  time_intervals:\n"
+
+static void time_intervals_are_checked(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ INTERVAL
+			"  - weekdays: ['Monday:friday', sunday]\n    months: [january:March, 5, '13']\n"
+			"    days_of_month: ['1', '-7:-1', '1:-1', '30:31']\n    years: ['2020:2025', '2030']\n"
+			"    times: [{start_time: '00:00', end_time: '24:00'}]\n"
+			"    location: Australia/Sydney\n  - {}\n  -\n  - {times: [], years: , location: }\n",
+			"" },
+		{ INTERVAL "  - times: [{start_time: '01:99', end_time: '23:59'}]\n",
+			"6:13: error: couldn't parse timestamp 01:99, invalid format\n" },
+		{ INTERVAL "  - times: [{start_time: '00:00', end_time: '99:99'}]\n",
+			"6:13: error: couldn't parse timestamp 99:99, invalid format\n" },
+		{ INTERVAL "  - times: [{start_time: '17:31', end_time: '17:31'}]\n",
+			"6:13: error: start time cannot be equal or greater than end time\n" },
+		{ INTERVAL "  - times: [{start_time: '12:30', end_time: '24:01'}]\n",
+			"6:13: error: couldn't parse timestamp 24:01, invalid format\n" },
+		{ INTERVAL "  - times: [{start_time: '24:00', end_time: '17:41'}]\n",
+			"6:13: error: start time cannot be equal or greater than end time\n" },
+		{ INTERVAL "  - times: [{start_time: '14:03'}, {begin: 1}]\n",
+			"6:13: error: both start and end times must be provided\n"
+			"6:37: error: unknown key 'begin' in times\n"
+			"6:36: error: both start and end times must be provided\n" },
+		{ INTERVAL "  - times: [{start_time: '9:00', end_time: '1a:00'}]\n",
+			"6:13: error: couldn't parse timestamp 9:00, invalid format\n" },
+		{ INTERVAL
+			"  - weekdays: ['friday:monday', 'blurgsday:flurgsday', '1:3', '-2:-1', a:b:c]\n",
+			"6:16: error: start day cannot be before end day\n"
+			"6:33: error: blurgsday is not a valid weekday\n"
+			"6:56: error: 1 is not a valid weekday\n"
+			"6:63: error: -2 is not a valid weekday\n"
+			"6:72: error: couldn't parse range a:b:c, invalid format\n" },
+		{ INTERVAL "  - days_of_month: ['0', '-50:-20', '1:50', '-15:5', '10:-25', 'x']\n",
+			"6:21: error: 0 is not a valid day of the month: out of range\n"
+			"6:26: error: -50 is not a valid day of the month: out of range\n"
+			"6:37: error: 50 is not a valid day of the month: out of range\n"
+			"6:45: error: end day must be negative if start day is negative\n"
+			"6:54: error: end day -25 is always before start day 10\n"
+			"6:64: error: x is not a valid day of the month\n" },
+		{ INTERVAL "  - months: ['martius:june', 'march:junius', 'december:january', '']\n"
+			   "    years: ['2022:2020', soon]\n",
+			"6:14: error: martius is not a valid month\n"
+			"6:30: error: junius is not a valid month\n"
+			"6:46: error: end month january is before start month december\n"
+			"6:66: error:  is not a valid month\n"
+			"7:13: error: end year 2020 is before start year 2022\n"
+			"7:26: error: soon is not a valid year\n" },
+		{ INTERVAL "  - location: Europe/Bonn\n  - location: ../etc/passwd\n",
+			"6:15: error: unknown time zone Europe/Bonn; write it like Europe/Berlin, UTC or "
+			"Local\n"
+			"7:15: error: unknown time zone ../etc/passwd; write it like Europe/Berlin, UTC "
+			"or Local\n" },
+		{ "route: {receiver: a}\nreceivers: [{name: a}]\ntime_intervals: [{name: t}]\n"
+		  "mute_time_intervals: [{name: t}, {time_intervals: []}]\n",
+			"4:30: error: mute time interval \"t\" is not unique\n"
+			"4:34: error: missing name in mute time interval\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
 
 static void mail_receivers_are_checked(void **state)
 {
@@ -441,6 +504,7 @@ int main(void)
 		cmocka_unit_test(alerting_is_checked),
 		cmocka_unit_test(routes_are_checked),
 		cmocka_unit_test(routes_inherit_what_they_leave_out),
+		cmocka_unit_test(time_intervals_are_checked),
 		cmocka_unit_test(mail_receivers_are_checked),
 		cmocka_unit_test(mail_receivers_inherit_from_global),
 		cmocka_unit_test(external_labels_take_the_environment),
