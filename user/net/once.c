@@ -1,0 +1,62 @@
+/*
+ * once.c - one request over HTTP, by libcurl's simple interface.
+ */
+#include "net/once.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+
+#define CONNECT_TIMEOUT_S 5l
+/* A query may take two minutes; what takes longer has its own error by then. */
+#define TIMEOUT_S 150l
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
+{
+	struct strbuf *body = userdata;
+
+	strbuf_add(body, bytes, size * n);
+	return body->err ? 0 : size * n;
+}
+
+static CURLcode perform(CURL *easy, const char *url, const char *form, struct strbuf *body)
+{
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* A proxy of the environment has no way to this machine. */
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT, TIMEOUT_S);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+	/* The two that copy what they are given. */
+	if (curl_easy_setopt(easy, CURLOPT_URL, url) ||
+		(form && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, form)))
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_perform(easy);
+}
+
+int net_once(const char *url, const char *form, struct strbuf *body, long *ret_status,
+	char error[NET_ONCE_ERROR_MAX])
+{
+	char text[CURL_ERROR_SIZE] = "";
+	CURL *easy = curl_easy_init();
+	CURLcode code;
+
+	if (!easy)
+		return -ENOMEM;
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
+	code = perform(easy, url, form, body);
+	if (!code)
+		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, ret_status);
+	curl_easy_cleanup(easy);
+	if (body->err)
+		return body->err;
+	if (code == CURLE_OUT_OF_MEMORY)
+		return -ENOMEM;
+	if (!code)
+		return 0;
+	snprintf(error, NET_ONCE_ERROR_MAX, "%s", *text ? text : curl_easy_strerror(code));
+	return -EHOSTUNREACH;
+}
