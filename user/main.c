@@ -14,6 +14,10 @@ static const struct {
 	{ "check", cmd_check, "FILE...", "show all faults of settings and rule files" },
 	{ "test", cmd_test, "FILE...",
 		"run rule unit tests, in promtool's format; --help shows the flags" },
+	{ "status", cmd_status, "[SERVICE]",
+		"show the services of the running tolld; --help shows the flags" },
+	{ "query", cmd_query, "EXPR",
+		"ask the running tolld, at a time or over a range; --help shows the flags" },
 	{ "version", cmd_version, "", "show the version" },
 };
 

@@ -6,10 +6,14 @@
 #define TOLLD_CMD_CMD_H
 
 #define EXIT_USAGE 2
+/* Of status, whose 1 says that a service is down: the daemon does not answer. */
+#define EXIT_UNREACHABLE 2
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif
