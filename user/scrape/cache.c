@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "base/hash.h"
 #include "model/intern.h"
+#include "scrape/openmetrics.h"
 #include "scrape/scrape.h"
 
 struct cache_entry {
@@ -105,30 +106,31 @@ void scrape_cache_retire(struct scrape_cache *cache)
 		cache->order[i]->retired = true;
 }
 
-static bool help_is(const struct family *family, const char *help, size_t len)
+static bool text_is(const char *text, const char *s, size_t len)
 {
-	return family->help && strlen(family->help) == len && !memcmp(family->help, help, len);
+	return text && strlen(text) == len && !memcmp(text, s, len);
 }
 
-static int set_help(struct family *family, const struct exposition_entry *entry)
+/* OpenMetrics has a quote's escape in addition. */
+static int set_text(char **text, const struct exposition_entry *entry, bool quotes)
 {
-	struct strbuf help = STRBUF_INIT;
-	char *text;
+	struct strbuf plain = STRBUF_INIT;
+	char *fresh;
 	int err;
 
 	/* Most texts have no escapes and are what they were. */
-	if (help_is(family, entry->text, entry->text_len))
+	if (text_is(*text, entry->text, entry->text_len))
 		return 0;
-	exposition_unescape(&help, entry->text, entry->text_len, false);
-	if (!help.err && help_is(family, help.s, help.len)) {
-		strbuf_release(&help);
+	exposition_unescape(&plain, entry->text, entry->text_len, quotes);
+	if (!plain.err && text_is(*text, plain.s, plain.len)) {
+		strbuf_release(&plain);
 		return 0;
 	}
-	err = strbuf_finish(&help, &text);
+	err = strbuf_finish(&plain, &fresh);
 	if (err)
 		return err;
-	free(family->help);
-	family->help = text;
+	free(*text);
+	*text = fresh;
 	return 0;
 }
 
@@ -155,7 +157,7 @@ static struct family *family_make(struct scrape_cache *cache, const struct expos
 	return family;
 }
 
-static int note_metadata(struct scrape_cache *cache, int kind, enum metric_type type,
+static int note_metadata(struct scrape_cache *cache, int kind, const struct exposition *text,
 	const struct exposition_entry *entry)
 {
 	struct family *family = family_make(cache, entry);
@@ -164,8 +166,10 @@ static int note_metadata(struct scrape_cache *cache, int kind, enum metric_type 
 		return -ENOMEM;
 	family->round = cache->round;
 	if (kind == EXPOSITION_HELP)
-		return set_help(family, entry);
-	family->type = type;
+		return set_text(&family->help, entry, text->openmetrics);
+	if (kind == EXPOSITION_UNIT)
+		return set_text(&family->unit, entry, false);
+	family->type = text->type;
 	return 0;
 }
 
@@ -361,6 +365,18 @@ static int stage(struct reading *r, struct cache_entry *e, const struct expositi
 	return 0;
 }
 
+static int next_entry(struct exposition *text, struct exposition_entry *entry)
+{
+	return text->openmetrics ? openmetrics_next(text, entry) : exposition_next(text, entry);
+}
+
+static int expect_entry(
+	struct exposition *text, const struct cache_entry *guess, struct exposition_entry *entry)
+{
+	return text->openmetrics ? openmetrics_expect(text, guess->raw, guess->len, entry)
+				 : exposition_expect(text, guess->raw, guess->len, entry);
+}
+
 /* The next sample and its entry; an exposition_kind or a negative errno. */
 static int next_sample(struct reading *r, struct exposition_entry *entry, struct cache_entry **ret)
 {
@@ -372,14 +388,14 @@ static int next_sample(struct reading *r, struct exposition_entry *entry, struct
 		guess = r->expected < cache->n_order ? cache->order[r->expected] : NULL;
 		if (guess && guess->retired)
 			guess = NULL;
-		kind = guess ? exposition_expect(&r->text, guess->raw, guess->len, entry) : 0;
+		kind = guess ? expect_entry(&r->text, guess, entry) : 0;
 		if (kind == 1) {
 			r->expected++;
 			*ret = guess;
 			return EXPOSITION_SAMPLE;
 		}
 		if (!kind)
-			kind = exposition_next(&r->text, entry);
+			kind = next_entry(&r->text, entry);
 		if (kind < 0)
 			snprintf(r->error, r->error_size, "%s", r->text.error);
 		if (kind < 0 || kind == EXPOSITION_END)
@@ -387,7 +403,7 @@ static int next_sample(struct reading *r, struct exposition_entry *entry, struct
 		*ret = NULL;
 		if (kind == EXPOSITION_SAMPLE)
 			return kind;
-		err = note_metadata(cache, kind, r->text.type, entry);
+		err = note_metadata(cache, kind, &r->text, entry);
 		if (err)
 			return err;
 	}
@@ -438,7 +454,7 @@ static int check_limit(struct reading *r, size_t len)
 		max = MAX(max, (size_t)SCRAPE_MAX_SAMPLES);
 	if (len / SHORTEST_SAMPLE_BYTES < max)
 		return 0;
-	while ((kind = exposition_next(&text, &entry)) > EXPOSITION_END)
+	while ((kind = next_entry(&text, &entry)) > EXPOSITION_END)
 		n += kind == EXPOSITION_SAMPLE;
 	if (kind == EXPOSITION_END && n <= max)
 		return 0;
@@ -512,6 +528,7 @@ int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
 	if (!cache->n_buckets && !grow(cache))
 		return -ENOMEM;
 	exposition_init(&r.text, text, len);
+	r.text.openmetrics = settings->openmetrics;
 	err = check_limit(&r, len);
 	if (!err)
 		err = read_all(&r);

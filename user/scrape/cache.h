@@ -56,6 +56,7 @@ struct family {
 struct ingest_settings {
 	const struct labels *target_labels;
 	bool honor_labels, honor_timestamps;
+	bool openmetrics;   /* the body's format */
 	size_t max_samples; /* that are left after relabelling */
 	/* metric_relabel_configs. Other rules than last time: scrape_cache_retire() first. */
 	struct relabel_rule *const *rules;

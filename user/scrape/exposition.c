@@ -40,6 +40,9 @@ static const char *const type_texts[METRIC_TYPES] = {
 	[METRIC_HISTOGRAM] = "histogram",
 	[METRIC_SUMMARY] = "summary",
 	[METRIC_UNTYPED] = "unknown",
+	[METRIC_GAUGEHISTOGRAM] = "gaugehistogram",
+	[METRIC_INFO] = "info",
+	[METRIC_STATESET] = "stateset",
 };
 
 const char *metric_type_text(enum metric_type type)
@@ -64,7 +67,7 @@ void exposition_init(struct exposition *p, const char *text, size_t len)
 	*p = (struct exposition){ .text = text, .end = text + len, .at = text };
 }
 
-static int fault(struct exposition *p, const char *at, const char *what)
+int exposition_fault(struct exposition *p, const char *at, const char *what)
 {
 	unsigned line = 1, column = 1;
 	struct strbuf got = STRBUF_INIT;
@@ -194,34 +197,42 @@ static int read_braces(struct exposition *p, bool *named)
 		const char *start = p->at;
 
 		if (!read_part(&p->at, p->end, &part, &bad))
-			return fault(p, bad.at, bad.what);
+			return exposition_fault(p, bad.at, bad.what);
 		if (part.kind == PART_END)
 			return 0;
 		if (part.kind == PART_NAME && *named)
-			return fault(p, start, "a second metric name");
+			return exposition_fault(p, start, "a second metric name");
 		*named |= part.kind == PART_NAME;
 	}
 }
 
-/*
- * Go's ParseFloat without what Prometheus leaves out: underscores and hexadecimal. Unlike C's it
- * takes no sign before NaN, and a number too large is an error.
- */
+int exposition_number(struct exposition *p, const char *s, size_t len, double *ret)
+{
+	bool odd = false;
+	double v;
+
+	for (size_t i = 0; i < len; i++)
+		odd |= class[(unsigned char)s[i]] & ODD_NUMBER;
+	if (odd || num_parse(s, len, &v))
+		return exposition_fault(p, s, "not a number");
+	if (isnan(v) && (*s == '+' || *s == '-'))
+		return exposition_fault(p, s, "not a number");
+	if (isinf(v) && (class[(unsigned char)s[len - 1]] & DIGIT || s[len - 1] == '.'))
+		return exposition_fault(p, s, "a number too large");
+	*ret = v;
+	return 0;
+}
+
 static int read_value(struct exposition *p, double *ret)
 {
 	const char *start = p->at, *c = start;
-	bool odd = false;
 
-	for (; c < p->end && !(class[(unsigned char)*c] & ENDS_VALUE); c++)
-		odd |= class[(unsigned char)*c] & ODD_NUMBER;
+	while (c < p->end && !(class[(unsigned char)*c] & ENDS_VALUE))
+		c++;
 	if (c == start)
-		return fault(p, start, "expected a value");
-	if (odd || num_parse(start, (size_t)(c - start), ret))
-		return fault(p, start, "not a number");
-	if (isnan(*ret) && (*start == '+' || *start == '-'))
-		return fault(p, start, "not a number");
-	if (isinf(*ret) && (class[(unsigned char)c[-1]] & DIGIT || c[-1] == '.'))
-		return fault(p, start, "a number too large");
+		return exposition_fault(p, start, "expected a value");
+	if (exposition_number(p, start, (size_t)(c - start), ret))
+		return -EINVAL;
 	p->at = c;
 	return 0;
 }
@@ -234,7 +245,7 @@ static int read_time(struct exposition *p, int64_t *ret)
 	for (; is(p->at, p->end, DIGIT); p->at++) {
 		if (__builtin_mul_overflow(v, 10, &v) ||
 			__builtin_add_overflow(v, *p->at - '0', &v))
-			return fault(p, start, "a timestamp too large");
+			return exposition_fault(p, start, "a timestamp too large");
 	}
 	*ret = v;
 	return 0;
@@ -253,14 +264,15 @@ static int read_rest(struct exposition *p, struct exposition_entry *ret)
 	p->at = skip(p->at, p->end, BLANK);
 	if (p->at < p->end && *p->at != '\n') {
 		if (!is(p->at, p->end, DIGIT))
-			return fault(p, p->at, "expected a timestamp or the line's end");
+			return exposition_fault(p, p->at, "expected a timestamp or the line's end");
 		ret->has_time = true;
 		err = read_time(p, &ret->wall_ms);
 		if (err)
 			return err;
 		p->at = skip(p->at, p->end, BLANK);
 		if (p->at < p->end && *p->at != '\n')
-			return fault(p, p->at, "expected the line's end after the timestamp");
+			return exposition_fault(
+				p, p->at, "expected the line's end after the timestamp");
 	}
 	p->at += p->at < p->end;
 	return EXPOSITION_SAMPLE;
@@ -283,13 +295,14 @@ static int read_sample(struct exposition *p, struct exposition_entry *ret)
 		if (err)
 			return err;
 		if (!named)
-			return fault(p, start, "a sample without a metric name");
+			return exposition_fault(p, start, "a sample without a metric name");
 		name_end = p->at;
 	} else if (!named) {
-		return fault(p, start, "expected a metric name, a comment or an empty line");
+		return exposition_fault(
+			p, start, "expected a metric name, a comment or an empty line");
 	}
 	if ((size_t)(name_end - start) > EXPOSITION_MAX_ENTRY_BYTES)
-		return fault(p, start, "a metric with labels of more than 64 KiB");
+		return exposition_fault(p, start, "a metric with labels of more than 64 KiB");
 	ret->series = start;
 	ret->series_len = (size_t)(name_end - start);
 	return read_rest(p, ret);
@@ -328,7 +341,7 @@ static int read_type(struct exposition *p, const struct exposition_entry *entry)
 			return EXPOSITION_TYPE;
 		}
 	}
-	return fault(p, entry->text, "unknown metric type");
+	return exposition_fault(p, entry->text, "unknown metric type");
 }
 
 /* After "# HELP " or "# TYPE ": the family and the text up to `line_end`. */
@@ -349,14 +362,14 @@ static int read_metadata(
 			       : NULL;
 	}
 	if (!stop)
-		return fault(p, p->at, "expected a metric name");
+		return exposition_fault(p, p->at, "expected a metric name");
 	ret->name_len = (size_t)(stop - ret->name) - ret->quoted;
 	ret->text = MIN(stop + 1, line_end);
 	ret->text_len = (size_t)(line_end - ret->text);
 	if ((size_t)(line_end - p->at) > EXPOSITION_MAX_ENTRY_BYTES)
-		return fault(p, p->at, "a comment of more than 64 KiB");
+		return exposition_fault(p, p->at, "a comment of more than 64 KiB");
 	if (help && !utf8_valid(ret->text, ret->text_len))
-		return fault(p, ret->text, "a help text that is not valid UTF-8");
+		return exposition_fault(p, ret->text, "a help text that is not valid UTF-8");
 	if (!help && read_type(p, ret) < 0)
 		return -EINVAL;
 	p->at = line_end + (line_end < p->end);

@@ -5,7 +5,7 @@
  * Prometheus accepts (model/textparse/promlex.l and promparse.go), free commas included. Two
  * differences: a NUL byte where a line begins is a fault and not a silent end; blanks before a
  * metric name are passed over and not taken for a part of it. OpenMetrics is another
- * format and not read here.
+ * format: openmetrics.h.
  */
 #ifndef TOLLD_SCRAPE_EXPOSITION_H
 #define TOLLD_SCRAPE_EXPOSITION_H
@@ -22,6 +22,10 @@ enum metric_type {
 	METRIC_HISTOGRAM,
 	METRIC_SUMMARY,
 	METRIC_UNTYPED,
+	/* OpenMetrics has these in addition. */
+	METRIC_GAUGEHISTOGRAM,
+	METRIC_INFO,
+	METRIC_STATESET,
 	METRIC_TYPES
 };
 
@@ -31,19 +35,26 @@ const char *metric_type_text(enum metric_type type);
 struct exposition {
 	const char *text, *end; /* the whole */
 	const char *at;
+	bool openmetrics;      /* which of the two it is read as */
 	enum metric_type type; /* the last # TYPE: what le and quantile mean depends on it */
 	const char *fault_at;
 	char error[200]; /* "line 3, column 7: expected a value, got ..." */
 };
 
-enum exposition_kind { EXPOSITION_END, EXPOSITION_SAMPLE, EXPOSITION_HELP, EXPOSITION_TYPE };
+enum exposition_kind {
+	EXPOSITION_END,
+	EXPOSITION_SAMPLE,
+	EXPOSITION_HELP,
+	EXPOSITION_TYPE,
+	EXPOSITION_UNIT
+};
 
 struct exposition_entry {
-	/* HELP and TYPE: the family; may hold escapes where it was quoted. */
+	/* HELP, TYPE, UNIT: the family; may hold escapes where it was quoted. */
 	const char *name;
 	size_t name_len;
 	bool quoted;
-	/* HELP: the text with its escapes. */
+	/* HELP: the text with its escapes. UNIT: the unit. */
 	const char *text;
 	size_t text_len;
 	/* SAMPLE: name and labels as they stand there, and the rest. */
@@ -73,6 +84,13 @@ void exposition_labels(const char *series, size_t len, enum metric_type type,
 	struct labels_builder *b, bool *ret_twice);
 /* Whether the label stands there at all, an empty one included. */
 bool exposition_has_label(const char *series, size_t len, const char *name);
+/* Sets error[] to "line, column: what, got ..." and returns -EINVAL: for both formats. */
+int exposition_fault(struct exposition *p, const char *at, const char *what);
+/*
+ * Go's ParseFloat without what Prometheus leaves out: underscores and hexadecimal. Unlike C's it
+ * takes no sign before NaN, and a number too large is an error.
+ */
+int exposition_number(struct exposition *p, const char *s, size_t len, double *ret);
 /* Adds text with \\, \n and \" resolved; other escapes stay. */
 void exposition_unescape(struct strbuf *out, const char *s, size_t len, bool quotes);
 

@@ -24,36 +24,47 @@ struct fetch {
 	struct strbuf body;
 	size_t max_bytes;
 	char *fallback;
+	bool openmetrics; /* what the body is */
 	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 64];
 	fetch_done_fn *done;
 	void *userdata;
 };
 
-int fetch_check_type(const char *content_type, const char *fallback, char *error, size_t error_size)
+int fetch_check_type(const char *content_type, const char *fallback, bool *ret_openmetrics,
+	char *error, size_t error_size)
 {
-	static const char *const text[] = { "PrometheusText0.0.4", "PrometheusText1.0.0" };
+	static const struct {
+		const char *type, *protocols[2];
+		bool openmetrics;
+	} formats[] = {
+		{ "text/plain", { "PrometheusText0.0.4", "PrometheusText1.0.0" }, false },
+		{ "application/openmetrics-text",
+			{ "OpenMetricsText0.0.1", "OpenMetricsText1.0.0" }, true },
+	};
 	size_t len = content_type ? strcspn(content_type, "; \t") : 0;
 
-	if (len == 10 && !strncasecmp(content_type, "text/plain", len))
-		return 0;
-	if (len == 28 && !strncasecmp(content_type, "application/openmetrics-text", len)) {
-		snprintf(error, error_size,
-			"the target answered with OpenMetrics, which is not read");
-		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (strlen(formats[i].type) == len &&
+			!strncasecmp(content_type, formats[i].type, len)) {
+			*ret_openmetrics = formats[i].openmetrics;
+			return 0;
+		}
 	}
-	if (!fallback) {
+	for (size_t i = 0; fallback && i < ARRAY_SIZE(formats); i++) {
+		if (streq(fallback, formats[i].protocols[0]) ||
+			streq(fallback, formats[i].protocols[1])) {
+			*ret_openmetrics = formats[i].openmetrics;
+			return 0;
+		}
+	}
+	if (fallback)
+		snprintf(error, error_size, "fallback_scrape_protocol %.40s is not read", fallback);
+	else
 		snprintf(error, error_size,
 			len ? "unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol"
 			    : "no Content-Type and no fallback_scrape_protocol%.*s",
 			(int)MIN(len, (size_t)100), len ? content_type : "");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
-		if (streq(fallback, text[i]))
-			return 0;
-	}
-	snprintf(error, error_size, "fallback_scrape_protocol %.40s is not read", fallback);
 	return -EINVAL;
 }
 
@@ -81,7 +92,7 @@ static int check_type(struct fetch *f)
 	char *type = NULL;
 
 	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
-	return fetch_check_type(type, f->fallback, f->error, sizeof(f->error));
+	return fetch_check_type(type, f->fallback, &f->openmetrics, f->error, sizeof(f->error));
 }
 
 /* Why there is no body, or NULL. */
@@ -114,7 +125,7 @@ static void on_done(CURL *easy, CURLcode result, void *userdata)
 	error = why_not(f, result);
 	/* The callback may start the next one. */
 	strbuf_init(&f->body, f->max_bytes);
-	f->done(body.s, error ? 0 : body.len, error, f->userdata);
+	f->done(body.s, error ? 0 : body.len, f->openmetrics, error, f->userdata);
 	strbuf_release(&body);
 }
 
@@ -315,7 +326,7 @@ static int on_failing(sd_event_source *source, void *userdata)
 	struct fetch *f = userdata;
 
 	f->failing = sd_event_source_disable_unref(f->failing);
-	f->done(NULL, 0, f->error, f->userdata);
+	f->done(NULL, 0, false, f->error, f->userdata);
 	return 0;
 }
 

@@ -10,8 +10,9 @@
 
 struct fetch;
 
-/* error is NULL where the target answered 200 with a body in a format we read. */
-typedef void fetch_done_fn(const char *body, size_t len, const char *error, void *userdata);
+/* error is NULL where the target answered 200 with a body in a format we read: OpenMetrics, or text. */
+typedef void fetch_done_fn(
+	const char *body, size_t len, bool openmetrics, const char *error, void *userdata);
 
 /* The spec is looked at now and not kept. 0 or -ENOMEM. */
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
@@ -31,7 +32,7 @@ int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh)
  * Whether a body of this Content-Type (NULL for none) is read; else error[] tells why not and
  * -EINVAL comes back. `fallback` is fallback_scrape_protocol or NULL.
  */
-int fetch_check_type(
-	const char *content_type, const char *fallback, char *error, size_t error_size);
+int fetch_check_type(const char *content_type, const char *fallback, bool *ret_openmetrics,
+	char *error, size_t error_size);
 
 #endif

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include "base/num.h"
 
-/* OpenMetrics is not asked for, since it is not read. */
+/* As Prometheus 3 asks by default. */
 #define ACCEPT                                                                                     \
-	"Accept: text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                             \
+	"Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"           \
+	"application/openmetrics-text;version=0.0.1;q=0.4,"                                        \
+	"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                                     \
 	"text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 
 static int add(struct curl_slist **list, const char *line)

@@ -110,7 +110,8 @@ static void write_scrape(
 	call(callbacks->end, report);
 }
 
-static void finish(const char *body, size_t len, const char *error, void *userdata)
+static void finish(
+	const char *body, size_t len, bool openmetrics, const char *error, void *userdata)
 {
 	struct target *t = userdata;
 	const struct config_scrape *job = t->spec.job;
@@ -118,6 +119,7 @@ static void finish(const char *body, size_t len, const char *error, void *userda
 		.target_labels = t->spec.labels,
 		.honor_labels = job->honor_labels,
 		.honor_timestamps = job->honor_timestamps,
+		.openmetrics = openmetrics,
 		.max_samples =
 			job->sample_limit > 0 ? (size_t)job->sample_limit : SCRAPE_MAX_SAMPLES,
 		.rules = job->metric_relabels.items,
@@ -152,7 +154,7 @@ static void start(struct target *t, bool for_slot)
 	t->start_boot_ns = now.boot_ns;
 	t->at_wall_ms = schedule_begin(&t->schedule, now, for_slot);
 	if (fetch_start(t->fetch, &t->spec, !for_slot))
-		finish(NULL, 0, "out of memory", t);
+		finish(NULL, 0, false, "out of memory", t);
 }
 
 static void arm(struct scrape *scrape)

@@ -179,7 +179,9 @@ static void it_asks_as_prometheus_asks(void **state)
 	assert_non_null(strstr(request, "\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.5\r\n"));
 	assert_non_null(strstr(request, "\r\nAccept-Encoding: gzip\r\n"));
 	assert_non_null(strstr(request, "text/plain;version=0.0.4"));
-	assert_null(strstr(request, "openmetrics"));
+	assert_non_null(strstr(request,
+		"\r\nAccept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+		"application/openmetrics-text;version=0.0.1;q=0.4,"));
 }
 
 /* A file of the test's own, gone with its name at the end. */
@@ -212,7 +214,7 @@ static void credentials_and_headers_are_sent(void **state)
 		{ "  bearer_token_file: FILE\n", { "\r\nAuthorization: Bearer secret\r\n" } },
 		{ "  http_headers: {X-A: {values: [b, c], secrets: [d]}, X-E: {files: [FILE]}}\n",
 			{ "\r\nX-A: b\r\nX-A: c\r\nX-A: d\r\n", "\r\nX-E: secret\r\n",
-				"\r\nAccept: text/plain;" } },
+				"\r\nAccept: application/openmetrics-text;" } },
 		{ "  http_headers: {X-Empty: {values: ['']}}\n", { "\r\nX-Empty:\r\n" } },
 	};
 	char path[] = "/tmp/tolld-test-XXXXXX", extra[300];
@@ -342,8 +344,7 @@ static void what_is_wrong_is_told_and_up_is_0(void **state)
 		{ "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "a 1\n", "",
 			"unsupported Content-Type \"text/html\" and no fallback_scrape_protocol" },
 		{ "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\n",
-			"a 1\n# EOF\n", "",
-			"the target answered with OpenMetrics, which is not read" },
+			"a 1\n", "", "line 2, column 1: the text must end with # EOF" },
 		{ PLAIN, "<html>\n", "", "line 1, column 1: expected a metric name" },
 		{ PLAIN, "a 1\nb 1\nc 1\n", "  sample_limit: 2\n",
 			"sample limit exceeded: 3 samples where 2 are allowed" },
@@ -380,6 +381,33 @@ static void what_is_wrong_is_told_and_up_is_0(void **state)
 	}
 }
 
+static void openmetrics_is_read_where_the_target_says_so(void **state)
+{
+	struct world *w = *state;
+	struct target_metadata metadata;
+	const void *cursor = NULL;
+
+	w->server.head = "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; "
+			 "version=1.0.0; charset=utf-8\r\n";
+	w->server.body = "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n"
+			 "# HELP a_seconds Says \\\"a\\\".\n"
+			 "a_seconds_total 7 # {trace=\"x\"} 1\na_seconds_created 5\n# EOF\n";
+	w->server.body_len = strlen(w->server.body);
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		trigger(w);
+		assert_string_equal(w->error, "");
+		assert_true(newest(w, "a_seconds_total").value == 7);
+		assert_true(newest(w, "a_seconds_created").value == 5);
+		assert_true(newest(w, "scrape_series_added").value == (i ? 0 : 2));
+	}
+	assert_true(target_metadata_next(scrape_target(w->scrape, 0), &cursor, &metadata));
+	assert_string_equal(metadata.family, "a_seconds");
+	assert_string_equal(metadata.type, "counter");
+	assert_string_equal(metadata.unit, "seconds");
+	assert_string_equal(metadata.help, "Says \"a\".");
+}
+
 static void a_fallback_protocol_reads_what_has_no_type(void **state)
 {
 	struct world *w = *state;
@@ -390,6 +418,16 @@ static void a_fallback_protocol_reads_what_has_no_type(void **state)
 		0);
 	trigger(w);
 	assert_true(w->report.up);
+	w->server.body = "a 1\n# EOF\n";
+	w->server.body_len = strlen(w->server.body);
+	assert_int_equal(configure(w, "  fallback_scrape_protocol: OpenMetricsText1.0.0\n",
+				 w->server.port, 0),
+		0);
+	trigger(w);
+	assert_true(w->report.up);
+	w->server.body_len = 4;
+	trigger(w);
+	assert_false(w->report.up);
 }
 
 /* `len` bytes of '#' and newlines at the end, as gzip; far smaller than what it unfolds to. */
@@ -684,6 +722,7 @@ int main(void)
 		WORLD_TEST(other_credentials_after_a_reload_are_used),
 		WORLD_TEST(a_proxy_is_asked_for_what_it_is_for),
 		cmocka_unit_test(what_is_wrong_is_told_and_up_is_0),
+		WORLD_TEST(openmetrics_is_read_where_the_target_says_so),
 		WORLD_TEST(a_fallback_protocol_reads_what_has_no_type),
 		WORLD_TEST(a_gzip_bomb_is_cut_at_the_limit),
 		WORLD_TEST(an_answer_without_end_is_cut),
