@@ -78,6 +78,12 @@ struct config_http {
 	struct config_headers proxy_connect_headers;
 };
 
+/* Names as scrape_protocols has them, all known ones. */
+struct config_protocols {
+	struct config_text *items;
+	size_t n, cap;
+};
+
 struct config_global {
 	int64_t scrape_interval_ms;	/* 1m */
 	int64_t scrape_timeout_ms;	/* 10s */
@@ -119,6 +125,8 @@ struct config_scrape {
 	int64_t sample_limit;	       /* 0: tolld's own limit */
 	struct config_tls tls;
 	struct config_http http;
+	struct config_protocols
+		protocols; /* in the order of preference; n == 0: Prometheus's own */
 	struct config_text fallback_scrape_protocol;
 	struct config_relabels relabels, metric_relabels;
 	struct config_target *targets;

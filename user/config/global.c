@@ -12,6 +12,7 @@
 
 static void read_external_labels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out);
 
 #define G struct reader_global
 static const struct schema_key global_keys[] = {
@@ -22,7 +23,7 @@ static const struct schema_key global_keys[] = {
 	SERVED("body_size_limit", S_SIZE, G, body_size_limit_bytes),
 	SERVED("sample_limit", S_COUNT, G, sample_limit),
 	CUSTOM("external_labels", read_external_labels),
-	IGNORED("scrape_protocols", S_TEXTS),
+	CUSTOM("scrape_protocols", read_protocols),
 	IGNORED("query_log_file", S_TEXT),
 	IGNORED("scrape_failure_log_file", S_TEXT),
 	IGNORED("target_limit", S_COUNT),
@@ -92,6 +93,11 @@ static const char *const exclusive[] = { "smtp_auth_password", "smtp_auth_secret
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	config_read_tls(r, pair, &((struct reader_global *)out)->c.smtp_tls);
+}
+
+static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_protocols(r, pair, &((struct reader_global *)out)->protocols);
 }
 
 /* The length of a variable's name at s, as os.Expand takes it; *ret_name without braces. */

@@ -23,6 +23,7 @@ struct reader_global {
 	int64_t rule_query_offset_ms;
 	int64_t body_size_limit_bytes;
 	int64_t sample_limit;
+	struct config_protocols protocols;
 	int smtp_force_implicit_tls;
 	char *smtp_host; /* smtp_smarthost taken apart; NULL where it is not set, or wrong */
 	unsigned smtp_port;
@@ -104,6 +105,9 @@ static inline bool text_set(const struct config_text *text)
 /* The sections. Each takes the pair of its key; `out` is unused where it belongs to the whole. */
 void config_read_global(struct reader *r);
 void config_read_scrapes(struct reader *r, const struct tree_pair *pair, void *out);
+/* scrape_protocols, into *ret; told where nothing of it could be asked for. */
+void config_read_protocols(
+	struct reader *r, const struct tree_pair *pair, struct config_protocols *ret);
 void config_read_scrape_files(struct reader *r, const struct tree_pair *pair, void *out);
 void config_read_rule_files(struct reader *r, const struct tree_pair *pair, void *out);
 void config_read_rule_source(struct reader *r, struct source *source);

@@ -12,6 +12,7 @@
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_params(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_http(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_metric_relabels(struct reader *r, const struct tree_pair *pair, void *out);
@@ -43,7 +44,7 @@ static const struct schema_key scrape_keys[] = {
 	CUSTOM("proxy_connect_header", read_http),
 	CUSTOM("relabel_configs", read_relabels),
 	CUSTOM("metric_relabel_configs", read_metric_relabels),
-	IGNORED("scrape_protocols", S_TEXTS),
+	CUSTOM("scrape_protocols", read_protocols),
 	IGNORED("target_limit", S_COUNT),
 	IGNORED("label_limit", S_COUNT),
 	IGNORED("label_name_length_limit", S_COUNT),
@@ -73,6 +74,70 @@ static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void
 		if (text_set(files[i]))
 			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
 	}
+}
+
+/* The last one is never asked for, and another one of the list is always there. */
+static const char *const protocols[] = { "PrometheusText0.0.4", "PrometheusText1.0.0",
+	"OpenMetricsText0.0.1", "OpenMetricsText1.0.0", "PrometheusProto" };
+#define PROTOCOL_PROTO (ARRAY_SIZE(protocols) - 1)
+
+/* Its place among the protocols; ARRAY_SIZE(protocols), told, for an unknown one. */
+static size_t find_protocol(struct reader *r, const struct config_text *protocol)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(protocols) && !streq(protocol->s, protocols[i]))
+		i++;
+	if (i == ARRAY_SIZE(protocols))
+		diag_error(r->diag, protocol->pos,
+			"unknown scrape protocol %s, supported: PrometheusText0.0.4, "
+			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0",
+			protocol->s);
+	return i;
+}
+
+static void check_protocol(struct reader *r, const struct config_text *protocol)
+{
+	if (text_set(protocol) && find_protocol(r, protocol) == PROTOCOL_PROTO)
+		diag_error(r->diag, protocol->pos,
+			"'PrometheusProto' is not served yet by this version of tolld");
+}
+
+void config_read_protocols(
+	struct reader *r, const struct tree_pair *pair, struct config_protocols *ret)
+{
+	bool seen[ARRAY_SIZE(protocols) + 1] = { false };
+	size_t n = reader_list(r, pair);
+	struct config_text text;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t which;
+
+		if (!reader_item_text(r, "scrape_protocols", pair->value->items[i], &text))
+			continue;
+		which = find_protocol(r, &text);
+		if (which < ARRAY_SIZE(protocols) && seen[which])
+			diag_error(r->diag, text.pos,
+				"duplicated protocol in scrape_protocols, got %s", text.s);
+		seen[which] = true;
+		if (which == PROTOCOL_PROTO)
+			continue;
+		if (!arena_reserve(&r->config->arena, ret->items, ret->n, ret->cap)) {
+			reader_no_memory(r);
+			return;
+		}
+		ret->items[ret->n++] = text;
+	}
+	if (pair->value->kind == TREE_LIST && !n)
+		diag_error(r->diag, pair->value->pos, "scrape_protocols cannot be empty");
+	else if (n && seen[PROTOCOL_PROTO] && !ret->n)
+		diag_error(r->diag, pair->value->pos,
+			"'PrometheusProto' alone is not served yet by this version of tolld");
+}
+
+static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_protocols(r, pair, &((struct config_scrape *)out)->protocols);
 }
 
 static void read_http(struct reader *r, const struct tree_pair *pair, void *out)
@@ -204,26 +269,6 @@ static void check_times(
 		scrape->timeout_ms = MIN(r->global.c.scrape_timeout_ms, scrape->interval_ms);
 }
 
-static void check_protocol(struct reader *r, const struct config_text *protocol)
-{
-	static const char *const known[] = { "PrometheusText0.0.4", "PrometheusText1.0.0",
-		"OpenMetricsText0.0.1", "OpenMetricsText1.0.0", "PrometheusProto" };
-	size_t i = 0;
-
-	if (!text_set(protocol))
-		return;
-	while (i < ARRAY_SIZE(known) && !streq(protocol->s, known[i]))
-		i++;
-	if (i == ARRAY_SIZE(known))
-		diag_error(r->diag, protocol->pos,
-			"unknown scrape protocol %s, supported: PrometheusText0.0.4, "
-			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0",
-			protocol->s);
-	else if (i == ARRAY_SIZE(known) - 1)
-		diag_error(r->diag, protocol->pos,
-			"'PrometheusProto' is not served yet by this version of tolld");
-}
-
 static void check_url_parts(struct reader *r, struct config_scrape *scrape)
 {
 	static char http[] = "http", metrics[] = "/metrics";
@@ -281,6 +326,8 @@ static void read_scrape(struct reader *r, const struct tree_node *node)
 	config_check_http(r, node, &scrape.http);
 	if (!scrape.body_size_limit_bytes)
 		scrape.body_size_limit_bytes = r->global.body_size_limit_bytes;
+	if (!scrape.protocols.n)
+		scrape.protocols = r->global.protocols;
 	if (!scrape.sample_limit)
 		scrape.sample_limit = r->global.sample_limit;
 	if (!arena_reserve(&c->arena, c->scrapes, c->n_scrapes, c->cap_scrapes)) {

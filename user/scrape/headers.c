@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include "base/num.h"
 
-/* As Prometheus 3 asks by default. */
-#define ACCEPT                                                                                     \
-	"Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"           \
-	"application/openmetrics-text;version=0.0.1;q=0.4,"                                        \
-	"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                                     \
-	"text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+/* The formats by the names that scrape_protocols has for them, in Prometheus 3's order. */
+static const struct format {
+	const char *protocol, *type;
+} formats[] = {
+	{ "OpenMetricsText1.0.0",
+		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8" },
+	{ "OpenMetricsText0.0.1", "application/openmetrics-text;version=0.0.1" },
+	{ "PrometheusText1.0.0", "text/plain;version=1.0.0;escaping=allow-utf-8" },
+	{ "PrometheusText0.0.4", "text/plain;version=0.0.4" },
+};
 
 static int add(struct curl_slist **list, const char *line)
 {
@@ -71,6 +75,32 @@ int header_secret(const struct config_secret *secret, const char *what, char **r
 	return 0;
 }
 
+static const char *type_of(const char *protocol)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (streq(formats[i].protocol, protocol))
+			return formats[i].type;
+	}
+	return "text/plain";
+}
+
+/* Each a little less wanted than the one before, and anything rather than nothing. */
+static int add_accept(struct curl_slist **list, const struct config_protocols *protocols)
+{
+	size_t n = protocols->n ? protocols->n : ARRAY_SIZE(formats);
+	struct strbuf line = STRBUF_INIT;
+	int err;
+
+	strbuf_adds(&line, "Accept: ");
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(&line, "%s;q=0.%zu,",
+			protocols->n ? type_of(protocols->items[i].s) : formats[i].type, n + 1 - i);
+	strbuf_adds(&line, "*/*;q=0.1");
+	err = line.err ? line.err : add(list, line.s);
+	strbuf_release(&line);
+	return err;
+}
+
 static int add_authorization(
 	struct curl_slist **list, const struct config_http *http, char *error, size_t error_size)
 {
@@ -117,7 +147,7 @@ static int add_header(struct curl_slist **list, const struct config_header *head
 static int add_plain(struct curl_slist **list, const struct target_spec *spec)
 {
 	char seconds[NUM_MAX];
-	int err = add(list, ACCEPT);
+	int err = add_accept(list, &spec->job->protocols);
 
 	num_format(seconds, (double)spec->timeout_ms / 1000);
 	if (!err)

@@ -353,5 +353,6 @@ bool target_spec_same_settings(const struct target_spec *a, const struct target_
 	       x->body_size_limit_bytes == y->body_size_limit_bytes &&
 	       x->sample_limit == y->sample_limit && same_tls(&x->tls, &y->tls) &&
 	       same_http(&x->http, &y->http) &&
+	       same_texts(x->protocols.items, x->protocols.n, y->protocols.items, y->protocols.n) &&
 	       same_text(&x->fallback_scrape_protocol, &y->fallback_scrape_protocol);
 }

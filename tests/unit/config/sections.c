@@ -94,6 +94,17 @@ static void scrape_configs_are_checked(void **state)
 		  "    client_id: u\n",
 			"3:3: error: 'file_sd_configs' " UNSERVED "\n"
 			"4:3: error: 'oauth2' " UNSERVED "\n" },
+		{ "global: {scrape_protocols: [OpenMetricsText1.0.0, PrometheusProto]}\n"
+		  "scrape_configs: [{job_name: a}, {job_name: b, scrape_protocols: []}, {job_name: "
+		  "c,\n  scrape_protocols: [Text, PrometheusText0.0.4, PrometheusText0.0.4]},\n"
+		  "  {job_name: d, scrape_protocols: [PrometheusProto]}]\n",
+			"2:65: error: scrape_protocols cannot be empty\n"
+			"3:22: error: unknown scrape protocol Text, supported: PrometheusText0.0.4, "
+			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0\n"
+			"3:49: error: duplicated protocol in scrape_protocols, got "
+			"PrometheusText0.0.4\n"
+			"4:35: error: 'PrometheusProto' alone is not served yet by this version of "
+			"tolld\n" },
 		{ "scrape_configs: [{job_name: a, fallback_scrape_protocol: Text}]\n",
 			"1:58: error: unknown scrape protocol Text, supported: PrometheusText0.0.4, "
 			"PrometheusText1.0.0, OpenMetricsText0.0.1, OpenMetricsText1.0.0\n" },

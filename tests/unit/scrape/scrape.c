@@ -181,7 +181,16 @@ static void it_asks_as_prometheus_asks(void **state)
 	assert_non_null(strstr(request, "text/plain;version=0.0.4"));
 	assert_non_null(strstr(request,
 		"\r\nAccept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-		"application/openmetrics-text;version=0.0.1;q=0.4,"));
+		"application/openmetrics-text;version=0.0.1;q=0.4,"
+		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+		"text/plain;version=0.0.4;q=0.2,*/*;q=0.1\r\n"));
+	assert_int_equal(
+		configure(w, "  scrape_protocols: [PrometheusProto, PrometheusText0.0.4]\n",
+			w->server.port, 0),
+		0);
+	trigger(w);
+	assert_non_null(
+		strstr(request, "\r\nAccept: text/plain;version=0.0.4;q=0.2,*/*;q=0.1\r\n"));
 }
 
 /* A file of the test's own, gone with its name at the end. */
