@@ -274,6 +274,11 @@ static bool is_ready(void *userdata)
 	return ((struct daemon *)userdata)->ready;
 }
 
+static int64_t default_step_ms(void *userdata)
+{
+	return ((struct daemon *)userdata)->config->global.evaluation_interval_ms;
+}
+
 static void own_metrics(struct strbuf *out, void *userdata)
 {
 	const struct daemon *d = userdata;
@@ -303,6 +308,7 @@ static int listen_all(struct daemon *d)
 		.store = d->store,
 		.reload = reload,
 		.ready = is_ready,
+		.default_step_ms = default_step_ms,
 		.metrics = own_metrics,
 		.userdata = d,
 		.started_wall_ms = d->started.wall_ms,

@@ -31,6 +31,8 @@ struct api_sources {
 	/* Reloads the settings: 0, or a negative errno with the faults as text in `error`. */
 	int (*reload)(struct strbuf *error, void *userdata);
 	bool (*ready)(void *userdata);
+	/* What a subquery without a step takes: evaluation_interval. NULL: one minute. */
+	int64_t (*default_step_ms)(void *userdata);
 	/* Adds the daemon's own counters to /metrics, in the text format. */
 	void (*metrics)(struct strbuf *out, void *userdata);
 	void *userdata;

@@ -33,6 +33,7 @@ static int parse_query(struct request *req, const char *param, struct promql_exp
 /* What both kinds of query have in common. */
 static int read_common(struct request *req, struct instant now, struct evaluation_options *ret)
 {
+	const struct api_sources *sources = &req->api->sources;
 	int64_t most_ms = req->api->options.query_timeout_ms;
 	int64_t timeout_ms, lookback_ms = 0;
 	int err;
@@ -52,6 +53,8 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 	}
 	/* No lookback below zero; a timeout of nothing has run out already, as in Prometheus. */
 	ret->lookback_ms = MAX(lookback_ms, (int64_t)0);
+	if (sources->default_step_ms)
+		ret->default_step_ms = sources->default_step_ms(sources->userdata);
 	ret->deadline_boot_ns =
 		now.boot_ns + MAX(MIN(timeout_ms, most_ms), (int64_t)0) * NSEC_PER_MSEC;
 	return 0;

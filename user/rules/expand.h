@@ -32,6 +32,7 @@ struct expand_data {
 	double value;
 	struct tsdb *db; /* for `query` */
 	int64_t wall_ms;
+	int64_t default_step_ms; /* of subqueries in `query`; 0: one minute */
 };
 
 /* Parses all; faults go to diag at their place. */

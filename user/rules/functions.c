@@ -114,6 +114,7 @@ static int fn_query(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
+	const struct promql_options options = { .default_step_ms = data->default_step_ms };
 	struct promql_result result = { 0 };
 	struct promql_error error = { 0 };
 	struct promql_expr *expr = NULL;
@@ -125,7 +126,7 @@ static int fn_query(
 	if (!err)
 		err = promql_check_evaluable(expr, &error);
 	if (!err)
-		err = promql_eval(expr, data->db, data->wall_ms, NULL, &result, &error);
+		err = promql_eval(expr, data->db, data->wall_ms, &options, &result, &error);
 	if (err && error.text[0])
 		template_call_fail(call, "%s", error.text);
 	if (!err && result.type != PROMQL_VECTOR && result.type != PROMQL_SCALAR)

@@ -258,6 +258,7 @@ static int add_presence(struct rule *rule, const struct promql_series *series, s
 		.value = presence.value,
 		.db = manager->db,
 		.wall_ms = at.wall_ms,
+		.default_step_ms = manager->config->global.evaluation_interval_ms,
 	};
 	int err;
 
