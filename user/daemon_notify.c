@@ -28,6 +28,7 @@ static const char *const kinds[] = {
 	[NOTIFY_KEEP_GROUP] = "group",
 	[NOTIFY_KEEP_LOG] = "log",
 	[NOTIFY_KEEP_OUTBOX] = "outbox",
+	[NOTIFY_KEEP_SILENCE] = "silence",
 };
 static const char rule_kind[] = "rule";
 

@@ -428,6 +428,10 @@ static enum verdict judge(
 		notify->stats.inhibited++;
 		return over ? HIDE_OVER : HIDE_FIRING;
 	}
+	if (silenced(notify, entry->alert->labels, now.wall_ms)) {
+		notify->stats.silenced++;
+		return over ? HIDE_OVER : HIDE_FIRING;
+	}
 	return over ? TELL_OVER : TELL_FIRING;
 }
 

@@ -4,6 +4,7 @@
  *   alerts.c   the alerts that are known, each with its end on the boot clock
  *   route.c    which routes an alert takes, and how it is grouped there
  *   inhibit.c  alerts that others make superfluous
+ *   silences.c what people asked to be spared
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
@@ -128,6 +129,15 @@ void inhibitor_note(struct inhibitor *inhibitor, const struct entry *entry);
 /* One alert that fires and inhibits alerts with these labels, or NULL. */
 const struct entry *inhibited_by(
 	struct notify *notify, const struct labels *labels, struct instant now);
+
+/* -- silences -------------------------------------------------------------------------------- */
+
+bool silenced(const struct notify *notify, const struct labels *labels, int64_t wall_ms);
+/* Takes it as it is, instead of one with its id; not on failure. -ENOSPC, -ENOMEM. */
+int silence_adopt(struct notify *notify, struct silence *silence);
+/* Forgets those that are long over. */
+void silences_sweep(struct notify *notify, int64_t wall_ms);
+void silences_release(struct notify *notify);
 
 /* -- the log --------------------------------------------------------------------------------- */
 
@@ -281,6 +291,7 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 int persist_alert(struct notify *notify, const struct entry *entry);
 int persist_group(struct notify *notify, const struct group *group, struct instant now);
 int persist_log(struct notify *notify, const char *key, const struct log_entry *entry);
+int persist_silence(struct notify *notify, const struct silence *silence);
 int persist_outbox(struct notify *notify, const struct attempt *attempt);
 void persist_delete(struct notify *notify, enum notify_output_type type, const char *key);
 void persist_alert_key(char out[17], const struct alert *alert);
@@ -314,6 +325,7 @@ struct notify {
 	struct map alerts;   /* fingerprint -> struct entry */
 	struct map groups;   /* id -> struct group */
 	struct map log;	     /* key -> struct log_entry, NULL for a reserved place */
+	struct map silences; /* id -> struct silence */
 	struct map attempts; /* id -> struct attempt */
 	struct timers timers;
 	struct timer sweep;

@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <sys/random.h>
 
-#define MAX_ALERTS_DEFAULT 100000
-#define MAX_GROUPS_DEFAULT 10000
-#define SWEEP_NS	   (15 * 60 * NSEC_PER_SEC)
-#define WALL_JUMP_MS	   60000
-#define CENTURY_MS	   (100ll * 365 * 24 * 3600 * 1000)
+#define MAX_ALERTS_DEFAULT   100000
+#define MAX_GROUPS_DEFAULT   10000
+#define MAX_SILENCES_DEFAULT 10000
+#define SWEEP_NS	     (15 * 60 * NSEC_PER_SEC)
+#define WALL_JUMP_MS	     60000
+#define CENTURY_MS	     (100ll * 365 * 24 * 3600 * 1000)
 
 int64_t ns_of_ms(int64_t ms)
 {
@@ -54,6 +55,8 @@ int notify_new(const struct notify_limits *limits, notify_output_fn *output, voi
 		notify->limits.max_alerts = MAX_ALERTS_DEFAULT;
 	if (!notify->limits.max_groups)
 		notify->limits.max_groups = MAX_GROUPS_DEFAULT;
+	if (!notify->limits.max_silences)
+		notify->limits.max_silences = MAX_SILENCES_DEFAULT;
 	notify->output = output;
 	notify->userdata = userdata;
 	notify->sweep.kind = TIMER_SWEEP;
@@ -90,6 +93,7 @@ void notify_free(struct notify *notify)
 	map_release(&notify->alerts);
 	map_release(&notify->groups);
 	log_release(notify);
+	silences_release(notify);
 	restore_release(notify);
 	timers_release(&notify->timers);
 	strbuf_release(&notify->row);
@@ -193,6 +197,8 @@ int notify_keep_all(struct notify *notify, struct instant now)
 		if (e->value)
 			failed |= persist_log(notify, e->key, e->value);
 	}
+	map_foreach (&notify->silences, e)
+		failed |= persist_silence(notify, e->value);
 	map_foreach (&notify->attempts, e)
 		failed |= persist_outbox(notify, e->value);
 	return failed ? -ENOMEM : 0;
@@ -218,6 +224,7 @@ static void notice_wall_jump(struct notify *notify, struct instant now)
 static void sweep(struct notify *notify, struct instant now)
 {
 	log_sweep(notify, now);
+	silences_sweep(notify, now.wall_ms);
 	map_foreach (&notify->alerts, e) {
 		struct entry *entry = e->value;
 
@@ -261,6 +268,7 @@ void notify_stats(const struct notify *notify, struct notify_stats *ret)
 	ret->alerts = notify->alerts.n;
 	ret->groups = notify->groups.n;
 	ret->in_flight = notify->attempts.n;
+	ret->silences = notify->silences.n;
 	map_foreach (&notify->alerts, e)
 		ret->firing += !((const struct entry *)e->value)->resolved;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "model/notification.h"
+#include "model/silence.h"
 
 struct notify;
 
@@ -31,6 +32,7 @@ enum notify_output_type {
 	NOTIFY_KEEP_GROUP,
 	NOTIFY_KEEP_LOG,
 	NOTIFY_KEEP_OUTBOX,
+	NOTIFY_KEEP_SILENCE,
 };
 
 struct notify_output {
@@ -44,8 +46,9 @@ struct notify_output {
 typedef void notify_output_fn(const struct notify_output *output, void *userdata);
 
 struct notify_limits {
-	size_t max_alerts; /* 0: 100,000; more are refused and counted */
-	size_t max_groups; /* 0: 10,000 */
+	size_t max_alerts;   /* 0: 100,000; more are refused and counted */
+	size_t max_groups;   /* 0: 10,000 */
+	size_t max_silences; /* 0: 10,000, with those that are over and still remembered */
 	/*
 	 * Names this boot: a hash of /proc/sys/kernel/random/boot_id. Rows of the same boot keep
 	 * their exact ages over a restart; 0 for unknown, then the wall clock is asked.
@@ -118,12 +121,29 @@ enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
 void notify_sent(
 	struct notify *notify, const char *id, enum notify_result result, struct instant now);
 
+/*
+ * Makes a silence, or changes the one with that id; takes it, also on failure. A start that is not
+ * given, or lies in the past, is now. A change that would alter the past (other matchers, another
+ * start of one that is active, an end before now, any of one that is over) ends the old silence and
+ * makes a new one: ret_id says which it is now. -EINVAL with error[]; -ENOENT for an id that nobody
+ * knows; -ENOSPC; -ENOMEM.
+ */
+int notify_silence_put(struct notify *notify, struct silence *silence, struct instant now,
+	char ret_id[SILENCE_ID_LEN + 1], char *error, size_t error_size);
+/* Ends it now; one that has not begun begins and ends now. 0 also where it is over; -ENOENT, -ENOMEM. */
+int notify_silence_expire(struct notify *notify, const char *id, struct instant now);
+/* Borrowed until the next call that changes silences; NULL: none. Those over are kept for 5 days. */
+const struct silence *notify_silence_get(const struct notify *notify, const char *id);
+/* All, in no order, until fn returns false. */
+typedef bool notify_silence_fn(const struct silence *silence, void *userdata);
+void notify_silences(const struct notify *notify, notify_silence_fn *fn, void *userdata);
+
 /* For the API and for metrics. */
 struct notify_stats {
-	size_t alerts, firing, groups, in_flight;
+	size_t alerts, firing, groups, in_flight, silences;
 	uint64_t sent, failed, retried, refused_alerts;
 	/* Alerts left out of a flush, each time anew. */
-	uint64_t inhibited, out_of_time;
+	uint64_t inhibited, out_of_time, silenced;
 };
 
 void notify_stats(const struct notify *notify, struct notify_stats *ret);

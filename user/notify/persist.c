@@ -156,6 +156,35 @@ int persist_log(struct notify *notify, const char *key, const struct log_entry *
 	return put_out(notify, NOTIFY_KEEP_LOG, key);
 }
 
+int persist_silence(struct notify *notify, const struct silence *silence)
+{
+	struct strbuf *row = &notify->row;
+
+	strbuf_reset(row);
+	add_int(row, "starts", silence->starts_wall_ms);
+	add_int(row, "ends", silence->ends_wall_ms);
+	add_int(row, "updated", silence->updated_wall_ms);
+	add_name(row, "matchers");
+	strbuf_addch(row, '[');
+	for (size_t i = 0; i < silence->matchers.n; i++) {
+		const struct matcher *m = silence->matchers.v[i];
+
+		strbuf_addf(row, "%s[\"%s\",", i ? "," : "", matcher_type_text(m->type));
+		add_text(row, m->name);
+		strbuf_addch(row, ',');
+		add_text(row, m->value);
+		strbuf_addch(row, ']');
+	}
+	strbuf_addch(row, ']');
+	if (silence->created_by)
+		add_field(row, "by", silence->created_by);
+	if (silence->comment)
+		add_field(row, "comment", silence->comment);
+	if (silence->annotations)
+		add_labels(row, "annotations", silence->annotations);
+	return put_out(notify, NOTIFY_KEEP_SILENCE, silence->id);
+}
+
 int persist_outbox(struct notify *notify, const struct attempt *attempt)
 {
 	const struct notification *n = attempt->notification;

@@ -363,6 +363,74 @@ static int restore_send_row(struct notify *notify, const char *key, const json_t
 	return err;
 }
 
+static int read_matcher(const json_t *triple, struct matcher_list *ret)
+{
+	static const enum matcher_type types[] = { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX,
+		MATCH_NOT_REGEX };
+	scoped(freep) char *name = NULL, *value = NULL;
+	const char *type = json_string_value(json_array_get(triple, 0));
+	char error[MATCHER_MAX_ERROR];
+	struct matcher *matcher;
+	int err;
+
+	err = read_value(json_array_get(triple, 1), &name);
+	if (!err)
+		err = read_value(json_array_get(triple, 2), &value);
+	for (size_t i = 0; !err && type && i < ARRAY_SIZE(types); i++) {
+		if (!streq(type, matcher_type_text(types[i])))
+			continue;
+		err = matcher_new(types[i], name, value, &matcher, error, sizeof(error));
+		return err ? err : matcher_list_add(ret, matcher);
+	}
+	return err ? err : -EINVAL;
+}
+
+static int read_silence(const json_t *row, struct silence *silence)
+{
+	const json_t *matchers = json_object_get(row, "matchers"), *triple;
+	size_t i;
+	int err = 0;
+
+	if (!json_is_array(matchers) || read_time(row, "starts", &silence->starts_wall_ms) ||
+		read_time(row, "ends", &silence->ends_wall_ms) ||
+		read_time(row, "updated", &silence->updated_wall_ms))
+		return -EINVAL;
+	json_array_foreach(matchers, i, triple)
+	{
+		err = read_matcher(triple, &silence->matchers);
+		if (err)
+			return err;
+	}
+	if (json_object_get(row, "by"))
+		err = read_text(row, "by", &silence->created_by);
+	if (!err && json_object_get(row, "comment"))
+		err = read_text(row, "comment", &silence->comment);
+	if (!err && json_object_get(row, "annotations"))
+		err = read_labels(row, "annotations", &silence->annotations);
+	return err;
+}
+
+static int restore_silence_row(struct notify *notify, const char *key, const json_t *row)
+{
+	scoped(silence_freep) struct silence *silence = silence_new();
+	char error[MATCHER_MAX_ERROR];
+	int err;
+
+	if (!silence)
+		return -ENOMEM;
+	if (strlen(key) != SILENCE_ID_LEN || notify_silence_get(notify, key))
+		return -EINVAL;
+	memcpy(silence->id, key, sizeof(silence->id));
+	err = read_silence(row, silence);
+	if (!err)
+		err = silence_validate(silence, error, sizeof(error));
+	if (!err)
+		err = silence_adopt(notify, silence);
+	if (!err)
+		silence = NULL;
+	return err;
+}
+
 int notify_restore(
 	struct notify *notify, enum notify_output_type type, const char *key, const char *value)
 {
@@ -372,6 +440,7 @@ int notify_restore(
 		[NOTIFY_KEEP_GROUP] = restore_group_row,
 		[NOTIFY_KEEP_LOG] = restore_log_row,
 		[NOTIFY_KEEP_OUTBOX] = restore_send_row,
+		[NOTIFY_KEEP_SILENCE] = restore_silence_row,
 	};
 	scoped(json_decrefp) json_t *row = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
 

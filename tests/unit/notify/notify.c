@@ -256,7 +256,7 @@ static void end_life(struct life *l)
 	notify_stats(l->w.notify, &stats);
 	assert_int_equal(stats.alerts, 0);
 	assert_int_equal(stats.groups, 0);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
 		if (t != NOTIFY_KEEP_LOG)
 			assert_int_equal(l->w.rows[t].n, 0);
 	}
@@ -445,14 +445,16 @@ static void survives_failing_allocations(void **state)
 {
 	struct world w;
 	struct rows rows = { 0 };
+	char id[SILENCE_ID_LEN + 1];
 
 	world_init(&w, config_with("[alertname]", "30s", "5m", "4h"));
+	world_silence(&w, "a=b,c=~d", 0, HOUR, id);
 	fires(&w, "A", "a");
 	world_run(&w, MINUTE);
 	fires(&w, "A", "b");
 	world_advance(&w, 5 * MINUTE);
 	notify_step(w.notify, w.now);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
 		map_foreach (&w.rows[t], e) {
 			rows.type[rows.n] = (enum notify_output_type)t;
 			rows.key[rows.n] = e->key;

@@ -310,8 +310,10 @@ static void all_rows_can_be_put_out_anew(void **state)
 	struct world w;
 	struct map before[ARRAY_SIZE(w.rows)];
 	size_t n[ARRAY_SIZE(w.rows)] = { 0 };
+	char id[SILENCE_ID_LEN + 1];
 
 	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	world_silence(&w, "a=b,c!~d", 0, HOUR, id);
 	fires(&w, "A", "a");
 	fires(&w, "B", "b");
 	world_run(&w, 10 * SEC);
@@ -322,7 +324,7 @@ static void all_rows_can_be_put_out_anew(void **state)
 	memcpy(before, w.rows, sizeof(before));
 	memset(w.rows, 0, sizeof(w.rows));
 	assert_int_equal(notify_keep_all(w.notify, w.now), 0);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
 		map_foreach (&before[t], e) {
 			const char *now = map_gets(&w.rows[t], e->key);
 
@@ -421,16 +423,22 @@ static void rows_that_cannot_be_read_are_skipped(void **state)
 {
 	static const char *const junk[] = { "", "{", "[]", "null", "{}", "{\"labels\":7}",
 		"{\"labels\":[[]],\"annotations\":[]}", "{\"labels\":[[{\"hex\":\"f\"},\"x\"]]}",
-		"{\"firing\":\"0\",\"resolved\":\"\"}", "{\"firing\":\"zzzzzzzzzzzzzzzz\"}" };
+		"{\"firing\":\"0\",\"resolved\":\"\"}", "{\"firing\":\"zzzzzzzzzzzzzzzz\"}",
+		"{\"starts\":1,\"ends\":2,\"updated\":3,\"matchers\":[]}",
+		"{\"starts\":1,\"ends\":2,\"updated\":3,\"matchers\":[[\"=\",\"a\"]]}",
+		"{\"starts\":1,\"ends\":2,\"updated\":3,\"matchers\":[[\"<\",\"a\",\"b\"]]}",
+		"{\"starts\":1,\"ends\":2,\"updated\":3,\"matchers\":[[\"=~\",\"a\",\"(\"]]}" };
+	char id[SILENCE_ID_LEN + 1];
 	struct world w;
 
 	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	world_silence(&w, "a=b", 0, HOUR, id);
 	fires(&w, "A", "a");
 	world_run(&w, 10 * SEC);
 	fires(&w, "A", "b");
 	world_advance(&w, MINUTE);
 	notify_step(w.notify, w.now);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
 		assert_true(w.rows[t].n > 0);
 		map_foreach (&w.rows[t], e) {
 			char *row = e->value;

@@ -27,7 +27,7 @@ struct world {
 	struct config *config;
 	struct instant now;
 	int64_t true_ns; /* a clock that neither jumps nor starts anew */
-	struct map rows[NOTIFY_KEEP_OUTBOX + 1];
+	struct map rows[NOTIFY_KEEP_SILENCE + 1];
 	struct notification *queue[64]; /* put out, not sent yet */
 	size_t n_queue;
 	struct mail *mails; /* what the server accepted */
@@ -159,7 +159,7 @@ static inline void world_restart(struct world *w)
 	w->dead = false;
 	w->fuse = 0;
 	world_begin(w);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_OUTBOX; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
 		map_foreach (&w->rows[t], e)
 			assert_int_equal(notify_restore(w->notify, (enum notify_output_type)t,
 						 e->key, e->value),
@@ -265,6 +265,32 @@ static inline void fires(struct world *w, const char *name, const char *instance
 static inline void ends(struct world *w, const char *name, const char *instance)
 {
 	assert_int_equal(world_put(w, name, instance, false), 0);
+}
+
+/* A silence from now on, or for `from_ns` not yet. */
+static inline struct silence *silence_of(
+	const struct world *w, const char *matchers, int64_t from_ns, int64_t for_ns)
+{
+	struct silence *silence = silence_new();
+	char error[MATCHER_MAX_ERROR];
+
+	assert_non_null(silence);
+	assert_int_equal(matcher_list_parse(MATCHERS_FALLBACK, matchers, &silence->matchers, error,
+				 sizeof(error)),
+		0);
+	silence->starts_wall_ms = w->now.wall_ms + from_ns / NSEC_PER_MSEC;
+	silence->ends_wall_ms = silence->starts_wall_ms + for_ns / NSEC_PER_MSEC;
+	return silence;
+}
+
+static inline void world_silence(struct world *w, const char *matchers, int64_t from_ns,
+	int64_t for_ns, char id[SILENCE_ID_LEN + 1])
+{
+	char error[MATCHER_MAX_ERROR];
+
+	assert_int_equal(notify_silence_put(w->notify, silence_of(w, matchers, from_ns, for_ns),
+				 w->now, id, error, sizeof(error)),
+		0);
 }
 
 /* The mails of one address as one line: "first notification: a! b! c.; ..." */
