@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include "base/num.h"
+#include "watch/procfs.h"
 
 #define TCP_LISTEN_STATE 10
 
@@ -105,14 +106,57 @@ bool endpoint_reaches(const struct endpoint *wanted, const struct endpoint *list
 
 /* -- sock_diag ------------------------------------------------------------------------------ */
 
-static int diag_request(int fd, int family)
+/*
+ * A program for sock_diag that lets pass whoever has one of the ports. It is read forwards only: an
+ * operation goes on by `yes` bytes where it is true and by `no` where not; to end exactly behind the
+ * last one is to pass, 4 bytes further is to be left out. The port to compare with stands in an
+ * operation of its own behind the comparison.
+ */
+struct port_test {
+	struct inet_diag_bc_op compare, port, pass;
+};
+
+/* More are not asked for by name: then there are few whom this would leave out. */
+#define PORT_TESTS_MAX 256
+
+struct diag_request {
+	struct nlmsghdr head;
+	struct inet_diag_req_v2 request;
+	struct rtattr attr;
+	struct port_test tests[PORT_TESTS_MAX];
+};
+
+static size_t put_port_tests(struct diag_request *m, const uint16_t *ports, size_t n)
 {
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req_v2 request;
-	} message = {
+	const size_t size = sizeof(struct port_test);
+
+	for (size_t i = 0; i < n; i++) {
+		bool last = i + 1 == n;
+
+		m->tests[i] = (struct port_test){
+			.compare = {
+				.code = INET_DIAG_BC_S_EQ,
+				.yes = 2 * sizeof(struct inet_diag_bc_op),
+				.no = (uint16_t)(size + (last ? 4 : 0)),
+			},
+			.port = { .no = ports[i] },
+			.pass = {
+				.code = INET_DIAG_BC_JMP,
+				.yes = sizeof(struct inet_diag_bc_op),
+				.no = (uint16_t)(sizeof(struct inet_diag_bc_op) +
+						 (n - i - 1) * size),
+			},
+		};
+	}
+	m->attr.rta_type = INET_DIAG_REQ_BYTECODE;
+	m->attr.rta_len = (uint16_t)RTA_LENGTH(n * size);
+	return m->attr.rta_len;
+}
+
+static int diag_request(int fd, int family, const uint16_t *ports, size_t n)
+{
+	struct diag_request message = {
 		.head = {
-			.nlmsg_len = sizeof(message),
 			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 		},
@@ -122,8 +166,12 @@ static int diag_request(int fd, int family)
 			.idiag_states = 1u << TCP_LISTEN_STATE,
 		},
 	};
+	size_t size = offsetof(struct diag_request, attr);
 
-	return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
+	if (n && n <= PORT_TESTS_MAX)
+		size += put_port_tests(&message, ports, n);
+	message.head.nlmsg_len = (uint32_t)size;
+	return send(fd, &message, size, 0) < 0 ? -errno : 0;
 }
 
 static int listener_add(struct listeners *out, const struct nlmsghdr *head)
@@ -180,17 +228,18 @@ static int diag_read(int fd, struct listeners *out, bool *ret_done)
 	return got ? 0 : -EBADMSG;
 }
 
-static int listeners_read_family(int fd, int family, struct listeners *out)
+static int listeners_read_family(
+	int fd, int family, const uint16_t *ports, size_t n, struct listeners *out)
 {
 	bool done = false;
-	int err = diag_request(fd, family);
+	int err = diag_request(fd, family, ports, n);
 
 	while (!err && !done)
 		err = diag_read(fd, out, &done);
 	return err;
 }
 
-static int listeners_read_diag(struct listeners *out)
+static int listeners_read_diag(const uint16_t *ports, size_t n, struct listeners *out)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	scoped(closep) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -199,7 +248,7 @@ static int listeners_read_diag(struct listeners *out)
 	if (fd < 0)
 		return errno == EPROTONOSUPPORT ? -ENOENT : -errno;
 	for (size_t i = 0; !err && i < ARRAY_SIZE(families); i++)
-		err = listeners_read_family(fd, families[i], out);
+		err = listeners_read_family(fd, families[i], ports, n, out);
 	return err;
 }
 
@@ -303,10 +352,10 @@ int listeners_read_proc(struct listeners *ret)
 	return 0;
 }
 
-int listeners_read(struct listeners *ret)
+int listeners_read_on(const uint16_t *ports, size_t n, struct listeners *ret)
 {
 	struct listeners found = { 0 };
-	int err = listeners_read_diag(&found);
+	int err = listeners_read_diag(ports, n, &found);
 
 	if (err) {
 		listeners_release(&found);
@@ -314,6 +363,11 @@ int listeners_read(struct listeners *ret)
 	}
 	*ret = found;
 	return 0;
+}
+
+int listeners_read(struct listeners *ret)
+{
+	return listeners_read_on(NULL, 0, ret);
 }
 
 void listeners_release(struct listeners *listeners)
@@ -364,32 +418,17 @@ bool process_holds(pid_t pid, const uint64_t *inodes, size_t n)
 	return found;
 }
 
-/* The fields behind the name, which may itself hold spaces and brackets: after the last ')'. */
 static bool owner_read(pid_t pid, struct owner *ret)
 {
-	char path[64], text[1024];
-	const char *fields;
-	struct owner owner = { .pid = pid };
-	ssize_t len;
-	scoped(closep) int fd = -1;
+	struct process_stat stat;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (process_stat_read(pid, &stat))
 		return false;
-	len = read(fd, text, sizeof(text) - 1);
-	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	fields = strrchr(text, ')');
-	if (!fields)
-		return false;
-	/* state ppid, then 17 more up to starttime, which is field 22 of all. */
-	if (sscanf(fields + 1,
-		    " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu",
-		    &owner.parent, &owner.start_ticks) != 2)
-		return false;
-	*ret = owner;
+	*ret = (struct owner){
+		.pid = pid,
+		.parent = stat.parent,
+		.start_ticks = stat.start_ticks,
+	};
 	return true;
 }
 

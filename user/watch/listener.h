@@ -51,6 +51,11 @@ struct listeners {
  * with the highest bit set, and no kernel event knows it. 0, -ENOMEM, or what netlink said.
  */
 int listeners_read(struct listeners *ret);
+/*
+ * Those on the n ports at least: the kernel leaves out the others where it can. What a backend asks
+ * several times a second.
+ */
+int listeners_read_on(const uint16_t *ports, size_t n, struct listeners *ret);
 int listeners_read_proc(struct listeners *ret);
 /* Adds the listeners among the lines of /proc/net/tcp or tcp6. 0 or -ENOMEM. */
 int listeners_parse(const char *text, bool ipv6, struct listeners *out);

@@ -1,0 +1,101 @@
+/*
+ * procfs.c - reads /proc/PID/stat.
+ */
+#include "watch/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Numbers behind the name and the state, counted as in proc(5), where the state is field 3. */
+enum {
+	FIELD_PARENT = 4,
+	FIELD_THREADS = 20,
+	FIELD_START = 22,
+	FIELD_EXIT_CODE = 52, /* since 3.5 */
+	FIELDS,
+};
+
+/* Returns the number of the first one that is not there. */
+static size_t read_fields(const char *text, long long values[FIELDS])
+{
+	size_t i;
+	char *end;
+
+	for (i = FIELD_PARENT; i < FIELDS; i++) {
+		/* Some hold more than fits here; those are not wanted. */
+		values[i] = strtoll(text, &end, 10);
+		if (end == text)
+			break;
+		text = end;
+	}
+	return i;
+}
+
+int process_stat_parse(const char *text, struct process_stat *ret)
+{
+	long long values[FIELDS] = { 0 };
+	struct process_stat stat = { 0 };
+	/* The name may itself hold spaces and brackets: it ends with the last one. */
+	const char *name = strchr(text, '('), *end = strrchr(text, ')');
+	int64_t hz = sysconf(_SC_CLK_TCK);
+
+	if (!name || !end || end < name || end[1] != ' ' || !end[2])
+		return -EBADMSG;
+	stat.pid = (pid_t)strtol(text, NULL, 10);
+	snprintf(stat.comm, sizeof(stat.comm), "%.*s", (int)(end - name - 1), name + 1);
+	stat.state = end[2];
+	/* Process 1 may well have started at tick 0. */
+	if (stat.pid <= 0 || read_fields(end + 3, values) <= FIELD_START || values[FIELD_START] < 0)
+		return -EBADMSG;
+	stat.parent = (pid_t)values[FIELD_PARENT];
+	stat.threads = (unsigned)values[FIELD_THREADS];
+	stat.start_ticks = (uint64_t)values[FIELD_START];
+	stat.start_boot_ns = (int64_t)stat.start_ticks * (NSEC_PER_SEC / hz);
+	stat.wait_status = (uint32_t)values[FIELD_EXIT_CODE];
+	*ret = stat;
+	return 0;
+}
+
+int process_stat_read(pid_t pid, struct process_stat *ret)
+{
+	char path[64], text[1024];
+	scoped(closep) int fd = -1;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ESRCH;
+	len = read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
+		return -ESRCH;
+	text[len] = '\0';
+	return process_stat_parse(text, ret) ? -ESRCH : 0;
+}
+
+bool process_stat_is_dead(const struct process_stat *stat)
+{
+	/* Being reaped, the group has no threads to count any more, and shows 0. */
+	return stat->state == 'X' || (stat->state == 'Z' && stat->threads <= 1);
+}
+
+int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat *ret)
+{
+	char path[64], target[16];
+	struct process_stat stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	/*
+	 * Who may not trace it reads a code of 0, like that of success. Whether one may is told by
+	 * this link, which is guarded likewise and leads nowhere once the memory is gone.
+	 */
+	if (readlink(path, target, sizeof(target)) < 0 && errno != ENOENT)
+		return -EACCES;
+	if (process_stat_read(pid, &stat) || stat.start_ticks != start_ticks ||
+		!process_stat_is_dead(&stat))
+		return -ESRCH;
+	*ret = stat;
+	return 0;
+}
