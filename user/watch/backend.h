@@ -30,6 +30,8 @@ enum notice_kind {
 	NOTICE_OOM,    /* process.pid 0 where only `thread` is known */
 	NOTICE_LISTEN, /* process: who did it */
 	NOTICE_LOST,   /* others were lost */
+	NOTICE_PORT,   /* a listener came to `port` or went from it: look */
+	NOTICE_STATUS, /* how a process ended whose NOTICE_EXIT came without it */
 };
 
 struct notice {
@@ -38,7 +40,10 @@ struct notice {
 	int64_t at_boot_ns;
 	union {
 		struct {
-			uint32_t wait_status;
+			uint32_t wait_status;	  /* NOTICE_STATUS, too */
+			enum death_untold untold; /* how it ended is not known */
+			bool status_follows;	  /* but may be some time, as NOTICE_STATUS */
+			bool sender_untold;	  /* nor would anybody see who sent a signal */
 			bool forked;  /* relatives of it may live and hold its sockets */
 			pid_t family; /* how to ask for them */
 			bool has_peak_memory;
@@ -47,6 +52,7 @@ struct notice {
 		} exit;
 		struct tolld_signal signal;
 		pid_t thread;
+		uint16_t port;
 		struct {
 			struct endpoint endpoint;
 			uint64_t cookie;
@@ -86,9 +92,12 @@ struct backend_ops {
 
 	/* Those watched processes that live now, in an array of the caller's. */
 	int (*living)(struct backend *backend, struct process **ret, size_t *ret_n);
-	/* Those who descend from a watched process by fork alone; the watched ones are left out. */
+	/*
+	 * Those who descend from a watched process by fork alone; the watched ones are left out.
+	 * Missing where nobody sees forks: then whoever holds the sockets of the dead is its heir.
+	 */
 	size_t (*family)(struct backend *backend, pid_t family, struct process *ret, size_t max);
-	/* Reads what has come but was not told yet. */
+	/* Reads what has come but was not told yet, and tells it: the one call that does. */
 	void (*drain)(struct backend *backend);
 
 	/* Shows a service to people with bpftool; NULL removes it. May be missing. */
@@ -97,5 +106,7 @@ struct backend_ops {
 };
 
 extern const struct backend_ops kernel_backend;
+extern const struct backend_ops pidfd_backend;
+extern const struct backend_ops poll_backend;
 
 #endif

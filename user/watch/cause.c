@@ -85,6 +85,8 @@ static void describe_sender(const struct death *death, struct strbuf *out)
 		strbuf_addf(out, " from %s (pid %d, uid %u)",
 			*death->sender_comm ? death->sender_comm : "a process", death->sender_pid,
 			death->sender_uid);
+	} else if (death->sender_untold && !is_fault(death->signal)) {
+		strbuf_adds(out, " (sender not known)");
 	}
 }
 
@@ -101,6 +103,12 @@ static void describe_signal(const struct death *death, struct strbuf *out)
 
 void death_describe(const struct death *death, struct strbuf *out)
 {
+	static const char *const untold[] = {
+		[TOLD] = "is gone, and nobody saw how",
+		[UNTOLD_BY_KERNEL] = "is gone; this kernel does not tell how",
+		[UNTOLD_BY_POLLING] = "is gone; polling does not see how",
+	};
+
 	switch (death->kind) {
 	case DEATH_EXIT:
 		strbuf_addf(out, "exited with code %d", death->exit_code);
@@ -117,7 +125,7 @@ void death_describe(const struct death *death, struct strbuf *out)
 		strbuf_adds(out, "killed by the kernel's OOM killer");
 		break;
 	case DEATH_UNKNOWN:
-		strbuf_adds(out, "is gone, and nobody saw how");
+		strbuf_adds(out, untold[death->untold]);
 		if (death->signal) {
 			strbuf_adds(out, " (");
 			signal_format(death->signal, out);

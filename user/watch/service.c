@@ -270,7 +270,18 @@ static bool oom_marked(
 /* Every death by SIGKILL that no process is known to have sent may turn out to be the OOM killer's. */
 static bool may_be_oom(const struct death *death)
 {
+	if (death->kind == DEATH_UNKNOWN)
+		return death->untold != TOLD;
 	return death->kind == DEATH_SIGNAL && death->signal == SIGKILL && !death->has_sender;
+}
+
+static void blame_oom_killer(struct death *death)
+{
+	death->kind = DEATH_OOM;
+	death->signal = SIGKILL;
+	death->by_kernel = true;
+	death->sender_untold = false;
+	death->untold = TOLD;
 }
 
 static void die(struct service *service, const struct death *death)
@@ -295,18 +306,20 @@ static struct death death_of(
 		.pid = notice->process.pid,
 		.start_boot_ns = notice->process.start_boot_ns,
 		.at = instant_at(now, notice->at_boot_ns),
+		.kind = DEATH_UNKNOWN,
+		.untold = notice->exit.untold,
+		.sender_untold = notice->exit.sender_untold,
 		.has_peak_memory = notice->exit.has_peak_memory,
 		.peak_memory_bytes = notice->exit.peak_memory_bytes,
-		.final = true,
+		.final = !notice->exit.status_follows,
 	};
 
 	memcpy(death.comm, notice->process.comm, sizeof(death.comm));
-	death_from_wait_status(
-		notice->exit.wait_status, &notice->exit.signal, notice->at_boot_ns, &death);
-	if (may_be_oom(&death) && oom_marked(set, &notice->process, notice->at_boot_ns)) {
-		death.kind = DEATH_OOM;
-		death.by_kernel = true;
-	}
+	if (!notice->exit.untold)
+		death_from_wait_status(
+			notice->exit.wait_status, &notice->exit.signal, notice->at_boot_ns, &death);
+	if (may_be_oom(&death) && oom_marked(set, &notice->process, notice->at_boot_ns))
+		blame_oom_killer(&death);
 	return death;
 }
 
@@ -314,7 +327,9 @@ static void owner_exited(
 	struct service *service, const struct notice *notice, const struct death *death)
 {
 	struct services *set = service->set;
-	bool clean = death->kind == DEATH_EXIT && death->exit_code == 0;
+	/* Where nobody knows how, that it is served on says that all is well. */
+	bool clean = death->kind == DEATH_UNKNOWN ||
+		     (death->kind == DEATH_EXIT && death->exit_code == 0);
 	struct process heir;
 
 	/* A daemon that listens, forks and lets its parent exit has not died. */
@@ -359,8 +374,27 @@ static void notice_oom(struct services *set, const struct notice *notice)
 		if (!service->died || !may_be_oom(death) ||
 			!oom_marked(set, &dead, death->at.boot_ns))
 			continue;
-		death->kind = DEATH_OOM;
-		death->by_kernel = true;
+		blame_oom_killer(death);
+		death->final = true;
+		tell(service, SERVICE_CAUSE);
+	}
+}
+
+/* The parent took its time to reap it. */
+static void notice_status(struct services *set, const struct notice *notice)
+{
+	static const struct tolld_signal none = { 0 };
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+		struct death *death = &service->last_death;
+
+		if (!service->died || death->kind != DEATH_UNKNOWN ||
+			death->pid != notice->process.pid ||
+			death->start_boot_ns != notice->process.start_boot_ns)
+			continue;
+		death->untold = TOLD;
+		death_from_wait_status(notice->exit.wait_status, &none, death->at.boot_ns, death);
 		death->final = true;
 		tell(service, SERVICE_CAUSE);
 	}
@@ -436,6 +470,14 @@ static void notice_listen(struct services *set, const struct notice *notice, str
 	/* The kernel watches whoever listens on the port; it may have been at another address. */
 	if (notice->listen.opened)
 		services_let_go(set, &notice->process);
+}
+
+static void notice_port(struct services *set, uint16_t port, struct instant now)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->items[i]->endpoint.port == port)
+			look_by(set->items[i], now.boot_ns);
+	}
 }
 
 /* -- looks ---------------------------------------------------------------------------------- */
@@ -631,6 +673,12 @@ void services_notice(struct services *set, const struct notice *notice, struct i
 		break;
 	case NOTICE_LOST:
 		notice_lost(set, now);
+		break;
+	case NOTICE_PORT:
+		notice_port(set, notice->port, now);
+		break;
+	case NOTICE_STATUS:
+		notice_status(set, notice);
 		break;
 	}
 }

@@ -29,6 +29,13 @@ enum death_kind {
 	DEATH_UNKNOWN, /* it is gone, nobody saw how */
 };
 
+/* Why nobody knows how a process ended, where that is no fault. */
+enum death_untold {
+	TOLD, /* it is known, or whoever should have seen it missed it */
+	UNTOLD_BY_KERNEL,
+	UNTOLD_BY_POLLING,
+};
+
 #define WATCH_COMM_MAX 16
 
 /* One death. Fields that are not known are 0, and their `has_` is false. */
@@ -39,16 +46,21 @@ struct death {
 	enum death_kind kind;
 	int exit_code; /* DEATH_EXIT */
 	int signal;    /* what killed it; DEATH_EXIT: the request to stop that it obeyed, or 0 */
+	enum death_untold untold; /* DEATH_UNKNOWN */
 	bool core_dumped;
-	bool by_kernel;	 /* the signal came from the kernel itself (a fault, OOM) */
-	bool has_sender; /* a process sent the signal: */
+	bool sender_untold; /* who sends signals is not seen here */
+	bool by_kernel;	    /* the signal came from the kernel itself (a fault, OOM) */
+	bool has_sender;    /* a process sent the signal: */
 	pid_t sender_pid;
 	uid_t sender_uid;
 	char sender_comm[WATCH_COMM_MAX]; /* as it called itself: hostile */
 	char comm[WATCH_COMM_MAX];	  /* of the dead: hostile */
 	bool has_peak_memory;
 	uint64_t peak_memory_bytes;
-	/* False for up to 100 ms after a SIGKILL by the kernel: an OOM event may still follow. */
+	/*
+	 * False for up to 100 ms where an OOM event may still follow, or how it ended is not yet told.
+	 * That may come still later: then SERVICE_CAUSE comes a second time.
+	 */
 	bool final;
 };
 
@@ -90,11 +102,13 @@ struct watch_options {
 };
 
 /*
- * Loads, attaches and pins; needs root for the kernel backend, and afterwards no privilege but what
- * reading /proc/PID/fd of others takes (CAP_SYS_PTRACE), without which a listener that is there
- * already is seen without its process. -EPERM, -ENOTSUP or what the kernel said, with error[]
- * telling what is missing and what to do about it. Where only pinning fails it goes on, and
- * watch_stats() says so in backend_reason.
+ * Opens the backend that is asked for; WATCH_AUTO takes the first that works here of kernel, pidfd and
+ * poll, and watch_stats() says in backend_reason why it is not an earlier one. The kernel backend loads,
+ * attaches and pins, which needs root. Afterwards no privilege is needed but what reading
+ * /proc/PID/fd of others takes (CAP_SYS_PTRACE), without which a listener is seen without its process
+ * by pidfd and poll always, by kernel where it is there already. -EPERM, -ENOTSUP or what the kernel
+ * said, with error[] telling what is missing and what to do about it. Where only pinning fails it
+ * goes on, and backend_reason says so.
  */
 int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret, char *error,
 	size_t error_size);

@@ -88,6 +88,15 @@ static void knows_the_other_kinds(void **state)
 			"killed by the kernel's OOM killer after 1 min 30 s, with 300 MiB of memory "
 			"at its peak" },
 		{ { .kind = DEATH_UNKNOWN }, "is gone, and nobody saw how" },
+		{ { .kind = DEATH_UNKNOWN, .untold = UNTOLD_BY_KERNEL },
+			"is gone; this kernel does not tell how" },
+		{ { .kind = DEATH_UNKNOWN, .untold = UNTOLD_BY_POLLING },
+			"is gone; polling does not see how" },
+		{ { .kind = DEATH_SIGNAL, .signal = SIGKILL, .sender_untold = true },
+			"killed by SIGKILL (sender not known)" },
+		/* Whose fault it was is plain. */
+		{ { .kind = DEATH_SIGNAL, .signal = SIGSEGV, .sender_untold = true },
+			"crashed with SIGSEGV" },
 		{ { .kind = DEATH_UNKNOWN,
 			  .signal = SIGKILL,
 			  .has_sender = true,
