@@ -16,6 +16,7 @@ struct watch {
 	struct backend *backend;
 	struct services services;
 	sd_event_source *timer;
+	char reason[512]; /* why this backend */
 	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
 };
 
@@ -288,8 +289,8 @@ static void on_release(const struct process *process, void *userdata)
 	watch->ops->remove_process(watch->backend, process->pid);
 }
 
-/* Of the family, one that holds the listener; *ret_any where there is a family at all. */
-static bool heir_find(struct watch *watch, const struct service *service, pid_t family_pid,
+/* A relative of the dead that holds the listener; *ret_any where there are relatives at all. */
+static bool heir_among_family(struct watch *watch, const struct service *service, pid_t family_pid,
 	const struct serving *serving, struct process *ret, bool *ret_any)
 {
 	struct process family[OWNERS_MAX];
@@ -306,6 +307,45 @@ static bool heir_find(struct watch *watch, const struct service *service, pid_t 
 	return false;
 }
 
+/*
+ * Where nobody sees forks: whoever holds the listener, but for process 1, which only keeps it. Somebody
+ * does, as long as it is there; that it is not found says that it forked while /proc was listed.
+ */
+static bool heir_among_all(struct watch *watch, const struct service *service,
+	const struct serving *serving, struct process *ret)
+{
+	struct owner owners[OWNERS_MAX];
+	size_t n = owners_find(serving->inodes, serving->n, owners);
+
+	for (size_t i = 0; i < n; i++) {
+		struct process process;
+
+		if (owners[i].pid <= 1 || watch->ops->add_process(watch->backend, owners[i].pid,
+						  service->name, &process))
+			continue;
+		if (process_holds(process.pid, serving->inodes, serving->n)) {
+			*ret = process;
+			return true;
+		}
+		services_let_go(&watch->services, &process);
+	}
+	return false;
+}
+
+/* A listener that is new may be that of a restart: who holds it inherited nothing. */
+static void keep_known(const struct service *service, struct serving *serving)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < serving->n; i++) {
+		if (!service_knows_listeners(service, &serving->cookies[i], 1))
+			continue;
+		serving->cookies[n] = serving->cookies[i];
+		serving->inodes[n++] = serving->inodes[i];
+	}
+	serving->n = n;
+}
+
 static bool on_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
 {
 	struct watch *watch = userdata;
@@ -317,32 +357,63 @@ static bool on_heir(struct service *service, pid_t family, struct process *ret, 
 		return false;
 	serving_find(service, &all, &serving);
 	listeners_release(&all);
+	if (!watch->ops->family) {
+		keep_known(service, &serving);
+		any = serving.n > 0;
+	}
 	/* A relative may fork and exit while it is looked at: its child was not in the list. */
 	for (int round = 0; !found && any && round < 3; round++)
-		found = heir_find(watch, service, family, &serving, ret, &any);
+		found = watch->ops->family
+				? heir_among_family(watch, service, family, &serving, ret, &any)
+				: heir_among_all(watch, service, &serving, ret);
 	return found;
 }
 
 /* -- life ----------------------------------------------------------------------------------- */
 
-static int choose_backend(
-	enum watch_backend wanted, const struct backend_ops **ret, char *error, size_t error_size)
+/* In falling order: what each sees, the next sees later or not at all. */
+static const struct backend_ops *const backends[] = {
+	&kernel_backend,
+	&pidfd_backend,
+	&poll_backend,
+};
+
+static bool is_wanted(const struct watch *watch, const struct backend_ops *ops)
 {
-	switch (wanted) {
-	case WATCH_AUTO:
-	case WATCH_KERNEL:
-		*ret = &kernel_backend;
-		return 0;
-	case WATCH_PIDFD:
-		snprintf(error, error_size,
-			"the pidfd backend is not there yet; use --watch.backend kernel");
-		return -ENOTSUP;
-	case WATCH_POLL:
-		snprintf(error, error_size,
-			"the poll backend is not there yet; use --watch.backend kernel");
-		return -ENOTSUP;
+	return watch->options.backend == WATCH_AUTO || watch->options.backend == ops->kind;
+}
+
+/* What is wrong with each that was tried; it becomes the reason for the one that works. */
+static void add_fault(struct watch *watch, const char *fault, struct strbuf *why)
+{
+	if (watch->options.backend == WATCH_AUTO)
+		strbuf_addf(why, "%snot %s: ", why->len ? "; " : "", watch->ops->name);
+	strbuf_adds(why, fault);
+}
+
+static int open_backend(
+	struct watch *watch, const struct backend_options *options, char *error, size_t error_size)
+{
+	struct strbuf why = STRBUF_INIT;
+	int err = -EINVAL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(backends) && !watch->backend; i++) {
+		char fault[512] = "memory is out";
+
+		watch->ops = backends[i];
+		if (!is_wanted(watch, watch->ops))
+			continue;
+		err = watch->ops->open(options, &watch->backend, fault, sizeof(fault));
+		if (err)
+			add_fault(watch, fault, &why);
 	}
-	return -EINVAL;
+	if (err)
+		snprintf(error, error_size, "%s", why.s);
+	else
+		snprintf(watch->reason, sizeof(watch->reason), "%s%s%s",
+			watch->ops->reason(watch->backend), why.len ? "; " : "", why.s);
+	strbuf_release(&why);
+	return err;
 }
 
 static int watch_open(
@@ -365,15 +436,12 @@ static int watch_open(
 	};
 	int err;
 
-	err = choose_backend(watch->options.backend, &watch->ops, error, error_size);
-	if (err)
-		return err;
 	services_init(&watch->services, &service_ops, clock_now());
 	err = sd_event_add_time(event, &watch->timer, CLOCK_BOOTTIME, 0, 1, on_timer, watch);
 	if (err < 0)
 		return err;
 	sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
-	return watch->ops->open(&backend_options, &watch->backend, error, error_size);
+	return open_backend(watch, &backend_options, error, error_size);
 }
 
 int watch_new_with_ring(sd_event *event, const struct watch_options *options, uint32_t ring_bytes,
@@ -601,7 +669,7 @@ void watch_stats(const struct watch *watch, struct watch_stats *ret)
 	struct watch_stats stats = {
 		.backend = watch->ops->kind,
 		.backend_name = watch->ops->name,
-		.backend_reason = watch->ops->reason(watch->backend),
+		.backend_reason = watch->reason,
 		.resyncs = watch->services.resyncs,
 		.services = watch->services.n,
 	};

@@ -1,12 +1,33 @@
 /*
- * kernel.h - what tests against the real kernel share: a watch, the loop, and what was told so far.
+ * live.h - what tests against the real kernel share: a watch, the loop, and what was told so far.
  *
- * They need root and BTF, and say so aloud where they have to skip.
+ * Each test runs with every backend that should pass it; what a backend cannot know stands in its row.
+ * The kernel backend needs root and BTF; where it has to be skipped that is said aloud.
  */
-#ifndef TOLLD_TESTS_WATCH_KERNEL_H
-#define TOLLD_TESTS_WATCH_KERNEL_H
+#ifndef TOLLD_TESTS_WATCH_LIVE_H
+#define TOLLD_TESTS_WATCH_LIVE_H
 
 #include "watch/internal.h"
+#include "watch/pidfd.h"
+
+/* What can be known through a backend, and how soon: generously, for a machine that is busy. */
+struct facts {
+	enum watch_backend kind;
+	const char *name;
+	bool tells_status, tells_sender, tells_oom, tells_peak;
+	enum death_untold untold; /* why, where it does not tell the status */
+	int64_t settled_ms;	  /* so long after anything happened it is known */
+};
+
+static const struct facts with_kernel = { WATCH_KERNEL, "kernel", true, true, true, true, TOLD,
+	150 };
+/* pidfd tells the status on kernels that can: asked before the tests start. */
+static struct facts with_pidfd = { WATCH_PIDFD, "pidfd", false, false, false, false,
+	UNTOLD_BY_KERNEL, 400 };
+static const struct facts with_poll = { WATCH_POLL, "poll", false, false, false, false,
+	UNTOLD_BY_POLLING, 800 };
+
+static const struct facts *facts;
 
 #define SEEN_MAX 64
 
@@ -87,7 +108,7 @@ static inline struct service_info info_of(const struct service *service)
 static inline int open_watch(uint32_t ring_bytes)
 {
 	const struct watch_options options = {
-		.backend = WATCH_AUTO,
+		.backend = facts->kind,
 		.bpffs_dir = bpffs_dir,
 		.on_event = on_event,
 	};
@@ -98,7 +119,7 @@ static inline int open_watch(uint32_t ring_bytes)
 	assert_int_equal(sd_event_new(&loop), 0);
 	err = watch_new_with_ring(loop, &options, ring_bytes, &watch, error, sizeof(error));
 	if (err)
-		printf("SKIPPED: the kernel backend does not work here: %s\n", error);
+		printf("SKIPPED: the %s backend does not work here: %s\n", facts->name, error);
 	return err;
 }
 
@@ -106,6 +127,7 @@ static inline int setup(void **state)
 {
 	snprintf(bpffs_dir, sizeof(bpffs_dir), "/sys/fs/bpf/tolld-test-%d", getpid());
 	watch = NULL;
+	facts = *state;
 	if (open_watch(0))
 		loop = sd_event_unref(loop);
 	return 0;
@@ -119,12 +141,22 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-#define SKIP_WITHOUT_KERNEL()                                                                      \
+#define SKIP_WITHOUT_BACKEND()                                                                     \
 	do {                                                                                       \
 		if (!watch)                                                                        \
 			skip();                                                                    \
 	} while (0)
 
-#define KERNEL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+/* clang-format off */
+#define TEST_WITH(backend, fn) \
+	{ #backend ": " #fn, fn, setup, teardown, (void *)(uintptr_t)&with_##backend }
+/* clang-format on */
+#define TEST_WITH_ALL(fn) TEST_WITH(kernel, fn), TEST_WITH(pidfd, fn), TEST_WITH(poll, fn)
+
+/* To be called before the tests run. */
+static inline void ask_facts(void)
+{
+	with_pidfd.tells_status = pidfd_tells_wait_status();
+}
 
 #endif

@@ -1,0 +1,578 @@
+/*
+ * follow.c - the backends for kernels that take no programs: pidfd, and poll for all others.
+ *
+ * With pidfds the kernel says at once that a process is dead, and since 6.15 how it ended; without,
+ * /proc is read twice a second. Nobody tells of new listeners: sock_diag is asked four times a second, and
+ * more often for a while after something has died. Neither sees who sent a signal, nor forks.
+ */
+#include "watch/backend.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include "watch/pidfd.h"
+#include "watch/ports.h"
+#include "watch/procfs.h"
+
+/* Between two looks at the ports, and with poll at the processes. */
+#define REST_PIDFD_NS (250 * NSEC_PER_MSEC)
+#define REST_POLL_NS  (500 * NSEC_PER_MSEC)
+/* What died is soon started again: an eighth of the time since then, from here up to those. */
+#define HASTE_NS    (10 * NSEC_PER_MSEC)
+#define HASTE_SHARE 8
+/*
+ * The sockets of a dying process close some microseconds before its pidfd tells: so long a socket that
+ * is gone waits for the word of its owner's death, which is to come first.
+ */
+#define AFTER_GONE_NS (5 * NSEC_PER_MSEC)
+/* Looks at one service after the other need not each read all processes again. */
+#define FRESH_NS (10 * NSEC_PER_MSEC)
+/* Dead ones whose parents do not reap them: of more the end is not told. */
+#define UNREAPED_MAX 64
+#define POLL_CHUNK   64
+
+struct followed {
+	struct process process;
+	uint64_t start_ticks;
+	int fd; /* -1: polled */
+	sd_event_source *source;
+	bool renamed; /* and not told yet */
+};
+
+struct backend {
+	struct backend_options options;
+	const struct backend_ops *ops;
+	bool tells_status; /* by pidfd, once it is reaped */
+	struct followed *items;
+	size_t n, cap;
+	struct followed unreaped[UNREAPED_MAX];
+	size_t n_unreaped;
+	struct ports ports;
+	sd_event_source *timer, *gone_source;
+	int64_t checked_boot_ns; /* when processes were read last */
+	int64_t moved_boot_ns;	 /* when something came or went last */
+	uint64_t told_exit, told_exec, told_listen;
+};
+
+static bool uses_pidfds(const struct backend *backend)
+{
+	return backend->ops->kind == WATCH_PIDFD;
+}
+
+static void tell(struct backend *backend, const struct notice *notice)
+{
+	backend->options.on_notice(notice, backend->options.userdata);
+}
+
+/* -- when ----------------------------------------------------------------------------------- */
+
+static int64_t pace_ns(const struct backend *backend, int64_t now_ns)
+{
+	int64_t rest_ns = uses_pidfds(backend) ? REST_PIDFD_NS : REST_POLL_NS;
+	int64_t since_ns = (now_ns - backend->moved_boot_ns) / HASTE_SHARE;
+
+	return MIN(MAX(since_ns, HASTE_NS), rest_ns);
+}
+
+static void arm(struct backend *backend, int64_t in_ns)
+{
+	bool idle = !backend->ports.n && (uses_pidfds(backend) || !backend->n);
+
+	/* A tenth of it may be spent on waking together with others. */
+	if (!idle) {
+		sd_event_source_set_time_accuracy(
+			backend->timer, (uint64_t)(in_ns / 10 / NSEC_PER_USEC));
+		sd_event_source_set_time(
+			backend->timer, (uint64_t)((clock_boot_ns() + in_ns) / NSEC_PER_USEC));
+	}
+	sd_event_source_set_enabled(backend->timer, idle ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static void arm_usual(struct backend *backend)
+{
+	arm(backend, pace_ns(backend, clock_boot_ns()));
+}
+
+/* -- death ---------------------------------------------------------------------------------- */
+
+static void followed_release(struct followed *f)
+{
+	sd_event_source_disable_unref(f->source);
+	closep(&f->fd);
+	*f = (struct followed){ .fd = -1 };
+}
+
+/* Takes it out; the last one takes its place. */
+static struct followed followed_take(struct followed *items, size_t *n, size_t i)
+{
+	struct followed f = items[i];
+
+	items[i] = items[--*n];
+	return f;
+}
+
+static enum death_untold untold(const struct backend *backend)
+{
+	return uses_pidfds(backend) ? UNTOLD_BY_KERNEL : UNTOLD_BY_POLLING;
+}
+
+/*
+ * How it ended: as long as it is a zombie, /proc tells those who may trace it; once it is reaped, its
+ * pidfd tells, on new kernels.
+ */
+static void read_status(const struct backend *backend, struct followed *f, struct notice *n)
+{
+	struct process_stat stat;
+	int err = process_stat_read_dead(f->process.pid, f->start_ticks, &stat);
+
+	if (!err) {
+		memcpy(n->process.comm, stat.comm, sizeof(n->process.comm));
+		n->exit.wait_status = stat.wait_status;
+		return;
+	}
+	if (f->fd >= 0 && backend->tells_status) {
+		err = pidfd_wait_status(f->fd, &n->exit.wait_status);
+		if (!err)
+			return;
+		n->exit.status_follows = err == -EAGAIN && backend->n_unreaped < UNREAPED_MAX;
+	}
+	n->exit.untold = untold(backend);
+}
+
+static void tell_dead(struct backend *backend, size_t i)
+{
+	struct followed f = followed_take(backend->items, &backend->n, i);
+	struct notice notice = {
+		.kind = NOTICE_EXIT,
+		.process = f.process,
+		.at_boot_ns = clock_boot_ns(),
+		/* Nobody saw whether it forked. */
+		.exit = { .forked = true, .family = f.process.pid, .sender_untold = true },
+	};
+
+	read_status(backend, &f, &notice);
+	/* Only that it is reaped, which is always told, is waited for now. */
+	if (notice.exit.status_follows && sd_event_source_set_io_events(f.source, 0) >= 0)
+		backend->unreaped[backend->n_unreaped++] = f;
+	else
+		followed_release(&f);
+	backend->moved_boot_ns = notice.at_boot_ns;
+	backend->told_exit++;
+	tell(backend, &notice);
+}
+
+static void tell_reaped(struct backend *backend, size_t i)
+{
+	struct followed f = followed_take(backend->unreaped, &backend->n_unreaped, i);
+	struct notice notice = {
+		.kind = NOTICE_STATUS,
+		.process = f.process,
+		.at_boot_ns = clock_boot_ns(),
+	};
+
+	if (pidfd_wait_status(f.fd, &notice.exit.wait_status) == 0)
+		tell(backend, &notice);
+	followed_release(&f);
+}
+
+/* Is it dead, or did its number go to another? A new name is noted by the way. */
+static bool is_gone(struct followed *f)
+{
+	struct process_stat stat;
+
+	if (f->fd >= 0)
+		return pidfd_is_dead(f->fd);
+	if (process_stat_read(f->process.pid, &stat) || stat.start_ticks != f->start_ticks ||
+		process_stat_is_dead(&stat))
+		return true;
+	if (!streq(stat.comm, f->process.comm)) {
+		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
+		f->renamed = true;
+	}
+	return false;
+}
+
+static void tell_renamed(struct backend *backend)
+{
+	for (size_t i = 0; i < backend->n; i++) {
+		struct notice notice = {
+			.kind = NOTICE_EXEC,
+			.process = backend->items[i].process,
+			.at_boot_ns = clock_boot_ns(),
+		};
+
+		if (!backend->items[i].renamed)
+			continue;
+		backend->items[i].renamed = false;
+		backend->told_exec++;
+		tell(backend, &notice);
+	}
+}
+
+/* All pidfds at once, some at a time: one call for each would add up. The first dead one, or n. */
+static size_t find_readable(const struct backend *backend)
+{
+	struct pollfd ready[POLL_CHUNK];
+
+	for (size_t start = 0; start < backend->n; start += POLL_CHUNK) {
+		size_t n = MIN(backend->n - start, (size_t)POLL_CHUNK);
+
+		for (size_t i = 0; i < n; i++)
+			ready[i] = (struct pollfd){
+				.fd = backend->items[start + i].fd,
+				.events = POLLIN,
+			};
+		if (poll(ready, n, 0) <= 0)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			if (ready[i].revents)
+				return start + i;
+		}
+	}
+	return backend->n;
+}
+
+static void check_processes(struct backend *backend)
+{
+	size_t i;
+
+	if (uses_pidfds(backend)) {
+		/* Whoever hears of it may have some followed, and others no more. */
+		while ((i = find_readable(backend)) < backend->n)
+			tell_dead(backend, i);
+	} else if (clock_boot_ns() - backend->checked_boot_ns >= FRESH_NS) {
+		for (i = backend->n; i-- > 0;) {
+			if (i < backend->n && is_gone(&backend->items[i]))
+				tell_dead(backend, i);
+		}
+		backend->checked_boot_ns = clock_boot_ns();
+	}
+	tell_renamed(backend);
+}
+
+/* -- ports ---------------------------------------------------------------------------------- */
+
+static void on_port_changed(uint16_t port, void *userdata)
+{
+	struct backend *backend = userdata;
+	struct notice notice = {
+		.kind = NOTICE_PORT,
+		.at_boot_ns = clock_boot_ns(),
+		.port = port,
+	};
+
+	backend->moved_boot_ns = notice.at_boot_ns;
+	backend->told_listen++;
+	tell(backend, &notice);
+}
+
+static void ask_ports(struct backend *backend)
+{
+	/* A failure here is that of a moment, or the looks see it, too; the next turn tries again. */
+	ports_ask(&backend->ports, on_port_changed, backend);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct backend *backend = userdata;
+
+	/* In this order: who is seen without its sockets is then seen dead, if it was about to die. */
+	ask_ports(backend);
+	backend->checked_boot_ns = 0;
+	check_processes(backend);
+	arm_usual(backend);
+	backend->options.on_drained(backend->options.userdata);
+	return 0;
+}
+
+static int on_socket_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct backend *backend = userdata;
+
+	if (ports_saw_gone(&backend->ports))
+		arm(backend, AFTER_GONE_NS);
+	return 0;
+}
+
+static void listen_for_gone_sockets(struct backend *backend)
+{
+	int fd;
+
+	if (backend->gone_source || !uses_pidfds(backend))
+		return;
+	/* Without, the timer finds it, only later. */
+	fd = ports_gone_fd(&backend->ports);
+	if (fd >= 0)
+		sd_event_add_io(backend->options.event, &backend->gone_source, fd, EPOLLIN,
+			on_socket_gone, backend);
+}
+
+/* -- the loop ------------------------------------------------------------------------------- */
+
+static int on_pidfd(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct backend *backend = userdata;
+
+	for (size_t i = 0; i < backend->n_unreaped; i++) {
+		if (backend->unreaped[i].fd == fd) {
+			tell_reaped(backend, i);
+			backend->options.on_drained(backend->options.userdata);
+			return 0;
+		}
+	}
+	check_processes(backend);
+	/* Its sockets were closed before: whether nobody listens any more is known at once. */
+	ask_ports(backend);
+	arm_usual(backend);
+	backend->options.on_drained(backend->options.userdata);
+	return 0;
+}
+
+static void follow_drain(struct backend *backend)
+{
+	int64_t before_ns = backend->moved_boot_ns;
+
+	check_processes(backend);
+	if (backend->moved_boot_ns != before_ns)
+		arm_usual(backend);
+}
+
+/* -- open ----------------------------------------------------------------------------------- */
+
+static void follow_close(struct backend *backend)
+{
+	if (!backend)
+		return;
+	while (backend->n)
+		followed_release(&backend->items[--backend->n]);
+	while (backend->n_unreaped)
+		followed_release(&backend->unreaped[--backend->n_unreaped]);
+	sd_event_source_disable_unref(backend->timer);
+	sd_event_source_disable_unref(backend->gone_source);
+	ports_release(&backend->ports);
+	free(backend->items);
+	free(backend);
+}
+
+static int follow_open(
+	const struct backend_ops *ops, const struct backend_options *options, struct backend **ret)
+{
+	struct backend *backend = calloc(1, sizeof(*backend));
+	int err;
+
+	if (!backend)
+		return -ENOMEM;
+	backend->options = *options;
+	backend->ops = ops;
+	ports_init(&backend->ports);
+	backend->tells_status = uses_pidfds(backend) && pidfd_tells_wait_status();
+	err = sd_event_add_time(
+		options->event, &backend->timer, CLOCK_BOOTTIME, 0, 1, on_timer, backend);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(backend->timer, SD_EVENT_OFF);
+	if (err < 0) {
+		follow_close(backend);
+		return err;
+	}
+	*ret = backend;
+	return 0;
+}
+
+static int pidfd_backend_open(
+	const struct backend_options *options, struct backend **ret, char *error, size_t error_size)
+{
+	scoped(closep) int fd = pidfd_new(getpid());
+
+	if (fd < 0) {
+		snprintf(error, error_size,
+			"this system has no pidfds (%s); use Linux 5.3 or later", strerror(-fd));
+		return fd == -ENOSYS ? -ENOTSUP : fd;
+	}
+	return follow_open(&pidfd_backend, options, ret);
+}
+
+static int poll_backend_open(
+	const struct backend_options *options, struct backend **ret, char *error, size_t error_size)
+{
+	struct process_stat own;
+
+	if (process_stat_read(getpid(), &own)) {
+		snprintf(error, error_size, "/proc cannot be read; mount it");
+		return -ENOTSUP;
+	}
+	return follow_open(&poll_backend, options, ret);
+}
+
+static const char *pidfd_backend_reason(const struct backend *backend)
+{
+	return backend->tells_status
+		       ? "this kernel tells that and how a process ends, not who ended it"
+		       : "this kernel tells that a process ends, but not always how";
+}
+
+static const char *poll_backend_reason(const struct backend *backend)
+{
+	return "processes are looked at twice a second";
+}
+
+/* -- processes ------------------------------------------------------------------------------ */
+
+static struct followed *followed_find(struct backend *backend, pid_t pid)
+{
+	for (size_t i = 0; i < backend->n; i++) {
+		if (backend->items[i].process.pid == pid)
+			return &backend->items[i];
+	}
+	return NULL;
+}
+
+static int followed_open(struct backend *backend, pid_t pid, struct followed *ret)
+{
+	struct followed f = { .fd = -1 };
+	struct process_stat stat;
+	int err;
+
+	if (uses_pidfds(backend)) {
+		f.fd = pidfd_new(pid);
+		/* -EINVAL: the number is that of a thread. */
+		if (f.fd < 0)
+			return f.fd == -EINVAL ? -ESRCH : f.fd;
+	}
+	err = process_stat_read(pid, &stat);
+	/* The number may have changed hands before it was read, not since the descriptor lives on. */
+	if (!err && (process_stat_is_dead(&stat) || (f.fd >= 0 && pidfd_is_dead(f.fd))))
+		err = -ESRCH;
+	if (!err && f.fd >= 0)
+		err = sd_event_add_io(
+			backend->options.event, &f.source, f.fd, EPOLLIN, on_pidfd, backend);
+	if (err < 0) {
+		followed_release(&f);
+		return err;
+	}
+	if (f.source)
+		sd_event_source_set_priority(f.source, SD_EVENT_PRIORITY_IMPORTANT);
+	f.start_ticks = stat.start_ticks;
+	f.process = (struct process){ .pid = pid, .start_boot_ns = stat.start_boot_ns };
+	memcpy(f.process.comm, stat.comm, sizeof(f.process.comm));
+	*ret = f;
+	return 0;
+}
+
+static int follow_add_process(
+	struct backend *backend, pid_t pid, const char *service, struct process *ret)
+{
+	struct followed *known = followed_find(backend, pid);
+	int err;
+
+	if (known) {
+		if (is_gone(known))
+			return -ESRCH;
+		*ret = known->process;
+		return 0;
+	}
+	if (!vec_reserve(backend->items, backend->n, backend->cap))
+		return -ENOMEM;
+	err = followed_open(backend, pid, &backend->items[backend->n]);
+	if (err)
+		return err;
+	*ret = backend->items[backend->n++].process;
+	if (backend->n == 1)
+		arm_usual(backend);
+	return 0;
+}
+
+static void follow_remove_process(struct backend *backend, pid_t pid)
+{
+	struct followed *known = followed_find(backend, pid);
+
+	if (!known)
+		return;
+	followed_release(known);
+	followed_take(backend->items, &backend->n, (size_t)(known - backend->items));
+}
+
+static int follow_living(struct backend *backend, struct process **ret, size_t *ret_n)
+{
+	struct process *list = calloc(backend->n + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < backend->n; i++) {
+		struct followed *f = &backend->items[i];
+		struct process_stat stat;
+
+		if (is_gone(f))
+			continue;
+		list[n++] = f->process;
+		/* The one time that pidfds let see a new name. */
+		if (f->fd < 0 || process_stat_read(f->process.pid, &stat) ||
+			streq(stat.comm, f->process.comm))
+			continue;
+		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
+		f->renamed = true;
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* -- the rest of the seam ------------------------------------------------------------------- */
+
+static int follow_add_port(struct backend *backend, uint16_t port, const char *service)
+{
+	int err = ports_add(&backend->ports, port);
+
+	if (err)
+		return err;
+	listen_for_gone_sockets(backend);
+	arm_usual(backend);
+	return 0;
+}
+
+static void follow_remove_port(struct backend *backend, uint16_t port)
+{
+	ports_remove(&backend->ports, port);
+	if (!backend->ports.n) {
+		backend->gone_source = sd_event_source_disable_unref(backend->gone_source);
+		ports_gone_end(&backend->ports);
+	}
+	arm_usual(backend);
+}
+
+static void follow_stats(struct backend *backend, struct watch_stats *ret)
+{
+	ret->events_exit = backend->told_exit;
+	ret->events_exec = backend->told_exec;
+	ret->events_listen = backend->told_listen;
+}
+
+const struct backend_ops pidfd_backend = {
+	.kind = WATCH_PIDFD,
+	.name = "pidfd",
+	.open = pidfd_backend_open,
+	.close = follow_close,
+	.reason = pidfd_backend_reason,
+	.add_process = follow_add_process,
+	.remove_process = follow_remove_process,
+	.add_port = follow_add_port,
+	.remove_port = follow_remove_port,
+	.living = follow_living,
+	.drain = follow_drain,
+	.stats = follow_stats,
+};
+
+const struct backend_ops poll_backend = {
+	.kind = WATCH_POLL,
+	.name = "poll",
+	.open = poll_backend_open,
+	.close = follow_close,
+	.reason = poll_backend_reason,
+	.add_process = follow_add_process,
+	.remove_process = follow_remove_process,
+	.add_port = follow_add_port,
+	.remove_port = follow_remove_port,
+	.living = follow_living,
+	.drain = follow_drain,
+	.stats = follow_stats,
+};
