@@ -125,12 +125,25 @@ def test_a_kill_leaves_nothing_that_hinders_the_next_start(start, exporter, mail
 
 
 @tolld_only
-def test_without_root_it_says_why_it_cannot_watch_and_still_alarms(ports, tmp_path, exporter, mailbox, needs_root):
+@pytest.mark.parametrize("name", ["kernel", "pidfd", "poll"])
+def test_each_backend_brings_the_mail(start, exporter, mailbox, ports, needs_root, name):
+    subject = start(options=["--watch.backend", name])
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    assert f'backend="{name}"' in backend(subject)
+    exporter.kill()
+    exporter.wait()
+    mail, = mailbox.wait(1, 20, subject.log)
+    assert mail.subject == f"[FIRING:1] InstanceDown (localhost:{ports.exporter} node)"
+
+
+@tolld_only
+def test_without_root_it_falls_back_says_why_and_still_alarms(ports, tmp_path, exporter, mailbox, needs_root):
     write_settings(tmp_path, ports, Timing())
     subject = Tolld(tmp_path, ports)
     as_nobody(subject)
     with subject:
-        assert "eBPF" in subject.log() and "root" in subject.log()
+        assert "not kernel: " in subject.log() and "eBPF" in subject.log() and "root" in subject.log()
+        assert 'backend="pidfd"' in backend(subject)
         wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
         exporter.kill()
         exporter.wait()
