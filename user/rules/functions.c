@@ -14,52 +14,8 @@
 #include "base/num.h"
 #include "base/regex.h"
 #include "model/duration.h"
-#include "rules/humanize.h"
-
-static int give_text(struct template_call *call, struct strbuf *text, struct tvalue *ret)
-{
-	char *copy = text->err ? NULL : arena_memdup(call->arena, text->s, text->len + 1);
-
-	if (copy)
-		*ret = tvalue_string(copy, text->len);
-	strbuf_release(text);
-	return copy ? 0 : -ENOMEM;
-}
-
-static bool is_text(const struct tvalue *v)
-{
-	return v->type == TVALUE_STRING || v->type == TVALUE_SAFE;
-}
-
-static int want_text(struct template_call *call, const struct tvalue *v)
-{
-	return is_text(v) ? 0 : template_call_fail(call, "expected a string");
-}
-
-/* Numbers as they are, text that reads as one. */
-static int want_number(struct template_call *call, const struct tvalue *v, double *ret)
-{
-	int64_t ms;
-
-	if (v->type == TVALUE_INT) {
-		*ret = (double)v->i;
-		return 0;
-	}
-	if (v->type == TVALUE_FLOAT) {
-		*ret = v->f;
-		return 0;
-	}
-	if (is_text(v) && !num_parse(v->str.s, v->str.len, ret))
-		return 0;
-	if (is_text(v) && !duration_parse(v->str.s, v->str.len, &ms)) {
-		*ret = (double)ms / 1000;
-		return 0;
-	}
-	if (is_text(v))
-		return template_call_fail(
-			call, "strconv.ParseFloat: parsing \"%s\": invalid syntax", v->str.s);
-	return template_call_fail(call, "can't convert to a number");
-}
+#include "template/functions_common.h"
+#include "template/humanize.h"
 
 int labels_to_tvalue(struct arena *arena, const struct labels *labels, struct tvalue *ret)
 {
@@ -119,7 +75,7 @@ static int fn_query(
 	struct promql_error error = { 0 };
 	struct promql_expr *expr = NULL;
 	struct tvalue *items = NULL;
-	int err = want_text(call, &args[0]);
+	int err = template_want_text(call, &args[0]);
 
 	if (!err)
 		err = promql_parse(args[0].str.s, &expr, &error);
@@ -173,7 +129,7 @@ static struct tvalue label_of(const struct tvalue *sample, const char *name)
 static int fn_label(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
-	if (want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	*ret = label_of(&args[1], args[0].str.s);
 	return 0;
@@ -215,100 +171,17 @@ static int fn_args(
 	return 0;
 }
 
-static int fn_re_replace_all(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	struct strbuf out = STRBUF_INIT;
-	struct regex *regex;
-	char error[160];
-
-	if (want_text(call, &args[0]) || want_text(call, &args[1]) || want_text(call, &args[2]))
-		return -EINVAL;
-	if (regex_new_search(args[0].str.s, &regex, error, sizeof(error)))
-		return template_call_fail(call, "%s", error);
-	regex_replace_all(regex, args[2].str.s, args[2].str.len, args[1].str.s, &out);
-	regex_free(regex);
-	return give_text(call, &out, ret);
-}
-
-static int fn_match(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	struct regex *regex;
-	char error[160];
-
-	if (want_text(call, &args[0]) || want_text(call, &args[1]))
-		return -EINVAL;
-	if (regex_new_search(args[0].str.s, &regex, error, sizeof(error)))
-		return template_call_fail(call, "%s", error);
-	*ret = tvalue_bool(regex_matches(regex, args[1].str.s, args[1].str.len));
-	regex_free(regex);
-	return 0;
-}
-
-static int fn_safe_html(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	if (want_text(call, &args[0]))
-		return -EINVAL;
-	*ret = args[0];
-	ret->type = TVALUE_SAFE;
-	return 0;
-}
-
-enum letters { LETTERS_TITLE, LETTERS_UPPER, LETTERS_LOWER };
-
-/* ASCII only: what stands in labels seldom has other letters, and those stay as they are. */
-static int change_letters(
-	struct template_call *call, const struct tvalue *v, enum letters how, struct tvalue *ret)
-{
-	struct strbuf out = STRBUF_INIT;
-	bool word = false;
-
-	if (want_text(call, v))
-		return -EINVAL;
-	for (size_t i = 0; i < v->str.len; i++) {
-		unsigned char c = (unsigned char)v->str.s[i];
-
-		if (how == LETTERS_LOWER)
-			c = (unsigned char)tolower(c);
-		else if (how == LETTERS_UPPER || !word)
-			c = (unsigned char)toupper(c);
-		word = isalnum(c) || c == '_' || c == '\'' || c >= 0x80;
-		strbuf_addch(&out, (char)c);
-	}
-	return give_text(call, &out, ret);
-}
-
-static int fn_title(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	return change_letters(call, &args[0], LETTERS_TITLE, ret);
-}
-
-static int fn_to_upper(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	return change_letters(call, &args[0], LETTERS_UPPER, ret);
-}
-
-static int fn_to_lower(
-	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
-{
-	return change_letters(call, &args[0], LETTERS_LOWER, ret);
-}
-
 static int expression_link(
 	struct template_call *call, const struct tvalue *expr, int tab, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
 
-	if (want_text(call, expr))
+	if (template_want_text(call, expr))
 		return -EINVAL;
 	strbuf_adds(&out, "/graph?g0.expr=");
 	escape_query(&out, expr->str.s, expr->str.len);
 	strbuf_addf(&out, "&g0.tab=%d", tab);
-	return give_text(call, &out, ret);
+	return template_give_text(call, &out, ret);
 }
 
 static int fn_graph_link(
@@ -335,7 +208,7 @@ static int fn_sort_by_label(
 {
 	struct tvalue *items;
 
-	if (want_text(call, &args[0]) || args[1].type != TVALUE_LIST)
+	if (template_want_text(call, &args[0]) || args[1].type != TVALUE_LIST)
 		return template_call_fail(call, "expected a label and a query's result");
 	items = arena_memdup(call->arena, args[1].list.items, args[1].list.n * sizeof(*items));
 	if (!items)
@@ -375,13 +248,13 @@ static int fn_strip_port(
 	const char *host, *port;
 	size_t len;
 
-	if (want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	if (split_host_port(args[0].str.s, &host, &len, &port))
 		strbuf_add(&out, host, len);
 	else
 		strbuf_adds(&out, args[0].str.s);
-	return give_text(call, &out, ret);
+	return template_give_text(call, &out, ret);
 }
 
 static int fn_strip_domain(
@@ -391,7 +264,7 @@ static int fn_strip_domain(
 	const char *host, *port = NULL;
 	size_t len;
 
-	if (want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	host = args[0].str.s;
 	len = args[0].str.len;
@@ -403,7 +276,7 @@ static int fn_strip_domain(
 		strbuf_add(&out, host, MIN(len, strcspn(host, ".")));
 	if (port && out.len < args[0].str.len && !strchr(out.s, ':'))
 		strbuf_addf(&out, ":%s", port);
-	return give_text(call, &out, ret);
+	return template_give_text(call, &out, ret);
 }
 
 typedef void humanize_fn(struct strbuf *out, double v);
@@ -414,10 +287,10 @@ static int humanized(
 	struct strbuf out = STRBUF_INIT;
 	double number;
 
-	if (want_number(call, v, &number))
+	if (template_want_number(call, v, &number))
 		return -EINVAL;
 	fn(&out, number);
-	return give_text(call, &out, ret);
+	return template_give_text(call, &out, ret);
 }
 
 #define HUMANIZE_FUNCTION(name, fn)                                                                \
@@ -474,7 +347,6 @@ static void go_duration(struct strbuf *out, double seconds)
 
 HUMANIZE_FUNCTION(fn_humanize, humanize)
 HUMANIZE_FUNCTION(fn_humanize_1024, humanize_1024)
-HUMANIZE_FUNCTION(fn_humanize_duration, humanize_duration)
 HUMANIZE_FUNCTION(fn_humanize_percentage, humanize_percentage)
 HUMANIZE_FUNCTION(fn_humanize_timestamp, humanize_timestamp)
 HUMANIZE_FUNCTION(fn_to_duration, go_duration)
@@ -513,7 +385,7 @@ static int fn_parse_duration(
 {
 	int64_t ms;
 
-	if (want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	if (duration_parse(args[0].str.s, args[0].str.len, &ms))
 		return template_call_fail(
@@ -527,10 +399,10 @@ static int fn_url_query_escape(
 {
 	struct strbuf out = STRBUF_INIT;
 
-	if (want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	escape_query(&out, args[0].str.s, args[0].str.len);
-	return give_text(call, &out, ret);
+	return template_give_text(call, &out, ret);
 }
 
 const struct template_function rule_template_functions[] = {
@@ -540,27 +412,27 @@ const struct template_function rule_template_functions[] = {
 	{ "graphLink", 1, 1, fn_graph_link },
 	{ "humanize", 1, 1, fn_humanize },
 	{ "humanize1024", 1, 1, fn_humanize_1024 },
-	{ "humanizeDuration", 1, 1, fn_humanize_duration },
+	{ "humanizeDuration", 1, 1, template_humanize_duration },
 	{ "humanizePercentage", 1, 1, fn_humanize_percentage },
 	{ "humanizeTimestamp", 1, 1, fn_humanize_timestamp },
 	{ "label", 2, 2, fn_label },
-	{ "match", 2, 2, fn_match },
+	{ "match", 2, 2, template_match },
 	{ "now", 0, 0, fn_now },
 	{ "parseDuration", 1, 1, fn_parse_duration },
 	{ "pathPrefix", 0, 0, fn_path_prefix },
 	{ "query", 1, 1, fn_query },
-	{ "reReplaceAll", 3, 3, fn_re_replace_all },
-	{ "safeHtml", 1, 1, fn_safe_html },
+	{ "reReplaceAll", 3, 3, template_re_replace_all },
+	{ "safeHtml", 1, 1, template_safe_html },
 	{ "sortByLabel", 2, 2, fn_sort_by_label },
 	{ "stripDomain", 1, 1, fn_strip_domain },
 	{ "stripPort", 1, 1, fn_strip_port },
 	{ "strvalue", 1, 1, fn_strvalue },
 	{ "tableLink", 1, 1, fn_table_link },
-	{ "title", 1, 1, fn_title },
+	{ "title", 1, 1, template_title },
 	{ "toDuration", 1, 1, fn_to_duration },
-	{ "toLower", 1, 1, fn_to_lower },
+	{ "toLower", 1, 1, template_to_lower },
 	{ "toTime", 1, 1, fn_humanize_timestamp },
-	{ "toUpper", 1, 1, fn_to_upper },
+	{ "toUpper", 1, 1, template_to_upper },
 	{ "urlQueryEscape", 1, 1, fn_url_query_escape },
 	{ "value", 1, 1, fn_value },
 	{ NULL, 0, 0, NULL },

@@ -3,7 +3,7 @@
 
 #include <math.h>
 #include "rules/expand.h"
-#include "rules/humanize.h"
+#include "template/humanize.h"
 
 static struct expand_data make_data(struct tsdb *db)
 {

@@ -3,8 +3,8 @@
  *
  * Source: prometheus template/template.go.
  */
-#ifndef TOLLD_RULES_HUMANIZE_H
-#define TOLLD_RULES_HUMANIZE_H
+#ifndef TOLLD_TEMPLATE_HUMANIZE_H
+#define TOLLD_TEMPLATE_HUMANIZE_H
 
 #include "base/strbuf.h"
 

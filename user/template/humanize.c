@@ -1,7 +1,7 @@
 /*
  * humanize.c - numbers for people, as Prometheus's template functions write them.
  */
-#include "rules/humanize.h"
+#include "template/humanize.h"
 
 #include <inttypes.h>
 #include <math.h>
