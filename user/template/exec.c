@@ -121,13 +121,42 @@ static int map_field(struct execution *x, const struct tvalue *map, const char *
 	return 0;
 }
 
+/* -ENOENT: there is none of that name. */
+static int call_method(struct execution *x, const struct tvalue *receiver, const char *name,
+	const struct tvalue *args, size_t n, size_t offset, struct tvalue *ret)
+{
+	const struct tvalue_class *class = NULL;
+	const void *self = receiver;
+	char error[256] = "";
+	int err;
+
+	if (receiver->type == TVALUE_OBJECT) {
+		class = receiver->object.class;
+		self = receiver->object.self;
+	} else if (receiver->type == TVALUE_LIST) {
+		class = receiver->list.class;
+	} else if (receiver->type == TVALUE_MAP) {
+		class = receiver->map.class;
+	}
+	if (!class || !class->get)
+		return -ENOENT;
+	x->call.error = error;
+	x->call.error_size = sizeof(error);
+	err = class->get(&x->call, self, name, args, n, ret);
+	if (err && err != -ENOENT)
+		return fail_at(
+			x, offset, "error calling %s: %s", name, error[0] ? error : strerror(-err));
+	return err;
+}
+
 /* receiver.name, called with n arguments where it is a method. */
 static int eval_field(struct execution *x, const struct tvalue *receiver, const char *name,
 	const struct tvalue *args, size_t n, size_t offset, struct tvalue *ret)
 {
-	char error[256] = "";
-	int err;
+	int err = call_method(x, receiver, name, args, n, offset, ret);
 
+	if (err != -ENOENT)
+		return err;
 	if (receiver->type == TVALUE_MAP) {
 		if (n)
 			return fail_at(x, offset, "%s is not a method but has arguments", name);
@@ -139,19 +168,8 @@ static int eval_field(struct execution *x, const struct tvalue *receiver, const 
 	}
 	if (receiver->type == TVALUE_NO_VALUE)
 		return fail_at(x, offset, "nil pointer evaluating interface {}.%s", name);
-	if (receiver->type != TVALUE_OBJECT || !receiver->object.class->get)
-		return fail_at(x, offset, "can't evaluate field %s in type %s", name,
-			tvalue_type_name(receiver));
-	x->call.error = error;
-	x->call.error_size = sizeof(error);
-	err = receiver->object.class->get(&x->call, receiver->object.self, name, args, n, ret);
-	if (err == -ENOENT)
-		return fail_at(x, offset, "can't evaluate field %s in type %s", name,
-			tvalue_type_name(receiver));
-	if (err)
-		return fail_at(
-			x, offset, "error calling %s: %s", name, error[0] ? error : strerror(-err));
-	return 0;
+	return fail_at(
+		x, offset, "can't evaluate field %s in type %s", name, tvalue_type_name(receiver));
 }
 
 /* What an operand starts from, before its .fields. */

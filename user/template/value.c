@@ -27,8 +27,10 @@ const char *tvalue_type_name(const struct tvalue *value)
 	case TVALUE_SAFE_URL:
 		return "template.URL";
 	case TVALUE_LIST:
-		return "[]interface {}";
+		return value->list.class ? value->list.class->name : "[]interface {}";
 	case TVALUE_MAP:
+		if (value->map.class)
+			return value->map.class->name;
 		if (value->map.struct_type)
 			return value->map.struct_type;
 		return value->map.of_strings ? "map[string]string" : "map[string]interface {}";
@@ -69,6 +71,10 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 		strbuf_add(out, value->str.s, value->str.len);
 		break;
 	case TVALUE_LIST:
+		if (value->list.class && value->list.class->print) {
+			value->list.class->print(value, out);
+			break;
+		}
 		strbuf_addch(out, '[');
 		for (size_t i = 0; i < value->list.n; i++) {
 			if (i)
@@ -78,6 +84,10 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 		strbuf_addch(out, ']');
 		break;
 	case TVALUE_MAP:
+		if (value->map.class && value->map.class->print) {
+			value->map.class->print(value, out);
+			break;
+		}
 		strbuf_adds(out, value->map.struct_type ? "{" : "map[");
 		for (size_t i = 0; i < value->map.n; i++) {
 			if (i)

@@ -36,7 +36,10 @@ struct tvalue_pair {
 	const struct tvalue *value;
 };
 
-/* What an object can do. Every function may be NULL. */
+/*
+ * What an object can do. Every function may be NULL. A list or map may have one, too: of it name, get
+ * and print count, self is the struct tvalue itself, and where get finds nothing a map has its keys.
+ */
 struct tvalue_class {
 	const char *name;
 	/*
@@ -67,6 +70,7 @@ struct tvalue {
 		struct {
 			const struct tvalue *items;
 			size_t n;
+			const struct tvalue_class *class; /* methods and print, or NULL */
 		} list;
 		struct {
 			const struct tvalue_pair *pairs; /* sorted by key */
@@ -74,6 +78,7 @@ struct tvalue {
 			bool of_strings; /* a missing key is "" */
 			/* A struct: in its own order, and a missing field is an error. Its type's name. */
 			const char *struct_type;
+			const struct tvalue_class *class; /* methods and print, or NULL */
 		} map;
 		struct {
 			const struct tvalue_class *class;
