@@ -15,6 +15,7 @@
 #define HEADER_LEN    44
 #define DAY_S	      86400
 #define MAX_OFFSET_S  (26 * 3600)
+#define NAME_BYTES    16
 
 /* When a yearly change comes: "M3.5.0/2", "J60", "59". */
 struct change {
@@ -27,6 +28,7 @@ struct change {
 struct yearly {
 	bool set, has_summer;
 	int32_t standard_s, summer_s;
+	char standard_name[NAME_BYTES], summer_name[NAME_BYTES];
 	struct change to_summer, to_standard;
 };
 
@@ -35,7 +37,9 @@ struct zone {
 	size_t n;
 	int64_t *at_s;	    /* changes, in order */
 	int32_t *offsets_s; /* from each on */
-	int32_t first_s;    /* before the first */
+	const char **names;
+	int32_t first_s; /* before the first */
+	const char *first_name;
 	struct yearly yearly;
 };
 
@@ -87,13 +91,12 @@ static int64_t day_of(const struct change *change, int64_t year)
 	return first + (day < length ? day : day - 7);
 }
 
-static int32_t yearly_offset(const struct yearly *yearly, int64_t wall_s)
+static bool is_summer(const struct yearly *yearly, int64_t wall_s)
 {
 	int64_t local_s = wall_s + yearly->standard_s, year, summer_s, standard_s;
-	bool summer;
 
 	if (!yearly->has_summer)
-		return yearly->standard_s;
+		return false;
 	year = year_of(local_s / DAY_S - (local_s % DAY_S < 0));
 	summer_s = (days_before_year(year) + day_of(&yearly->to_summer, year)) * DAY_S +
 		   yearly->to_summer.at_s - yearly->standard_s;
@@ -101,28 +104,38 @@ static int32_t yearly_offset(const struct yearly *yearly, int64_t wall_s)
 		     yearly->to_standard.at_s - yearly->summer_s;
 	/* South of the equator the year begins in summer. */
 	if (summer_s < standard_s)
-		summer = wall_s >= summer_s && wall_s < standard_s;
-	else
-		summer = wall_s >= summer_s || wall_s < standard_s;
-	return summer ? yearly->summer_s : yearly->standard_s;
+		return wall_s >= summer_s && wall_s < standard_s;
+	return wall_s >= summer_s || wall_s < standard_s;
 }
 
-static int32_t local_offset(int64_t wall_s)
+static int32_t local_at(int64_t wall_s, const char **ret_name)
 {
 	time_t t = (time_t)wall_s;
 	struct tm tm = { 0 };
 
-	return localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+	if (!localtime_r(&t, &tm))
+		return 0;
+	*ret_name = tm.tm_zone;
+	return (int32_t)tm.tm_gmtoff;
 }
 
-int32_t zone_offset(const struct zone *zone, int64_t wall_s)
+static int32_t yearly_at(const struct yearly *yearly, int64_t wall_s, const char **ret_name)
+{
+	bool summer = is_summer(yearly, wall_s);
+
+	*ret_name = summer ? yearly->summer_name : yearly->standard_name;
+	return summer ? yearly->summer_s : yearly->standard_s;
+}
+
+int32_t zone_at(const struct zone *zone, int64_t wall_s, const char **ret_name)
 {
 	size_t low = 0, high = zone->n;
 
+	*ret_name = "UTC";
 	if (zone->local)
-		return local_offset(wall_s);
+		return local_at(wall_s, ret_name);
 	if (zone->yearly.set && (!zone->n || wall_s >= zone->at_s[zone->n - 1]))
-		return yearly_offset(&zone->yearly, wall_s);
+		return yearly_at(&zone->yearly, wall_s, ret_name);
 	/* How many changes have come. */
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -132,7 +145,20 @@ int32_t zone_offset(const struct zone *zone, int64_t wall_s)
 		else
 			high = mid;
 	}
-	return low ? zone->offsets_s[low - 1] : zone->first_s;
+	if (low) {
+		*ret_name = zone->names[low - 1];
+		return zone->offsets_s[low - 1];
+	}
+	if (zone->first_name)
+		*ret_name = zone->first_name;
+	return zone->first_s;
+}
+
+int32_t zone_offset(const struct zone *zone, int64_t wall_s)
+{
+	const char *name;
+
+	return zone_at(zone, wall_s, &name);
 }
 
 /* -- the rule at the end --------------------------------------------------------------------- */
@@ -171,17 +197,20 @@ static bool read_span(const char **s, int32_t *ret_s)
 }
 
 /* CET, or <+03> */
-static bool skip_name(const char **s)
+static bool read_name(const char **s, char ret[NAME_BYTES])
 {
-	const char *from = *s;
+	bool quoted = **s == '<';
+	const char *from = *s += quoted;
+	size_t len;
 
-	if (**s == '<') {
-		*s += strcspn(*s, ">");
-		return *(*s)++ == '>';
-	}
-	while (isalpha((unsigned char)**s))
+	while (quoted ? **s && **s != '>' : isalpha((unsigned char)**s))
 		(*s)++;
-	return *s - from >= 3;
+	len = (size_t)(*s - from);
+	if (len < 3 || len >= NAME_BYTES || (quoted && *(*s)++ != '>'))
+		return false;
+	memcpy(ret, from, len);
+	ret[len] = '\0';
+	return true;
 }
 
 static bool read_change(const char **s, struct change *ret)
@@ -218,12 +247,12 @@ static bool read_yearly(const char *s, struct yearly *ret)
 	struct yearly yearly = { .set = true };
 	int32_t west_s;
 
-	if (!skip_name(&s) || !read_span(&s, &west_s))
+	if (!read_name(&s, yearly.standard_name) || !read_span(&s, &west_s))
 		return false;
 	yearly.standard_s = -west_s;
 	if (*s) {
 		yearly.has_summer = true;
-		if (!skip_name(&s))
+		if (!read_name(&s, yearly.summer_name))
 			return false;
 		yearly.summer_s = yearly.standard_s + 3600;
 		if (*s != ',') {
@@ -280,6 +309,31 @@ static size_t body_len(const struct header *h, size_t time_bytes)
 	       h->n_leap * (time_bytes + 4) + h->n_isstd + h->n_isut;
 }
 
+/* The abbreviations stand behind the types, which say where each begins. */
+static int read_names(const unsigned char *types, const struct header *h,
+	const unsigned char *kinds, struct arena *arena, struct zone *zone)
+{
+	const char *chars = (const char *)types + h->n_types * 6;
+	const char **names = arena_alloc(arena, h->n_types * sizeof(*names));
+
+	zone->names = arena_alloc(arena, (h->n_times + 1) * sizeof(*zone->names));
+	if (!names || !zone->names)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->n_types; i++) {
+		size_t at = types[6 * i + 5];
+
+		if (at >= h->n_chars)
+			return -EINVAL;
+		names[i] = arena_strndup(arena, chars + at, strnlen(chars + at, h->n_chars - at));
+		if (!names[i])
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < h->n_times; i++)
+		zone->names[i] = names[kinds[i]];
+	zone->first_name = names[0];
+	return 0;
+}
+
 static int read_changes(const unsigned char *p, const struct header *h, size_t time_bytes,
 	struct arena *arena, struct zone *zone)
 {
@@ -303,7 +357,7 @@ static int read_changes(const unsigned char *p, const struct header *h, size_t t
 		if (llabs(big_endian(types + 6 * i, 4)) > MAX_OFFSET_S)
 			return -EINVAL;
 	}
-	return 0;
+	return read_names(types, h, kinds, arena, zone);
 }
 
 /* Between two line ends; nothing between them means: no rule is known. */

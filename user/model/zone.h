@@ -21,5 +21,7 @@ int zone_load(const char *name, struct arena *arena, const struct zone **ret);
 int zone_parse(const void *bytes, size_t len, struct arena *arena, const struct zone **ret);
 /* Seconds east of UTC at an instant, in seconds since 1970. */
 int32_t zone_offset(const struct zone *zone, int64_t wall_s);
+/* The same with the abbreviation: "CEST", or "-03" where there is none of letters. */
+int32_t zone_at(const struct zone *zone, int64_t wall_s, const char **ret_name);
 
 #endif

@@ -52,11 +52,13 @@ static void check(const struct zone *zone, const char *name, int64_t wall_s)
 {
 	time_t t = (time_t)wall_s;
 	struct tm tm = { 0 };
+	const char *said;
+	int32_t offset_s = zone_at(zone, wall_s, &said);
 
 	assert_non_null(localtime_r(&t, &tm));
-	if (tm.tm_gmtoff != zone_offset(zone, wall_s))
-		fail_msg("%s at %lld: %d, but glibc says %ld", name, (long long)wall_s,
-			zone_offset(zone, wall_s), tm.tm_gmtoff);
+	if (tm.tm_gmtoff != offset_s || !streq(tm.tm_zone, said))
+		fail_msg("%s at %lld: %d %s, but glibc says %ld %s", name, (long long)wall_s,
+			offset_s, said, tm.tm_gmtoff, tm.tm_zone);
 }
 
 static void all_agree_with_the_system(void **state)
