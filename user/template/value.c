@@ -42,6 +42,42 @@ const char *tvalue_type_name(const struct tvalue *value)
 	return "?";
 }
 
+static void print(const struct tvalue *value, struct strbuf *out, unsigned depth);
+
+static void print_list(const struct tvalue *value, struct strbuf *out, unsigned depth)
+{
+	if (value->list.class && value->list.class->print) {
+		value->list.class->print(value, out);
+		return;
+	}
+	strbuf_addch(out, '[');
+	for (size_t i = 0; i < value->list.n; i++) {
+		if (i)
+			strbuf_addch(out, ' ');
+		print(&value->list.items[i], out, depth + 1);
+	}
+	strbuf_addch(out, ']');
+}
+
+static void print_map(const struct tvalue *value, struct strbuf *out, unsigned depth)
+{
+	if (value->map.class && value->map.class->print) {
+		value->map.class->print(value, out);
+		return;
+	}
+	strbuf_adds(out, value->map.struct_type ? "{" : "map[");
+	for (size_t i = 0; i < value->map.n; i++) {
+		if (i)
+			strbuf_addch(out, ' ');
+		if (!value->map.struct_type) {
+			strbuf_adds(out, value->map.pairs[i].key);
+			strbuf_addch(out, ':');
+		}
+		print(value->map.pairs[i].value, out, depth + 1);
+	}
+	strbuf_addch(out, value->map.struct_type ? '}' : ']');
+}
+
 static void print(const struct tvalue *value, struct strbuf *out, unsigned depth)
 {
 	char number[NUM_MAX];
@@ -71,34 +107,10 @@ static void print(const struct tvalue *value, struct strbuf *out, unsigned depth
 		strbuf_add(out, value->str.s, value->str.len);
 		break;
 	case TVALUE_LIST:
-		if (value->list.class && value->list.class->print) {
-			value->list.class->print(value, out);
-			break;
-		}
-		strbuf_addch(out, '[');
-		for (size_t i = 0; i < value->list.n; i++) {
-			if (i)
-				strbuf_addch(out, ' ');
-			print(&value->list.items[i], out, depth + 1);
-		}
-		strbuf_addch(out, ']');
+		print_list(value, out, depth);
 		break;
 	case TVALUE_MAP:
-		if (value->map.class && value->map.class->print) {
-			value->map.class->print(value, out);
-			break;
-		}
-		strbuf_adds(out, value->map.struct_type ? "{" : "map[");
-		for (size_t i = 0; i < value->map.n; i++) {
-			if (i)
-				strbuf_addch(out, ' ');
-			if (!value->map.struct_type) {
-				strbuf_adds(out, value->map.pairs[i].key);
-				strbuf_addch(out, ':');
-			}
-			print(value->map.pairs[i].value, out, depth + 1);
-		}
-		strbuf_addch(out, value->map.struct_type ? '}' : ']');
+		print_map(value, out, depth);
 		break;
 	case TVALUE_OBJECT:
 		if (value->object.class->print)
