@@ -75,6 +75,8 @@ static int load_checked(
 	}
 	err = rules_check(config, diag);
 	other = scrape_check(config, diag);
+	err = err ? err : other;
+	other = deliver_check(config, diag);
 	check_alertmanagers(options, config, diag);
 	if (err || other)
 		return err ? err : other;

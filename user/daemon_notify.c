@@ -316,6 +316,8 @@ int alarms_configure(struct daemon *d, const struct config *config, struct diag 
 	int err;
 
 	err = rules_configure(d->rules, config, now, diag);
+	if (!err)
+		err = deliver_configure(d->deliver, config, diag);
 	return err ? err : notify_configure(d->notify, config, now);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "config/config.h"
+#include "deliver/deliver.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 
@@ -40,6 +41,8 @@ static bool check_one(const char *path)
 	if (!err) {
 		err = rules_check(config, &diag);
 		other = scrape_check(config, &diag);
+		err = err ? err : other;
+		other = deliver_check(config, &diag);
 		err = err ? err : other;
 	} else if (!config_salvage(&path, 1, &salvaged)) {
 		rules_check(salvaged, &diag);

@@ -253,6 +253,9 @@ struct config {
 	size_t n_inhibit_rules, cap_inhibit_rules;
 	struct config_time_interval *time_intervals;
 	size_t n_time_intervals, cap_time_intervals;
+	/* The files that `templates` names, in order; sources owns them. */
+	struct source **templates;
+	size_t n_templates, cap_templates;
 	struct config_watch *watches;
 	size_t n_watches, cap_watches;
 };

@@ -50,7 +50,21 @@ static int reader_init(struct reader *r, struct diag *diag)
 	return 0;
 }
 
-/* Templates that exist and are not read would make other mails; a pattern without a file makes none. */
+static void read_template(struct reader *r, const char *path, struct pos pos)
+{
+	struct config *c = r->config;
+	struct source *source;
+
+	if (!reader_open(r, path, pos, &source))
+		return;
+	if (!arena_reserve(&c->arena, c->templates, c->n_templates, c->cap_templates)) {
+		reader_no_memory(r);
+		return;
+	}
+	c->templates[c->n_templates++] = source;
+}
+
+/* A pattern without a file is none at fault: the file may come later, as in Alertmanager. */
 void config_read_templates(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	size_t n = reader_list(r, pair);
@@ -65,11 +79,10 @@ void config_read_templates(struct reader *r, const struct tree_pair *pair, void 
 		if (!path)
 			return;
 		found = (glob_t){ 0 };
-		if (!glob(path, 0, NULL, &found))
-			diag_error(r->diag, pair->value->items[i]->pos,
-				"'templates' is not served yet by this version of tolld, and '%s' "
-				"exists",
-				found.gl_pathv[0]);
+		if (!glob(path, 0, NULL, &found)) {
+			for (size_t k = 0; k < found.gl_pathc; k++)
+				read_template(r, found.gl_pathv[k], pair->value->items[i]->pos);
+		}
 		globfree(&found);
 	}
 }

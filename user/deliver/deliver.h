@@ -44,6 +44,14 @@ void deliver_free(struct deliver *deliver);
 DEFINE_FREEP(deliver)
 
 /*
+ * Takes the templates of `config` for the mails from now on, which is borrowed for this call only. With
+ * a fault in diag (-EINVAL), or -ENOMEM, those from before stay.
+ */
+int deliver_configure(struct deliver *deliver, const struct config *config, struct diag *diag);
+/* Only looks for faults. */
+int deliver_check(const struct config *config, struct diag *diag);
+
+/*
  * Starts to send a notification through one email_config; both are borrowed for this call only. What
  * can be found before the server is spoken to comes back at once, and done is not called: -ENOMEM;
  * -EINVAL for what cannot be rendered or addressed, for good; those of config_secret_read(), which

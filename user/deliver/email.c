@@ -27,6 +27,7 @@
 struct deliver {
 	struct net *net;
 	struct deliver_options options; /* strings are ours */
+	struct mail_templates *templates;
 	struct delivery *under_way;
 };
 
@@ -68,7 +69,8 @@ int deliver_new(struct net *net, const struct deliver_options *options, struct d
 	deliver->options.timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
 	deliver->options.hostname = strdup(host && *host ? host : "localhost");
 	deliver->options.external_url = strdup(options->external_url ? options->external_url : "");
-	if (!deliver->options.hostname || !deliver->options.external_url) {
+	if (!deliver->options.hostname || !deliver->options.external_url ||
+		mail_templates_new(NULL, NULL, &deliver->templates)) {
 		deliver_free(deliver);
 		return -ENOMEM;
 	}
@@ -113,7 +115,27 @@ void deliver_free(struct deliver *deliver)
 	while (deliver->under_way)
 		delivery_free(deliver->under_way);
 	options_release(&deliver->options);
+	mail_templates_free(deliver->templates);
 	free(deliver);
+}
+
+int deliver_configure(struct deliver *deliver, const struct config *config, struct diag *diag)
+{
+	struct mail_templates *templates;
+	int err = mail_templates_new(config, diag, &templates);
+
+	if (err)
+		return err;
+	mail_templates_free(deliver->templates);
+	deliver->templates = templates;
+	return 0;
+}
+
+int deliver_check(const struct config *config, struct diag *diag)
+{
+	scoped(mail_templates_freep) struct mail_templates *templates = NULL;
+
+	return mail_templates_new(config, diag, &templates);
 }
 
 void delivery_cancel(struct delivery *delivery)
@@ -484,8 +506,8 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	d->fd = -1;
 	smtp_dialogue_init(&d->dialogue, &d->message.to);
 
-	err = message_render(
-		email, notification, &deliver->options, &d->message, error, error_size);
+	err = message_render(email, notification, &deliver->options, deliver->templates,
+		&d->message, error, error_size);
 	if (!err)
 		err = set_up(d, email, error, error_size);
 	if (!err)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include "deliver/body.h"
+#include "deliver/data.h"
 #include "deliver/mime.h"
 #include "model/timestamp.h"
 
@@ -21,6 +22,9 @@ struct render {
 	const struct config_email *email;
 	const struct notification *n;
 	const struct deliver_options *options;
+	struct mail_templates *templates;
+	struct arena arena; /* of `data` */
+	struct tvalue data; /* what templates see, once there is one */
 	const struct address_list *from;
 	const struct address_list *to;
 	struct strbuf out;
@@ -40,7 +44,7 @@ static int fault(struct render *r, const char *fmt, ...)
 	return -EINVAL;
 }
 
-/* -- what the settings may say until templates are served -- */
+/* -- what the settings say -- */
 
 /* {{ template "NAME" . }}, with or without the white space and the trim markers. */
 static bool calls_template(const char *s, const char *name)
@@ -58,27 +62,41 @@ static bool calls_template(const char *s, const char *name)
 	return !s[strspn(s, " \t\r\n")];
 }
 
-/* A value as it stands: a template that would have to be run is refused. */
-static int check_literal(struct render *r, const char *setting, const char *value)
+/* A text of the settings, executed where it is a template; adds to out. */
+static int expand(struct render *r, enum template_mode mode, const char *setting, const char *text,
+	struct strbuf *out)
 {
-	if (!strstr(value, "{{"))
-		return 0;
-	return fault(r, "%s: templates are not served yet: '%.200s'", setting, value);
+	struct template_error error = { 0 };
+	int err = 0;
+
+	if (!strstr(text, "{{")) {
+		strbuf_adds(out, text);
+		return out->err;
+	}
+	if (!r->data.type)
+		err = data_new(&r->arena, r->n, r->options, &r->data);
+	if (!err)
+		err = mail_templates_render(
+			r->templates, mode, setting, text, &r->data, r->n->at_wall_ms, out, &error);
+	return err == -EINVAL ? fault(r, "%s: %s", setting, error.text) : err ? err : out->err;
 }
 
 static int parse_addresses(struct render *r, const char *setting, const struct config_text *text,
 	struct address_list *ret)
 {
+	struct strbuf value = STRBUF_INIT;
 	char why[160] = "";
 	int err;
 
 	if (!text->s)
 		return fault(r, "%s: not set", setting);
-	err = check_literal(r, setting, text->s);
-	if (err)
-		return err;
-	err = address_list_parse(text->s, ret, why, sizeof(why));
-	return err == -EINVAL ? fault(r, "%s: '%.200s': %s", setting, text->s, why) : err;
+	err = expand(r, TEMPLATE_TEXT, setting, text->s, &value);
+	if (!err)
+		err = address_list_parse(value.s, ret, why, sizeof(why));
+	if (err == -EINVAL && why[0])
+		fault(r, "%s: '%.200s': %s", setting, value.s, why);
+	strbuf_release(&value);
+	return err;
 }
 
 /* -- headers -- */
@@ -141,18 +159,27 @@ static int add_to(struct render *r)
 	return 0;
 }
 
+/* The built-in text, or what the owner made of its name. */
+static int subject(struct render *r, struct strbuf *out)
+{
+	if (!mail_templates_replaced(r->templates))
+		return message_subject(r->n, out);
+	return expand(r, TEMPLATE_TEXT, "headers: Subject",
+		"{{ template \"email.default.subject\" . }}", out);
+}
+
 static int add_subject(struct render *r)
 {
-	struct strbuf subject = STRBUF_INIT, shown = STRBUF_INIT;
+	struct strbuf text = STRBUF_INIT, shown = STRBUF_INIT;
 	int err;
 
-	err = message_subject(r->n, &subject);
+	err = subject(r, &text);
 	if (!err) {
-		mime_clean(&shown, subject.s, subject.len, SUBJECT_MAX_BYTES);
+		mime_clean(&shown, text.s, text.len, SUBJECT_MAX_BYTES);
 		mime_header(&r->out, "Subject", shown.s);
 		err = shown.err;
 	}
-	strbuf_release(&subject);
+	strbuf_release(&text);
 	strbuf_release(&shown);
 	return err;
 }
@@ -235,20 +262,13 @@ static bool holds_addresses(const char *name)
 	return false;
 }
 
-/* A header from the settings. What is no list of addresses ("undisclosed:;") stays what it is. */
-static int add_custom(struct render *r, const struct config_pair *header)
+/* A header's value. What is no list of addresses ("undisclosed:;") stays what it is. */
+static int add_value(struct render *r, const char *name, const char *value)
 {
-	const char *name = header->name.s, *value = header->value.s ? header->value.s : "";
 	struct address_list list = ADDRESS_LIST_INIT;
-	char setting[MIME_HEADER_NAME_MAX + 16], why[160];
+	char why[160];
 	int err;
 
-	snprintf(setting, sizeof(setting), "headers: %s", name);
-	if (!strcasecmp(name, "Subject") && calls_template(value, "email.default.subject"))
-		return add_subject(r);
-	err = check_literal(r, setting, value);
-	if (err)
-		return err;
 	if (holds_addresses(name)) {
 		err = address_list_parse(value, &list, why, sizeof(why));
 		if (!err) {
@@ -261,6 +281,24 @@ static int add_custom(struct render *r, const struct config_pair *header)
 	}
 	mime_header(&r->out, name, value);
 	return 0;
+}
+
+/* A header from the settings. */
+static int add_custom(struct render *r, const struct config_pair *header)
+{
+	const char *name = header->name.s, *text = header->value.s ? header->value.s : "";
+	struct strbuf value = STRBUF_INIT;
+	char setting[MIME_HEADER_NAME_MAX + 16];
+	int err;
+
+	if (!strcasecmp(name, "Subject") && calls_template(text, "email.default.subject"))
+		return add_subject(r);
+	snprintf(setting, sizeof(setting), "headers: %s", name);
+	err = expand(r, TEMPLATE_TEXT, setting, text, &value);
+	if (!err)
+		err = add_value(r, name, value.s);
+	strbuf_release(&value);
+	return err;
 }
 
 static int add_headers(struct render *r)
@@ -298,39 +336,44 @@ static int add_headers(struct render *r)
 typedef void body_fn(
 	const struct notification *n, const struct deliver_options *options, struct strbuf *out);
 
+/* One of the two alternatives. */
+struct part {
+	const char *type; /* text/... */
+	const char *setting;
+	const char *call; /* the text that stands for the built-in one */
+	const char *name; /* which is called that, among templates */
+	enum template_mode mode;
+	body_fn *builtin;
+};
+
 /*
- * One alternative: the owner's own words where the settings have some, else ours. "=_" cannot occur
- * in quoted-printable, so the boundary cannot occur in a part.
+ * The owner's own words where the settings have some, else ours. "=_" cannot occur in
+ * quoted-printable, so the boundary cannot occur in a part.
  */
-static int add_part(struct render *r, const char *type, const char *own, body_fn *body)
+static int add_part(struct render *r, const struct part *part, const char *own)
 {
 	struct strbuf text;
+	int err = 0;
 
+	if (own && calls_template(own, part->name))
+		own = NULL;
+	if (!own && mail_templates_replaced(r->templates))
+		own = part->call;
 	strbuf_init(&text, MESSAGE_MAX_BYTES / 4);
 	strbuf_addf(&r->out,
 		"\r\n--=_tolld_%s\r\nContent-Type: text/%s; charset=utf-8\r\n"
 		"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
-		r->n->id, type);
+		r->n->id, part->type);
 	if (own)
-		strbuf_adds(&text, own);
+		err = expand(r, part->mode, part->setting, own, &text);
 	else
-		body(r->n, r->options, &text);
-	mime_quoted_printable(&r->out, text.s, text.len);
+		part->builtin(r->n, r->options, &text);
+	if (!err)
+		mime_quoted_printable(&r->out, text.s, text.len);
 	if (text.err && !r->out.err)
 		r->out.err = text.err;
 	strbuf_release(&text);
-	return r->out.err;
-}
-
-/* The owner's literal body, or NULL for ours; -EINVAL where it would have to be run. */
-static int own_body(struct render *r, const char *setting, const struct config_text *text,
-	const char *builtin, const char **ret)
-{
-	*ret = NULL;
-	if (!text->s || calls_template(text->s, builtin))
-		return 0;
-	*ret = text->s;
-	return check_literal(r, setting, text->s);
+	return err ? err : r->out.err;
 }
 
 /*
@@ -339,19 +382,19 @@ static int own_body(struct render *r, const char *setting, const struct config_t
  */
 static int add_body(struct render *r)
 {
-	const char *text, *html;
+	static const struct part plain = { "plain", "text",
+		"{{ template \"email.default.text\" . }}", "email.default.text", TEMPLATE_TEXT,
+		body_text };
+	static const struct part rich = { "html", "html", "{{ template \"email.default.html\" . }}",
+		"email.default.html", TEMPLATE_HTML, body_html };
+	const char *text = r->email->text.s, *html = r->email->html.s;
 	int err;
 
-	err = own_body(r, "text", &r->email->text, "email.default.text", &text);
-	if (!err)
-		err = own_body(r, "html", &r->email->html, "email.default.html", &html);
-	if (err)
-		return err;
 	strbuf_addf(&r->out, "Content-Type: multipart/alternative;\r\n boundary=\"=_tolld_%s\"\r\n",
 		r->n->id);
-	err = add_part(r, "plain", text && *text ? text : NULL, body_text);
+	err = add_part(r, &plain, text && *text ? text : NULL);
 	if (!err && !(html && !*html))
-		err = add_part(r, "html", html, body_html);
+		err = add_part(r, &rich, html);
 	strbuf_addf(&r->out, "\r\n--=_tolld_%s--\r\n", r->n->id);
 	return err;
 }
@@ -372,13 +415,15 @@ static int render_parsed(struct render *r, struct message *message)
 }
 
 int message_render(const struct config_email *email, const struct notification *n,
-	const struct deliver_options *options, struct message *ret, char *error, size_t error_size)
+	const struct deliver_options *options, struct mail_templates *templates,
+	struct message *ret, char *error, size_t error_size)
 {
 	struct address_list from = ADDRESS_LIST_INIT;
 	struct message message = { 0 };
 	struct render r = { .email = email,
 		.n = n,
 		.options = options,
+		.templates = templates,
 		.error = error,
 		.error_size = error_size,
 		.from = &from,
@@ -392,6 +437,7 @@ int message_render(const struct config_email *email, const struct notification *
 	if (!err)
 		err = render_parsed(&r, &message);
 	strbuf_release(&r.out);
+	arena_release(&r.arena);
 	if (!err)
 		message.from = TAKE(from.items[0].spec);
 	address_list_release(&from);

@@ -9,6 +9,7 @@
 
 #include "deliver/address.h"
 #include "deliver/deliver.h"
+#include "deliver/templates.h"
 
 /* Never reached by what body.h allows; a wall for what it does not foresee. */
 #define MESSAGE_MAX_BYTES ((size_t)4 << 20)
@@ -25,7 +26,8 @@ struct message {
  * and its fault. `options` has its strings set.
  */
 int message_render(const struct config_email *email, const struct notification *n,
-	const struct deliver_options *options, struct message *ret, char *error, size_t error_size);
+	const struct deliver_options *options, struct mail_templates *templates,
+	struct message *ret, char *error, size_t error_size);
 void message_release(struct message *message);
 
 /* "[FIRING:1] InstanceDown (localhost:9100 node)", Alertmanager's `email.default.subject`. */

@@ -35,6 +35,13 @@ void template_set_free(struct template_set *set)
 	free(set);
 }
 
+const char *template_origin(const struct template_set *set, const char *name)
+{
+	const struct definition *definition = map_gets(&set->definitions, name);
+
+	return definition ? definition->parsed->name : NULL;
+}
+
 static const struct template_function *find_in(const struct template_function *f, const char *name)
 {
 	for (; f && f->name; f++) {

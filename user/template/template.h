@@ -40,6 +40,9 @@ DEFINE_FREEP(template_set)
 int template_parse(struct template_set *set, const char *name, const char *text, size_t len,
 	struct template_error *err);
 
+/* The name of the text that the template `name` came from last; NULL: there is none of that name. */
+const char *template_origin(const struct template_set *set, const char *name);
+
 /*
  * Finds the faults of the template `name` that need no data: that there is none of that name, and in
  * TEMPLATE_HTML whatever keeps it from being escaped. 0; -ENOMEM; -EINVAL with *err set. Executing

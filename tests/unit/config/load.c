@@ -266,19 +266,25 @@ static void scrape_config_files_hold_scrape_configs(void **state)
 	assert_null(LOAD(expected, "s.yml"));
 }
 
-static void templates_that_exist_are_missed_and_others_are_not(void **state)
+static void templates_are_read_in_order_and_may_come_later(void **state)
 {
-	char expected[256];
+	static const char settings[] = "templates: ['*.tmpl', 'none.*', 'y.txt']\n"
+				       "route: {receiver: a}\nreceivers: [{name: a}]\n";
+	struct config *config;
 
-	write_file(
-		"s.yml", "templates: ['*.tmpl']\nroute: {receiver: a}\nreceivers: [{name: a}]\n");
-	config_unref(LOAD("", "s.yml"));
-	write_file("x.tmpl", "");
-	snprintf(expected, sizeof(expected),
-		"s.yml:1:13: 'templates' is not served yet by this "
-		"version of tolld, and '%s/x.tmpl' exists\n",
-		folder);
-	assert_null(LOAD(expected, "s.yml"));
+	write_file("s.yml", settings);
+	config = LOAD("", "s.yml");
+	assert_int_equal(config->n_templates, 0);
+	config_unref(config);
+	write_file("y.txt", "third");
+	write_file("x.tmpl", "second");
+	write_file("a.tmpl", "first");
+	config = LOAD("", "s.yml");
+	assert_int_equal(config->n_templates, 3);
+	assert_string_equal(config->templates[0]->text, "first");
+	assert_string_equal(config->templates[1]->text, "second");
+	assert_string_equal(config->templates[2]->text, "third");
+	config_unref(config);
 }
 
 static void a_file_that_cannot_be_read_is_told(void **state)
@@ -401,7 +407,7 @@ int main(void)
 		IN_FOLDER(a_broken_file_does_not_make_others_look_wrong),
 		IN_FOLDER(rule_files_are_found_from_the_file_that_names_them),
 		IN_FOLDER(scrape_config_files_hold_scrape_configs),
-		IN_FOLDER(templates_that_exist_are_missed_and_others_are_not),
+		IN_FOLDER(templates_are_read_in_order_and_may_come_later),
 		IN_FOLDER(a_file_that_cannot_be_read_is_told),
 		IN_FOLDER(a_hundred_megabytes_are_refused_unread),
 		IN_FOLDER(check_tells_settings_from_rules),

@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #include "deliver/deliver.h"
+#include "deliver/templates.h"
 
 #define AT_WALL_MS 1795362385000ll /* 2026-11-22 15:46:25 UTC */
 
@@ -75,6 +76,16 @@ static const struct deliver_options fixture_options = {
 	.external_url = "http://pi:9093",
 	.hostname = "pi.example.org",
 };
+
+/* Of no configuration; the same for all tests of a program. */
+static inline struct mail_templates *fixture_templates(void)
+{
+	static struct mail_templates *templates;
+
+	if (!templates)
+		assert_int_equal(mail_templates_new(NULL, NULL, &templates), 0);
+	return templates;
+}
 
 #define TEXT(t) ((struct config_text){ .s = (char *)(t) })
 

@@ -19,7 +19,8 @@ static struct message render(const struct config_email *email, const struct noti
 	struct message message;
 	char error[300] = "";
 
-	if (message_render(email, n, &fixture_options, &message, error, sizeof(error)))
+	if (message_render(email, n, &fixture_options, fixture_templates(), &message, error,
+		    sizeof(error)))
 		fail_msg("%s", error);
 	return message;
 }
@@ -154,7 +155,7 @@ static void bodies_of_the_owners_own_replace_ours(void **state)
 
 static void what_cannot_be_rendered_says_why(void **state)
 {
-	struct config_pair subject = { TEXT("Subject"), TEXT("{{ .CommonLabels.job }} is down") };
+	struct config_pair subject = { TEXT("Subject"), TEXT("{{ tz \"X\" now }}") };
 	struct config_pair bad_name = { TEXT("X Y"), TEXT("z") };
 	struct config_pair type = { TEXT("content-type"), TEXT("text/plain") };
 	struct config_email base = fixture_email();
@@ -169,11 +170,20 @@ static void what_cannot_be_rendered_says_why(void **state)
 		{ base.to, TEXT("a@x, b@y"), TEXT(NULL), NULL,
 			"from: exactly one address is needed, not 2" },
 		{ TEXT("{{ .x }}"), base.from, TEXT(NULL), NULL,
-			"to: templates are not served yet: '{{ .x }}'" },
+			"to: template: to#1:1:3: executing \"to#1\": can't evaluate field x in type "
+			"*template.Data" },
+		{ TEXT("{{ .Status }}"), base.from, TEXT(NULL), NULL,
+			"to: 'firing': '@' is missing (at column 7)" },
 		{ base.to, base.from, TEXT("<b>{{ .x }}</b>"), NULL,
-			"html: templates are not served yet: '<b>{{ .x }}</b>'" },
+			"html: template: html#1:1:6: executing \"html#1\": can't evaluate field x in "
+			"type *template.Data" },
+		{ base.to, base.from, TEXT("<b title='{{ .Status }}>"), NULL,
+			"html: html/template:html#2:1: ends in a non-text context: an attribute's "
+			"value" },
+		{ base.to, base.from, TEXT("{{ if }}"), NULL, "html: missing value for command" },
 		{ base.to, base.from, TEXT(NULL), &subject,
-			"headers: Subject: templates are not served yet: '{{ .CommonLabels.job }} is down'" },
+			"headers: Subject: template: headers: Subject#3:1:3: executing \"headers: "
+			"Subject#3\": error calling tz: unknown time zone X" },
 		{ base.to, base.from, TEXT(NULL), &bad_name,
 			"headers: 'X Y' is no name of a header" },
 		{ base.to, base.from, TEXT(NULL), &type,
@@ -191,8 +201,8 @@ static void what_cannot_be_rendered_says_why(void **state)
 		email.html = rows[i].html;
 		email.headers =
 			(struct config_pairs){ .items = rows[i].header, .n = !!rows[i].header };
-		assert_int_equal(
-			message_render(&email, n, &fixture_options, &message, error, sizeof(error)),
+		assert_int_equal(message_render(&email, n, &fixture_options, fixture_templates(),
+					 &message, error, sizeof(error)),
 			-EINVAL);
 		assert_string_equal(error, rows[i].error);
 	}
@@ -336,7 +346,8 @@ static int render_once(void *userdata)
 	int err;
 
 	email.to = TEXT("Jörg <a@x>, b@y");
-	err = message_render(&email, userdata, &fixture_options, &message, error, sizeof(error));
+	err = message_render(&email, userdata, &fixture_options, fixture_templates(), &message,
+		error, sizeof(error));
 	if (!err)
 		message_release(&message);
 	return err;

@@ -1,0 +1,203 @@
+/*
+ * templates.c - parses and executes the templates of mails.
+ *
+ * Each text is parsed twice, for plain text and for HTML, because Alertmanager's files hold both. What
+ * a text of the settings defines is seen by the others, too; in Alertmanager each has its own copy.
+ */
+#include "deliver/templates.h"
+
+#include <errno.h>
+#include "base/map.h"
+#include "deliver/functions.h"
+
+/* One mail's part: as much as message.h lets it have. */
+#define MAX_OUTPUT ((size_t)1 << 20)
+
+struct mail_templates {
+	struct template_set *sets[2]; /* by enum template_mode */
+	struct map names[2];	      /* texts of the settings -> the name they were parsed under */
+	struct arena arena;
+	const char *replaced; /* one of the defaults that a file of the owner's has, too */
+};
+
+void mail_templates_free(struct mail_templates *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(t->sets); i++) {
+		template_set_free(t->sets[i]);
+		map_release(&t->names[i]);
+	}
+	arena_release(&t->arena);
+	free(t);
+}
+
+bool mail_templates_replaced(const struct mail_templates *t)
+{
+	return t->replaced != NULL;
+}
+
+/* -- texts of the settings -- */
+
+/* The name of a text, parsed now where it was not yet. */
+static int name_of(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, const char **ret, struct template_error *err)
+{
+	char *name = map_gets(&t->names[mode], text);
+	int result;
+
+	if (name) {
+		*ret = name;
+		return 0;
+	}
+	/* A # keeps it apart from names that anybody would give. */
+	name = arena_printf(&t->arena, "%s#%zu", setting, t->names[mode].n + 1);
+	if (!name)
+		return -ENOMEM;
+	result = template_parse(t->sets[mode], name, text, strlen(text), err);
+	if (!result)
+		result = map_puts(&t->names[mode], text, name);
+	if (!result)
+		*ret = name;
+	return result;
+}
+
+int mail_templates_render(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, const struct tvalue *data, int64_t now_wall_ms, struct strbuf *out,
+	struct template_error *err)
+{
+	const struct template_limits limits = { .max_output_bytes = MAX_OUTPUT };
+	struct functions_data now = { .now_wall_ms = now_wall_ms };
+	const char *name;
+	int result;
+
+	err->text[0] = '\0';
+	result = name_of(t, mode, setting, text, &name, err);
+	if (!result)
+		result = template_execute(t->sets[mode], name, data, &limits, &now, out, err);
+	return result == -EINVAL && !err->text[0] ? -ENOMEM : result;
+}
+
+/* -- reading -- */
+
+static int check_text(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const struct config_text *text, struct diag *diag)
+{
+	struct template_error error = { 0 };
+	const char *name;
+	int err;
+
+	if (!text->s || !strstr(text->s, "{{"))
+		return 0;
+	err = name_of(t, mode, setting, text->s, &name, &error);
+	if (err == -EINVAL)
+		return diag_error(diag, config_pos_in(text, error.offset, 1),
+			"the template of '%s': %s", setting, error.text);
+	if (!err && mode == TEMPLATE_HTML)
+		err = template_check(t->sets[mode], name, &error);
+	if (err == -EINVAL)
+		return diag_error(diag, text->pos, "the template of '%s': %s", setting, error.text);
+	return err;
+}
+
+static int check_email(
+	struct mail_templates *t, const struct config_email *email, struct diag *diag)
+{
+	const struct config_text *const texts[] = { &email->to, &email->from, &email->text };
+	static const char *const settings[] = { "to", "from", "text" };
+	int err = 0, one;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		one = check_text(t, TEMPLATE_TEXT, settings[i], texts[i], diag);
+		err = one ? one : err;
+	}
+	for (size_t i = 0; i < email->headers.n; i++) {
+		one = check_text(t, TEMPLATE_TEXT, email->headers.items[i].name.s,
+			&email->headers.items[i].value, diag);
+		err = one ? one : err;
+	}
+	one = check_text(t, TEMPLATE_HTML, "html", &email->html, diag);
+	return one ? one : err;
+}
+
+/* The place of a byte in a file that was read. */
+static struct pos pos_in(struct source *source, size_t offset)
+{
+	struct pos pos = { .source = source, .line = 1, .column = 1 };
+
+	for (size_t i = 0; i < MIN(offset, source->len); i++) {
+		pos.column++;
+		if (source->text[i] != '\n')
+			continue;
+		pos.line++;
+		pos.column = 1;
+	}
+	return pos;
+}
+
+static int parse_file(struct mail_templates *t, struct source *source, struct diag *diag)
+{
+	const char *slash = strrchr(source->name, '/');
+	const char *name = slash ? slash + 1 : source->name;
+	struct template_error error = { 0 };
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t->sets) && !err; i++)
+		err = template_parse(t->sets[i], name, source->text, source->len, &error);
+	if (err == -EINVAL)
+		return diag_error(diag, pos_in(source, error.offset), "%s", error.text);
+	return err;
+}
+
+/* Which of the defaults came from another text than ours. */
+static void find_replaced(struct mail_templates *t, const char *default_name)
+{
+	for (size_t i = 0; mail_default_names[i] && !t->replaced; i++) {
+		const char *from = template_origin(t->sets[TEMPLATE_TEXT], mail_default_names[i]);
+
+		if (!from || !streq(from, default_name))
+			t->replaced = mail_default_names[i];
+	}
+}
+
+static int read_config(struct mail_templates *t, const struct config *config, struct diag *diag)
+{
+	int err = 0, one;
+
+	for (size_t i = 0; i < config->n_templates; i++) {
+		one = parse_file(t, config->templates[i], diag);
+		err = one ? one : err;
+	}
+	if (err)
+		return err;
+	find_replaced(t, "default.tmpl");
+	for (size_t i = 0; i < config->n_receivers; i++) {
+		const struct config_receiver *receiver = &config->receivers[i];
+
+		for (size_t k = 0; k < receiver->n_emails; k++) {
+			one = check_email(t, &receiver->emails[k], diag);
+			err = one ? one : err;
+		}
+	}
+	return err;
+}
+
+int mail_templates_new(const struct config *config, struct diag *diag, struct mail_templates **ret)
+{
+	scoped(mail_templates_freep) struct mail_templates *t = calloc(1, sizeof(*t));
+	struct template_error error = { 0 };
+	int err = t ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < 2 && !err; i++) {
+		err = template_set_new((enum template_mode)i, mail_template_functions, &t->sets[i]);
+		if (!err)
+			err = template_parse(t->sets[i], "default.tmpl", mail_default_templates,
+				strlen(mail_default_templates), &error);
+	}
+	if (!err && config)
+		err = read_config(t, config, diag);
+	if (err)
+		return err;
+	*ret = TAKE(t);
+	return 0;
+}
