@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include "watch/oomlog.h"
 #include "watch/pidfd.h"
 #include "watch/ports.h"
 #include "watch/procfs.h"
@@ -27,6 +28,10 @@
 #define AFTER_GONE_NS (5 * NSEC_PER_MSEC)
 /* Looks at one service after the other need not each read all processes again. */
 #define FRESH_NS (10 * NSEC_PER_MSEC)
+/* The log may say of a kill an instant after the victim is dead. */
+#define LOG_FOLLOWS_NS (50 * NSEC_PER_MSEC)
+/* What is old by the next death must not explain it: numbers come again. */
+#define LOG_STALE_NS (10 * NSEC_PER_SEC)
 /* Dead ones whose parents do not reap them: of more the end is not told. */
 #define UNREAPED_MAX 64
 #define POLL_CHUNK   64
@@ -49,9 +54,12 @@ struct backend {
 	size_t n_unreaped;
 	struct ports ports;
 	sd_event_source *timer, *gone_source;
+	int oomlog_fd; /* -1: may not be read */
+	char reason[160];
+	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
 	int64_t moved_boot_ns;	 /* when something came or went last */
-	uint64_t told_exit, told_exec, told_listen;
+	uint64_t told_exit, told_exec, told_listen, told_oom;
 };
 
 static bool uses_pidfds(const struct backend *backend)
@@ -139,6 +147,34 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 	n->exit.untold = untold(backend);
 }
 
+static void on_oom_kill(pid_t thread, void *userdata)
+{
+	struct backend *backend = userdata;
+	struct notice notice = {
+		.kind = NOTICE_OOM,
+		/* The log's own times drift away from every clock. */
+		.at_boot_ns = clock_boot_ns(),
+		.thread = thread,
+	};
+
+	backend->told_oom++;
+	tell(backend, &notice);
+}
+
+static void read_oomlog(struct backend *backend)
+{
+	if (backend->oomlog_fd < 0)
+		return;
+	oomlog_read(backend->oomlog_fd, on_oom_kill, backend);
+	backend->log_read_boot_ns = clock_boot_ns();
+}
+
+static bool is_oomlog_due(const struct backend *backend, int64_t now_ns)
+{
+	return now_ns - backend->moved_boot_ns < LOG_FOLLOWS_NS ||
+	       now_ns - backend->log_read_boot_ns >= LOG_STALE_NS;
+}
+
 static void tell_dead(struct backend *backend, size_t i)
 {
 	struct followed f = followed_take(backend->items, &backend->n, i);
@@ -158,6 +194,7 @@ static void tell_dead(struct backend *backend, size_t i)
 		followed_release(&f);
 	backend->moved_boot_ns = notice.at_boot_ns;
 	backend->told_exit++;
+	read_oomlog(backend);
 	tell(backend, &notice);
 }
 
@@ -280,6 +317,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	ask_ports(backend);
 	backend->checked_boot_ns = 0;
 	check_processes(backend);
+	if (is_oomlog_due(backend, clock_boot_ns()))
+		read_oomlog(backend);
 	arm_usual(backend);
 	backend->options.on_drained(backend->options.userdata);
 	return 0;
@@ -350,8 +389,23 @@ static void follow_close(struct backend *backend)
 	sd_event_source_disable_unref(backend->timer);
 	sd_event_source_disable_unref(backend->gone_source);
 	ports_release(&backend->ports);
+	closep(&backend->oomlog_fd);
 	free(backend->items);
 	free(backend);
+}
+
+static void give_reason(struct backend *backend)
+{
+	const char *what = "processes are looked at twice a second";
+	const char *blind = "";
+
+	if (uses_pidfds(backend))
+		what = backend->tells_status
+			       ? "this kernel tells that and how a process ends, not who ended it"
+			       : "this kernel tells that a process ends, but not always how";
+	if (backend->oomlog_fd < 0)
+		blind = "; whether memory was out is not seen, /dev/kmsg cannot be read";
+	snprintf(backend->reason, sizeof(backend->reason), "%s%s", what, blind);
 }
 
 static int follow_open(
@@ -365,7 +419,10 @@ static int follow_open(
 	backend->options = *options;
 	backend->ops = ops;
 	ports_init(&backend->ports);
+	backend->oomlog_fd = -1;
 	backend->tells_status = uses_pidfds(backend) && pidfd_tells_wait_status();
+	backend->oomlog_fd = oomlog_open();
+	give_reason(backend);
 	err = sd_event_add_time(
 		options->event, &backend->timer, CLOCK_BOOTTIME, 0, 1, on_timer, backend);
 	if (err >= 0)
@@ -403,16 +460,9 @@ static int poll_backend_open(
 	return follow_open(&poll_backend, options, ret);
 }
 
-static const char *pidfd_backend_reason(const struct backend *backend)
+static const char *follow_reason(const struct backend *backend)
 {
-	return backend->tells_status
-		       ? "this kernel tells that and how a process ends, not who ended it"
-		       : "this kernel tells that a process ends, but not always how";
-}
-
-static const char *poll_backend_reason(const struct backend *backend)
-{
-	return "processes are looked at twice a second";
+	return backend->reason;
 }
 
 /* -- processes ------------------------------------------------------------------------------ */
@@ -545,6 +595,7 @@ static void follow_stats(struct backend *backend, struct watch_stats *ret)
 	ret->events_exit = backend->told_exit;
 	ret->events_exec = backend->told_exec;
 	ret->events_listen = backend->told_listen;
+	ret->events_oom = backend->told_oom;
 }
 
 const struct backend_ops pidfd_backend = {
@@ -552,7 +603,7 @@ const struct backend_ops pidfd_backend = {
 	.name = "pidfd",
 	.open = pidfd_backend_open,
 	.close = follow_close,
-	.reason = pidfd_backend_reason,
+	.reason = follow_reason,
 	.add_process = follow_add_process,
 	.remove_process = follow_remove_process,
 	.add_port = follow_add_port,
@@ -567,7 +618,7 @@ const struct backend_ops poll_backend = {
 	.name = "poll",
 	.open = poll_backend_open,
 	.close = follow_close,
-	.reason = poll_backend_reason,
+	.reason = follow_reason,
 	.add_process = follow_add_process,
 	.remove_process = follow_remove_process,
 	.add_port = follow_add_port,

@@ -8,6 +8,7 @@
 #define TOLLD_TESTS_WATCH_LIVE_H
 
 #include "watch/internal.h"
+#include "watch/oomlog.h"
 #include "watch/pidfd.h"
 
 /* What can be known through a backend, and how soon: generously, for a machine that is busy. */
@@ -21,11 +22,11 @@ struct facts {
 
 static const struct facts with_kernel = { WATCH_KERNEL, "kernel", true, true, true, true, TOLD,
 	150 };
-/* pidfd tells the status on kernels that can: asked before the tests start. */
+/* What depends on the kernel and on rights is asked before the tests start. */
 static struct facts with_pidfd = { WATCH_PIDFD, "pidfd", false, false, false, false,
 	UNTOLD_BY_KERNEL, 400 };
-static const struct facts with_poll = { WATCH_POLL, "poll", false, false, false, false,
-	UNTOLD_BY_POLLING, 800 };
+static struct facts with_poll = { WATCH_POLL, "poll", false, false, false, false, UNTOLD_BY_POLLING,
+	800 };
 
 static const struct facts *facts;
 
@@ -156,7 +157,11 @@ static inline int teardown(void **state)
 /* To be called before the tests run. */
 static inline void ask_facts(void)
 {
+	int fd = oomlog_open();
+
 	with_pidfd.tells_status = pidfd_tells_wait_status();
+	with_pidfd.tells_oom = with_poll.tells_oom = fd >= 0;
+	closep(&fd);
 }
 
 #endif
