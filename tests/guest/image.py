@@ -19,9 +19,9 @@ import subprocess
 from process import ROOT
 
 CACHE = os.path.join(ROOT, "build", "guest")
-MIRROR = os.environ["DEBIAN_MIRROR"]
-# Where a kernel of that series comes from; None: the machine's own sources.
-KERNELS = {"6.1": None, "6.12": f"deb {MIRROR} bookworm-backports main"}
+RELEASE = "bookworm"
+# The suite that a kernel of that series comes from; None: the machine's own sources.
+KERNELS = {"6.1": None, "6.12": RELEASE + "-backports"}
 # What the initramfs needs to reach the root, and what a real machine would load by itself when somebody asks
 # who listens (the guest's root has no /lib/modules). Dependencies are resolved.
 MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_rng", "tcp_diag")
@@ -100,7 +100,8 @@ def kernel(series):
     """The folder of an unpacked kernel of that series: boot/vmlinuz-* and lib/modules/*."""
     with cached(f"kernel-{series}", series, KERNELS[series]) as c:
         if c.stale:
-            options = apt_options(KERNELS[series])
+            suite = KERNELS[series]
+            options = apt_options(suite and f"deb {mirrors()[RELEASE]} {suite} main")
             try:
                 package = kernel_package(options)
             except (AssertionError, subprocess.CalledProcessError):
@@ -207,16 +208,28 @@ def initramfs(folder, payload, path, init):
     return path
 
 
+def mirrors():
+    """Where this machine gets its packages, by suite: guests are made from the same places."""
+    lines = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
+        check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout.splitlines()
+    found = {suite: uri.rstrip("/") for uri, suite in (line.split(None, 1) for line in lines if " " in line)}
+    if RELEASE not in found:
+        raise RuntimeError(f"this machine's apt sources have no {RELEASE}: run apt-get update")
+    return found
+
+
 def root_disk():
     """A raw ext4 image of a Debian 12 with systemd; boots are made on a copy in memory, so it stays as it is."""
-    with cached("root.img", PACKAGES, ROOT_DISK_MB, MIRROR) as c:
+    sources = [f"deb {uri} {suite} main" for suite, uri in sorted(mirrors().items()) if suite.startswith(RELEASE)]
+    with cached("root.img", PACKAGES, ROOT_DISK_MB, sources) as c:
         if c.stale:
             tree = os.path.join(CACHE, "root.tree")
             shutil.rmtree(tree, ignore_errors=True)
             run("mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + ",".join(PACKAGES),
                 '--aptopt=APT::Install-Recommends "false"', "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-                "bookworm", tree, f"deb {MIRROR} bookworm main", f"deb {MIRROR}-security bookworm-security main")
+                RELEASE, tree, *sources)
             with open(c.path, "wb") as f:
                 f.truncate(ROOT_DISK_MB << 20)
             run("mke2fs", "-q", "-t", "ext4", "-F", "-O", "^has_journal", "-d", tree, c.path)
