@@ -21,11 +21,6 @@
 /* What died is soon started again: an eighth of the time since then, from here up to those. */
 #define HASTE_NS    (10 * NSEC_PER_MSEC)
 #define HASTE_SHARE 8
-/*
- * The sockets of a dying process close some microseconds before its pidfd tells: so long a socket that
- * is gone waits for the word of its owner's death, which is to come first.
- */
-#define AFTER_GONE_NS (5 * NSEC_PER_MSEC)
 /* Looks at one service after the other need not each read all processes again. */
 #define FRESH_NS (10 * NSEC_PER_MSEC)
 /* The log may say of a kill an instant after the victim is dead. */
@@ -53,7 +48,7 @@ struct backend {
 	struct followed unreaped[UNREAPED_MAX];
 	size_t n_unreaped;
 	struct ports ports;
-	sd_event_source *timer, *gone_source;
+	sd_event_source *timer;
 	int oomlog_fd; /* -1: may not be read */
 	char reason[160];
 	int64_t log_read_boot_ns;
@@ -82,23 +77,19 @@ static int64_t pace_ns(const struct backend *backend, int64_t now_ns)
 	return MIN(MAX(since_ns, HASTE_NS), rest_ns);
 }
 
-static void arm(struct backend *backend, int64_t in_ns)
+static void arm(struct backend *backend)
 {
 	bool idle = !backend->ports.n && (uses_pidfds(backend) || !backend->n);
+	int64_t now_ns = clock_boot_ns(), in_ns = pace_ns(backend, now_ns);
 
 	/* A tenth of it may be spent on waking together with others. */
 	if (!idle) {
 		sd_event_source_set_time_accuracy(
 			backend->timer, (uint64_t)(in_ns / 10 / NSEC_PER_USEC));
 		sd_event_source_set_time(
-			backend->timer, (uint64_t)((clock_boot_ns() + in_ns) / NSEC_PER_USEC));
+			backend->timer, (uint64_t)((now_ns + in_ns) / NSEC_PER_USEC));
 	}
 	sd_event_source_set_enabled(backend->timer, idle ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
-static void arm_usual(struct backend *backend)
-{
-	arm(backend, pace_ns(backend, clock_boot_ns()));
 }
 
 /* -- death ---------------------------------------------------------------------------------- */
@@ -319,31 +310,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	check_processes(backend);
 	if (is_oomlog_due(backend, clock_boot_ns()))
 		read_oomlog(backend);
-	arm_usual(backend);
+	arm(backend);
 	backend->options.on_drained(backend->options.userdata);
 	return 0;
-}
-
-static int on_socket_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct backend *backend = userdata;
-
-	if (ports_saw_gone(&backend->ports))
-		arm(backend, AFTER_GONE_NS);
-	return 0;
-}
-
-static void listen_for_gone_sockets(struct backend *backend)
-{
-	int fd;
-
-	if (backend->gone_source || !uses_pidfds(backend))
-		return;
-	/* Without, the timer finds it, only later. */
-	fd = ports_gone_fd(&backend->ports);
-	if (fd >= 0)
-		sd_event_add_io(backend->options.event, &backend->gone_source, fd, EPOLLIN,
-			on_socket_gone, backend);
 }
 
 /* -- the loop ------------------------------------------------------------------------------- */
@@ -362,7 +331,7 @@ static int on_pidfd(sd_event_source *source, int fd, uint32_t revents, void *use
 	check_processes(backend);
 	/* Its sockets were closed before: whether nobody listens any more is known at once. */
 	ask_ports(backend);
-	arm_usual(backend);
+	arm(backend);
 	backend->options.on_drained(backend->options.userdata);
 	return 0;
 }
@@ -373,7 +342,7 @@ static void follow_drain(struct backend *backend)
 
 	check_processes(backend);
 	if (backend->moved_boot_ns != before_ns)
-		arm_usual(backend);
+		arm(backend);
 }
 
 /* -- open ----------------------------------------------------------------------------------- */
@@ -387,7 +356,6 @@ static void follow_close(struct backend *backend)
 	while (backend->n_unreaped)
 		followed_release(&backend->unreaped[--backend->n_unreaped]);
 	sd_event_source_disable_unref(backend->timer);
-	sd_event_source_disable_unref(backend->gone_source);
 	ports_release(&backend->ports);
 	closep(&backend->oomlog_fd);
 	free(backend->items);
@@ -527,7 +495,7 @@ static int follow_add_process(
 		return err;
 	*ret = backend->items[backend->n++].process;
 	if (backend->n == 1)
-		arm_usual(backend);
+		arm(backend);
 	return 0;
 }
 
@@ -575,19 +543,14 @@ static int follow_add_port(struct backend *backend, uint16_t port, const char *s
 
 	if (err)
 		return err;
-	listen_for_gone_sockets(backend);
-	arm_usual(backend);
+	arm(backend);
 	return 0;
 }
 
 static void follow_remove_port(struct backend *backend, uint16_t port)
 {
 	ports_remove(&backend->ports, port);
-	if (!backend->ports.n) {
-		backend->gone_source = sd_event_source_disable_unref(backend->gone_source);
-		ports_gone_end(&backend->ports);
-	}
-	arm_usual(backend);
+	arm(backend);
 }
 
 static void follow_stats(struct backend *backend, struct watch_stats *ret)

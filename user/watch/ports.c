@@ -4,20 +4,14 @@
 #include "watch/ports.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <sys/socket.h>
 
 void ports_init(struct ports *ports)
 {
-	*ports = (struct ports){ .gone_fd = -1 };
+	*ports = (struct ports){ 0 };
 }
 
 void ports_release(struct ports *ports)
 {
-	closep(&ports->gone_fd);
 	listeners_release(&ports->known);
 	free(ports->items);
 	ports_init(ports);
@@ -153,77 +147,4 @@ int ports_ask(struct ports *ports, void (*on_change)(uint16_t port, void *userda
 	}
 	listeners_release(&before);
 	return 0;
-}
-
-/* -- gone sockets --------------------------------------------------------------------------- */
-
-/*
- * The kernel announces every TCP socket of this network namespace that ends. Those with a peer, all
- * connections, are left out before anybody is woken: a listener has none.
- */
-static int leave_out_connections(int fd)
-{
-	const uint32_t peer_port = NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_dport);
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, peer_port),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
-}
-
-int ports_gone_fd(struct ports *ports)
-{
-	static const int groups[] = { SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY };
-	const struct sockaddr_nl address = { .nl_family = AF_NETLINK };
-	scoped(closep) int fd = -1;
-
-	if (ports->gone_fd >= 0)
-		return ports->gone_fd;
-	fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
-	if (fd < 0 || bind(fd, (const void *)&address, sizeof(address)) ||
-		leave_out_connections(fd))
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		if (setsockopt(
-			    fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])))
-			return -1;
-	}
-	ports->gone_fd = fd;
-	fd = -1; /* it stays */
-	return ports->gone_fd;
-}
-
-void ports_gone_end(struct ports *ports)
-{
-	closep(&ports->gone_fd);
-	ports->gone_fd = -1;
-}
-
-bool ports_saw_gone(struct ports *ports)
-{
-	bool saw = false;
-
-	for (;;) {
-		_Alignas(struct nlmsghdr) char bytes[4096];
-		ssize_t got = recv(ports->gone_fd, bytes, sizeof(bytes), 0);
-		const struct nlmsghdr *head = (const void *)bytes;
-		const struct inet_diag_msg *msg = NLMSG_DATA(head);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		/* Some were lost: one of ours may have been among them. */
-		if (got < 0 && errno == ENOBUFS) {
-			saw = true;
-			continue;
-		}
-		if (got < 0)
-			return saw;
-		if (got >= (ssize_t)NLMSG_LENGTH(sizeof(*msg)) &&
-			is_ours(ports, ntohs(msg->id.idiag_sport)))
-			saw = true;
-	}
 }

@@ -2,7 +2,6 @@
 #include "harness.h"
 
 #include <arpa/inet.h>
-#include <poll.h>
 #include "watch/ports.h"
 
 static uint16_t changed[16];
@@ -118,46 +117,6 @@ static void the_kernel_leaves_out_other_ports(void **state)
 	close(fd_other);
 }
 
-static bool is_readable(int fd, int ms)
-{
-	return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, ms) > 0;
-}
-
-static void a_socket_that_ends_is_announced_and_connections_are_not(void **state)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	struct ports ports;
-	uint16_t port = 0, other = 0;
-	int fd = listen_on(AF_INET, &port), fd_other = listen_on(AF_INET, &other);
-	int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), own, gone;
-
-	ports_init(&ports);
-	assert_int_equal(ports_add(&ports, port), 0);
-	gone = ports_gone_fd(&ports);
-	if (gone < 0) {
-		printf("SKIPPED: this kernel does not announce sockets that end\n");
-		skip();
-	}
-	assert_int_equal(ports_gone_fd(&ports), gone);
-	address.sin_port = htons(port);
-	assert_int_equal(connect(peer, (void *)&address, sizeof(address)), 0);
-	own = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(own >= 0);
-	close(peer);
-	close(own);
-	assert_false(is_readable(gone, 100));
-	/* Of all that are not ours, only this one wakes anybody; it may be any program's. */
-	close(fd_other);
-	is_readable(gone, 1000);
-	assert_false(ports_saw_gone(&ports));
-	close(fd);
-	assert_true(is_readable(gone, 1000));
-	assert_true(ports_saw_gone(&ports));
-	assert_false(ports_saw_gone(&ports));
-	ports_gone_end(&ports);
-	ports_release(&ports);
-}
-
 static int add_ask_release(void *userdata)
 {
 	const uint16_t *port = userdata;
@@ -189,7 +148,6 @@ int main(void)
 		cmocka_unit_test(tells_which_ports_have_other_listeners_than_before),
 		cmocka_unit_test(many_ports_are_no_other_than_few),
 		cmocka_unit_test(the_kernel_leaves_out_other_ports),
-		cmocka_unit_test(a_socket_that_ends_is_announced_and_connections_are_not),
 		cmocka_unit_test(survives_every_allocation_that_fails),
 	};
 
