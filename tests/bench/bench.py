@@ -71,6 +71,23 @@ class Bench:
         return Process("listener", ["busybox", "httpd", "-f", "-p", f"127.0.0.1:{port}", "-h", www], folder)
 
 
+class Awake:
+    """Keeps the processors from sleeping, by loops that yield to everything: in a virtual machine, waking one takes
+    the host milliseconds now and then, which is no property of the programs."""
+
+    def __enter__(self):
+        self.loops = [
+            subprocess.Popen(["taskset", "-c", str(cpu), "chrt", "-i", "0", sys.executable, "-c", "while True: pass"],
+                             stdin=subprocess.DEVNULL)
+            for cpu in os.sched_getaffinity(0)]
+        return self
+
+    def __exit__(self, *_):
+        for loop in self.loops:
+            loop.kill()
+            loop.wait()
+
+
 def poll_up(connection):
     """`up` of job node over a connection that stays open: the asking must not cost more than what it measures."""
     connection.request("GET", "/api/v1/query?query=up%7Bjob%3D%22node%22%7D")
@@ -87,7 +104,7 @@ def seen_down(bench):
         write_settings(folder, ports, Timing(hold="1h", metrics_path="/metrics.txt"))
         target = bench.listener(folder, ports.exporter)
         took = times[kind.name] = []
-        with kind(folder, ports) as subject:
+        with kind(folder, ports) as subject, Awake():
             connection = http.client.HTTPConnection("127.0.0.1", ports.prometheus, timeout=10)
             connection.connect()
             for _ in range(bench.n(200 if kind.name == "tolld" else 20)):
@@ -209,7 +226,8 @@ def cost_of_watching(bench):
     subject = kinds[0](folder, ports)
 
     def measure():
-        done = subprocess.run([loop, "2000"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        # On one processor: where the scheduler puts a child makes more difference than what is measured.
+        done = subprocess.run(["taskset", "-c", str(max(os.sched_getaffinity(0))), loop, "2000"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         return int(done.stdout)
 
     without, with_it, rows = [], [], []
