@@ -58,11 +58,6 @@ struct alert *alert_copy(const struct alert *alert)
 	return copy;
 }
 
-bool alert_resolved_at(const struct alert *alert, int64_t wall_ms)
-{
-	return alert->ends_wall_ms && alert->ends_wall_ms <= wall_ms;
-}
-
 uint64_t alert_fingerprint(const struct alert *alert)
 {
 	return labels_fingerprint(alert->labels);

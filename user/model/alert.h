@@ -33,8 +33,6 @@ static inline void alert_unrefp(struct alert **p)
 /* A copy of one's own, to be changed before it is shared. */
 struct alert *alert_copy(const struct alert *alert);
 
-/* Over at `wall_ms`: it has an end, and that is not in the future. */
-bool alert_resolved_at(const struct alert *alert, int64_t wall_ms);
 uint64_t alert_fingerprint(const struct alert *alert);
 /* By job, then instance, then all labels: the order in which a mail lists them. */
 int alert_compare(const struct alert *a, const struct alert *b);

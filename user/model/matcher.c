@@ -4,7 +4,6 @@
 #include "model/matcher.h"
 
 #include <errno.h>
-#include "base/escape.h"
 
 int matcher_new(enum matcher_type type, const char *name, const char *value, struct matcher **ret,
 	char *error, size_t error_size)
@@ -80,19 +79,4 @@ const char *matcher_type_text(enum matcher_type type)
 	};
 
 	return texts[type];
-}
-
-void matcher_format(const struct matcher *matcher, struct strbuf *out)
-{
-	if (label_name_valid_classic(matcher->name, strlen(matcher->name))) {
-		strbuf_adds(out, matcher->name);
-	} else {
-		strbuf_addch(out, '"');
-		escape_quoted(out, matcher->name, strlen(matcher->name));
-		strbuf_addch(out, '"');
-	}
-	strbuf_adds(out, matcher_type_text(matcher->type));
-	strbuf_addch(out, '"');
-	escape_quoted(out, matcher->value, strlen(matcher->value));
-	strbuf_addch(out, '"');
 }

@@ -28,8 +28,6 @@ bool matcher_matches(const struct matcher *matcher, const char *value);
 /* Whether all n match. */
 bool matchers_match(const struct matcher *const *matchers, size_t n, const struct labels *labels);
 bool matcher_equal(const struct matcher *a, const struct matcher *b);
-/* name="value", name=~"value", ... */
-void matcher_format(const struct matcher *matcher, struct strbuf *out);
 const char *matcher_type_text(enum matcher_type type);
 
 #endif
