@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from bad_mail_server import STEPS, BadMailServer
 from exporter import Exporter
+from mail_server import STEPS
+from mailbox import Mailbox
 from process import answers, boottime, free_port, wait_until
 from subject import TOLLD, Timing, Tolld, as_nobody, write_settings
 
@@ -227,7 +228,7 @@ def test_a_bad_target_is_down_and_troubles_no_other(start, exporter, mailbox, na
 # -- mail servers ----------------------------------------------------------------------------------
 
 def dies_and_is_told(start, exporter, ports, tmp_path, step, how, patience):
-    with BadMailServer(ports.smtp, tmp_path, step, how) as server:
+    with Mailbox(ports.smtp, tmp_path, [f"{step} {how}"]) as server:
         subject = start(Timing(hold="0s", group_wait="0s"))
         wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
         exporter.kill()
@@ -237,14 +238,14 @@ def dies_and_is_told(start, exporter, ports, tmp_path, step, how, patience):
         assert subject.up() == "0" and answers(subject.url + "/-/healthy")
         assert boottime() - begun < 1.0
         server.mend()
-        wait_until("the mail comes all the same", lambda: server.accepted, patience, detail=subject.log)
+        wait_until("the mail comes all the same", lambda: server.mails, patience, detail=subject.log)
         end = boottime() + 3
         wait_until("three group_intervals pass", lambda: boottime() >= end, 10, 0.1)
-        assert len(server.accepted) == 1
+        assert len(server.mails) == 1
 
 
-@pytest.mark.parametrize("step,how", [("mail", "451 try later"), ("auth", "535 no"), ("end", "452 full"),
-                                      ("connect", "close"), ("end", "close"), ("handshake", "close")])
+@pytest.mark.parametrize("step,how", [("mail", "451 try later"), ("auth", "535 no"), ("body", "452 full"),
+                                      ("connect", "drop"), ("body", "drop"), ("handshake", "drop")])
 def test_a_mail_server_that_refuses_is_tried_again(start, exporter, ports, tmp_path, step, how):
     dies_and_is_told(start, exporter, ports, tmp_path, step, how, 30)
 
@@ -256,7 +257,6 @@ def test_a_mail_server_that_hangs_is_given_up_and_tried_again(start, exporter, p
 
 def test_without_a_mail_server_all_else_goes_on_and_the_mail_comes_when_it_is_there(
         start, exporter, ports, tmp_path):
-    from mailbox import Mailbox
     subject = start(Timing(hold="0s", group_wait="0s"))
     wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
     exporter.kill()

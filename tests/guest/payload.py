@@ -82,8 +82,9 @@ def build(tree, timing=Timing(scrape_interval="15s", evaluation_interval="15s", 
         shutil.rmtree(os.path.join(tree, "lib"))
 
     here = os.path.dirname(os.path.abspath(__file__))
-    for source in (os.path.join(here, "scenario.py"), os.path.join(ROOT, "tests/support/mailbox.py"),
-                   os.path.join(ROOT, "tests/support/process.py")):
+    support = os.path.join(ROOT, "tests/support")
+    for source in (os.path.join(here, "scenario.py"), os.path.join(support, "mailbox.py"),
+                   os.path.join(support, "mail_server.py"), os.path.join(support, "process.py")):
         os.makedirs(os.path.join(tree, "opt/guest"), exist_ok=True)
         shutil.copy2(source, os.path.join(tree, "opt/guest"))
 

@@ -223,7 +223,7 @@ static void a_password_leaves_localhost_in_plain_only_under_tls(void **state)
 	struct outcome o;
 
 	/* Another loopback address stands for another machine. */
-	server_start(&elsewhere, "tests/e2e/mail_server.py", "--no-tls", "127.0.0.2");
+	server_start(&elsewhere, "tests/support/mail_server.py", "--no-tls", "127.0.0.2");
 	email = settings(&elsewhere);
 	email.require_tls = false;
 	email.host = (char *)"127.0.0.2";
@@ -256,7 +256,7 @@ static void certificates_are_verified(void **state)
 	assert_non_null(strstr(o.message, "mail.example.org"));
 
 	/* And one that it has, while the machine is known by another. */
-	server_start(&elsewhere, "tests/e2e/mail_server.py", NULL, "127.0.0.2");
+	server_start(&elsewhere, "tests/support/mail_server.py", NULL, "127.0.0.2");
 	email = settings(&elsewhere);
 	email.host = (char *)"127.0.0.2";
 	o = try(&email);
@@ -274,7 +274,7 @@ static void a_client_shows_its_certificate(void **state)
 	struct outcome o;
 	char key[64];
 
-	server_start(&strict, "tests/e2e/mail_server.py", "--client-certificate", "127.0.0.1");
+	server_start(&strict, "tests/support/mail_server.py", "--client-certificate", "127.0.0.1");
 	snprintf(key, sizeof(key), "%s/key.pem", strict.dir);
 	email = settings(&strict);
 	o = try(&email);
@@ -320,7 +320,7 @@ static void a_mail_goes_over_ipv6(void **state)
 		printf("SKIPPED: no IPv6 on this machine\n");
 		skip();
 	}
-	server_start(&s, "tests/e2e/mail_server.py", NULL, "::1");
+	server_start(&s, "tests/support/mail_server.py", NULL, "::1");
 	email = settings(&s);
 	email.host = (char *)"::1";
 	o = try(&email);
@@ -685,11 +685,11 @@ static int start_servers(void **state)
 	setenv("TZ", "UTC", 1);
 	/* libcurl's own allocations are not ours to let fail. */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	server_start(&starttls, "tests/e2e/mail_server.py", NULL, "127.0.0.1");
-	server_start(&implicit, "tests/e2e/mail_server.py", "--implicit-tls", "127.0.0.1");
-	server_start(&no_tls, "tests/e2e/mail_server.py", "--no-tls", "127.0.0.1");
-	server_start(&login, "tests/e2e/login_server.py", NULL, "127.0.0.1");
-	server_start(&login_implicit, "tests/e2e/login_server.py", "--implicit-tls", "127.0.0.1");
+	server_start(&starttls, "tests/support/mail_server.py", NULL, "127.0.0.1");
+	server_start(&implicit, "tests/support/mail_server.py", "--implicit-tls", "127.0.0.1");
+	server_start(&no_tls, "tests/support/mail_server.py", "--no-tls", "127.0.0.1");
+	server_start(&login, "tests/support/login_server.py", NULL, "127.0.0.1");
+	server_start(&login_implicit, "tests/support/login_server.py", "--implicit-tls", "127.0.0.1");
 	return 0;
 }
 

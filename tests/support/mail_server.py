@@ -5,13 +5,14 @@
                    [--client-certificate] [--fault 'STEP ACTION']... [--until-eof]
 
 Writes `ready PORT` to its output once it listens. Every mail that it takes becomes one JSON line in
-D/mails.jsonl: received (seconds since 1970), from, to, helo, tls, user, raw, subject, text, html. Its
-self-signed certificate for localhost is D/cert.pem; with --client-certificate, clients must show the
-same one.
+D/mails.jsonl: received (seconds since 1970), begun and accepted (the first RCPT and the end of its text, in
+seconds of CLOCK_BOOTTIME), from, to, helo, tls, user, raw, subject, text, html. Its self-signed certificate
+for localhost is D/cert.pem; with --client-certificate, clients must show the same one.
 
 Faults stand in D/faults, one a line, and are read anew at every step, so a test may change them:
 
-    STEP     connect, ehlo, starttls, auth, mail, rcpt, rcpt:ADDRESS, data, body (the mail was sent), quit
+    STEP     connect, ehlo, starttls, handshake (after the yes to starttls), ehlo-tls, auth, mail, rcpt,
+             rcpt:ADDRESS, data, body (the mail was sent), quit
     ACTION   hang; drop (closes the connection); wait SECONDS (and goes on); or a reply: `451 4.3.0 later`
 
 As a module: `with MailServer(directory, user=..., password=...) as server: server.port, server.mails()`.
@@ -33,6 +34,8 @@ import time
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+# The steps of a delivery, in order.
+STEPS = ("connect", "ehlo", "starttls", "handshake", "ehlo-tls", "auth", "mail", "rcpt", "data", "body")
 SUBJECT_ALT_NAME = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
 
 
@@ -55,6 +58,7 @@ class Store:
         self.directory = directory
         os.makedirs(directory, exist_ok=True)
         self.path = os.path.join(directory, "mails.jsonl")
+        self.failures = 0
 
     def add(self, raw, **envelope):
         mail = email.message_from_bytes(raw, policy=email.policy.default)
@@ -62,7 +66,7 @@ class Store:
         line = json.dumps({
             "received": time.time(),
             **envelope,
-            "raw": raw.decode("utf-8", "replace"),
+            "raw": raw.decode("utf-8", "surrogateescape"),
             "subject": mail["subject"],
             "text": text.get_content() if text else None,
             "html": html.get_content() if html else None,
@@ -94,6 +98,10 @@ class Store:
         os.rename(path + ".new", path)
 
 
+def boottime():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 async def never():
     await asyncio.get_running_loop().create_future()
 
@@ -103,6 +111,7 @@ class FaultySMTP(SMTP):
 
     def __init__(self, store, *args, **kwargs):
         self.store = store
+        self.begun = None
         super().__init__(*args, **kwargs)
 
     async def failed(self, step):
@@ -110,6 +119,7 @@ class FaultySMTP(SMTP):
         action = self.store.fault(step)
         if action is None:
             return False
+        self.store.failures += 1
         if action.startswith("wait "):
             await asyncio.sleep(float(action[5:]))
             return False
@@ -127,17 +137,25 @@ class FaultySMTP(SMTP):
             return
         await super()._handle_client()
 
+    async def failed_greeting(self):
+        return await self.failed("ehlo") or (self.session.ssl is not None and await self.failed("ehlo-tls"))
+
     async def smtp_EHLO(self, hostname):
-        if not await self.failed("ehlo"):
+        if not await self.failed_greeting():
             await super().smtp_EHLO(hostname)
 
     async def smtp_HELO(self, hostname):
-        if not await self.failed("ehlo"):
+        if not await self.failed_greeting():
             await super().smtp_HELO(hostname)
 
     async def smtp_STARTTLS(self, arg):
-        if not await self.failed("starttls"):
+        if await self.failed("starttls"):
+            return
+        if self.store.fault("handshake") is None:
             await super().smtp_STARTTLS(arg)
+            return
+        await self.push("220 go on")
+        await self.failed("handshake")
 
     async def smtp_AUTH(self, arg):
         if not await self.failed("auth"):
@@ -148,6 +166,8 @@ class FaultySMTP(SMTP):
             await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg):
+        if not self.envelope.rcpt_tos:
+            self.begun = boottime()
         address = (arg or "").partition("<")[2].partition(">")[0]
         if not await self.failed("rcpt:" + address) and not await self.failed("rcpt"):
             await super().smtp_RCPT(arg)
@@ -167,7 +187,9 @@ class Handler:
         self.implicit_tls = implicit_tls
 
     async def handle_DATA(self, server, session, envelope):
+        accepted = boottime()
         action = self.store.fault("body") or ""
+        self.store.failures += bool(action)
         if action == "hang":
             await never()
         if action == "drop":
@@ -179,7 +201,7 @@ class Handler:
             return action
         user = session.auth_data.login.decode() if session.auth_data else None
         self.store.add(
-            envelope.original_content, helo=session.host_name, user=user,
+            envelope.original_content, begun=server.begun, accepted=accepted, helo=session.host_name, user=user,
             tls=self.implicit_tls or session.ssl is not None,
             **{"from": envelope.mail_from, "to": envelope.rcpt_tos})
         return "250 2.0.0 taken"
@@ -220,11 +242,12 @@ class MailServer:
         self.thread.start()
         listen = self.loop.create_server(
             self.session, self.host, self.port, ssl=self.context if self.tls == "implicit" else None)
-        server = asyncio.run_coroutine_threadsafe(listen, self.loop).result(10)
-        self.port = server.sockets[0].getsockname()[1]
+        self.server = asyncio.run_coroutine_threadsafe(listen, self.loop).result(10)
+        self.port = self.server.sockets[0].getsockname()[1]
 
     def stop(self):
         """Ends all conversations where they stand; a server that was stopped is not started again."""
+        self.loop.call_soon_threadsafe(self.server.close)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
 
