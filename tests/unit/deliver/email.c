@@ -689,7 +689,8 @@ static int start_servers(void **state)
 	server_start(&implicit, "tests/support/mail_server.py", "--implicit-tls", "127.0.0.1");
 	server_start(&no_tls, "tests/support/mail_server.py", "--no-tls", "127.0.0.1");
 	server_start(&login, "tests/support/login_server.py", NULL, "127.0.0.1");
-	server_start(&login_implicit, "tests/support/login_server.py", "--implicit-tls", "127.0.0.1");
+	server_start(
+		&login_implicit, "tests/support/login_server.py", "--implicit-tls", "127.0.0.1");
 	return 0;
 }
 
