@@ -169,6 +169,9 @@ static void service_free(struct service *service)
 {
 	free(service->name);
 	free(service->selector);
+	free(service->cgroup);
+	free(service->unit);
+	labels_unref(service->labels);
 	free(service);
 }
 
@@ -203,6 +206,8 @@ int services_add(struct services *set, const char *name, const char *selector,
 	service->doubtful = true;
 	service->look_boot_ns = BOOT_NS_NEVER;
 	if (endpoint) {
+		service->kind = SELECT_LISTEN;
+		service->expect = EXPECTED_LISTENING;
 		service->has_endpoint = true;
 		service->endpoint = *endpoint;
 		service->look_boot_ns = now.boot_ns;

@@ -19,6 +19,11 @@ struct service {
 	uint32_t number;
 	char *name;
 	char *selector;
+	enum selector_kind kind;
+	enum service_expect expect;
+	struct labels *labels; /* may be NULL */
+	char *cgroup;	       /* of the owner, or of the last one; NULL: not known */
+	char *unit;
 	bool has_endpoint; /* else it is a single process */
 	struct endpoint endpoint;
 	void *userdata;

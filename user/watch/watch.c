@@ -8,6 +8,7 @@
 #include <ifaddrs.h>
 #include <stdio.h>
 #include "base/escape.h"
+#include "watch/cgroup.h"
 #include "watch/internal.h"
 
 struct watch {
@@ -232,10 +233,29 @@ static void on_drained(void *userdata)
 
 /* -- from the services ---------------------------------------------------------------------- */
 
+/* Once for each process: an own cgroup is given before the program runs, and seldom changed. */
+static void learn_cgroup(struct service *service)
+{
+	struct strbuf path = STRBUF_INIT;
+	char *cgroup = NULL, *unit = NULL;
+
+	if (service->owner.pid && process_cgroup(service->owner.pid, &path) == 0 &&
+		strbuf_finish(&path, &cgroup) == 0) {
+		unit = cgroup_unit(cgroup);
+		free(service->cgroup);
+		free(service->unit);
+		service->cgroup = cgroup;
+		service->unit = unit;
+	}
+	strbuf_release(&path);
+}
+
 static void on_event(struct service *service, enum service_event what, void *userdata)
 {
 	struct watch *watch = userdata;
 
+	if (what == SERVICE_APPEARED)
+		learn_cgroup(service);
 	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
 	if (!watch->adding && watch->options.on_event)
 		watch->options.on_event(service, what, watch->options.userdata);
@@ -590,6 +610,12 @@ void service_info(const struct service *service, struct service_info *ret)
 	*ret = (struct service_info){
 		.name = service->name,
 		.selector = service->selector,
+		.kind = service->kind,
+		.expect = service->expect,
+		.labels = service->labels,
+		.processes = service->owner.pid != 0,
+		.cgroup = service->cgroup,
+		.unit = service->unit,
 		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,
 		.since = service->since,
 		.pid = service->owner.pid,

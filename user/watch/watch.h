@@ -15,12 +15,30 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "base/util.h"
+#include "model/labels.h"
 
 struct watch;
 struct service;
 
 enum watch_backend { WATCH_AUTO, WATCH_KERNEL, WATCH_PIDFD, WATCH_POLL };
 enum service_state { SERVICE_UNKNOWN, SERVICE_DOWN, SERVICE_UP };
+
+/* What the owner of the machine, or a target, named the service by. */
+enum selector_kind {
+	SELECT_PROCESS, /* one process, for ever */
+	SELECT_LISTEN,	/* whoever listens at an address */
+	SELECT_EXE,	/* whoever runs a program */
+	SELECT_CMDLINE, /* whoever was started with such arguments */
+	SELECT_PIDFILE, /* whose number a file holds */
+	SELECT_UNIT,	/* a unit of systemd's */
+};
+
+/* What has to be true for a service to be up. */
+enum service_expect {
+	EXPECTED_RUNNING,   /* a process lives */
+	EXPECTED_LISTENING, /* and listens on a TCP port */
+	EXPECTED_ANY,	    /* there may be none; only a failure is a fault */
+};
 
 enum death_kind {
 	DEATH_EXIT,    /* exit(code) */
@@ -64,12 +82,36 @@ struct death {
 	bool final;
 };
 
+/* What systemd last said of a unit; texts in its words, "" where it has said nothing. */
+struct unit_info {
+	char load_state[16];   /* "loaded", "not-found" */
+	char active_state[16]; /* "active", "inactive", "failed" */
+	char sub_state[24];    /* "running", "exited", "auto-restart" */
+	char result[24];       /* "success", "exit-code", "oom-kill", "watchdog" */
+	char type[16];	       /* "simple", "forking", "oneshot" */
+	char file_state[24];   /* "enabled", "static" */
+	bool remain_after_exit;
+	pid_t main_pid;	   /* 0: none */
+	unsigned restarts; /* NRestarts: by systemd itself, since the unit was started */
+};
+
 struct service_info {
 	const char *name;     /* "node_exporter.service", or "localhost:9100 node" */
 	const char *selector; /* "listen 127.0.0.1:9100" */
+	enum selector_kind kind;
+	enum service_expect expect;
+	const struct labels *labels; /* the owner's own, on its series; NULL: none */
 	enum service_state state;
 	struct instant since; /* of the state; boot_ns 0: since tolld started */
-	pid_t pid;	      /* 0: none */
+	pid_t pid;	      /* the main process; 0: none */
+	size_t processes;     /* that belong to it, the main one included, when last counted */
+	/*
+	 * Where its main process lives, or lived last, as /proc/PID/cgroup says it for the hierarchy of
+	 * systemd; of a unit, the unit's own. NULL: not known.
+	 */
+	const char *cgroup;		   /* "/system.slice/nginx.service" */
+	const char *unit;		   /* "nginx.service"; NULL: none */
+	const struct unit_info *unit_info; /* what systemd said of it; NULL: nobody asked */
 	char comm[WATCH_COMM_MAX];
 	int64_t start_boot_ns; /* of the process */
 	bool listening;	       /* what a service at an address needs to be up */
