@@ -1,22 +1,12 @@
 /*
  * service.c - when a service is up, when it died, and of what. Pure: time and facts are handed in.
  */
-#include "watch/service.h"
+#include "watch/service_private.h"
 
 #include <errno.h>
 #include <signal.h>
 #include "watch/cause.h"
 
-/*
- * The socket of a dead owner closes some microseconds after its exit is told, but only after its memory
- * was torn down (since 6.16): with gigabytes that takes long. And a forked sharer may keep it open.
- */
-#define LOOK_AFTER_DEATH_NS (50 * NSEC_PER_MSEC)
-#define LOOK_AFTER_CLOSE_NS (20 * NSEC_PER_MSEC)
-/* A socket that no look knew: one beyond the maximum, or looks know no cookies here. */
-#define LOOK_AFTER_STRANGER_NS NSEC_PER_MSEC
-#define LOOK_AFTER_OPEN_NS     (20 * NSEC_PER_MSEC)
-#define LOOK_AGAIN_MAX_NS      (5 * NSEC_PER_SEC)
 /* Between live == 0 and the exit's notice lie microseconds: absent once is not yet dead. */
 #define MISSING_IS_DEAD_NS (100 * NSEC_PER_MSEC)
 /* An OOM mark older than this is about an earlier process with the same pid. */
@@ -24,28 +14,20 @@
 
 /* -- small things --------------------------------------------------------------------------- */
 
-static struct instant instant_at(struct instant now, int64_t boot_ns)
-{
-	return (struct instant){
-		.boot_ns = boot_ns,
-		.wall_ms = now.wall_ms - (now.boot_ns - boot_ns) / NSEC_PER_MSEC,
-	};
-}
-
-static void changed(struct service *service)
+void service_changed(struct service *service)
 {
 	if (service->set->ops.on_change)
 		service->set->ops.on_change(service, service->set->ops.userdata);
 }
 
-static void tell(struct service *service, enum service_event what)
+void service_tell(struct service *service, enum service_event what)
 {
-	changed(service);
+	service_changed(service);
 	if (service->set->ops.on_event)
 		service->set->ops.on_event(service, what, service->set->ops.userdata);
 }
 
-static void set_state(struct service *service, enum service_state state, struct instant at)
+void service_set_state(struct service *service, enum service_state state, struct instant at)
 {
 	service->doubtful = false;
 	if (service->state == state)
@@ -54,7 +36,7 @@ static void set_state(struct service *service, enum service_state state, struct 
 	service->since = at;
 }
 
-static void look_by(struct service *service, int64_t boot_ns)
+void service_look_by(struct service *service, int64_t boot_ns)
 {
 	if (service->has_endpoint)
 		service->look_boot_ns = MIN(service->look_boot_ns, boot_ns);
@@ -74,70 +56,6 @@ bool services_is_dead(const struct services *set, const struct process *process)
 			return true;
 	}
 	return false;
-}
-
-bool services_is_closed(const struct services *set, uint64_t cookie)
-{
-	size_t n = MIN(set->n_closed, (size_t)TOMBS);
-
-	for (size_t i = 0; i < n; i++) {
-		if (set->closed[i] == cookie)
-			return true;
-	}
-	return false;
-}
-
-static void closed_add(struct services *set, uint64_t cookie)
-{
-	set->closed[set->n_closed++ % TOMBS] = cookie;
-}
-
-/* A socket may listen again after shutdown(). No socket has the cookie 0. */
-static void closed_del(struct services *set, uint64_t cookie)
-{
-	for (size_t i = 0; i < TOMBS; i++) {
-		if (set->closed[i] == cookie)
-			set->closed[i] = 0;
-	}
-}
-
-static bool cookie_known(const struct service *service, uint64_t cookie)
-{
-	for (size_t i = 0; i < service->n_cookies; i++) {
-		if (service->cookies[i] == cookie)
-			return true;
-	}
-	return false;
-}
-
-static void cookie_add(struct service *service, uint64_t cookie)
-{
-	/* Beyond the maximum a close says little, and the look that follows it says all. */
-	if (service->n_cookies < SERVICE_COOKIES_MAX && !cookie_known(service, cookie))
-		service->cookies[service->n_cookies++] = cookie;
-}
-
-static bool cookie_del(struct service *service, uint64_t cookie)
-{
-	for (size_t i = 0; i < service->n_cookies; i++) {
-		if (service->cookies[i] != cookie)
-			continue;
-		service->cookies[i] = service->cookies[--service->n_cookies];
-		return true;
-	}
-	return false;
-}
-
-bool service_knows_listeners(const struct service *service, const uint64_t *cookies, size_t n)
-{
-	/* Process 1 holds sockets for services that it starts at the first connection. */
-	if (service->owner.pid <= 1 || !n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!cookie_known(service, cookies[i]))
-			return false;
-	}
-	return true;
 }
 
 static bool is_owned(const struct services *set, const struct process *process)
@@ -243,13 +161,13 @@ void services_adopt(struct service *service, const struct process *process, stru
 		service->last_signal = (struct tolld_signal){ 0 };
 		services_let_go(service->set, &before);
 	}
-	set_state(service, SERVICE_UP, at);
+	service_set_state(service, SERVICE_UP, at);
 	if (!is_new)
 		return;
 	if (service->died_since_up)
 		service->restarts++;
 	service->died_since_up = false;
-	tell(service, SERVICE_APPEARED);
+	service_tell(service, SERVICE_APPEARED);
 }
 
 /* -- death ---------------------------------------------------------------------------------- */
@@ -289,7 +207,7 @@ static void blame_oom_killer(struct death *death)
 	death->untold = TOLD;
 }
 
-static void die(struct service *service, const struct death *death)
+void service_die(struct service *service, const struct death *death)
 {
 	service->last_death = *death;
 	if (may_be_oom(death))
@@ -300,8 +218,8 @@ static void die(struct service *service, const struct death *death)
 	service->owner = (struct process){ 0 };
 	service->missing_boot_ns = 0;
 	service->last_signal = (struct tolld_signal){ 0 };
-	set_state(service, SERVICE_DOWN, death->at);
-	tell(service, SERVICE_DIED);
+	service_set_state(service, SERVICE_DOWN, death->at);
+	service_tell(service, SERVICE_DIED);
 }
 
 static struct death death_of(
@@ -343,9 +261,9 @@ static void owner_exited(
 		services_adopt(service, &heir, death->at);
 		return;
 	}
-	die(service, death);
+	service_die(service, death);
 	if (service->listening)
-		look_by(service, death->at.boot_ns + LOOK_AFTER_DEATH_NS);
+		service_look_by(service, death->at.boot_ns + LOOK_AFTER_DEATH_NS);
 }
 
 static void notice_exit(struct services *set, const struct notice *notice, struct instant now)
@@ -381,7 +299,7 @@ static void notice_oom(struct services *set, const struct notice *notice)
 			continue;
 		blame_oom_killer(death);
 		death->final = true;
-		tell(service, SERVICE_CAUSE);
+		service_tell(service, SERVICE_CAUSE);
 	}
 }
 
@@ -401,168 +319,8 @@ static void notice_status(struct services *set, const struct notice *notice)
 		death->untold = TOLD;
 		death_from_wait_status(notice->exit.wait_status, &none, death->at.boot_ns, death);
 		death->final = true;
-		tell(service, SERVICE_CAUSE);
+		service_tell(service, SERVICE_CAUSE);
 	}
-}
-
-/* -- listeners ------------------------------------------------------------------------------ */
-
-/* No listener is left: as far as the notices tell. A process that lives on without is down, too. */
-static void port_gone(struct service *service, struct instant at)
-{
-	service->listening = false;
-	service->n_cookies = 0;
-	set_state(service, SERVICE_DOWN, at);
-	tell(service, SERVICE_LISTENER_GONE);
-}
-
-static void listener_opened(
-	struct service *service, const struct notice *notice, struct instant now)
-{
-	bool first = !service->listening;
-
-	cookie_add(service, notice->listen.cookie);
-	service->listening = true;
-	service->opened_boot_ns = now.boot_ns;
-	if (services_is_dead(service->set, &notice->process)) {
-		look_by(service, now.boot_ns + LOOK_AFTER_DEATH_NS);
-		return;
-	}
-	/* One more of several that share the port (SO_REUSEPORT): the first stays the owner. */
-	if (!first && service->owner.pid)
-		return;
-	services_adopt(service, &notice->process, instant_at(now, notice->at_boot_ns));
-}
-
-static void listener_closed(
-	struct service *service, const struct notice *notice, struct instant now)
-{
-	bool known = cookie_del(service, notice->listen.cookie);
-
-	/* Told before the socket is really gone: an instant later nobody sees it any more. */
-	if (!known) {
-		look_by(service, now.boot_ns + LOOK_AFTER_STRANGER_NS);
-		return;
-	}
-	if (service->n_cookies) {
-		/* Others serve on, perhaps another process: see who. */
-		if (!service->owner.pid)
-			look_by(service, now.boot_ns);
-		return;
-	}
-	port_gone(service, instant_at(now, notice->at_boot_ns));
-	/* Should a listener have escaped the notices, the look finds it. */
-	look_by(service, now.boot_ns + LOOK_AFTER_CLOSE_NS);
-}
-
-static void notice_listen(struct services *set, const struct notice *notice, struct instant now)
-{
-	if (!notice->listen.opened)
-		closed_add(set, notice->listen.cookie);
-	else
-		closed_del(set, notice->listen.cookie);
-	for (size_t i = 0; i < set->n; i++) {
-		struct service *service = set->items[i];
-
-		if (!service->has_endpoint ||
-			!endpoint_reaches(&service->endpoint, &notice->listen.endpoint))
-			continue;
-		if (notice->listen.opened)
-			listener_opened(service, notice, now);
-		else
-			listener_closed(service, notice, now);
-	}
-	/* The kernel watches whoever listens on the port; it may have been at another address. */
-	if (notice->listen.opened)
-		services_let_go(set, &notice->process);
-}
-
-static void notice_port(struct services *set, uint16_t port, struct instant now)
-{
-	for (size_t i = 0; i < set->n; i++) {
-		if (set->items[i]->endpoint.port == port)
-			look_by(set->items[i], now.boot_ns);
-	}
-}
-
-/* -- looks ---------------------------------------------------------------------------------- */
-
-/* The owner that is known, where it still holds the socket, else the best one that lives. */
-static bool look_owner(const struct service *service, const struct look *look, struct process *ret)
-{
-	const struct process *best = NULL;
-
-	for (size_t i = look->n_owners; i-- > 0;) {
-		if (process_same(&look->owners[i], &service->owner))
-			return true;
-		if (!services_is_dead(service->set, &look->owners[i]))
-			best = &look->owners[i];
-	}
-	if (best)
-		*ret = *best;
-	return best != NULL;
-}
-
-/* A socket whose owner is dying, or cannot be seen. */
-static void nobody_found(struct service *service, struct instant now)
-{
-	/* That nobody may be seen does not say that it is not the one who is known to live. */
-	struct process owner = service->owner;
-	int64_t again_ns = LOOK_AFTER_DEATH_NS << MIN(service->looks_in_vain, 7u);
-
-	if (!owner.pid && service->died_since_up && again_ns < LOOK_AGAIN_MAX_NS) {
-		service->looks_in_vain++;
-		look_by(service, now.boot_ns + again_ns);
-		set_state(service, SERVICE_DOWN, now);
-		return;
-	}
-	services_adopt(service, &owner, now);
-}
-
-/* The kernel tells of a listener an instant before anybody can see it. */
-static bool is_just_opened(const struct service *service, struct instant now)
-{
-	return service->listening && service->opened_boot_ns &&
-	       now.boot_ns - service->opened_boot_ns < LOOK_AFTER_OPEN_NS;
-}
-
-void services_look(struct service *service, const struct look *look, struct instant now)
-{
-	struct process owner = service->owner;
-	bool was_listening = service->listening;
-	bool was_doubtful = service->doubtful;
-
-	/* What is found at the first look was so before: nobody knows since when. */
-	if (was_doubtful && !service->since.boot_ns && !service->died)
-		now.boot_ns = 0;
-	service->look_boot_ns = BOOT_NS_NEVER;
-	if (!look->n_cookies && is_just_opened(service, now)) {
-		look_by(service, service->opened_boot_ns + LOOK_AFTER_OPEN_NS);
-		return;
-	}
-	service->n_cookies = 0;
-	for (size_t i = 0; i < look->n_cookies; i++) {
-		if (!services_is_closed(service->set, look->cookies[i]))
-			cookie_add(service, look->cookies[i]);
-	}
-	service->listening = service->n_cookies > 0;
-	if (!service->listening) {
-		if (was_listening) {
-			port_gone(service, now);
-			look_by(service, now.boot_ns + LOOK_AFTER_CLOSE_NS);
-		}
-		set_state(service, SERVICE_DOWN, now);
-		if (was_doubtful)
-			changed(service);
-		return;
-	}
-	if ((look->attributed || !owner.pid) && !look_owner(service, look, &owner)) {
-		nobody_found(service, now);
-		return;
-	}
-	services_adopt(service, &owner, now);
-	if (was_doubtful)
-		changed(service);
 }
 
 /* -- resync --------------------------------------------------------------------------------- */
@@ -575,7 +333,7 @@ static void notice_lost(struct services *set, struct instant now)
 
 		if (!service->doubtful) {
 			service->doubtful = true;
-			changed(service);
+			service_changed(service);
 		}
 	}
 }
@@ -609,7 +367,7 @@ static void owner_missing(struct service *service, struct instant now)
 		memcpy(death.sender_comm, signal->sender_comm, sizeof(death.sender_comm));
 	}
 	tomb_add(service->set, &service->owner);
-	die(service, &death);
+	service_die(service, &death);
 }
 
 void services_resynced(
@@ -628,10 +386,10 @@ void services_resynced(
 		else if (service->owner.pid)
 			owner_missing(service, now);
 		if (service->has_endpoint) {
-			look_by(service, now.boot_ns);
+			service_look_by(service, now.boot_ns);
 		} else if (service->doubtful && !service->missing_boot_ns) {
-			set_state(service, service->state, now);
-			changed(service);
+			service_set_state(service, service->state, now);
+			service_changed(service);
 		}
 	}
 }
@@ -646,7 +404,7 @@ static void notice_exec(struct services *set, const struct notice *notice)
 		if (!process_same(&service->owner, &notice->process))
 			continue;
 		service->owner = notice->process;
-		changed(service);
+		service_changed(service);
 	}
 }
 
@@ -674,13 +432,13 @@ void services_notice(struct services *set, const struct notice *notice, struct i
 		notice_oom(set, notice);
 		break;
 	case NOTICE_LISTEN:
-		notice_listen(set, notice, now);
+		serving_notice_listen(set, notice, now);
 		break;
 	case NOTICE_LOST:
 		notice_lost(set, now);
 		break;
 	case NOTICE_PORT:
-		notice_port(set, notice->port, now);
+		serving_notice_port(set, notice->port, now);
 		break;
 	case NOTICE_STATUS:
 		notice_status(set, notice);
@@ -716,7 +474,7 @@ void services_due(struct services *set, struct instant now)
 		if (final_by(service) > now.boot_ns)
 			continue;
 		service->last_death.final = true;
-		tell(service, SERVICE_CAUSE);
+		service_tell(service, SERVICE_CAUSE);
 	}
 }
 
