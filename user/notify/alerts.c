@@ -51,6 +51,7 @@ void entry_free(struct entry *entry)
 		free(m);
 	}
 	alert_unref(entry->alert);
+	free(entry->silences);
 	free(entry);
 }
 

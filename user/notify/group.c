@@ -419,6 +419,7 @@ static enum verdict judge(
 	struct notify *notify, struct entry *entry, bool silent, struct instant now)
 {
 	bool over = entry_is_over(notify, entry, now);
+	size_t at = 0;
 
 	if (silent) {
 		notify->stats.out_of_time++;
@@ -428,7 +429,7 @@ static enum verdict judge(
 		notify->stats.inhibited++;
 		return over ? HIDE_OVER : HIDE_FIRING;
 	}
-	if (silenced(notify, entry->alert->labels, now.wall_ms)) {
+	if (entry_silenced_by(notify, entry, now.wall_ms, &at)) {
 		notify->stats.silenced++;
 		return over ? HIDE_OVER : HIDE_FIRING;
 	}

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/strbuf.h"
 #include "model/matcher_parser.h"
+#include "notify/match_index.h"
 #include "notify/notify.h"
 #include "notify/timers.h"
 
@@ -32,6 +33,7 @@ struct route {
 	bool continues; /* its siblings are asked even where it matches */
 	struct route *routes;
 	size_t n_routes;
+	struct match_index index; /* of `routes`, by their places; empty where they are few */
 	const struct config_receiver *receiver;
 	const char **group_by; /* interned, with references */
 	size_t n_group_by;
@@ -95,6 +97,10 @@ struct entry {
 	int64_t ends_boot_ns;
 	int64_t kept_ends_wall_ms; /* the end in its row */
 	struct membership *members, *coming;
+	/* Silences whose matchers match it, of the first `silences_seen` that were made. */
+	struct silence_slot **silences;
+	uint32_t n_silences, cap_silences;
+	uint64_t silences_seen;
 	bool grouped;  /* in all groups that it belongs to */
 	bool resolved; /* sticks until the alert is put again */
 	bool restored; /* from before the restart, not put since */
@@ -132,8 +138,25 @@ const struct entry *inhibited_by(
 
 /* -- silences -------------------------------------------------------------------------------- */
 
-bool silenced(const struct notify *notify, const struct labels *labels, int64_t wall_ms);
-/* Takes it as it is, instead of one with its id; not on failure. -ENOSPC, -ENOMEM. */
+/* A silence's place: the same for whatever it is changed to under its id. */
+struct silence_slot {
+	struct silence *silence;
+	uint64_t number; /* counted from 1, as they were made */
+	int place;	 /* in the index */
+};
+
+struct silence_set {
+	struct map ids;		 /* id -> struct silence_slot */
+	struct silence_slot **v; /* by number */
+	size_t n, cap;
+	uint64_t made;		  /* the last number given */
+	struct match_index index; /* of slots */
+};
+
+/* The next silence that is active and matches, of those after *at; 0 to begin. NULL: no more. */
+const struct silence *entry_silenced_by(
+	struct notify *notify, struct entry *entry, int64_t wall_ms, size_t *at);
+/* Takes a restored one, whose id nobody has, as it is; not on failure. -ENOSPC, -ENOMEM. */
 int silence_adopt(struct notify *notify, struct silence *silence);
 /* Forgets those that are long over. */
 void silences_sweep(struct notify *notify, int64_t wall_ms);
@@ -322,10 +345,10 @@ struct notify {
 	struct config *config; /* NULL before the first notify_configure() */
 	struct route *route;   /* NULL where the configuration has none */
 	struct inhibitor *inhibitor;
-	struct map alerts;   /* fingerprint -> struct entry */
-	struct map groups;   /* id -> struct group */
-	struct map log;	     /* key -> struct log_entry, NULL for a reserved place */
-	struct map silences; /* id -> struct silence */
+	struct map alerts; /* fingerprint -> struct entry */
+	struct map groups; /* id -> struct group */
+	struct map log;	   /* key -> struct log_entry, NULL for a reserved place */
+	struct silence_set silences;
 	struct map attempts; /* id -> struct attempt */
 	struct timers timers;
 	struct timer sweep;

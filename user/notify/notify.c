@@ -197,8 +197,8 @@ int notify_keep_all(struct notify *notify, struct instant now)
 		if (e->value)
 			failed |= persist_log(notify, e->key, e->value);
 	}
-	map_foreach (&notify->silences, e)
-		failed |= persist_silence(notify, e->value);
+	for (size_t i = 0; i < notify->silences.n; i++)
+		failed |= persist_silence(notify, notify->silences.v[i]->silence);
 	map_foreach (&notify->attempts, e)
 		failed |= persist_outbox(notify, e->value);
 	return failed ? -ENOMEM : 0;

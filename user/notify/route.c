@@ -12,6 +12,11 @@
 #include "base/escape.h"
 #include "model/intern.h"
 
+/* From so many routes below one on, an alert is not compared with each of them. */
+#define INDEX_FROM 8
+/* With so many candidates the index saves nothing. */
+#define MAX_CANDIDATES 64
+
 struct building {
 	const struct config *config;
 	struct map keys; /* of the routes so far -> how many have it */
@@ -89,6 +94,15 @@ static int build_key(struct building *b, const struct route *parent, struct rout
 	return err ? err : map_puts(&b->keys, route->key, (void *)n);
 }
 
+static int build_index(struct route *route)
+{
+	int place, err = 0;
+
+	for (size_t i = 0; i < route->n_routes && !err && route->n_routes >= INDEX_FROM; i++)
+		err = match_index_add(&route->index, &route->routes[i].matchers, i, &place);
+	return err;
+}
+
 static int build(struct building *b, const struct config_route *from, const struct route *parent,
 	struct route *route)
 {
@@ -122,7 +136,7 @@ static int build(struct building *b, const struct config_route *from, const stru
 	route->n_routes = from->n_routes;
 	for (size_t i = 0; i < from->n_routes && !err; i++)
 		err = build(b, &from->routes[i], route, &route->routes[i]);
-	return err;
+	return err ? err : build_index(route);
 }
 
 int route_new(const struct config *config, struct route **ret)
@@ -146,6 +160,7 @@ static void release(struct route *route)
 	for (size_t i = 0; i < route->n_routes; i++)
 		release(&route->routes[i]);
 	free(route->routes);
+	match_index_release(&route->index);
 	for (size_t i = 0; i < route->n_group_by; i++)
 		intern_unref(route->group_by[i]);
 	free(route->group_by);
@@ -164,34 +179,90 @@ void route_free(struct route *route)
 	free(route);
 }
 
-static int match(const struct route *route, const struct labels *labels, route_match_fn *fn,
-	void *userdata, bool *ret_matched)
+/* Places of routes below one, in their order. */
+struct candidates {
+	uint32_t places[MAX_CANDIDATES];
+	size_t n;
+	bool too_many;
+};
+
+static bool note_candidate(uintptr_t place, void *userdata)
 {
-	bool below = false, matched;
+	struct candidates *c = userdata;
+	size_t i = c->n;
+
+	if (c->n == MAX_CANDIDATES) {
+		c->too_many = true;
+		return false;
+	}
+	/* They come sorted but for the border of two lists. */
+	for (c->n++; i && c->places[i - 1] > place; i--)
+		c->places[i] = c->places[i - 1];
+	c->places[i] = (uint32_t)place;
+	return true;
+}
+
+/* One alert on its way through the tree. */
+struct matching {
+	const struct labels *labels;
+	route_match_fn *fn;
+	void *userdata;
+};
+
+static int match(const struct matching *m, const struct route *route, bool *ret_matched);
+
+/* The i-th of those below. *ret_last: the ones behind it are not asked. */
+static int match_child(const struct matching *m, const struct route *route, size_t i,
+	bool *ret_below, bool *ret_last)
+{
+	bool matched;
 	int err;
 
-	*ret_matched = matcher_list_match(&route->matchers, labels);
+	err = match(m, &route->routes[i], &matched);
+	*ret_below |= !err && matched;
+	*ret_last = err || (matched && !route->routes[i].continues);
+	return err;
+}
+
+static int match_below(const struct matching *m, const struct route *route, bool *ret_below)
+{
+	struct candidates c = { .n = 0, .too_many = route->n_routes < INDEX_FROM };
+	bool last = false;
+	int err = 0;
+
+	if (!c.too_many)
+		match_index_each(&route->index, m->labels, note_candidate, &c);
+	if (c.too_many) {
+		for (size_t i = 0; i < route->n_routes && !last; i++)
+			err = match_child(m, route, i, ret_below, &last);
+	} else {
+		for (size_t i = 0; i < c.n && !last; i++)
+			err = match_child(m, route, c.places[i], ret_below, &last);
+	}
+	return err;
+}
+
+static int match(const struct matching *m, const struct route *route, bool *ret_matched)
+{
+	bool below = false;
+	int err;
+
+	*ret_matched = matcher_list_match(&route->matchers, m->labels);
 	if (!*ret_matched)
 		return 0;
-	for (size_t i = 0; i < route->n_routes; i++) {
-		const struct route *child = &route->routes[i];
-
-		err = match(child, labels, fn, userdata, &matched);
-		if (err)
-			return err;
-		below |= matched;
-		if (matched && !child->continues)
-			break;
-	}
-	return below ? 0 : fn(route, userdata);
+	err = match_below(m, route, &below);
+	if (err)
+		return err;
+	return below ? 0 : m->fn(route, m->userdata);
 }
 
 int route_match(
 	const struct route *root, const struct labels *labels, route_match_fn *fn, void *userdata)
 {
+	const struct matching m = { .labels = labels, .fn = fn, .userdata = userdata };
 	bool matched;
 
-	return root ? match(root, labels, fn, userdata, &matched) : 0;
+	return root ? match(&m, root, &matched) : 0;
 }
 
 static bool any_contains(const struct config_time_interval *const *named, size_t n, int64_t wall_ms)

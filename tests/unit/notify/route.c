@@ -270,6 +270,83 @@ static void routes_that_say_the_same_tell_each_their_receiver(void **state)
 	}
 }
 
+/* As the documentation has it: every route below is asked, in order. */
+static bool takes_plainly(
+	const struct route *route, const struct labels *labels, struct strbuf *out)
+{
+	bool below = false;
+
+	if (!matcher_list_match(&route->matchers, labels))
+		return false;
+	for (size_t i = 0; i < route->n_routes; i++) {
+		if (!takes_plainly(&route->routes[i], labels, out))
+			continue;
+		below = true;
+		if (!route->routes[i].continues)
+			break;
+	}
+	if (!below)
+		print_route(route, out);
+	return true;
+}
+
+/* Forty routes of all kinds, and below some of them as many again. */
+static void write_many_routes(struct strbuf *out, unsigned seed, unsigned depth)
+{
+	static const char *const kinds[][2] = { { "'a=\"", "\"'" }, { "'a=~\"x|", "\"'" },
+		{ "'b=~\".*", "\"'" }, { "'b=\"", "\"'" }, { "'c=\"\"', 'a=\"", "\"'" },
+		{ "'a!=\"", "\"'" } };
+
+	strbuf_adds(out, ", routes: [");
+	for (unsigned i = 0; i < 40; i++) {
+		/* The last kind takes nearly all: seldom. */
+		const char *const *kind = kinds[i % 8 == 7 ? 5 : (seed + i) % 5];
+
+		strbuf_addf(out, "%s{matchers: [%s%u%s], group_by: [r%u_%u_%u], continue: %s",
+			i ? ", " : "", kind[0], (seed + i) % 9, kind[1], depth, seed, i,
+			(seed + i) % 3 ? "true" : "false");
+		if (depth && i % 13 == 0)
+			write_many_routes(out, seed + i + 1, depth - 1);
+		strbuf_adds(out, "}");
+	}
+	strbuf_adds(out, "]");
+}
+
+static void many_routes_are_taken_as_if_each_were_asked(void **state)
+{
+	for (unsigned seed = 0; seed < 20; seed++) {
+		struct strbuf text = STRBUF_INIT;
+		struct config *config;
+		struct route *route;
+		unsigned taken = 0;
+
+		strbuf_adds(&text, "receivers: [{name: d}]\nroute: {receiver: d");
+		write_many_routes(&text, seed, 2);
+		strbuf_adds(&text, "}\n");
+		config = config_of(text.s);
+		assert_int_equal(route_new(config, &route), 0);
+		for (unsigned n = 0; n < 1000; n++) {
+			struct strbuf got = STRBUF_INIT, expected = STRBUF_INIT;
+			char labels_text[64];
+
+			snprintf(labels_text, sizeof(labels_text), "a=%u b=%u%s", n % 10,
+				n / 10 % 100, n % 2 ? " c=1" : "");
+			scoped(labels_unrefp) struct labels *labels = labels_of(labels_text);
+
+			assert_int_equal(route_match(route, labels, print_route, &got), 0);
+			takes_plainly(route, labels, &expected);
+			assert_string_equal(got.s, expected.s);
+			taken += strstr(got.s, "; ") != NULL;
+			strbuf_release(&got);
+			strbuf_release(&expected);
+		}
+		assert_true(taken > 100);
+		route_free(route);
+		config_unref(config);
+		strbuf_release(&text);
+	}
+}
+
 static void each_route_has_its_own_times(void **state)
 {
 	static const char text[] = SMTP
@@ -378,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_parents_group_by_all_is_inherited_until_overridden),
 		cmocka_unit_test(no_two_routes_share_an_id),
 		cmocka_unit_test(routes_that_say_the_same_tell_each_their_receiver),
+		cmocka_unit_test(many_routes_are_taken_as_if_each_were_asked),
 		cmocka_unit_test(each_route_has_its_own_times),
 		cmocka_unit_test(a_reload_keeps_the_groups_of_routes_that_moved),
 		cmocka_unit_test(survives_without_memory),

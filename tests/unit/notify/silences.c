@@ -229,6 +229,88 @@ static void one_that_is_ended_or_not_begun_silences_nobody(void **state)
 	world_release(&w);
 }
 
+static bool is_silenced(struct world *w, const char *labels_text)
+{
+	scoped(labels_unrefp) struct labels *labels = labels_of(labels_text);
+	struct entry *entry = entry_find(w->notify, labels_fingerprint(labels));
+	size_t at = 0;
+
+	assert_non_null(entry);
+	return entry_silenced_by(w->notify, entry, w->now.wall_ms, &at);
+}
+
+static bool should_be_silenced(struct world *w, const char *labels_text)
+{
+	scoped(labels_unrefp) struct labels *labels = labels_of(labels_text);
+
+	for (size_t i = 0; i < w->notify->silences.n; i++) {
+		const struct silence *s = w->notify->silences.v[i]->silence;
+
+		if (silence_state(s, w->now.wall_ms) == SILENCE_ACTIVE &&
+			matcher_list_match(&s->matchers, labels))
+			return true;
+	}
+	return false;
+}
+
+/* Silences come, change, begin, end and are forgotten; each look says what asking all would say. */
+static void what_alerts_remember_of_silences_is_true(void **state)
+{
+	static const char *const kinds[] = { "{a=\"%u\"}", "{a=~\"%u|9\"}", "{b=~\".*%u\"}",
+		"{a!=\"\",b=\"%u\"}" };
+	char ids[64][SILENCE_ID_LEN + 1];
+	unsigned n_ids = 0, silenced = 0;
+	struct world w;
+
+	world_init(&w, config_with("[]", "10s", "1m", "4h"));
+	for (unsigned n = 0; n < 25; n++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "a=%u b=%u", n % 5, n / 5);
+		scoped(labels_unrefp) struct labels *labels = labels_of(text);
+		scoped(alert_unrefp) struct alert *alert = alert_new(labels, NULL);
+
+		alert->starts_wall_ms = w.now.wall_ms;
+		assert_int_equal(notify_put(w.notify, alert, w.now), 0);
+	}
+	for (unsigned turn = 0; turn < 600; turn++) {
+		unsigned k = turn * 7 % 4;
+		struct strbuf matchers = STRBUF_INIT;
+
+		for (const char *p = kinds[k]; *p; p++) {
+			if (*p == '%')
+				strbuf_addf(&matchers, "%u", turn % 6);
+			if (*p == '%')
+				p++;
+			else
+				strbuf_addch(&matchers, *p);
+		}
+		/* Now and then very many between two looks. */
+		for (unsigned many = turn % 50 == 49 ? 40 : turn % 3 == 0; many; many--)
+			world_silence(&w, matchers.s, (int64_t)(turn % 4) * 60 * SEC,
+				(int64_t)(1 + turn % 9) * 60 * SEC, ids[n_ids++ % 64]);
+		strbuf_release(&matchers);
+		if (n_ids > 64 && turn % 5 == 0)
+			notify_silence_expire(w.notify, ids[turn % 64], w.now);
+		for (unsigned n = turn % 2; n < 25; n += 1 + turn % 3) {
+			char text[32];
+
+			snprintf(text, sizeof(text), "a=%u b=%u", n % 5, n / 5);
+			assert_int_equal(is_silenced(&w, text), should_be_silenced(&w, text));
+			silenced += is_silenced(&w, text);
+		}
+		/* A day now and then, so that some are forgotten, and a clock that is set back. */
+		world_advance(&w, turn % 40 == 39 ? 24 * 3600 * SEC : 20 * SEC);
+		if (turn % 100 == 50)
+			w.now.wall_ms -= 3600 * 1000;
+		if (turn % 20 == 0)
+			silences_sweep(w.notify, w.now.wall_ms);
+	}
+	assert_true(silenced > 100);
+	assert_true(w.notify->silences.n < n_ids);
+	world_release(&w);
+}
+
 static void it_lives_through_restart_and_reload(void **state)
 {
 	struct silence *silence;
@@ -323,6 +405,7 @@ int main(void)
 		cmocka_unit_test(what_is_silenced_is_told_when_that_is_over),
 		cmocka_unit_test(what_ends_in_silence_is_gone_unsaid),
 		cmocka_unit_test(one_that_is_ended_or_not_begun_silences_nobody),
+		cmocka_unit_test(what_alerts_remember_of_silences_is_true),
 		cmocka_unit_test(it_lives_through_restart_and_reload),
 		cmocka_unit_test(survives_without_memory),
 	};
