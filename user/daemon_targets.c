@@ -180,6 +180,9 @@ static void on_service(struct service *service, enum service_event what, void *u
 		entry_death(d, &info);
 		rules_touch_cause(d->rules);
 		break;
+	case SERVICE_LEFT:
+	case SERVICE_CHANGED:
+		break;
 	}
 }
 

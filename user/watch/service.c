@@ -38,7 +38,7 @@ void service_set_state(struct service *service, enum service_state state, struct
 
 void service_look_by(struct service *service, int64_t boot_ns)
 {
-	if (service->has_endpoint)
+	if (service->expect == EXPECTED_LISTENING)
 		service->look_boot_ns = MIN(service->look_boot_ns, boot_ns);
 }
 
@@ -58,18 +58,46 @@ bool services_is_dead(const struct services *set, const struct process *process)
 	return false;
 }
 
-static bool is_owned(const struct services *set, const struct process *process)
+static struct service **bucket_of(struct services *set, pid_t pid)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		if (process_same(&set->items[i]->owner, process))
-			return true;
+	return &set->by_pid[(unsigned)pid % SERVICE_BUCKETS];
+}
+
+void service_set_owner(struct service *service, const struct process *process)
+{
+	struct service **at;
+
+	if (service->owner.pid) {
+		at = bucket_of(service->set, service->owner.pid);
+		while (*at != service)
+			at = &(*at)->next_in_bucket;
+		*at = service->next_in_bucket;
 	}
-	return false;
+	service->owner = process ? *process : (struct process){ 0 };
+	if (!service->owner.pid)
+		return;
+	/* At the end: of several services of one process the first one is told of first. */
+	at = bucket_of(service->set, service->owner.pid);
+	while (*at)
+		at = &(*at)->next_in_bucket;
+	service->next_in_bucket = NULL;
+	*at = service;
+}
+
+struct service *services_of(
+	const struct services *set, const struct process *process, const struct service *after)
+{
+	struct service *s =
+		after ? after->next_in_bucket : *bucket_of((struct services *)set, process->pid);
+
+	while (s && !process_same(&s->owner, process))
+		s = s->next_in_bucket;
+	return s;
 }
 
 void services_let_go(struct services *set, const struct process *process)
 {
-	if (process->pid && set->ops.release && !is_owned(set, process))
+	if (process->pid && set->ops.release && !services_of(set, process, NULL))
 		set->ops.release(process, set->ops.userdata);
 }
 
@@ -145,6 +173,7 @@ void services_remove(struct service *service)
 		i++;
 	memmove(&set->items[i], &set->items[i + 1], (set->n - i - 1) * sizeof(*set->items));
 	set->n--;
+	service_set_owner(service, NULL);
 	service_free(service);
 	services_let_go(set, &owner);
 }
@@ -154,7 +183,11 @@ void services_adopt(struct service *service, const struct process *process, stru
 	struct process before = service->owner;
 	bool is_new = !process_same(&before, process) || service->state != SERVICE_UP;
 
-	service->owner = *process;
+	if (!service->has_endpoint) {
+		selected_adopt(service, process, at);
+		return;
+	}
+	service_set_owner(service, process);
 	service->missing_boot_ns = 0;
 	service->looks_in_vain = 0;
 	if (!process_same(&before, process)) {
@@ -215,9 +248,11 @@ void service_die(struct service *service, const struct death *death)
 	service->died = true;
 	service->died_since_up = true;
 	service->deaths++;
-	service->owner = (struct process){ 0 };
+	service_set_owner(service, NULL);
 	service->missing_boot_ns = 0;
 	service->last_signal = (struct tolld_signal){ 0 };
+	/* Until systemd says that it stands well without a process. */
+	service->standing.empty_ok = false;
 	service_set_state(service, SERVICE_DOWN, death->at);
 	service_tell(service, SERVICE_DIED);
 }
@@ -255,6 +290,10 @@ static void owner_exited(
 		     (death->kind == DEATH_EXIT && death->exit_code == 0);
 	struct process heir;
 
+	if (!service->has_endpoint) {
+		selected_exited(service, notice, death);
+		return;
+	}
 	/* A daemon that listens, forks and lets its parent exit has not died. */
 	if (clean && notice->exit.forked && service->listening && set->ops.heir &&
 		set->ops.heir(service, notice->exit.family, &heir, set->ops.userdata)) {
@@ -268,15 +307,20 @@ static void owner_exited(
 
 static void notice_exit(struct services *set, const struct notice *notice, struct instant now)
 {
+	struct service *service;
 	struct death death;
 
 	if (services_is_dead(set, &notice->process))
 		return;
 	tomb_add(set, &notice->process);
 	death = death_of(set, notice, now);
-	for (size_t i = 0; i < set->n; i++) {
-		if (process_same(&set->items[i]->owner, &notice->process))
-			owner_exited(set->items[i], notice, &death);
+	/* Each of them loses it, and may take another. */
+	service = services_of(set, &notice->process, NULL);
+	while (service) {
+		struct service *next = services_of(set, &notice->process, service);
+
+		owner_exited(service, notice, &death);
+		service = next;
 	}
 }
 
@@ -338,7 +382,7 @@ static void notice_lost(struct services *set, struct instant now)
 	}
 }
 
-static void owner_missing(struct service *service, struct instant now)
+void services_owner_gone(struct service *service, struct instant now)
 {
 	struct death death = {
 		.pid = service->owner.pid,
@@ -349,14 +393,6 @@ static void owner_missing(struct service *service, struct instant now)
 	};
 	const struct tolld_signal *signal = &service->last_signal;
 
-	if (!service->missing_boot_ns) {
-		service->missing_boot_ns = now.boot_ns;
-		service->set->resync_boot_ns =
-			MIN(service->set->resync_boot_ns, now.boot_ns + MISSING_IS_DEAD_NS);
-		return;
-	}
-	if (now.boot_ns - service->missing_boot_ns < MISSING_IS_DEAD_NS)
-		return;
 	memcpy(death.comm, service->owner.comm, sizeof(death.comm));
 	if (signal->signal) {
 		death.signal = signal->signal;
@@ -370,6 +406,25 @@ static void owner_missing(struct service *service, struct instant now)
 	service_die(service, &death);
 }
 
+static void owner_missing(struct service *service, struct instant now)
+{
+	if (!service->missing_boot_ns) {
+		service->missing_boot_ns = now.boot_ns;
+		service->set->resync_boot_ns =
+			MIN(service->set->resync_boot_ns, now.boot_ns + MISSING_IS_DEAD_NS);
+		return;
+	}
+	if (now.boot_ns - service->missing_boot_ns >= MISSING_IS_DEAD_NS)
+		services_owner_gone(service, now);
+}
+
+int process_compare(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
 void services_resynced(
 	struct services *set, const struct process *living, size_t n, struct instant now)
 {
@@ -377,18 +432,19 @@ void services_resynced(
 	set->resync_boot_ns = now.boot_ns + RESYNC_EVERY_NS;
 	for (size_t i = 0; i < set->n; i++) {
 		struct service *service = set->items[i];
-		bool lives = false;
+		const struct process *found = NULL;
 
-		for (size_t k = 0; service->owner.pid && !lives && k < n; k++)
-			lives = process_same(&living[k], &service->owner);
-		if (lives)
+		if (service->owner.pid && n)
+			found = bsearch(
+				&service->owner, living, n, sizeof(*living), process_compare);
+		if (found && process_same(found, &service->owner))
 			service->missing_boot_ns = 0;
 		else if (service->owner.pid)
 			owner_missing(service, now);
-		if (service->has_endpoint) {
-			service_look_by(service, now.boot_ns);
-		} else if (service->doubtful && !service->missing_boot_ns) {
-			service_set_state(service, service->state, now);
+		service_look_by(service, now.boot_ns);
+		if (!service->has_endpoint && service->doubtful && !service->unasked &&
+			!service->missing_boot_ns) {
+			selected_decide(service, now);
 			service_changed(service);
 		}
 	}
@@ -398,22 +454,20 @@ void services_resynced(
 
 static void notice_exec(struct services *set, const struct notice *notice)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		struct service *service = set->items[i];
+	struct service *service = NULL;
 
-		if (!process_same(&service->owner, &notice->process))
-			continue;
-		service->owner = notice->process;
+	while ((service = services_of(set, &notice->process, service))) {
+		memcpy(service->owner.comm, notice->process.comm, sizeof(service->owner.comm));
 		service_changed(service);
 	}
 }
 
 static void notice_signal(struct services *set, const struct notice *notice)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		if (process_same(&set->items[i]->owner, &notice->process))
-			set->items[i]->last_signal = notice->signal;
-	}
+	struct service *service = NULL;
+
+	while ((service = services_of(set, &notice->process, service)))
+		service->last_signal = notice->signal;
 }
 
 void services_notice(struct services *set, const struct notice *notice, struct instant now)

@@ -14,6 +14,14 @@
 
 struct services;
 
+/* What is known of a service beside its processes: of a unit, from systemd. */
+struct standing {
+	bool failed;	/* it is down, whatever lives */
+	bool may_end;	/* that its process ends well is no fault */
+	bool empty_ok;	/* as things stand it is up without any */
+	bool main_told; /* its owner was told to be the main process, not found to look like it */
+};
+
 struct service {
 	struct services *set;
 	uint32_t number;
@@ -32,8 +40,10 @@ struct service {
 	struct instant since;
 	bool appeared_untold; /* an event waits for the caller to have the service */
 	bool doubtful;	      /* notices were lost, or nobody has looked yet */
+	bool unasked;	      /* nobody has looked yet: a resync does not end the doubt */
 
 	struct process owner;		 /* pid 0: none, or nobody knows */
+	struct service *next_in_bucket;	 /* of those with an owner */
 	int64_t missing_boot_ns;	 /* since when it is not among the living; 0: it is */
 	struct tolld_signal last_signal; /* sent to the owner */
 
@@ -41,6 +51,9 @@ struct service {
 	size_t n_cookies;
 	bool listening;
 	int64_t opened_boot_ns; /* when a listener was last told to have come */
+
+	/* Of one that is not at an address, what else decides whether it is up: */
+	struct standing standing;
 
 	unsigned deaths, restarts;
 	bool died;
@@ -55,7 +68,7 @@ struct service_ops {
 	watch_event_fn *on_event;
 	/*
 	 * May be missing. The owner has exited cleanly: which process of its family holds its
-	 * listener now? False: none.
+	 * listener now, or is the service where that is at no address? False: none.
 	 */
 	bool (*heir)(struct service *service, pid_t family, struct process *ret, void *userdata);
 	/* Something that people see has changed. May be missing. */
@@ -75,10 +88,13 @@ struct oom_mark {
 	int64_t at_boot_ns;
 };
 
+#define SERVICE_BUCKETS 1024
+
 struct services {
 	struct service_ops ops;
 	struct service **items;
 	size_t n, cap;
+	struct service *by_pid[SERVICE_BUCKETS]; /* by their owner's */
 	uint32_t last_number;
 	struct process tombs[TOMBS];
 	size_t n_tombs; /* ever; the ring holds the last ones */
@@ -131,9 +147,34 @@ void services_let_go(struct services *set, const struct process *process);
 /* The service is this process from now on. */
 void services_adopt(struct service *service, const struct process *process, struct instant at);
 
-/* The answer to a resync: all watched processes that live, asked for after `asked`. */
+/*
+ * For services that are at no address. What systemd said, or that somebody has looked for its
+ * processes: both end the doubt that nobody has asked.
+ */
+void services_stand(struct service *service, const struct standing *standing, struct instant at);
+/* Its process is not one of it any more, though no fault is known. */
+void services_leave(struct service *service, struct instant at);
+/*
+ * A life was missed: it began and ended before anybody could watch, or only systemd saw how. Counted
+ * as a death, and as a restart where the service is up or up again afterwards.
+ */
+void services_missed(struct service *service, const struct death *death, struct instant at);
+/* Its process is dead, and nobody was told how: found while another took its place. */
+void services_owner_gone(struct service *service, struct instant now);
+/* Of a service that is expected to listen: the sockets that its processes have. */
+void services_listens(
+	struct service *service, const uint64_t *cookies, size_t n, struct instant now);
+/* Lived it already when the service's last process died? Then it is no restart. */
+bool service_outlived(const struct service *service, const struct process *process);
+/* The services that this process is, one after the other: NULL first, NULL at the end. */
+struct service *services_of(
+	const struct services *set, const struct process *process, const struct service *after);
+
+/* The answer to a resync: all watched processes that live, in the order of process_compare(). */
 void services_resynced(
 	struct services *set, const struct process *living, size_t n, struct instant now);
+/* By pid, for qsort() and bsearch(). */
+int process_compare(const void *a, const void *b);
 
 /* When services_due() wants to be called, or a look or a resync is due. */
 int64_t services_next_deadline(const struct services *set);

@@ -134,8 +134,11 @@ void serving_notice_listen(struct services *set, const struct notice *notice, st
 	for (size_t i = 0; i < set->n; i++) {
 		struct service *service = set->items[i];
 
-		if (!service->has_endpoint ||
-			!endpoint_reaches(&service->endpoint, &notice->listen.endpoint))
+		if (!service->has_endpoint) {
+			selected_notice_listen(service, notice, now);
+			continue;
+		}
+		if (!endpoint_reaches(&service->endpoint, &notice->listen.endpoint))
 			continue;
 		if (notice->listen.opened)
 			listener_opened(service, notice, now);
@@ -150,7 +153,8 @@ void serving_notice_listen(struct services *set, const struct notice *notice, st
 void serving_notice_port(struct services *set, uint16_t port, struct instant now)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		if (set->items[i]->endpoint.port == port)
+		/* Which ports are those of a service at no address, only a look says. */
+		if (!set->items[i]->has_endpoint || set->items[i]->endpoint.port == port)
 			service_look_by(set->items[i], now.boot_ns);
 	}
 }

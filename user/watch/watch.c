@@ -139,11 +139,10 @@ static int look_where_wanted(struct watch *watch)
 
 static bool is_listed(const struct process *process, const struct process *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (process_same(process, &list[i]))
-			return true;
-	}
-	return false;
+	const struct process *found =
+		n ? bsearch(process, list, n, sizeof(*list), process_compare) : NULL;
+
+	return found && process_same(process, found);
 }
 
 /*
@@ -152,13 +151,13 @@ static bool is_listed(const struct process *process, const struct process *list,
  */
 static int watch_anew(struct watch *watch, struct process **living, size_t *n)
 {
-	size_t cap = *n;
+	size_t cap = *n, listed = *n;
 
 	for (size_t i = 0; i < watch->services.n; i++) {
 		const struct service *service = watch->services.items[i];
 		struct process found;
 
-		if (!service->owner.pid || is_listed(&service->owner, *living, *n) ||
+		if (!service->owner.pid || is_listed(&service->owner, *living, listed) ||
 			watch->ops->add_process(
 				watch->backend, service->owner.pid, service->name, &found))
 			continue;
@@ -170,6 +169,8 @@ static int watch_anew(struct watch *watch, struct process **living, size_t *n)
 			return -ENOMEM;
 		(*living)[(*n)++] = found;
 	}
+	if (*n > listed)
+		qsort(*living, *n, sizeof(**living), process_compare);
 	return 0;
 }
 
@@ -183,6 +184,7 @@ static int resync(struct watch *watch)
 		return err;
 	/* Exits that happened while the living were listed win: they come first. */
 	watch->ops->drain(watch->backend);
+	qsort(living, n, sizeof(*living), process_compare);
 	err = watch_anew(watch, &living, &n);
 	watch->ops->drain(watch->backend);
 	if (!err)

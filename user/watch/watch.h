@@ -131,6 +131,12 @@ enum service_event {
 	SERVICE_DIED,	       /* its process ended: last_death says how; state is down */
 	SERVICE_LISTENER_GONE, /* the port is no longer served, the process lives if pid is not 0 */
 	SERVICE_CAUSE,	       /* last_death became final, or learned more */
+	/*
+	 * Its process is no longer one of it: it ended with its work done, as those of socket-activated and
+	 * oneshot units do, or runs another program now. `state` says whether that matters.
+	 */
+	SERVICE_LEFT,
+	SERVICE_CHANGED, /* its state, though no process came or went: systemd said so */
 };
 
 /* Comes from the event loop. It must not add or remove services, nor free the watch. */
