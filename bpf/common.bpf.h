@@ -108,4 +108,13 @@ static __always_inline bool is_same_process(const struct watched_process *entry,
 	return !entry->start_boottime_ns || entry->start_boottime_ns == start;
 }
 
+/* What nobody knew of a process that lived already when it began to be watched. */
+static __always_inline void learn_process(struct watched_process *entry, struct task_struct *task)
+{
+	entry->start_boottime_ns = start_of(task);
+	entry->ended_threads_cpu_ns = task->signal->sum_sched_runtime;
+	entry->ended_threads_minor_faults = task->signal->min_flt;
+	entry->ended_threads_major_faults = task->signal->maj_flt;
+}
+
 #endif

@@ -47,20 +47,18 @@ static __always_inline void fill_address(struct tolld_listen_event *e, const str
  * Watched from the instant it listens: a process that dies before user space has read of its
  * listener is told of all the same.
  */
-static __always_inline void watch_owner(const struct watched_port *port, __u32 pid, __u64 start)
+static __always_inline void watch_owner(const struct watched_port *port, struct task_struct *task)
 {
-	struct watched_process process = {
-		.role = IS_WATCHED,
-		.family_pid = pid,
-		.start_boottime_ns = start,
-	};
-	struct process_key key = { .pid = pid };
+	struct watched_process process = { .role = IS_WATCHED };
+	struct process_key key = { .pid = task->tgid };
 	struct watched_process *known = bpf_map_lookup_elem(&tolld_watch, &key);
 
-	if (known && is_same_process(known, start)) {
+	if (known && is_same_process(known, start_of(task))) {
 		known->role = IS_WATCHED;
 		return;
 	}
+	process.family_pid = key.pid;
+	learn_process(&process, task);
 	__builtin_memcpy(process.service, port->service, sizeof(process.service));
 	bpf_map_update_elem(&tolld_watch, &key, &process, BPF_ANY);
 }
@@ -73,7 +71,6 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 	struct task_struct *task;
 	struct port_key key = {};
 	struct tcp_sock *tcp;
-	__u64 start;
 
 	/*
 	 * Fires for every change of every TCP connection: this line is what most of them cost. A new
@@ -93,10 +90,9 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 		return 0;
 
 	task = bpf_get_current_task_btf();
-	start = start_of(task);
 	if (newstate == TCP_LISTEN)
-		watch_owner(watched_port, task->tgid, start);
-	e = event_reserve(TOLLD_LISTEN, sizeof(*e), task->tgid, start);
+		watch_owner(watched_port, task);
+	e = event_reserve(TOLLD_LISTEN, sizeof(*e), task->tgid, start_of(task));
 	if (!e)
 		return 0;
 	e->cookie = bpf_get_socket_cookie((void *)sk);

@@ -34,32 +34,95 @@ static __always_inline __u32 wait_status_of(struct task_struct *task)
 	return task->group_leader->exit_code & 0xffff;
 }
 
-/* The signal that fits the way it died: the killing one, or the request that it obeyed. */
-static __always_inline void join_signal(
+/* What a process has used, in all of its threads. */
+struct usage {
+	__u64 cpu_ns, minor_faults, major_faults;
+};
+
+static __always_inline void usage_add(struct usage *usage, const struct task_struct *thread)
+{
+	usage->cpu_ns += thread->se.sum_exec_runtime;
+	usage->minor_faults += thread->min_flt;
+	usage->major_faults += thread->maj_flt;
+}
+
+/*
+ * The kernel adds up threads as it takes them out, which comes some time after their exit. Only the
+ * leader stays until all are gone. Where others are still on their way, what each said at its own
+ * exit counts.
+ */
+static __always_inline void usage_of(
+	struct usage *ret, struct task_struct *task, const struct watched_process *entry)
+{
+	const struct signal_struct *signal = task->signal;
+	struct task_struct *leader = task->group_leader;
+	int left = leader == task ? 1 : 2;
+
+	if (signal->nr_threads > left) {
+		ret->cpu_ns = entry->ended_threads_cpu_ns;
+		ret->minor_faults = entry->ended_threads_minor_faults;
+		ret->major_faults = entry->ended_threads_major_faults;
+	} else {
+		ret->cpu_ns = signal->sum_sched_runtime;
+		ret->minor_faults = signal->min_flt;
+		ret->major_faults = signal->maj_flt;
+		if (leader != task)
+			usage_add(ret, leader);
+	}
+	usage_add(ret, task);
+}
+
+static __always_inline void thread_ended(struct watched_process *entry, struct task_struct *task)
+{
+	__sync_fetch_and_add(&entry->ended_threads_cpu_ns, task->se.sum_exec_runtime);
+	__sync_fetch_and_add(&entry->ended_threads_minor_faults, task->min_flt);
+	__sync_fetch_and_add(&entry->ended_threads_major_faults, task->maj_flt);
+	if (task->signal->flags & SIGNAL_GROUP_EXIT)
+		__sync_fetch_and_add(&entry->threads_ended_with_it, 1);
+}
+
+/* The signal that killed it, where it was seen. */
+static __always_inline void fatal_signal_of(
 	struct tolld_signal *ret, const struct watched_process *entry, __u32 wait_status)
 {
 	int signal = wait_status & 0x7f;
 
 	if (signal && entry->last_fatal_signal.signal == signal)
 		*ret = entry->last_fatal_signal;
-	else if (!signal || entry->last_stop_request.signal == signal)
+	else if (signal && entry->last_stop_request.signal == signal)
 		*ret = entry->last_stop_request;
 	else
 		__builtin_memset(ret, 0, sizeof(*ret));
+}
+
+static __always_inline void fill_exit(
+	struct tolld_exit_event *e, struct task_struct *task, const struct watched_process *entry)
+{
+	struct usage usage;
+
+	usage_of(&usage, task, entry);
+	e->wait_status = wait_status_of(task);
+	e->forked = entry->forked;
+	e->family_pid = entry->family_pid;
+	e->threads = entry->threads_ended_with_it + 1;
+	e->peak_rss_pages = task->signal->maxrss;
+	e->cpu_ns = usage.cpu_ns;
+	e->minor_faults = usage.minor_faults;
+	e->major_faults = usage.major_faults;
+	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
+	fatal_signal_of(&e->fatal_signal, entry, e->wait_status);
+	e->stop_request = entry->last_stop_request;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(tolld_exit, struct task_struct *task)
 {
 	struct process_key key = { .pid = task->tgid };
-	struct watched_process *entry;
+	struct watched_process *entry, ended;
 	struct tolld_exit_event *e;
-	struct tolld_signal signal;
-	__u32 wait_status, forked, family;
-	enum process_role role;
 	__u64 start;
 
-	if ((task->flags & PF_KTHREAD) || !is_last_thread(ctx, task))
+	if (task->flags & PF_KTHREAD)
 		return 0;
 	entry = watched(task);
 	if (!entry)
@@ -67,28 +130,21 @@ int BPF_PROG(tolld_exit, struct task_struct *task)
 	start = start_of(task);
 	if (!is_same_process(entry, start))
 		return 0;
+	if (!is_last_thread(ctx, task)) {
+		thread_ended(entry, task);
+		return 0;
+	}
 
-	/* Read before the delete: since 6.1 the memory of a deleted entry may be used anew at once. */
-	role = entry->role;
-	forked = entry->forked;
-	family = entry->family_pid;
-	wait_status = wait_status_of(task);
-	join_signal(&signal, entry, wait_status);
+	/* Copied before the delete: since 6.1 the memory of a deleted entry may be used anew at once. */
+	ended = *entry;
 	if (bpf_map_delete_elem(&tolld_watch, &key))
 		return 0; /* another thread told of this death */
-	if (role != IS_WATCHED)
+	if (ended.role != IS_WATCHED)
 		return 0;
-
 	e = event_reserve(TOLLD_EXIT, sizeof(*e), key.pid, start);
 	if (!e)
 		return 0;
-	e->wait_status = wait_status;
-	e->forked = forked;
-	e->family_pid = family;
-	e->unused = 0;
-	e->peak_rss_pages = task->signal->maxrss;
-	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
-	e->signal = signal;
+	fill_exit(e, task, &ended);
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }
@@ -159,7 +215,7 @@ int tolld_tasks(struct bpf_iter__task *ctx)
 	living.start_boottime_ns = start_of(task);
 	__builtin_memcpy(living.comm, task->comm, sizeof(living.comm));
 	if (!entry->start_boottime_ns)
-		entry->start_boottime_ns = living.start_boottime_ns;
+		learn_process(entry, task);
 	bpf_seq_write(ctx->meta->seq, &living, sizeof(living));
 	return 0;
 }

@@ -59,10 +59,22 @@ struct signal_struct {
 	atomic_t live;			/* threads that have not begun to exit */
 	int group_exit_code;
 	unsigned int flags;		/* SIGNAL_GROUP_EXIT */
+	int nr_threads;			/* with those that ended and are not taken out yet */
+	/* Of the threads that were taken out: */
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	unsigned long long sum_sched_runtime;
 	unsigned long maxrss;		/* pages; final once the last thread has begun to exit */
 };
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 struct task_struct {
+	struct sched_entity se;
+	unsigned long min_flt;
+	unsigned long maj_flt;
 	unsigned int flags;		/* PF_KTHREAD */
 	int exit_code;
 	pid_t pid;			/* of the thread */

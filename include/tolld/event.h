@@ -57,14 +57,17 @@ struct tolld_exit_event {
 	__u32 wait_status; /* as waitpid() would give it */
 	__u32 forked;	   /* children it had forked that may have inherited its sockets */
 	__u32 family_pid;  /* of the first watched process that it descends from */
-	__u32 unused;
+	__u32 threads;	   /* that ended together */
 	__u64 peak_rss_pages;
+	__u64 cpu_ns; /* of all its threads, ever; to a tick of the scheduler */
+	__u64 minor_faults;
+	__u64 major_faults;
 	char comm[TOLLD_COMM_MAX];
-	/* What ended it, or what asked it to end before it exited by itself; .signal 0 when neither. */
-	struct tolld_signal signal;
+	struct tolld_signal fatal_signal; /* the one in wait_status; .signal 0: nobody saw it */
+	struct tolld_signal stop_request; /* the last that asked it to end; .signal 0: none */
 };
 
-_Static_assert(sizeof(struct tolld_exit_event) == 104, "shared layout");
+_Static_assert(sizeof(struct tolld_exit_event) == 168, "shared layout");
 
 struct tolld_exec_event {
 	struct tolld_event event;

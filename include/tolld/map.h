@@ -38,9 +38,15 @@ struct watched_process {
 	__u64 forked;			       /* children since it is watched */
 	struct tolld_signal last_stop_request; /* TERM, INT, QUIT, HUP: it may obey by exiting */
 	struct tolld_signal last_fatal_signal;
+	/* What its threads had used that are no more. */
+	__u64 ended_threads_cpu_ns;
+	__u64 ended_threads_minor_faults;
+	__u64 ended_threads_major_faults;
+	__u32 threads_ended_with_it; /* since all of it was told to end */
+	__u32 unused;
 };
 
-_Static_assert(sizeof(struct watched_process) == 168, "shared layout");
+_Static_assert(sizeof(struct watched_process) == 200, "shared layout");
 
 struct port_key {
 	__u16 port;

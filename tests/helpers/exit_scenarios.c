@@ -4,8 +4,8 @@
  *   exit_scenarios NAME
  *
  * Starts a subject, prints "pid N", waits for a line on its standard input, lets the subject go its way,
- * and prints what waitpid() saw: "status 0x8b". Where another process sends the signal, "killer N"
- * comes before. Without a name it lists the scenarios. It links nothing of tolld: what it prints is
+ * and prints what wait4() saw: "status 0x8b", "cpu_us 1200", "minor_faults 80", "major_faults 0".
+ * Where another process sends the signal, "killer N" comes before. Without a name it lists the scenarios. It links nothing of tolld: what it prints is
  * the truth that tolld is measured against.
  */
 #include <fcntl.h>
@@ -20,7 +20,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static pid_t subject;
@@ -235,6 +237,55 @@ static void eat_memory(void)
 	_exit(0);
 }
 
+/* Touches memory and keeps the processor busy, so that there is something to count. */
+static void work(void)
+{
+	struct timespec used;
+	size_t size = (size_t)1 << 20;
+	volatile char *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; memory != MAP_FAILED && i < size; i += 4096)
+		memory[i] = 1;
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	while (used.tv_sec == 0 && used.tv_nsec < 80 * 1000 * 1000);
+}
+
+static void *work_and_wait(void *done)
+{
+	work();
+	pthread_barrier_wait(done);
+	return wait_forever(NULL);
+}
+
+static void *work_and_leave(void *done)
+{
+	work();
+	pthread_barrier_wait(done);
+	return NULL;
+}
+
+/* Five threads die with it, and one has left before. */
+static void work_in_threads(void)
+{
+	static pthread_barrier_t done;
+	pthread_t thread;
+
+	pthread_barrier_init(&done, NULL, 6);
+	for (int i = 0; i < 5; i++) {
+		if (pthread_create(&thread, NULL, i ? work_and_wait : work_and_leave, &done))
+			abort();
+		if (!i)
+			pthread_detach(thread);
+	}
+	work();
+	pthread_barrier_wait(&done);
+	pause_ms(50);
+	kill(getpid(), SIGKILL);
+	wait_forever(NULL);
+}
+
 /* -- out of memory -------------------------------------------------------------------------- */
 
 /* Where a group with a memory limit can be made, and what its limit is called: cgroup v2, then v1. */
@@ -319,6 +370,7 @@ static const struct scenario {
 	{ "vfork", vfork_then_exit, 0 },
 	{ "double-fork", double_fork, 0 },
 	{ "eats-64-mib", eat_memory, 0 },
+	{ "works-in-threads", work_in_threads, 0 },
 	/* Exits with 77 where no memory limit can be set. */
 	{ "out-of-memory", run_out_of_memory, 0 },
 };
@@ -354,8 +406,14 @@ static void send_from_another(int signal)
 	printf("killer %d\n", killer);
 }
 
+static long long time_us(const struct timeval *t)
+{
+	return t->tv_sec * 1000000LL + t->tv_usec;
+}
+
 static int run(const struct scenario *s)
 {
+	struct rusage used;
 	int go[2], status;
 	char line[16];
 
@@ -381,9 +439,11 @@ static int run(const struct scenario *s)
 		pause_ms(50);
 		send_from_another(s->signal);
 	}
-	if (waitpid(subject, &status, 0) != subject)
+	if (wait4(subject, &status, 0, &used) != subject)
 		abort();
 	printf("status 0x%x\n", status);
+	printf("cpu_us %lld\n", time_us(&used.ru_utime) + time_us(&used.ru_stime));
+	printf("minor_faults %ld\nmajor_faults %ld\n", used.ru_minflt, used.ru_majflt);
 	remove_core(s->name);
 	memory_groups_remove();
 	return 0;

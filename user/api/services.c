@@ -54,6 +54,59 @@ static void write_sender(struct jsonw *json, const struct death *death)
 	jsonw_end_object(json);
 }
 
+/* What killed it; for an exit the request that it obeyed. */
+static void write_signal(struct jsonw *json, const struct death *death)
+{
+	struct strbuf name = STRBUF_INIT;
+
+	if (death->signal) {
+		signal_format(death->signal, &name);
+		jsonw_field_int(json, "signal", death->signal);
+		jsonw_field_string(json, "signalName", name.s);
+	}
+	if (death->kind == DEATH_SIGNAL)
+		jsonw_field_bool(json, "coreDumped", death->core_dumped);
+	if (death->by_kernel || death->has_sender)
+		write_sender(json, death);
+	if (death->unheeded) {
+		strbuf_reset(&name);
+		signal_format(death->unheeded, &name);
+		jsonw_field_string(json, "unheededSignalName", name.s);
+		jsonw_field_double(
+			json, "unheededSeconds", (double)death->unheeded_ns / NSEC_PER_SEC);
+	}
+	strbuf_release(&name);
+}
+
+static void write_oom(struct jsonw *json, const struct oom *oom)
+{
+	static const char *const kinds[] = {
+		[OOM_NOT_TOLD] = "unknown",
+		[OOM_OF_MACHINE] = "machine",
+		[OOM_OF_NODES] = "nodes",
+		[OOM_OF_GROUP] = "cgroup",
+		[OOM_BY_DAEMON] = "daemon",
+	};
+
+	jsonw_field_string(json, "oomKind", kinds[oom->kind]);
+	if (*oom->group)
+		jsonw_field_string(json, "oomCgroup", oom->group);
+}
+
+static void write_used(struct jsonw *json, const struct death *death)
+{
+	if (death->has_cpu)
+		jsonw_field_double(json, "cpuSeconds", (double)death->cpu_ns / NSEC_PER_SEC);
+	if (death->has_peak_memory)
+		jsonw_field_int(json, "peakMemoryBytes", (int64_t)death->peak_memory_bytes);
+	if (death->has_faults) {
+		jsonw_field_int(json, "minorFaults", (int64_t)death->minor_faults);
+		jsonw_field_int(json, "majorFaults", (int64_t)death->major_faults);
+	}
+	if (death->threads)
+		jsonw_field_int(json, "threads", death->threads);
+}
+
 static void write_death(
 	struct jsonw *json, const struct service *service, const struct death *death)
 {
@@ -63,27 +116,17 @@ static void write_death(
 	jsonw_field_string(json, "kind", kind_names[death->kind]);
 	if (death->kind == DEATH_EXIT)
 		jsonw_field_int(json, "code", death->exit_code);
-	if (death->kind == DEATH_SIGNAL || death->kind == DEATH_OOM) {
-		const char *name = sigabbrev_np(death->signal);
-
-		jsonw_field_int(json, "signal", death->signal);
-		if (name) {
-			strbuf_addf(&text, "SIG%s", name);
-			jsonw_field_string(json, "signalName", text.s);
-			strbuf_reset(&text);
-		}
-		jsonw_field_bool(json, "coreDumped", death->core_dumped);
-	}
-	if (death->by_kernel || death->has_sender)
-		write_sender(json, death);
+	jsonw_field_bool(json, "requested", death->requested);
+	write_signal(json, death);
+	if (death->kind == DEATH_OOM)
+		write_oom(json, &death->oom);
 	jsonw_field_time(json, "at", death->at.wall_ms);
 	jsonw_field_int(json, "pid", death->pid);
 	write_comm(json, "comm", death->comm);
-	if (death->start_boot_ns && death->start_boot_ns <= death->at.boot_ns)
-		jsonw_field_double(json, "livedSeconds",
-			(double)(death->at.boot_ns - death->start_boot_ns) / NSEC_PER_SEC);
-	if (death->has_peak_memory)
-		jsonw_field_int(json, "peakMemoryBytes", (int64_t)death->peak_memory_bytes);
+	if (death_age_ns(death) >= 0)
+		jsonw_field_double(
+			json, "livedSeconds", (double)death_age_ns(death) / NSEC_PER_SEC);
+	write_used(json, death);
 	jsonw_field_bool(json, "final", death->final);
 	service_cause(service, &text);
 	jsonw_key(json, "text");

@@ -27,7 +27,7 @@ enum notice_kind {
 	NOTICE_EXIT, /* all of the process is dead */
 	NOTICE_EXEC, /* it has another name now */
 	NOTICE_SIGNAL,
-	NOTICE_OOM,    /* process.pid 0 where only `thread` is known */
+	NOTICE_OOM,    /* process.pid 0 where only victim.thread is known */
 	NOTICE_LISTEN, /* process: who did it */
 	NOTICE_LOST,   /* others were lost */
 	NOTICE_PORT,   /* a listener came to `port` or went from it: look */
@@ -44,14 +44,20 @@ struct notice {
 			enum death_untold untold; /* how it ended is not known */
 			bool status_follows;	  /* but may be some time, as NOTICE_STATUS */
 			bool sender_untold;	  /* nor would anybody see who sent a signal */
-			bool forked;  /* relatives of it may live and hold its sockets */
-			pid_t family; /* how to ask for them */
-			bool has_peak_memory;
+			bool forked;	  /* relatives of it may live and hold its sockets */
+			pid_t family;	  /* how to ask for them */
+			unsigned threads; /* 0: not known */
+			bool has_cpu, has_faults, has_peak_memory;
+			int64_t cpu_ns;
+			uint64_t minor_faults, major_faults;
 			uint64_t peak_memory_bytes;
-			struct tolld_signal signal;
+			struct tolld_signal fatal_signal, stop_request;
 		} exit;
 		struct tolld_signal signal;
-		pid_t thread;
+		struct {
+			pid_t thread;
+			struct oom oom;
+		} victim;
 		uint16_t port;
 		struct {
 			struct endpoint endpoint;

@@ -24,42 +24,6 @@ void signal_format(int signal, struct strbuf *out)
 		strbuf_addf(out, "signal %d", signal);
 }
 
-static bool explains(const struct tolld_signal *signal, uint32_t wait_status, int64_t at_boot_ns)
-{
-	int64_t age_ns = at_boot_ns - (int64_t)signal->at_boottime_ns;
-
-	if (!signal->signal)
-		return false;
-	if (WIFSIGNALED(wait_status))
-		return signal->signal == (int)WTERMSIG(wait_status);
-	return age_ns <=
-	       (signal->signal == SIGHUP ? HANGUP_EXPLAINS_EXIT_NS : STOP_EXPLAINS_EXIT_NS);
-}
-
-void death_from_wait_status(uint32_t wait_status, const struct tolld_signal *signal,
-	int64_t at_boot_ns, struct death *ret)
-{
-	if (WIFSIGNALED(wait_status)) {
-		ret->kind = DEATH_SIGNAL;
-		ret->signal = WTERMSIG(wait_status);
-		ret->core_dumped = WCOREDUMP(wait_status);
-	} else {
-		ret->kind = DEATH_EXIT;
-		ret->exit_code = WEXITSTATUS(wait_status);
-	}
-	if (!explains(signal, wait_status, at_boot_ns))
-		return;
-	ret->signal = signal->signal;
-	ret->by_kernel = signal->sender == SENT_BY_THE_KERNEL;
-	ret->has_sender = signal->sender == SENT_BY_A_PROCESS;
-	if (!ret->has_sender)
-		return;
-	ret->sender_pid = (pid_t)signal->sender_pid;
-	ret->sender_uid = signal->sender_uid;
-	memcpy(ret->sender_comm, signal->sender_comm, sizeof(ret->sender_comm));
-	ret->sender_comm[sizeof(ret->sender_comm) - 1] = '\0';
-}
-
 static bool is_request(int signal)
 {
 	return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
@@ -72,6 +36,131 @@ static bool is_fault(int signal)
 	       signal == SIGSYS || signal == SIGABRT || signal == SIGTRAP;
 }
 
+/* -- facts ---------------------------------------------------------------------------------- */
+
+static int64_t sent_ago_ns(const struct death *death, const struct tolld_signal *signal)
+{
+	return death->at.boot_ns - (int64_t)signal->at_boottime_ns;
+}
+
+static bool explains_exit(const struct death *death, const struct tolld_signal *request)
+{
+	return request->signal &&
+	       sent_ago_ns(death, request) <= (request->signal == SIGHUP ? HANGUP_EXPLAINS_EXIT_NS
+									 : STOP_EXPLAINS_EXIT_NS);
+}
+
+void death_take_sender(struct death *death, const struct tolld_signal *signal)
+{
+	if (!signal->signal)
+		return;
+	death->signal = signal->signal;
+	death->by_kernel = signal->sender == SENT_BY_THE_KERNEL;
+	death->has_sender = signal->sender == SENT_BY_A_PROCESS;
+	if (!death->has_sender)
+		return;
+	death->sender_pid = (pid_t)signal->sender_pid;
+	death->sender_uid = signal->sender_uid;
+	memcpy(death->sender_comm, signal->sender_comm, sizeof(death->sender_comm));
+	death->sender_comm[sizeof(death->sender_comm) - 1] = '\0';
+}
+
+/* Those that end others when memory runs short, each in its own way. */
+static bool is_from_oom_daemon(const struct death *death)
+{
+	static const struct {
+		const char *comm;
+		int signal;
+	} daemons[] = {
+		{ "systemd-oomd", SIGKILL },
+		{ "earlyoom", SIGKILL },
+		{ "earlyoom", SIGTERM },
+	};
+
+	for (size_t i = 0; death->has_sender && i < ARRAY_SIZE(daemons); i++) {
+		if (death->signal == daemons[i].signal &&
+			streq(death->sender_comm, daemons[i].comm))
+			return true;
+	}
+	return false;
+}
+
+/* It did what a program does that was asked to stop: shells and Java exit with 128 and the signal. */
+static bool obeyed(const struct death *death)
+{
+	if (death->has_sender && death->sender_pid == death->pid)
+		return false;
+	if (death->kind == DEATH_SIGNAL)
+		return death->signal == SIGTERM || death->signal == SIGINT;
+	/* Whoever hangs up wants a reload, or is a terminal that was closed. */
+	return is_request(death->signal) && death->signal != SIGHUP &&
+	       (!death->exit_code || death->exit_code == 128 + death->signal);
+}
+
+/* Who was asked and did not stop is killed in the end; by the same one however late. */
+static bool had_to_be_killed(const struct death *death, const struct tolld_signal *request)
+{
+	if (death->kind != DEATH_SIGNAL || death->signal != SIGKILL || !death->has_sender ||
+		!request->signal || request->signal == SIGHUP ||
+		request->sender != SENT_BY_A_PROCESS)
+		return false;
+	return (pid_t)request->sender_pid == death->sender_pid ||
+	       sent_ago_ns(death, request) <= STOP_EXPLAINS_EXIT_NS;
+}
+
+void death_from_wait_status(struct death *death, uint32_t wait_status,
+	const struct tolld_signal *fatal, const struct tolld_signal *request)
+{
+	if (WIFSIGNALED(wait_status)) {
+		death->kind = DEATH_SIGNAL;
+		if (fatal->signal == (int)WTERMSIG(wait_status))
+			death_take_sender(death, fatal);
+		death->signal = WTERMSIG(wait_status);
+		death->core_dumped = WCOREDUMP(wait_status);
+	} else {
+		death->kind = DEATH_EXIT;
+		death->exit_code = WEXITSTATUS(wait_status);
+		if (explains_exit(death, request))
+			death_take_sender(death, request);
+	}
+	if (is_from_oom_daemon(death)) {
+		death->kind = DEATH_OOM;
+		death->oom.kind = OOM_BY_DAEMON;
+		return;
+	}
+	death->requested = obeyed(death);
+	if (had_to_be_killed(death, request)) {
+		death->requested = true;
+		death->unheeded = request->signal;
+		death->unheeded_ns = sent_ago_ns(death, request);
+	}
+}
+
+void death_blame_oom_killer(struct death *death, const struct oom *oom)
+{
+	death->kind = DEATH_OOM;
+	death->signal = SIGKILL;
+	death->by_kernel = true;
+	death->requested = false;
+	death->sender_untold = false;
+	death->untold = TOLD;
+	death->oom = *oom;
+}
+
+int64_t death_age_ns(const struct death *death)
+{
+	return death->start_boot_ns ? death->at.boot_ns - death->start_boot_ns : -1;
+}
+
+/* -- words ---------------------------------------------------------------------------------- */
+
+static void describe_process(const struct death *death, struct strbuf *out)
+{
+	strbuf_addf(out, "%s (pid %d, uid %u)",
+		*death->sender_comm ? death->sender_comm : "a process", death->sender_pid,
+		death->sender_uid);
+}
+
 static void describe_sender(const struct death *death, struct strbuf *out)
 {
 	if (death->by_kernel) {
@@ -82,26 +171,68 @@ static void describe_sender(const struct death *death, struct strbuf *out)
 		if (!is_fault(death->signal))
 			strbuf_adds(out, " from itself");
 	} else if (death->has_sender) {
-		strbuf_addf(out, " from %s (pid %d, uid %u)",
-			*death->sender_comm ? death->sender_comm : "a process", death->sender_pid,
-			death->sender_uid);
+		strbuf_adds(out, " from ");
+		describe_process(death, out);
 	} else if (death->sender_untold && !is_fault(death->signal)) {
 		strbuf_adds(out, " (sender not known)");
 	}
 }
 
+static void describe_exit(const struct death *death, struct strbuf *out)
+{
+	if (death->requested) {
+		strbuf_adds(out, "stopped as asked by ");
+		signal_format(death->signal, out);
+		describe_sender(death, out);
+		strbuf_addf(out, ", exited with code %d", death->exit_code);
+		return;
+	}
+	strbuf_addf(out, "exited with code %d", death->exit_code);
+	if (death->signal) {
+		strbuf_adds(out, " on ");
+		signal_format(death->signal, out);
+		describe_sender(death, out);
+	}
+}
+
 static void describe_signal(const struct death *death, struct strbuf *out)
 {
-	strbuf_adds(out, is_fault(death->signal)     ? "crashed with "
-			 : is_request(death->signal) ? "ended by "
-						     : "killed by ");
+	strbuf_adds(out, is_fault(death->signal)		? "crashed with "
+			 : death->requested && !death->unheeded ? "stopped as asked by "
+			 : is_request(death->signal)		? "ended by "
+								: "killed by ");
 	signal_format(death->signal, out);
 	describe_sender(death, out);
 	if (death->core_dumped)
 		strbuf_adds(out, " (core dumped)");
 }
 
-void death_describe(const struct death *death, struct strbuf *out)
+static void describe_oom(const struct death *death, struct strbuf *out)
+{
+	switch (death->oom.kind) {
+	case OOM_BY_DAEMON:
+		strbuf_adds(out, "killed to free memory by ");
+		describe_process(death, out);
+		return;
+	case OOM_OF_MACHINE:
+		strbuf_adds(
+			out, "killed by the kernel's OOM killer (the machine was out of memory)");
+		return;
+	case OOM_OF_NODES:
+		strbuf_adds(out, "killed by the kernel's OOM killer (its memory nodes were full)");
+		return;
+	case OOM_OF_GROUP:
+		strbuf_adds(out, "killed by the kernel's OOM killer (the memory limit of ");
+		strbuf_addf(out, "%s was reached)",
+			*death->oom.group ? death->oom.group : "its control group");
+		return;
+	case OOM_NOT_TOLD:
+		strbuf_adds(out, "killed by the kernel's OOM killer");
+		return;
+	}
+}
+
+static void describe_unknown(const struct death *death, struct strbuf *out)
 {
 	static const char *const untold[] = {
 		[TOLD] = "is gone, and nobody saw how",
@@ -109,37 +240,37 @@ void death_describe(const struct death *death, struct strbuf *out)
 		[UNTOLD_BY_POLLING] = "is gone; polling does not see how",
 	};
 
-	switch (death->kind) {
-	case DEATH_EXIT:
-		strbuf_addf(out, "exited with code %d", death->exit_code);
-		if (death->signal) {
-			strbuf_adds(out, " on ");
-			signal_format(death->signal, out);
-			describe_sender(death, out);
-		}
-		break;
-	case DEATH_SIGNAL:
-		describe_signal(death, out);
-		break;
-	case DEATH_OOM:
-		strbuf_adds(out, "killed by the kernel's OOM killer");
-		break;
-	case DEATH_UNKNOWN:
-		strbuf_adds(out, untold[death->untold]);
-		if (death->signal) {
-			strbuf_adds(out, " (");
-			signal_format(death->signal, out);
-			describe_sender(death, out);
-			strbuf_adds(out, " was sent before)");
-		}
-		break;
+	strbuf_adds(out, untold[death->untold]);
+	if (death->signal) {
+		strbuf_adds(out, " (");
+		signal_format(death->signal, out);
+		describe_sender(death, out);
+		strbuf_adds(out, " was sent before)");
 	}
-	if (death->start_boot_ns && death->at.boot_ns >= death->start_boot_ns) {
+}
+
+void death_describe(const struct death *death, struct strbuf *out)
+{
+	static void (*const describe[])(const struct death *death, struct strbuf *out) = {
+		[DEATH_EXIT] = describe_exit,
+		[DEATH_SIGNAL] = describe_signal,
+		[DEATH_OOM] = describe_oom,
+		[DEATH_UNKNOWN] = describe_unknown,
+	};
+
+	describe[death->kind](death, out);
+	if (death_age_ns(death) >= 0) {
 		strbuf_adds(out, " after ");
-		duration_format_human(
-			out, (death->at.boot_ns - death->start_boot_ns) / NSEC_PER_MSEC);
+		duration_format_human(out, death_age_ns(death) / NSEC_PER_MSEC);
 	}
 	if (death->kind == DEATH_OOM && death->has_peak_memory)
 		strbuf_addf(out, ", with %llu MiB of memory at its peak",
 			(unsigned long long)(death->peak_memory_bytes >> 20));
+	if (death->unheeded) {
+		strbuf_adds(out, "; ");
+		signal_format(death->unheeded, out);
+		strbuf_adds(out, " had asked it to stop ");
+		duration_format_human(out, death->unheeded_ns / NSEC_PER_MSEC);
+		strbuf_adds(out, " before");
+	}
 }

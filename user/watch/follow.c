@@ -49,7 +49,7 @@ struct backend {
 	size_t n_unreaped;
 	struct ports ports;
 	sd_event_source *timer;
-	int oomlog_fd; /* -1: may not be read */
+	struct oomlog oomlog;
 	char reason[160];
 	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
@@ -126,8 +126,13 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 
 	if (!err) {
 		memcpy(n->process.comm, stat.comm, sizeof(n->process.comm));
+		n->exit.has_cpu = n->exit.has_faults = stat.threads > 0;
+		n->exit.cpu_ns = stat.cpu_ns;
+		n->exit.minor_faults = stat.minor_faults;
+		n->exit.major_faults = stat.major_faults;
 		n->exit.wait_status = stat.wait_status;
-		return;
+		if (stat.tells_wait_status)
+			return;
 	}
 	if (f->fd >= 0 && backend->tells_status) {
 		err = pidfd_wait_status(f->fd, &n->exit.wait_status);
@@ -138,14 +143,14 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 	n->exit.untold = untold(backend);
 }
 
-static void on_oom_kill(pid_t thread, void *userdata)
+static void on_oom_kill(const struct oom_kill *kill, void *userdata)
 {
 	struct backend *backend = userdata;
 	struct notice notice = {
 		.kind = NOTICE_OOM,
 		/* The log's own times drift away from every clock. */
 		.at_boot_ns = clock_boot_ns(),
-		.thread = thread,
+		.victim = { .thread = kill->thread, .oom = kill->oom },
 	};
 
 	backend->told_oom++;
@@ -154,9 +159,7 @@ static void on_oom_kill(pid_t thread, void *userdata)
 
 static void read_oomlog(struct backend *backend)
 {
-	if (backend->oomlog_fd < 0)
-		return;
-	oomlog_read(backend->oomlog_fd, on_oom_kill, backend);
+	oomlog_read(&backend->oomlog, on_oom_kill, backend);
 	backend->log_read_boot_ns = clock_boot_ns();
 }
 
@@ -357,7 +360,7 @@ static void follow_close(struct backend *backend)
 		followed_release(&backend->unreaped[--backend->n_unreaped]);
 	sd_event_source_disable_unref(backend->timer);
 	ports_release(&backend->ports);
-	closep(&backend->oomlog_fd);
+	oomlog_close(&backend->oomlog);
 	free(backend->items);
 	free(backend);
 }
@@ -371,7 +374,7 @@ static void give_reason(struct backend *backend)
 		what = backend->tells_status
 			       ? "this kernel tells that and how a process ends, not who ended it"
 			       : "this kernel tells that a process ends, but not always how";
-	if (backend->oomlog_fd < 0)
+	if (backend->oomlog.fd < 0)
 		blind = "; whether memory was out is not seen, /dev/kmsg cannot be read";
 	snprintf(backend->reason, sizeof(backend->reason), "%s%s", what, blind);
 }
@@ -387,9 +390,8 @@ static int follow_open(
 	backend->options = *options;
 	backend->ops = ops;
 	ports_init(&backend->ports);
-	backend->oomlog_fd = -1;
 	backend->tells_status = uses_pidfds(backend) && pidfd_tells_wait_status();
-	backend->oomlog_fd = oomlog_open();
+	oomlog_open(&backend->oomlog);
 	give_reason(backend);
 	err = sd_event_add_time(
 		options->event, &backend->timer, CLOCK_BOOTTIME, 0, 1, on_timer, backend);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "bpf/tolld.skel.h"
+#include "watch/oomlog.h"
 #include "watch/pin.h"
 
 /* Records of one turn of the loop; what is left is read in the next. */
@@ -41,6 +42,7 @@ struct backend {
 	struct event_counts *per_cpu;
 	size_t n_cpus;
 	struct event_counts counts;
+	struct oomlog oomlog;
 	uint64_t page_bytes;
 	char reason[256];
 };
@@ -87,7 +89,7 @@ static void copy_comm(char to[WATCH_COMM_MAX], const char from[TOLLD_COMM_MAX])
 	to[WATCH_COMM_MAX - 1] = '\0';
 }
 
-static void exit_notice(const struct backend *backend, const void *record, struct notice *n)
+static void exit_notice(struct backend *backend, const void *record, struct notice *n)
 {
 	const struct tolld_exit_event *e = record;
 
@@ -97,12 +99,18 @@ static void exit_notice(const struct backend *backend, const void *record, struc
 	n->exit.family = (pid_t)e->family_pid;
 	/* One that was forked itself may have siblings. */
 	n->exit.forked = e->forked || e->family_pid != e->event.pid;
+	n->exit.threads = e->threads;
+	n->exit.has_cpu = n->exit.has_faults = true;
+	n->exit.cpu_ns = (int64_t)e->cpu_ns;
+	n->exit.minor_faults = e->minor_faults;
+	n->exit.major_faults = e->major_faults;
 	n->exit.has_peak_memory = e->peak_rss_pages != 0;
 	n->exit.peak_memory_bytes = e->peak_rss_pages * backend->page_bytes;
-	n->exit.signal = e->signal;
+	n->exit.fatal_signal = e->fatal_signal;
+	n->exit.stop_request = e->stop_request;
 }
 
-static void exec_notice(const struct backend *backend, const void *record, struct notice *n)
+static void exec_notice(struct backend *backend, const void *record, struct notice *n)
 {
 	const struct tolld_exec_event *e = record;
 
@@ -110,7 +118,7 @@ static void exec_notice(const struct backend *backend, const void *record, struc
 	copy_comm(n->process.comm, e->comm);
 }
 
-static void signal_notice(const struct backend *backend, const void *record, struct notice *n)
+static void signal_notice(struct backend *backend, const void *record, struct notice *n)
 {
 	const struct tolld_signal_event *e = record;
 
@@ -118,15 +126,18 @@ static void signal_notice(const struct backend *backend, const void *record, str
 	n->signal = e->signal;
 }
 
-static void oom_notice(const struct backend *backend, const void *record, struct notice *n)
+/* No tracepoint says whose memory was out; the kernel's log says it an instant before. */
+static void oom_notice(struct backend *backend, const void *record, struct notice *n)
 {
 	const struct tolld_oom_event *e = record;
 
 	n->kind = NOTICE_OOM;
-	n->thread = (pid_t)e->thread;
+	n->victim.thread = (pid_t)e->thread;
+	oomlog_read(&backend->oomlog, NULL, NULL);
+	oomlog_find(&backend->oomlog, n->victim.thread, &n->victim.oom);
 }
 
-static void listen_notice(const struct backend *backend, const void *record, struct notice *n)
+static void listen_notice(struct backend *backend, const void *record, struct notice *n)
 {
 	const struct tolld_listen_event *e = record;
 
@@ -144,7 +155,7 @@ static void listen_notice(const struct backend *backend, const void *record, str
 
 static const struct {
 	size_t size;
-	void (*read)(const struct backend *backend, const void *record, struct notice *n);
+	void (*read)(struct backend *backend, const void *record, struct notice *n);
 } event_kinds[TOLLD_EVENT_TYPES] = {
 	[TOLLD_EXIT] = { sizeof(struct tolld_exit_event), exit_notice },
 	[TOLLD_EXEC] = { sizeof(struct tolld_exec_event), exec_notice },
@@ -405,6 +416,7 @@ static int kernel_open(
 	backend->options.bpffs_dir = NULL;
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	backend->tasks_fd = backend->ring_fd = -1;
+	oomlog_open(&backend->oomlog);
 	for (size_t i = 0; i < MAPS; i++)
 		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
 	err = *dir && !(backend->bpffs_dir = strdup(dir)) ? -ENOMEM : 0;
@@ -440,6 +452,7 @@ static void kernel_close(struct backend *backend)
 		closep(&backend->maps[i].map_fd);
 	closep(&backend->tasks_fd);
 	closep(&backend->ring_fd);
+	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
 	free(backend->bpffs_dir);
 	free(backend);

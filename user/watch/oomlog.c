@@ -1,8 +1,13 @@
 /*
  * oomlog.c - reads /dev/kmsg, a record each time: "3,1234,567890,-;the text" and lines of its own below.
+ *
+ * Of one kill the kernel says, in this order: "oom-kill:constraint=..." (not when there are many),
+ * "Killed process ...", and where a group dies as a whole, "Tasks in ... are going to be killed" with
+ * a "Killed process" for each of the others.
  */
 #include "watch/oomlog.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -10,62 +15,212 @@
 #define RECORDS_MAX 20000
 /* The longest that the kernel gives (CONSOLE_EXT_LOG_MAX); a read into less fails. */
 #define RECORD_MAX 8192
+/* It kills one after the other, with a line on a console between two. */
+#define SHARED_US 1000000
 
-int oomlog_open(void)
+int oomlog_open(struct oomlog *log)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
 
+	*log = (struct oomlog){ .fd = -1 };
 	if (fd < 0)
 		return -errno;
-	if (lseek(fd, 0, SEEK_END) >= 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
+	if (lseek(fd, 0, SEEK_END) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	log->fd = fd;
+	return 0;
 }
+
+void oomlog_close(struct oomlog *log)
+{
+	closep(&log->fd);
+	log->fd = -1;
+}
+
+/* -- one record ----------------------------------------------------------------------------- */
+
+struct record {
+	uint64_t at_us;
+	const char *text;
+};
 
 /* What the kernel says itself; whoever else writes there is given another facility. */
-static bool is_from_kernel(const char *record)
+static bool record_read(const char *line, struct record *ret)
 {
+	const char *text = strchr(line, ';');
+	unsigned long priority;
 	char *end;
-	unsigned long priority = strtoul(record, &end, 10);
 
-	return end != record && *end == ',' && priority < 8;
+	priority = strtoul(line, &end, 10);
+	if (!text || end == line || *end != ',' || priority >= 8)
+		return false;
+	strtoull(end + 1, &end, 10);
+	ret->at_us = *end == ',' ? strtoull(end + 1, NULL, 10) : 0;
+	ret->text = text + 1;
+	return true;
 }
 
-bool oomlog_parse(const char *record, pid_t *ret)
+static bool read_pid(const char *digits, pid_t *ret)
 {
-	/* Of the whole machine or of a group; before 5.0 on a line of its own. */
-	static const char *const causes[] = { "Out of memory", "Memory cgroup out of memory", "" };
-	static const char says[] = "Killed process ";
-	const char *text = strchr(record, ';'), *at;
+	char *end;
+	unsigned long pid = strtoul(digits, &end, 10);
 
-	if (!text || !is_from_kernel(record))
+	if (end == digits || !pid || pid > INT32_MAX)
 		return false;
-	text++;
-	at = strstr(text, says);
-	for (size_t i = 0; at && i < ARRAY_SIZE(causes); i++) {
-		char *end;
-		unsigned long pid;
+	*ret = (pid_t)pid;
+	return true;
+}
 
-		if (*causes[i] ? !starts_with(text, causes[i]) : at != text)
+static int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* A path of the log, where \xNN stands for a byte. Of a long one the end says more. */
+static void copy_path(char to[WATCH_GROUP_MAX], const char *from, size_t len)
+{
+	char path[RECORD_MAX];
+	size_t n = 0, cut;
+
+	for (size_t i = 0; i < len && n < sizeof(path) - 1; i++) {
+		if (len - i >= 4 && from[i] == '\\' && from[i + 1] == 'x' &&
+			isxdigit((unsigned char)from[i + 2]) &&
+			isxdigit((unsigned char)from[i + 3])) {
+			path[n++] = (char)(hex_digit(from[i + 2]) << 4 | hex_digit(from[i + 3]));
+			i += 3;
+		} else {
+			path[n++] = from[i];
+		}
+	}
+	path[n] = '\0';
+	cut = n < WATCH_GROUP_MAX ? 0 : n - (WATCH_GROUP_MAX - 1);
+	memcpy(to, path + cut, n - cut + 1);
+}
+
+/* "oom_memcg=/system.slice/web.service,task_memcg=/...,task=web,pid=7,uid=0" */
+static void read_group(const char *text, struct oom *oom)
+{
+	static const char before[] = ",oom_memcg=", after[] = ",task_memcg=";
+	const char *path = strstr(text, before), *end;
+
+	if (!path)
+		return;
+	path += strlen(before);
+	end = strstr(path, after);
+	copy_path(oom->group, path, end ? (size_t)(end - path) : 0);
+}
+
+static bool read_announcement(const char *text, struct oom_kill *ret)
+{
+	static const char says[] = "oom-kill:constraint=";
+	static const struct {
+		const char *name;
+		enum oom_kind kind;
+	} constraints[] = {
+		{ "CONSTRAINT_NONE,", OOM_OF_MACHINE },
+		{ "CONSTRAINT_CPUSET,", OOM_OF_NODES },
+		{ "CONSTRAINT_MEMORY_POLICY,", OOM_OF_NODES },
+		{ "CONSTRAINT_MEMCG,", OOM_OF_GROUP },
+	};
+	struct oom_kill kill = { 0 };
+	const char *pid = NULL;
+
+	if (!starts_with(text, says))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(constraints); i++) {
+		if (starts_with(text + strlen(says), constraints[i].name))
+			kill.oom.kind = constraints[i].kind;
+	}
+	/* Names stand before it, which may hold anything: the last one is the kernel's. */
+	for (const char *p = text; (p = strstr(p, ",pid=")); p++)
+		pid = p;
+	if (!pid || !read_pid(pid + strlen(",pid="), &kill.thread))
+		return false;
+	if (kill.oom.kind == OOM_OF_GROUP)
+		read_group(text, &kill.oom);
+	*ret = kill;
+	return true;
+}
+
+static bool read_kill(const char *text, struct oom_kill *ret)
+{
+	/* Before 5.0 the cause stands on a line of its own. */
+	static const struct {
+		const char *text;
+		enum oom_kind kind;
+	} causes[] = {
+		{ "Out of memory", OOM_OF_MACHINE },
+		{ "Memory cgroup out of memory", OOM_OF_GROUP },
+		{ "", OOM_NOT_TOLD },
+	};
+	static const char says[] = "Killed process ";
+	const char *at = strstr(text, says);
+
+	for (size_t i = 0; at && i < ARRAY_SIZE(causes); i++) {
+		struct oom_kill kill = { .oom.kind = causes[i].kind };
+
+		if (*causes[i].text ? !starts_with(text, causes[i].text) : at != text)
 			continue;
-		pid = strtoul(at + strlen(says), &end, 10);
-		if (end == at + strlen(says) || !pid || pid > INT32_MAX)
+		if (!read_pid(at + strlen(says), &kill.thread))
 			return false;
-		*ret = (pid_t)pid;
+		*ret = kill;
 		return true;
 	}
 	return false;
 }
 
-void oomlog_read(int fd, void (*on_kill)(pid_t thread, void *userdata), void *userdata)
+static bool is_group_going(const char *text)
+{
+	return starts_with(text, "Tasks in ") &&
+	       strstr(text, " are going to be killed due to memory.oom.group set");
+}
+
+static void kill_add(struct oomlog *log, const struct oom_kill *kill)
+{
+	log->kills[log->n_kills++ % OOMLOG_KILLS] = *kill;
+}
+
+const struct oom_kill *oomlog_take(struct oomlog *log, const char *record)
+{
+	struct record r;
+	struct oom_kill kill;
+
+	if (!record_read(record, &r))
+		return NULL;
+	if (read_announcement(r.text, &kill)) {
+		log->announced = kill;
+		log->shared_until_us = 0;
+		return NULL;
+	}
+	if (is_group_going(r.text) && log->n_kills) {
+		log->shared = log->kills[(log->n_kills - 1) % OOMLOG_KILLS].oom;
+		log->shared_until_us = r.at_us + SHARED_US;
+		return NULL;
+	}
+	if (!read_kill(r.text, &kill))
+		return NULL;
+	if (log->announced.thread == kill.thread)
+		kill.oom = log->announced.oom;
+	else if (r.at_us < log->shared_until_us && kill.oom.kind == log->shared.kind)
+		kill.oom = log->shared;
+	log->announced = (struct oom_kill){ 0 };
+	kill_add(log, &kill);
+	return &log->kills[(log->n_kills - 1) % OOMLOG_KILLS];
+}
+
+/* -- the log -------------------------------------------------------------------------------- */
+
+void oomlog_read(struct oomlog *log, void (*on_kill)(const struct oom_kill *kill, void *userdata),
+	void *userdata)
 {
 	char record[RECORD_MAX + 1];
 
-	for (int i = 0; i < RECORDS_MAX; i++) {
-		ssize_t len = read(fd, record, RECORD_MAX);
-		pid_t thread;
+	for (int i = 0; log->fd >= 0 && i < RECORDS_MAX; i++) {
+		ssize_t len = read(log->fd, record, RECORD_MAX);
+		const struct oom_kill *kill;
 
 		/* Records were overwritten before they were read: it goes on with the oldest. */
 		if (len < 0 && (errno == EPIPE || errno == EINTR))
@@ -73,7 +228,27 @@ void oomlog_read(int fd, void (*on_kill)(pid_t thread, void *userdata), void *us
 		if (len <= 0)
 			return;
 		record[len] = '\0';
-		if (oomlog_parse(record, &thread))
-			on_kill(thread, userdata);
+		kill = oomlog_take(log, record);
+		if (kill && on_kill)
+			on_kill(kill, userdata);
 	}
+}
+
+bool oomlog_find(const struct oomlog *log, pid_t thread, struct oom *ret)
+{
+	size_t n = MIN(log->n_kills, (size_t)OOMLOG_KILLS);
+
+	if (log->announced.thread == thread) {
+		*ret = log->announced.oom;
+		return true;
+	}
+	for (size_t i = 1; i <= n; i++) {
+		const struct oom_kill *kill = &log->kills[(log->n_kills - i) % OOMLOG_KILLS];
+
+		if (kill->thread != thread)
+			continue;
+		*ret = kill->oom;
+		return true;
+	}
+	return false;
 }

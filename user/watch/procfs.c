@@ -11,6 +11,10 @@
 /* Numbers behind the name and the state, counted as in proc(5), where the state is field 3. */
 enum {
 	FIELD_PARENT = 4,
+	FIELD_MINOR_FAULTS = 10,
+	FIELD_MAJOR_FAULTS = 12,
+	FIELD_USER_TICKS = 14,
+	FIELD_SYSTEM_TICKS = 15,
 	FIELD_THREADS = 20,
 	FIELD_START = 22,
 	FIELD_EXIT_CODE = 52, /* since 3.5 */
@@ -53,6 +57,9 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	stat.threads = (unsigned)values[FIELD_THREADS];
 	stat.start_ticks = (uint64_t)values[FIELD_START];
 	stat.start_boot_ns = (int64_t)stat.start_ticks * (NSEC_PER_SEC / hz);
+	stat.minor_faults = (uint64_t)values[FIELD_MINOR_FAULTS];
+	stat.major_faults = (uint64_t)values[FIELD_MAJOR_FAULTS];
+	stat.cpu_ns = (values[FIELD_USER_TICKS] + values[FIELD_SYSTEM_TICKS]) * (NSEC_PER_SEC / hz);
 	stat.wait_status = (uint32_t)values[FIELD_EXIT_CODE];
 	*ret = stat;
 	return 0;
@@ -81,21 +88,27 @@ bool process_stat_is_dead(const struct process_stat *stat)
 	return stat->state == 'X' || (stat->state == 'Z' && stat->threads <= 1);
 }
 
-int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat *ret)
+/*
+ * Who may not trace it reads a code of 0, like that of success. Whether one may is told by this link,
+ * which is guarded likewise and leads nowhere once the memory is gone.
+ */
+static bool may_read_wait_status(pid_t pid)
 {
 	char path[64], target[16];
-	struct process_stat stat;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	/*
-	 * Who may not trace it reads a code of 0, like that of success. Whether one may is told by
-	 * this link, which is guarded likewise and leads nowhere once the memory is gone.
-	 */
-	if (readlink(path, target, sizeof(target)) < 0 && errno != ENOENT)
-		return -EACCES;
+	return readlink(path, target, sizeof(target)) >= 0 || errno == ENOENT;
+}
+
+int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat *ret)
+{
+	bool tells = may_read_wait_status(pid);
+	struct process_stat stat;
+
 	if (process_stat_read(pid, &stat) || stat.start_ticks != start_ticks ||
 		!process_stat_is_dead(&stat))
 		return -ESRCH;
+	stat.tells_wait_status = tells;
 	*ret = stat;
 	return 0;
 }

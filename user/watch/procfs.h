@@ -15,8 +15,12 @@ struct process_stat {
 	uint64_t start_ticks;
 	int64_t start_boot_ns; /* the same, to a tick (10 ms) */
 	char comm[WATCH_COMM_MAX];
+	/* Of all its threads, to a tick; where `threads` is 0 it is being reaped, and this is over. */
+	int64_t cpu_ns;
+	uint64_t minor_faults, major_faults;
 	/* As waitpid() gives it, once it is dead; 0 where reading it takes CAP_SYS_PTRACE. */
 	uint32_t wait_status;
+	bool tells_wait_status; /* only process_stat_read_dead() knows */
 };
 
 /* 0, or -ESRCH: there is no such process, or this /proc does not show it. */
@@ -31,8 +35,8 @@ int process_stat_parse(const char *text, struct process_stat *ret);
 bool process_stat_is_dead(const struct process_stat *stat);
 
 /*
- * How a process ended that is dead and not reaped yet. 0, -ESRCH where it is reaped, -EACCES where
- * this may not be read. Before 5.17 a leader that ended before its threads shows its own code.
+ * How a process ended that is dead and not reaped yet. 0, with tells_wait_status false where that may
+ * not be read; -ESRCH where it is reaped. Before 5.17 a leader that ended before its threads shows its own code.
  */
 int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat *ret);
 

@@ -205,7 +205,7 @@ void services_adopt(struct service *service, const struct process *process, stru
 
 /* -- death ---------------------------------------------------------------------------------- */
 
-static bool oom_marked(
+static const struct oom_mark *oom_marked(
 	const struct services *set, const struct process *process, int64_t at_boot_ns)
 {
 	size_t n = MIN(set->n_ooms, (size_t)OOM_MARKS);
@@ -218,9 +218,9 @@ static bool oom_marked(
 			continue;
 		if (mark->process.start_boot_ns ? process_same(&mark->process, process)
 						: mark->thread == process->pid)
-			return true;
+			return mark;
 	}
-	return false;
+	return NULL;
 }
 
 /* Every death by SIGKILL that no process is known to have sent may turn out to be the OOM killer's. */
@@ -229,15 +229,6 @@ static bool may_be_oom(const struct death *death)
 	if (death->kind == DEATH_UNKNOWN)
 		return death->untold != TOLD;
 	return death->kind == DEATH_SIGNAL && death->signal == SIGKILL && !death->has_sender;
-}
-
-static void blame_oom_killer(struct death *death)
-{
-	death->kind = DEATH_OOM;
-	death->signal = SIGKILL;
-	death->by_kernel = true;
-	death->sender_untold = false;
-	death->untold = TOLD;
 }
 
 void service_die(struct service *service, const struct death *death)
@@ -267,17 +258,25 @@ static struct death death_of(
 		.kind = DEATH_UNKNOWN,
 		.untold = notice->exit.untold,
 		.sender_untold = notice->exit.sender_untold,
+		.threads = notice->exit.threads,
+		.has_cpu = notice->exit.has_cpu,
+		.cpu_ns = notice->exit.cpu_ns,
+		.has_faults = notice->exit.has_faults,
+		.minor_faults = notice->exit.minor_faults,
+		.major_faults = notice->exit.major_faults,
 		.has_peak_memory = notice->exit.has_peak_memory,
 		.peak_memory_bytes = notice->exit.peak_memory_bytes,
 		.final = !notice->exit.status_follows,
 	};
+	const struct oom_mark *mark;
 
 	memcpy(death.comm, notice->process.comm, sizeof(death.comm));
 	if (!notice->exit.untold)
-		death_from_wait_status(
-			notice->exit.wait_status, &notice->exit.signal, notice->at_boot_ns, &death);
-	if (may_be_oom(&death) && oom_marked(set, &notice->process, notice->at_boot_ns))
-		blame_oom_killer(&death);
+		death_from_wait_status(&death, notice->exit.wait_status, &notice->exit.fatal_signal,
+			&notice->exit.stop_request);
+	mark = may_be_oom(&death) ? oom_marked(set, &notice->process, notice->at_boot_ns) : NULL;
+	if (mark)
+		death_blame_oom_killer(&death, &mark->oom);
 	return death;
 }
 
@@ -330,8 +329,9 @@ static void notice_oom(struct services *set, const struct notice *notice)
 
 	*mark = (struct oom_mark){
 		.process = notice->process,
-		.thread = notice->thread,
+		.thread = notice->victim.thread,
 		.at_boot_ns = notice->at_boot_ns,
+		.oom = notice->victim.oom,
 	};
 	for (size_t i = 0; i < set->n; i++) {
 		struct service *service = set->items[i];
@@ -341,7 +341,7 @@ static void notice_oom(struct services *set, const struct notice *notice)
 		if (!service->died || !may_be_oom(death) ||
 			!oom_marked(set, &dead, death->at.boot_ns))
 			continue;
-		blame_oom_killer(death);
+		death_blame_oom_killer(death, &mark->oom);
 		death->final = true;
 		service_tell(service, SERVICE_CAUSE);
 	}
@@ -361,7 +361,7 @@ static void notice_status(struct services *set, const struct notice *notice)
 			death->start_boot_ns != notice->process.start_boot_ns)
 			continue;
 		death->untold = TOLD;
-		death_from_wait_status(notice->exit.wait_status, &none, death->at.boot_ns, death);
+		death_from_wait_status(death, notice->exit.wait_status, &none, &none);
 		death->final = true;
 		service_tell(service, SERVICE_CAUSE);
 	}
@@ -391,17 +391,13 @@ void services_owner_gone(struct service *service, struct instant now)
 		.kind = DEATH_UNKNOWN,
 		.final = true,
 	};
-	const struct tolld_signal *signal = &service->last_signal;
+	const struct oom_mark *mark;
 
 	memcpy(death.comm, service->owner.comm, sizeof(death.comm));
-	if (signal->signal) {
-		death.signal = signal->signal;
-		death.by_kernel = signal->sender == SENT_BY_THE_KERNEL;
-		death.has_sender = signal->sender == SENT_BY_A_PROCESS;
-		death.sender_pid = (pid_t)signal->sender_pid;
-		death.sender_uid = signal->sender_uid;
-		memcpy(death.sender_comm, signal->sender_comm, sizeof(death.sender_comm));
-	}
+	death_take_sender(&death, &service->last_signal);
+	mark = oom_marked(service->set, &service->owner, now.boot_ns);
+	if (mark)
+		death_blame_oom_killer(&death, &mark->oom);
 	tomb_add(service->set, &service->owner);
 	service_die(service, &death);
 }

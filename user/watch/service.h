@@ -86,6 +86,7 @@ struct oom_mark {
 	struct process process;
 	pid_t thread;
 	int64_t at_boot_ns;
+	struct oom oom;
 };
 
 #define SERVICE_BUCKETS 1024

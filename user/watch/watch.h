@@ -55,6 +55,22 @@ enum death_untold {
 };
 
 #define WATCH_COMM_MAX 16
+/* Of a path longer than that the end is kept. */
+#define WATCH_GROUP_MAX 192
+
+/* Whose memory was out, or who thought so. */
+enum oom_kind {
+	OOM_NOT_TOLD,
+	OOM_OF_MACHINE,
+	OOM_OF_NODES,  /* those that the process may use (cpuset, mbind) */
+	OOM_OF_GROUP,  /* a control group reached its limit */
+	OOM_BY_DAEMON, /* systemd-oomd, earlyoom: before the kernel would have */
+};
+
+struct oom {
+	enum oom_kind kind;
+	char group[WATCH_GROUP_MAX]; /* OOM_OF_GROUP: "/system.slice/web.service"; hostile */
+};
 
 /* One death. Fields that are not known are 0, and their `has_` is false. */
 struct death {
@@ -64,7 +80,15 @@ struct death {
 	enum death_kind kind;
 	int exit_code; /* DEATH_EXIT */
 	int signal;    /* what killed it; DEATH_EXIT: the request to stop that it obeyed, or 0 */
+	/*
+	 * Somebody asked it to stop, and it did as such a thing does: it exited with 0 or died of that
+	 * signal, or had to be killed. Everything else is a crash.
+	 */
+	bool requested;
+	int unheeded;		  /* the request to stop that came before SIGKILL; 0: none */
+	int64_t unheeded_ns;	  /* how long before */
 	enum death_untold untold; /* DEATH_UNKNOWN */
+	struct oom oom;		  /* DEATH_OOM */
 	bool core_dumped;
 	bool sender_untold; /* who sends signals is not seen here */
 	bool by_kernel;	    /* the signal came from the kernel itself (a fault, OOM) */
@@ -73,6 +97,11 @@ struct death {
 	uid_t sender_uid;
 	char sender_comm[WATCH_COMM_MAX]; /* as it called itself: hostile */
 	char comm[WATCH_COMM_MAX];	  /* of the dead: hostile */
+	unsigned threads;		  /* that it had at its end; 0: not known */
+	bool has_cpu;
+	int64_t cpu_ns; /* of all its threads */
+	bool has_faults;
+	uint64_t minor_faults, major_faults;
 	bool has_peak_memory;
 	uint64_t peak_memory_bytes;
 	/*
@@ -190,6 +219,10 @@ void *service_userdata(const struct service *service);
  */
 void service_cause(const struct service *service, struct strbuf *out);
 void death_describe(const struct death *death, struct strbuf *out);
+/* How old it became; negative where nobody knows when it began. */
+int64_t death_age_ns(const struct death *death);
+/* "SIGKILL", "SIGRTMIN+2", "signal 99" */
+void signal_format(int signal, struct strbuf *out);
 
 /* For tolld's own metrics and for the log. */
 struct watch_stats {

@@ -100,8 +100,13 @@ static void compare(const struct death *death, int status, const char *name)
 			death->signal, death->core_dumped, status);
 }
 
-static void run_scenario(
-	const char *path, const char *name, struct death *ret, unsigned *ret_killer)
+/* What wait4() said that it had used. */
+struct used {
+	unsigned cpu_us, minor_faults, major_faults;
+};
+
+static void run_scenario_used(const char *path, const char *name, struct death *ret,
+	unsigned *ret_killer, struct used *ret_used)
 {
 	struct strbuf cause = STRBUF_INIT;
 	struct service *service;
@@ -119,6 +124,9 @@ static void run_scenario(
 	if (!wait_for(SERVICE_DIED, 1, 5000))
 		fail_msg("%s: its death was not told", name);
 	status = helper_read(&helper, "status", ret_killer);
+	ret_used->cpu_us = helper_read(&helper, "cpu_us", NULL);
+	ret_used->minor_faults = helper_read(&helper, "minor_faults", NULL);
+	ret_used->major_faults = helper_read(&helper, "major_faults", NULL);
 	helper_end(&helper);
 	turn_for(150);
 	assert_int_equal(count_seen(SERVICE_DIED), 1);
@@ -129,6 +137,14 @@ static void run_scenario(
 	printf("  %-32s 0x%-4x %s\n", name, status, cause.s);
 	strbuf_release(&cause);
 	watch_remove(service);
+}
+
+static void run_scenario(
+	const char *path, const char *name, struct death *ret, unsigned *ret_killer)
+{
+	struct used used;
+
+	run_scenario_used(path, name, ret, ret_killer, &used);
 }
 
 static void tells_every_death_as_waitpid_does(void **state)
@@ -207,6 +223,12 @@ static void tells_the_oom_killer_from_a_kill(void **state)
 	assert_int_equal(death.signal, SIGKILL);
 	assert_true(death.by_kernel);
 	assert_false(death.has_sender);
+	if (log_readable) {
+		assert_int_equal(death.oom.kind, OOM_OF_GROUP);
+		assert_non_null(strstr(death.oom.group, "/exit_scenarios"));
+	} else {
+		assert_int_equal(death.oom.kind, OOM_NOT_TOLD);
+	}
 	assert_int_equal(death.has_peak_memory, facts->tells_peak);
 	if (facts->tells_peak)
 		assert_in_range(death.peak_memory_bytes, (uint64_t)16 << 20, (uint64_t)64 << 20);
@@ -225,6 +247,35 @@ static void knows_the_peak_memory(void **state)
 	assert_int_equal(death.has_peak_memory, facts->tells_peak);
 	if (facts->tells_peak)
 		assert_in_range(death.peak_memory_bytes, (uint64_t)64 << 20, (uint64_t)96 << 20);
+}
+
+/* Not to know it is allowed to those that do not see the dead before the parent has them. */
+static void knows_what_it_had_used(void **state)
+{
+	char path[4096];
+	struct death death;
+	struct used used;
+	unsigned killer;
+
+	SKIP_WITHOUT_BACKEND();
+	if (!helper_path(path, sizeof(path), "exit_scenarios"))
+		skip();
+	run_scenario_used(path, "works-in-threads", &death, &killer, &used);
+	printf("  %u us, told %lld us in %u threads\n", used.cpu_us,
+		(long long)(death.cpu_ns / NSEC_PER_USEC), death.threads);
+	if (facts->kind == WATCH_KERNEL) {
+		assert_true(death.has_cpu && death.has_faults);
+		assert_int_equal(death.threads, 5);
+	} else {
+		assert_int_equal(death.threads, 0);
+	}
+	assert_int_equal(death.has_faults, death.has_cpu);
+	if (!death.has_cpu)
+		return;
+	/* What each thread used since the scheduler's last tick is not told, nor what its end took. */
+	assert_in_range(death.cpu_ns / NSEC_PER_USEC, used.cpu_us - 60000, used.cpu_us + 10000);
+	assert_in_range(death.minor_faults, used.minor_faults - 100, used.minor_faults);
+	assert_in_range(death.major_faults, 0, used.major_faults);
 }
 
 static int open_add_close(void *userdata)
@@ -353,6 +404,7 @@ int main(void)
 		TEST_WITH_ALL(tells_who_sent_the_signal),
 		TEST_WITH_ALL(tells_the_oom_killer_from_a_kill),
 		TEST_WITH_ALL(knows_the_peak_memory),
+		TEST_WITH_ALL(knows_what_it_had_used),
 		TEST_WITH_ALL(opening_survives_every_allocation_that_fails),
 		TEST_WITH(kernel, maps_are_pinned_for_root_alone_and_only_while_it_runs),
 		cmocka_unit_test(without_rights_the_next_backend_is_taken_and_says_why),

@@ -33,17 +33,125 @@ static void finds_who_was_killed_in_what_the_kernel_says(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		pid_t pid = 0;
+		struct oomlog log = { .fd = -1 };
+		const struct oom_kill *kill = oomlog_take(&log, rows[i].record);
 
-		if (oomlog_parse(rows[i].record, &pid) != (rows[i].pid != 0) || pid != rows[i].pid)
-			fail_msg("'%s': %d", rows[i].record, pid);
+		if ((kill ? kill->thread : 0) != rows[i].pid)
+			fail_msg("'%s': %d", rows[i].record, kill ? kill->thread : 0);
 	}
+}
+
+#define CHOSEN(constraint, where, pid)                                                             \
+	"6,1,2000000,-;oom-kill:constraint=" constraint                                            \
+	",nodemask=(null),cpuset=/,mems_allowed=0" where ",task=a,pid=9,uid=0,pid=" pid ",uid=0\n"
+#define DONE(cause, pid) "3,2,2000100,-;" cause ": Killed process " pid " (a) total-vm:1kB\n"
+#define IN_GROUP	 "Memory cgroup out of memory"
+
+static void knows_whose_memory_was_out(void **state)
+{
+	static const struct {
+		const char *records[5];
+		pid_t pid;
+		enum oom_kind kind;
+		const char *group;
+	} rows[] = {
+		{ { CHOSEN("CONSTRAINT_NONE", ",global_oom,task_memcg=/a", "7"),
+			  DONE("Out of memory", "7") },
+			7, OOM_OF_MACHINE, "" },
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web/a", "7"),
+			  DONE(IN_GROUP, "7") },
+			7, OOM_OF_GROUP, "/web" },
+		{ { CHOSEN("CONSTRAINT_CPUSET", ",global_oom,task_memcg=/a", "7"),
+			  DONE("Out of memory", "7") },
+			7, OOM_OF_NODES, "" },
+		/* Bytes that are not shown as they are; a comma is one of a name. */
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/a,b\\x5c\\x0a\\xZ,task_memcg=/c", "7"),
+			  DONE(IN_GROUP, "7") },
+			7, OOM_OF_GROUP, "/a,b\\\n\\xZ" },
+		/* It is killed next. */
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web", "7") }, 7,
+			OOM_OF_GROUP, "/web" },
+		/* Of many, not all are announced. */
+		{ { DONE(IN_GROUP, "7") }, 7, OOM_OF_GROUP, "" },
+		{ { DONE("Out of memory", "7") }, 7, OOM_OF_MACHINE, "" },
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web", "7"),
+			  DONE(IN_GROUP, "7"), DONE(IN_GROUP, "8") },
+			8, OOM_OF_GROUP, "" },
+		/* All of a group goes. */
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web/a", "7"),
+			  DONE(IN_GROUP, "7"),
+			  "6,3,2000200,-;Tasks in /web/a are going to be killed due to "
+			  "memory.oom.group set\n",
+			  DONE(IN_GROUP, "8") },
+			8, OOM_OF_GROUP, "/web" },
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web/a", "7"),
+			  DONE(IN_GROUP, "7"),
+			  "6,3,2000200,-;Tasks in /web/a are going to be killed due to "
+			  "memory.oom.group set\n",
+			  "3,2,5000000,-;" IN_GROUP ": Killed process 8 (a) total-vm:1kB\n" },
+			8, OOM_OF_GROUP, "" },
+		/* A process pretends. */
+		{ { "12,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/x,task_memcg=/x,"
+		    "task=a,pid=7,uid=0\n",
+			  DONE("Out of memory", "7") },
+			7, OOM_OF_MACHINE, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oomlog log = { .fd = -1 };
+		struct oom oom;
+
+		for (size_t k = 0; k < ARRAY_SIZE(rows[i].records) && rows[i].records[k]; k++)
+			oomlog_take(&log, rows[i].records[k]);
+		if (!oomlog_find(&log, rows[i].pid, &oom))
+			fail_msg("%zu: it was not found", i);
+		assert_int_equal(oom.kind, rows[i].kind);
+		assert_string_equal(oom.group, rows[i].group);
+		assert_false(oomlog_find(&log, 1234, &oom));
+	}
+}
+
+static void of_a_long_path_the_end_is_kept(void **state)
+{
+	struct oomlog log = { .fd = -1 };
+	char record[2000], path[1001];
+	struct oom oom;
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[999] = 'y';
+	path[1000] = '\0';
+	snprintf(record, sizeof(record),
+		"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=%s,task_memcg=/,pid=7,",
+		path);
+	oomlog_take(&log, record);
+	assert_true(oomlog_find(&log, 7, &oom));
+	assert_string_equal(oom.group, path + 1000 - (WATCH_GROUP_MAX - 1));
+}
+
+static void the_last_kills_are_remembered(void **state)
+{
+	struct oomlog log = { .fd = -1 };
+	char record[100];
+	struct oom oom;
+
+	for (int i = 1; i <= 3 * OOMLOG_KILLS; i++) {
+		snprintf(record, sizeof(record), "3,1,2,-;Out of memory: Killed process %d (a)\n",
+			i);
+		oomlog_take(&log, record);
+	}
+	assert_true(oomlog_find(&log, 3 * OOMLOG_KILLS, &oom));
+	assert_true(oomlog_find(&log, 2 * OOMLOG_KILLS + 1, &oom));
+	assert_false(oomlog_find(&log, 2 * OOMLOG_KILLS, &oom));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_who_was_killed_in_what_the_kernel_says),
+		cmocka_unit_test(knows_whose_memory_was_out),
+		cmocka_unit_test(of_a_long_path_the_end_is_kept),
+		cmocka_unit_test(the_last_kills_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,9 @@ static void reads_a_line_whatever_the_name_holds(void **state)
 			stat.start_boot_ns, 123456 * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK)));
 		assert_int_equal(process_stat_is_dead(&stat), rows[i].dead);
 		assert_int_equal(stat.wait_status, rows[i].wait_status);
+		assert_int_equal(stat.minor_faults, 1);
+		assert_int_equal(stat.major_faults, 3);
+		assert_int_equal(stat.cpu_ns, (5 + 6) * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK)));
 	}
 }
 
@@ -95,6 +98,8 @@ static void tells_how_a_process_ended_until_it_is_reaped(void **state)
 	assert_true(process_stat_is_dead(&alive));
 	assert_int_equal(process_stat_read_dead(pid, alive.start_ticks, &dead), 0);
 	assert_int_equal(dead.wait_status, 7 << 8);
+	assert_true(dead.tells_wait_status);
+	assert_true(dead.minor_faults > 0);
 	/* Another process, that has the number now. */
 	assert_int_equal(process_stat_read_dead(pid, alive.start_ticks + 1, &dead), -ESRCH);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -115,8 +120,10 @@ static int read_as_nobody(void)
 		return 1;
 	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
 		return 2;
+	if (process_stat_read_dead(pid, stat.start_ticks, &stat))
+		return 3;
 	/* And not 0, which would be success. */
-	return process_stat_read_dead(pid, stat.start_ticks, &stat) == -EACCES ? 0 : 3;
+	return stat.tells_wait_status ? 4 : 0;
 }
 
 static void a_code_that_may_not_be_read_is_not_taken_for_success(void **state)

@@ -144,7 +144,7 @@ static struct notice killed_by_kernel(const struct process *process)
 {
 	struct notice notice = exit_of(process, SIGKILL);
 
-	notice.exit.signal = (struct tolld_signal){
+	notice.exit.fatal_signal = (struct tolld_signal){
 		.signal = SIGKILL,
 		.sender = SENT_BY_THE_KERNEL,
 		.at_boottime_ns = (uint64_t)sim.now.boot_ns,
@@ -157,7 +157,7 @@ static struct notice oom_of(const struct process *process)
 	return (struct notice){
 		.kind = NOTICE_OOM,
 		.process = *process,
-		.thread = process->pid,
+		.victim = { .thread = process->pid, .oom = { OOM_OF_GROUP, "/web" } },
 		.at_boot_ns = sim.now.boot_ns,
 	};
 }
@@ -387,6 +387,7 @@ static void an_oom_mark_explains_the_kill_whichever_comes_first(void **state)
 	tell(oom_of(&old));
 	ASSERT_SEEN(SERVICE_DIED, SERVICE_CAUSE);
 	assert_int_equal(sim.causes[1].kind, DEATH_OOM);
+	assert_string_equal(sim.causes[1].oom.group, "/web");
 	assert_true(sim.causes[1].final);
 	end();
 
@@ -395,6 +396,7 @@ static void an_oom_mark_explains_the_kill_whichever_comes_first(void **state)
 	tell(killed_by_kernel(&old));
 	ASSERT_SEEN(SERVICE_DIED);
 	assert_int_equal(sim.causes[0].kind, DEATH_OOM);
+	assert_string_equal(sim.causes[0].oom.group, "/web");
 	assert_true(sim.causes[0].final);
 	end();
 }
@@ -416,7 +418,7 @@ static void an_oom_mark_of_another_process_explains_nothing(void **state)
 	begin(true);
 	tell(oom_of(&old));
 	by_process = exit_of(&old, SIGKILL);
-	by_process.exit.signal = (struct tolld_signal){
+	by_process.exit.fatal_signal = (struct tolld_signal){
 		.signal = SIGKILL,
 		.sender = SENT_BY_A_PROCESS,
 		.sender_pid = 77,

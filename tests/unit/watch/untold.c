@@ -146,7 +146,7 @@ static void the_status_of_another_process_explains_nothing(void **state)
 static void an_oom_mark_explains_what_was_untold(void **state)
 {
 	const struct notice oom = {
-		.kind = NOTICE_OOM, .thread = old.pid, .at_boot_ns = NSEC_PER_SEC
+		.kind = NOTICE_OOM, .victim.thread = old.pid, .at_boot_ns = NSEC_PER_SEC
 	};
 
 	for (int first = 0; first < 2; first++) {
