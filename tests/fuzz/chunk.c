@@ -42,15 +42,19 @@ static void round_trip(const uint8_t *data, size_t size)
 
 static void arbitrary_bits(const uint8_t *data, size_t size)
 {
-	struct chunk *c = calloc(1, sizeof(*c) + size);
+	struct chunk *c;
 	struct chunk_state reader = { 0 };
 	uint64_t bit = 0;
 	uint32_t i = 0;
 
-	if (size)
-		memcpy(c->data, data, size);
+	if (!size)
+		return;
+	size = MIN(size, (size_t)UINT16_MAX / 8);
+	c = calloc(1, sizeof(*c) + size);
+	memcpy(c->data, data, size);
 	c->n = CHUNK_SAMPLES;
-	c->n_bits = (uint32_t)size * 8;
+	c->encoding = data[size - 1] % CHUNK_ENCODINGS;
+	c->n_bits = (uint16_t)(size * 8);
 	while (chunk_next(c, i, &bit, &reader))
 		i++;
 	assert(i <= CHUNK_SAMPLES);

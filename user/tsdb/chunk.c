@@ -1,5 +1,5 @@
 /*
- * chunk.c - samples packed bit by bit.
+ * chunk.c - samples packed bit by bit as they come.
  *
  * The first time is the header's first_ms; the first value is an XOR with 0, so that the many
  * series that are always 0 cost one bit a value from the start.
@@ -7,18 +7,12 @@
  *   time:  0 | 10 + 8 bits | 110 + 14 bits | 1110 + 20 bits | 1111 + 64 bits   of delta-of-delta
  *   value: 0 | 10 + the window's bits | 11 + 5 bits leading + 6 bits length - 1 + the bits
  */
-#include "tsdb/chunk.h"
+#include "tsdb/chunk_code.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <stdlib.h>
-#include "base/util.h"
-
-/* The C library's own cost of an allocation; glibc and musl are near it. */
-#define MALLOC_SHARE 8
 
 /* With the header this fills glibc's 80-byte class: three or four samples, or many equal ones. */
-#define FIRST_CAP_BYTES 24
+#define FIRST_CAP_BYTES 26
 
 #define LEADING_MAX 31
 
@@ -48,56 +42,33 @@ static unsigned time_code(int64_t dod)
 	return code;
 }
 
-static void put(struct chunk *c, uint64_t value, unsigned bits)
+unsigned chunk_time_bits(int64_t dod)
 {
-	while (bits) {
-		unsigned used = c->n_bits & 7, take = MIN(8 - used, bits);
-		uint8_t part = (uint8_t)((value >> (bits - take)) & ((1u << take) - 1));
-		uint8_t *byte = &c->data[c->n_bits >> 3];
+	unsigned code = time_code(dod);
 
-		if (!used)
-			*byte = 0;
-		*byte |= (uint8_t)(part << (8 - used - take));
-		c->n_bits += take;
-		bits -= take;
-	}
+	return time_codes[code].prefix_bits + time_codes[code].bits;
 }
 
-/* Bits past the end read as 0; the caller compares its position with n_bits once, afterwards. */
-static uint64_t get_slowly(const struct chunk *c, uint64_t *bit, unsigned bits)
+void chunk_put_time(uint8_t *data, uint64_t *at, int64_t dod)
 {
-	uint64_t value = 0;
+	unsigned code = time_code(dod);
 
-	while (bits) {
-		unsigned used = *bit & 7, take = MIN(8 - used, bits);
-		uint8_t byte = *bit < c->n_bits ? c->data[*bit >> 3] : 0;
-
-		value = value << take | ((byte >> (8 - used - take)) & ((1u << take) - 1));
-		*bit += take;
-		bits -= take;
-	}
-	return value;
+	bits_put(data, at, time_codes[code].prefix, time_codes[code].prefix_bits);
+	bits_put(data, at, (uint64_t)dod, time_codes[code].bits);
 }
 
-static inline uint64_t get(const struct chunk *c, uint64_t *bit, unsigned bits)
+int64_t chunk_get_time(const uint8_t *data, uint64_t end, uint64_t *at)
 {
-	uint64_t word;
+	unsigned code = bits_get_ones(data, end, at, ARRAY_SIZE(time_codes) - 1), bits;
+	uint64_t raw;
 
-	/* Eight bytes at once, as long as they are there; up to 7 bits of the first are behind us. */
-	if (bits - 1 >= 57 || *bit + 64 > c->n_bits)
-		return get_slowly(c, bit, bits);
-	memcpy(&word, &c->data[*bit >> 3], sizeof(word));
-	word = be64toh(word) << (*bit & 7);
-	*bit += bits;
-	return word >> (64 - bits);
-}
-
-static inline bool get_bit(const struct chunk *c, uint64_t *bit)
-{
-	bool set = *bit < c->n_bits && (c->data[*bit >> 3] >> (7 - (*bit & 7)) & 1);
-
-	++*bit;
-	return set;
+	if (!code)
+		return 0;
+	bits = time_codes[code].bits;
+	raw = bits_get(data, end, at, bits);
+	if (bits < 64 && raw >> (bits - 1))
+		raw |= ~(uint64_t)0 << bits;
+	return (int64_t)raw;
 }
 
 /* How an XOR is written: 0 bits where it is 0; else within the old window or with a new one. */
@@ -133,20 +104,20 @@ static struct xor_plan plan_xor(const struct chunk_state *state, uint64_t xor)
 	return plan;
 }
 
-static void put_xor(struct chunk *c, const struct xor_plan *plan, uint64_t xor)
+static void put_xor(uint8_t *data, uint64_t *at, const struct xor_plan *plan, uint64_t xor)
 {
 	unsigned length = 64 - plan->leading - plan->trailing;
 
 	if (!xor) {
-		put(c, 0, 1);
+		bits_put(data, at, 0, 1);
 		return;
 	}
-	put(c, plan->new_window ? 3 : 2, 2);
+	bits_put(data, at, plan->new_window ? 3 : 2, 2);
 	if (plan->new_window) {
-		put(c, plan->leading, 5);
-		put(c, length - 1, 6);
+		bits_put(data, at, plan->leading, 5);
+		bits_put(data, at, length - 1, 6);
 	}
-	put(c, xor >> plan->trailing, length);
+	bits_put(data, at, xor >> plan->trailing, length);
 }
 
 static int reserve(struct chunk **chunk, unsigned bits)
@@ -159,11 +130,11 @@ static int reserve(struct chunk **chunk, unsigned bits)
 		return 0;
 	while (cap < need)
 		cap = cap ? (cap + cap / 2 + 15) / 16 * 16 + 8 : FIRST_CAP_BYTES;
-	grown = realloc(c, sizeof(*c) + cap);
+	grown = realloc(c, CHUNK_HEADER_BYTES + cap);
 	if (!grown)
 		return -ENOMEM;
 	if (!c)
-		*grown = (struct chunk){ 0 };
+		memset(grown, 0, CHUNK_HEADER_BYTES);
 	grown->cap_bytes = (uint16_t)cap;
 	*chunk = grown;
 	return 0;
@@ -174,9 +145,8 @@ int chunk_append(struct chunk **chunk, struct chunk_state *state, int64_t ms, ui
 	struct chunk_state next = { .ms = ms, .value_bits = value_bits };
 	struct xor_plan plan;
 	struct chunk *c;
-	uint64_t xor ;
+	uint64_t xor, at;
 	int64_t dod = 0;
-	unsigned code;
 
 	if (!*chunk)
 		*state = (struct chunk_state){ .leading = 0xff, .trailing = 0xff };
@@ -185,21 +155,19 @@ int chunk_append(struct chunk **chunk, struct chunk_state *state, int64_t ms, ui
 		next.delta_ms = (int64_t)((uint64_t)ms - (uint64_t)state->ms);
 		dod = (int64_t)((uint64_t)next.delta_ms - (uint64_t)state->delta_ms);
 	}
-	code = time_code(dod);
 	xor = value_bits ^ state->value_bits;
 	plan = plan_xor(state, xor);
-	if (reserve(chunk, (*chunk ? time_codes[code].prefix_bits + time_codes[code].bits : 0) +
-				   plan.bits))
+	if (reserve(chunk, (*chunk ? chunk_time_bits(dod) : 0) + plan.bits))
 		return -ENOMEM;
 
 	c = *chunk;
-	if (c->n) {
-		put(c, time_codes[code].prefix, time_codes[code].prefix_bits);
-		put(c, (uint64_t)dod, time_codes[code].bits);
-	} else {
+	at = c->n_bits;
+	if (c->n)
+		chunk_put_time(c->data, &at, dod);
+	else
 		c->first_ms = ms;
-	}
-	put_xor(c, &plan, xor);
+	put_xor(c->data, &at, &plan, xor);
+	c->n_bits = (uint16_t)at;
 	c->last_ms = ms;
 	c->n++;
 	next.leading = plan.leading;
@@ -216,8 +184,13 @@ bool chunk_full(const struct chunk *chunk)
 struct chunk *chunk_seal(struct chunk *chunk)
 {
 	size_t bytes = (chunk->n_bits + 7) / 8;
-	struct chunk *fitted = realloc(chunk, sizeof(*chunk) + bytes);
+	struct chunk *fitted = decimal_squeeze(chunk);
 
+	if (fitted) {
+		free(chunk);
+		return fitted;
+	}
+	fitted = realloc(chunk, CHUNK_HEADER_BYTES + bytes);
 	if (!fitted)
 		return chunk;
 	fitted->cap_bytes = (uint16_t)bytes;
@@ -226,34 +199,18 @@ struct chunk *chunk_seal(struct chunk *chunk)
 
 size_t chunk_bytes(const struct chunk *chunk)
 {
-	return sizeof(*chunk) + chunk->cap_bytes + MALLOC_SHARE;
-}
-
-static int64_t get_dod(const struct chunk *c, uint64_t *bit)
-{
-	unsigned code = 0, bits;
-	uint64_t raw;
-
-	while (code < 4 && get_bit(c, bit))
-		code++;
-	if (!code)
-		return 0;
-	bits = time_codes[code].bits;
-	raw = get(c, bit, bits);
-	if (bits < 64 && raw >> (bits - 1))
-		raw |= ~(uint64_t)0 << bits;
-	return (int64_t)raw;
+	return CHUNK_HEADER_BYTES + chunk->cap_bytes + MALLOC_SHARE;
 }
 
 static bool get_value(const struct chunk *c, uint64_t *bit, struct chunk_state *state)
 {
 	unsigned length;
 
-	if (!get_bit(c, bit))
+	if (!bits_get_one(c->data, c->n_bits, bit))
 		return true;
-	if (get_bit(c, bit)) {
-		state->leading = (uint8_t)get(c, bit, 5);
-		length = (unsigned)get(c, bit, 6) + 1;
+	if (bits_get_one(c->data, c->n_bits, bit)) {
+		state->leading = (uint8_t)bits_get(c->data, c->n_bits, bit, 5);
+		length = (unsigned)bits_get(c->data, c->n_bits, bit, 6) + 1;
 		if (state->leading + length > 64)
 			return false;
 		state->trailing = (uint8_t)(64 - state->leading - length);
@@ -261,7 +218,7 @@ static bool get_value(const struct chunk *c, uint64_t *bit, struct chunk_state *
 		return false;
 	}
 	length = 64u - state->leading - state->trailing;
-	state->value_bits ^= get(c, bit, length) << state->trailing;
+	state->value_bits ^= bits_get(c->data, c->n_bits, bit, length) << state->trailing;
 	return true;
 }
 
@@ -269,13 +226,16 @@ bool chunk_next(const struct chunk *chunk, uint32_t index, uint64_t *bit, struct
 {
 	if (index >= chunk->n)
 		return false;
+	if (chunk->encoding != CHUNK_PLAIN)
+		return decimal_next(chunk, index, bit, state);
 	if (!index) {
 		*state = (struct chunk_state){
 			.ms = chunk->first_ms, .leading = 0xff, .trailing = 0xff
 		};
 	} else {
-		state->delta_ms =
-			(int64_t)((uint64_t)state->delta_ms + (uint64_t)get_dod(chunk, bit));
+		int64_t dod = chunk_get_time(chunk->data, chunk->n_bits, bit);
+
+		state->delta_ms = (int64_t)((uint64_t)state->delta_ms + (uint64_t)dod);
 		state->ms = (int64_t)((uint64_t)state->ms + (uint64_t)state->delta_ms);
 	}
 	return get_value(chunk, bit, state) && *bit <= chunk->n_bits;

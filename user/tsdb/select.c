@@ -312,31 +312,22 @@ void series_iter_init(struct series_iter *it, const struct series *series, int64
 
 bool series_iter_next(struct series_iter *it, struct sample *ret)
 {
-	struct chunk_state state = { .ms = it->t,
-		.delta_ms = it->delta,
-		.value_bits = it->value_bits,
-		.leading = it->leading,
-		.trailing = it->trailing };
+	struct chunk_state *state = &it->state;
 
 	do {
-		while (it->chunk && !chunk_next(it->chunk, it->index, &it->bit, &state)) {
+		while (it->chunk && !chunk_next(it->chunk, it->index, &it->bit, state)) {
 			it->chunk = next_chunk(it->series, it->chunk);
 			it->index = 0;
 			it->bit = 0;
 		}
-		if (!it->chunk || state.ms > it->max_wall_ms) {
+		if (!it->chunk || state->ms > it->max_wall_ms) {
 			it->chunk = NULL;
 			return false;
 		}
 		it->index++;
-	} while (state.ms < it->min_wall_ms);
-	it->t = state.ms;
-	it->delta = state.delta_ms;
-	it->value_bits = state.value_bits;
-	it->leading = state.leading;
-	it->trailing = state.trailing;
-	ret->wall_ms = state.ms;
-	memcpy(&ret->value, &state.value_bits, sizeof(ret->value));
+	} while (state->ms < it->min_wall_ms);
+	ret->wall_ms = state->ms;
+	memcpy(&ret->value, &state->value_bits, sizeof(ret->value));
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "model/labels.h"
 #include "model/matcher.h"
 #include "model/sample.h"
+#include "tsdb/chunk.h"
 
 struct tsdb;
 struct series;
@@ -94,12 +95,10 @@ void tsdb_selection_release(struct tsdb_selection *selection);
 /* Reads a series' samples in order of time. Appending to the series ends what an iterator may do. */
 struct series_iter {
 	const struct series *series;
-	const void *chunk;
+	const struct chunk *chunk;
 	uint64_t bit;
 	uint32_t index;
-	int64_t t, delta;
-	uint64_t value_bits;
-	uint8_t leading, trailing;
+	struct chunk_state state;
 	int64_t min_wall_ms, max_wall_ms;
 };
 

@@ -110,11 +110,121 @@ static void what_does_not_change_costs_two_bits(void **state)
 
 	for (size_t i = 0; i < CHUNK_SAMPLES; i++)
 		points[i] = (struct point){ 1700000000000 + (int64_t)i * 15000, bits_of(1) };
-	c = chunk_seal(written(points, CHUNK_SAMPLES));
+	c = written(points, CHUNK_SAMPLES);
 	assert_true(chunk_full(c));
 	/* The first value, the first difference, its return to 0, then two bits each. */
-	assert_in_range(c->cap_bytes, 30, 30 + 12);
+	assert_in_range((c->n_bits + 7) / 8, 30, 30 + 12);
 	free(c);
+}
+
+/* How many bytes a sealed chunk of a kind of series takes; its samples come back. */
+static size_t sealed_bytes(int64_t step_ms, uint64_t (*value)(unsigned i))
+{
+	struct point points[CHUNK_SAMPLES];
+	struct chunk *c;
+	size_t bytes;
+
+	for (unsigned i = 0; i < CHUNK_SAMPLES; i++)
+		points[i] = (struct point){ 1700000000000 + (int64_t)i * step_ms, value(i) };
+	c = chunk_seal(written(points, CHUNK_SAMPLES));
+	assert_reads_back(c, points, CHUNK_SAMPLES);
+	bytes = c->cap_bytes;
+	free(c);
+	return bytes;
+}
+
+static uint64_t always_one(unsigned i)
+{
+	return bits_of(1);
+}
+
+static uint64_t hundredths(unsigned i)
+{
+	return bits_of((123456 + i * 1497 + i % 3) / 100.0);
+}
+
+static uint64_t steady_counter(unsigned i)
+{
+	return bits_of(1e9 + i * 15000.0);
+}
+
+static uint64_t ends_stale(unsigned i)
+{
+	return i < CHUNK_SAMPLES - 1 ? hundredths(i) : STALE_NAN_BITS;
+}
+
+static uint64_t minus_zeros(unsigned i)
+{
+	return bits_of(i % 2 ? -0.0 : 0.0);
+}
+
+static uint64_t leaps(unsigned i)
+{
+	return bits_of(i % 2 ? -8.9e15 : 8.9e15);
+}
+
+static uint64_t thirds(unsigned i)
+{
+	return bits_of(i / 3.0);
+}
+
+static void a_sealed_chunk_is_as_small_as_its_values_allow(void **state)
+{
+	static const struct {
+		uint64_t (*value)(unsigned i);
+		size_t most_bytes;
+	} rows[] = {
+		{ always_one, 8 },
+		{ hundredths, 70 },
+		{ ends_stale, 80 },
+		{ steady_counter, 30 },
+		{ minus_zeros, CHUNK_SAMPLES },
+		{ leaps, CHUNK_SAMPLES * 8 },
+		{ thirds, CHUNK_SAMPLES * 8 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_in_range(sealed_bytes(15000, rows[i].value), 1, rows[i].most_bytes);
+}
+
+static void sealing_without_memory_keeps_the_samples(void **state)
+{
+	struct point points[CHUNK_SAMPLES];
+	struct chunk *c;
+
+	for (unsigned i = 0; i < CHUNK_SAMPLES; i++)
+		points[i] = (struct point){ (int64_t)i * 15000, hundredths(i) };
+	for (unsigned n = 1; n < 3; n++) {
+		c = written(points, CHUNK_SAMPLES);
+		fail_allocation(n);
+		c = chunk_seal(c);
+		fail_allocation(0);
+		assert_reads_back(c, points, CHUNK_SAMPLES);
+		free(c);
+	}
+}
+
+static void decimal_fractions_of_any_size_come_back(void **state)
+{
+	struct point points[CHUNK_SAMPLES];
+
+	for (int round = 0; round < 300; round++) {
+		size_t n = 1 + next_random() % CHUNK_SAMPLES;
+		double unit = 1;
+		int64_t whole = 0;
+
+		for (unsigned i = (unsigned)(next_random() % 12); i; i--)
+			unit *= 10;
+		for (size_t i = 0; i < n; i++) {
+			whole += (int64_t)(next_random() >> (next_random() % 40 + 12)) -
+				 (int64_t)(next_random() % 1000);
+			points[i] =
+				(struct point){ (int64_t)i * 15000 + (round % 5 == 0 && i % 7 == 0),
+					next_random() % 30 ? bits_of((double)whole / unit)
+							   : next_random() };
+		}
+		assert_round_trip(points, n);
+	}
 }
 
 static void a_young_chunk_is_small(void **state)
@@ -136,7 +246,8 @@ static void damaged_bits_end_the_reading(void **state)
 		uint32_t i = 0;
 
 		c->n = CHUNK_SAMPLES;
-		c->n_bits = (uint32_t)(next_random() % (64 * 8));
+		c->encoding = (uint8_t)(next_random() % CHUNK_ENCODINGS);
+		c->n_bits = (uint16_t)(next_random() % (64 * 8));
 		for (size_t b = 0; b < 64; b++)
 			c->data[b] = (uint8_t)next_random();
 		while (chunk_next(c, i, &bit, &reader))
@@ -177,6 +288,9 @@ int main(void)
 		cmocka_unit_test(random_series_come_back),
 		cmocka_unit_test(what_does_not_change_costs_two_bits),
 		cmocka_unit_test(a_young_chunk_is_small),
+		cmocka_unit_test(a_sealed_chunk_is_as_small_as_its_values_allow),
+		cmocka_unit_test(sealing_without_memory_keeps_the_samples),
+		cmocka_unit_test(decimal_fractions_of_any_size_come_back),
 		cmocka_unit_test(damaged_bits_end_the_reading),
 		cmocka_unit_test(a_failed_append_changes_nothing),
 	};
