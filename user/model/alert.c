@@ -63,11 +63,16 @@ uint64_t alert_fingerprint(const struct alert *alert)
 	return labels_fingerprint(alert->labels);
 }
 
+/* Who lacks the label comes last. */
 static int compare_label(const struct alert *a, const struct alert *b, const char *name)
 {
 	const char *va = labels_get(a->labels, name), *vb = labels_get(b->labels, name);
 
-	return strcmp(va ? va : "", vb ? vb : "");
+	if (va == vb)
+		return 0;
+	if (!va || !vb)
+		return va ? -1 : 1;
+	return strcmp(va, vb);
 }
 
 int alert_compare(const struct alert *a, const struct alert *b)
@@ -76,5 +81,5 @@ int alert_compare(const struct alert *a, const struct alert *b)
 
 	if (!order)
 		order = compare_label(a, b, LABEL_INSTANCE);
-	return order ? order : labels_compare(a->labels, b->labels);
+	return order ? order : labels_compare_sets(a->labels, b->labels);
 }

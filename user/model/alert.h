@@ -34,7 +34,10 @@ static inline void alert_unrefp(struct alert **p)
 struct alert *alert_copy(const struct alert *alert);
 
 uint64_t alert_fingerprint(const struct alert *alert);
-/* By job, then instance, then all labels: the order in which a mail lists them. */
+/*
+ * By job, then instance, those without one last; then by labels_compare_sets(): the order in which
+ * Alertmanager tells and lists them.
+ */
 int alert_compare(const struct alert *a, const struct alert *b);
 
 #endif

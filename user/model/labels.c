@@ -90,6 +90,20 @@ int labels_compare(const struct labels *a, const struct labels *b)
 	return (a->n > b->n) - (a->n < b->n);
 }
 
+int labels_compare_sets(const struct labels *a, const struct labels *b)
+{
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	for (unsigned i = 0; i < a->n; i++) {
+		/* Who has the smaller name has one that the other lacks. */
+		if (a->v[i].name != b->v[i].name)
+			return strcmp(a->v[i].name, b->v[i].name) < 0 ? 1 : -1;
+		if (a->v[i].value != b->v[i].value)
+			return strcmp(a->v[i].value, b->v[i].value);
+	}
+	return 0;
+}
+
 uint64_t labels_fingerprint(const struct labels *labels)
 {
 	return labels->hash;

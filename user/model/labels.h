@@ -52,6 +52,11 @@ bool labels_equal(const struct labels *a, const struct labels *b);
 /* By name, then value, label by label, as Prometheus sorts series. */
 int labels_compare(const struct labels *a, const struct labels *b);
 /*
+ * The order in which Alertmanager lists alerts and groups (LabelSet.Before): fewer labels first;
+ * among as many, whoever lacks the first name that they do not share, then by value.
+ */
+int labels_compare_sets(const struct labels *a, const struct labels *b);
+/*
  * FNV-1a 64 over name \xff value \xff in order: the fingerprint that Alertmanager shows. Taken over
  * all labels, __name__ included.
  */

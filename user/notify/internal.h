@@ -9,6 +9,7 @@
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
  *   log.c      what receivers were told last
+ *   view.c     what is known, for those who show it
  *   persist.c  rows written; restore.c: rows read, and brought to life after a restart
  */
 #ifndef TOLLD_NOTIFY_INTERNAL_H
@@ -34,6 +35,7 @@ struct route {
 	struct route *routes;
 	size_t n_routes;
 	struct match_index index; /* of `routes`, by their places; empty where they are few */
+	const struct config_route *config;
 	const struct config_receiver *receiver;
 	const char **group_by; /* interned, with references */
 	size_t n_group_by;
@@ -68,6 +70,10 @@ int route_group_labels(const struct route *route, const struct labels *labels, s
 void route_group_key(const char *route, const struct labels *labels, struct strbuf *out);
 /* Whether it is silent at this time, whatever the alerts. */
 bool route_is_silent(const struct route *route, int64_t wall_ms);
+/* Each interval that makes it so: those to be silent in, or those to speak in that do not hold. */
+typedef bool route_interval_fn(const struct config_time_interval *interval, void *userdata);
+void route_silent_by(
+	const struct route *route, int64_t wall_ms, route_interval_fn *fn, void *userdata);
 size_t receiver_integrations(const struct config_receiver *receiver);
 struct integration receiver_integration(const struct config_receiver *receiver, size_t i);
 /* Whether the configuration still has it. */

@@ -150,4 +150,44 @@ void notify_stats(const struct notify *notify, struct notify_stats *ret);
 typedef bool notify_alert_fn(const struct alert *alert, void *userdata);
 void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata);
 
+/*
+ * What is known, for those who show it: as it is now, whatever the last flush saw. A list is taken
+ * first, and then each of it is looked at, so that a long answer can be written in several turns: what
+ * went away meanwhile is -ENOENT. Whatever a look holds is borrowed until the next call that changes
+ * something; its arrays serve the next look again, until notify_look_release().
+ */
+struct notify_look {
+	const struct alert *alert;
+	const struct silence **silenced_by; /* active ones, by id */
+	size_t n_silenced_by, cap_silenced_by;
+	const struct alert *inhibited_by; /* one of those that do, or NULL */
+	const char **receivers;		  /* by the routes that it takes, in order */
+	size_t n_receivers, cap_receivers;
+};
+
+/* Of a group: where its alerts go, and which they are. */
+struct notify_group_look {
+	const struct labels *labels;
+	const char *receiver;
+	const struct config_route *route;
+	/* Names of the intervals that silence it now: those it is in, or those it is not in. */
+	const char **muted_by;
+	size_t n_muted_by, cap_muted_by;
+	uint64_t *alerts; /* fingerprints of those that fire, by alert_compare() */
+	size_t n_alerts, cap_alerts;
+};
+
+/* Fingerprints of the alerts that fire, sorted; the caller frees. -ENOMEM. */
+int notify_alert_list(const struct notify *notify, uint64_t **ret, size_t *ret_n);
+/* 0, -ENOENT where it is gone or over, -ENOMEM. */
+int notify_alert_look(
+	struct notify *notify, uint64_t fingerprint, struct instant now, struct notify_look *look);
+void notify_look_release(struct notify_look *look);
+
+/* Groups by their labels, then receivers: the caller frees each, and the array. -ENOMEM. */
+int notify_group_list(const struct notify *notify, char ***ret, size_t *ret_n);
+int notify_group_look(struct notify *notify, const char *group, struct instant now,
+	struct notify_group_look *look);
+void notify_group_look_release(struct notify_group_look *look);
+
 #endif

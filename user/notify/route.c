@@ -108,6 +108,7 @@ static int build(struct building *b, const struct config_route *from, const stru
 {
 	int err;
 
+	route->config = from;
 	route->continues = from->continues;
 	route->group_wait_ns = ns_of_ms(from->group_wait_ms);
 	/* Zero is refused when the file is read; here it would be a loop without end. */
@@ -265,22 +266,46 @@ int route_match(
 	return root ? match(&m, root, &matched) : 0;
 }
 
-static bool any_contains(const struct config_time_interval *const *named, size_t n, int64_t wall_ms)
+static bool contains(const struct config_time_interval *interval, int64_t wall_ms)
 {
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < named[i]->n; k++) {
-			if (time_interval_contains(&named[i]->items[k], wall_ms))
-				return true;
-		}
+	for (size_t i = 0; i < interval->n; i++) {
+		if (time_interval_contains(&interval->items[i], wall_ms))
+			return true;
 	}
 	return false;
 }
 
+static bool is_outside(const struct route *route, int64_t wall_ms)
+{
+	for (size_t i = 0; i < route->n_active; i++) {
+		if (contains(route->active[i], wall_ms))
+			return false;
+	}
+	return route->n_active;
+}
+
 bool route_is_silent(const struct route *route, int64_t wall_ms)
 {
-	if (route->n_active && !any_contains(route->active, route->n_active, wall_ms))
-		return true;
-	return any_contains(route->mute, route->n_mute, wall_ms);
+	bool silent = is_outside(route, wall_ms);
+
+	for (size_t i = 0; i < route->n_mute && !silent; i++)
+		silent = contains(route->mute[i], wall_ms);
+	return silent;
+}
+
+void route_silent_by(
+	const struct route *route, int64_t wall_ms, route_interval_fn *fn, void *userdata)
+{
+	bool outside = is_outside(route, wall_ms);
+
+	for (size_t i = 0; outside && i < route->n_active; i++) {
+		if (!fn(route->active[i], userdata))
+			return;
+	}
+	for (size_t i = 0; !outside && i < route->n_mute; i++) {
+		if (contains(route->mute[i], wall_ms) && !fn(route->mute[i], userdata))
+			return;
+	}
 }
 
 static bool groups_by(const struct route *route, const char *name)

@@ -135,6 +135,47 @@ static void common_labels_are_those_that_all_alerts_share(void **state)
 	labels_unref(lb);
 }
 
+/* Each comes before the one below it. */
+static void alerts_are_ordered_as_alertmanager_orders_them(void **state)
+{
+	static const char *const rows[][4][2] = {
+		{ { "job", "a" }, { "instance", "1" }, { "z", "1" } },
+		{ { "job", "a" }, { "instance", "2" } },
+		{ { "job", "a" } },
+		{ { "job", "b" }, { "instance", "1" } },
+		{ { "instance", "0" } },
+		/* Without either: fewer labels first, then who lacks the first name, then by value. */
+		{ { "z", "0" } },
+		{ { "b", "0" } },
+		{ { "b", "1" } },
+		{ { "a", "9" } },
+		{ { "a", "1" }, { "c", "1" } },
+		{ { "a", "1" }, { "b", "1" } },
+	};
+	struct alert *alerts[ARRAY_SIZE(rows)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t n = 0;
+		struct labels *labels;
+
+		while (rows[i][n][0])
+			n++;
+		labels = labels_new(n, rows[i]);
+		alerts[i] = alert_new(labels, NULL);
+		labels_unref(labels);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+			int order = alert_compare(alerts[i], alerts[k]);
+
+			if ((order > 0) - (order < 0) != (i > k) - (i < k))
+				fail_msg("%zu against %zu gives %d", i, k, order);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		alert_unref(alerts[i]);
+}
+
 static int build(void *userdata)
 {
 	const char *const pairs[][2] = { { "n1", "v1" }, { "n2", "v2" } };
@@ -164,6 +205,7 @@ int main(void)
 		cmocka_unit_test(sets_are_ordered_label_by_label),
 		cmocka_unit_test(matchers_take_a_missing_label_for_an_empty_one),
 		cmocka_unit_test(common_labels_are_those_that_all_alerts_share),
+		cmocka_unit_test(alerts_are_ordered_as_alertmanager_orders_them),
 		cmocka_unit_test(they_survive_failing_allocations),
 	};
 
