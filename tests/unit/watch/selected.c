@@ -445,7 +445,7 @@ static struct notice oom_of_first(void)
 	return (struct notice){
 		.kind = NOTICE_OOM,
 		.process = first,
-		.thread = first.pid,
+		.victim.thread = first.pid,
 		.at_boot_ns = sim.now.boot_ns,
 	};
 }
