@@ -51,7 +51,8 @@ ifeq ($(SAN),)
 HARDEN   += -D_FORTIFY_SOURCE=2
 else
 HARDEN   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDHARDEN += -fsanitize=$(SAN)
+# Shared, beside a shared libasan, gcc 12's libubsan overlooks log_path.
+LDHARDEN += -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-static-libubsan)
 endif
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS)
 # Asked only when something is compiled: `make deps` must run where pkg-config is not installed yet.

@@ -9,8 +9,12 @@ for folder in ("support", "e2e", "guest"):
     sys.path.insert(0, os.path.join(HERE, folder))
 sys.dont_write_bytecode = True
 
+import sanitizer  # noqa: E402
 from mailbox import Mailbox  # noqa: E402
 from subject import SUBJECTS, Ports, Timing, node_exporter, wait_for_exporter, write_settings  # noqa: E402
+
+
+collect_ignore = [] if sanitizer.ON else ["e2e/test_sanitizer.py"]
 
 
 def pytest_addoption(parser):
@@ -20,6 +24,23 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "storm: takes minutes; only in check-all")
+    config.addinivalue_line("markers", "long: a minute or two; under the sanitizers only in check-all")
+
+
+@pytest.fixture(scope="session")
+def sanitizer_reports():
+    reports = sanitizer.Reports()
+    os.environ.update(reports.environment())
+    yield reports
+    reports.remove()
+
+
+# Asked for first, and so the last to look: everything that a test started has ended by then.
+@pytest.fixture(autouse=sanitizer.ON)
+def no_sanitizer_has_reported(sanitizer_reports):
+    yield
+    said = sanitizer_reports.take()
+    assert not said, said
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ class Lane(threading.Thread):
                                f"{mails[0].accepted - killed:+.3f} s from the kill")
 
 
+@pytest.mark.long
 @pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="Prometheus does not promise it")
 def test_a_hundred_kills_lose_no_mail_and_repeat_none_but_what_was_in_flight(subject_class, tmp_path, needs_root):
     seed = random.randrange(1 << 32)

@@ -44,6 +44,7 @@ def let_pass(seconds):
     wait_until(f"{seconds} s have passed", lambda: boottime() >= end, seconds + 5, 0.1)
 
 
+@pytest.mark.long
 def test_the_owners_files_bring_one_mail_70_seconds_after_the_death(subject_class, tmp_path):
     ports = Ports.of_the_seed()
     write_seed(tmp_path, ports)

@@ -115,17 +115,19 @@ class Process:
         self.child = None
         return code
 
-    def end(self) -> None:
+    def end(self):
+        """Ends it if it still runs; returns how it ended, as wait() does, or None where that was told before."""
         if self.child is None:
-            return
+            return None
         for sig in (signal.SIGTERM, signal.SIGKILL):
             if self.child.poll() is None:
                 self.child.send_signal(sig)
                 try:
-                    self.child.wait(5)
+                    self.child.wait(PATIENCE_S)
                 except subprocess.TimeoutExpired:
                     continue
-        self.child = None
+        child, self.child = self.child, None
+        return child.returncode
 
     def __enter__(self):
         return self if self.child else self.start()

@@ -9,11 +9,12 @@ import shutil
 import signal
 from dataclasses import dataclass, field
 
+import sanitizer
 from process import ROOT, Process, answers, free_port, http, port_is_free, wait_until
 
 SEED = os.environ.get("TOLLD_SEED", os.path.join(ROOT, "..", "shared", "seed"))
 SETTINGS = ("prometheus.yml", "rules.yml", "alertmanager.yml")
-TOLLD = os.environ.get("TOLLD", os.path.join(ROOT, "build", "tolld"))
+TOLLD = os.environ.get("TOLLD", os.path.join(ROOT, sanitizer.BUILD, "tolld"))
 
 
 @dataclass
@@ -211,6 +212,12 @@ class Tolld(Subject):
                 "--web.listen-address", f"127.0.0.1:{self.ports.prometheus}",
                 "--web.listen-address", f"127.0.0.1:{self.ports.alertmanager}", *self.options]
         return [Process("tolld", argv, self.folder)]
+
+    def end(self) -> None:
+        """However a test went: tolld was there to the end, and ends well when asked."""
+        for p in self.processes:
+            code = p.end()
+            assert code in (0, None), f"tolld ended with {code}\n{p.log()[-4000:]}"
 
 
 class Peers(Subject):
