@@ -5,12 +5,17 @@
  *
  * Starts a subject, prints "pid N", waits for a line on its standard input, lets the subject go its way,
  * and prints what wait4() saw: "status 0x8b", "cpu_us 1200", "minor_faults 80", "major_faults 0".
- * Where another process sends the signal, "killer N" comes before. Without a name it lists the scenarios. It links nothing of tolld: what it prints is
- * the truth that tolld is measured against.
+ * Where another process sends the signal, "killer N" comes before. "lived_until_ms N" and "reaped_after_ms
+ * N" are on CLOCK_BOOTTIME: until the first it lived for certain, until the second it was a zombie at least.
+ * Without a name it lists the scenarios. It links nothing of tolld: what it prints is the truth that
+ * tolld is measured against.
  */
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +88,14 @@ static void leader_exits_with_another_code(void)
 {
 	start_thread(return_soon);
 	syscall(SYS_exit, 4);
+}
+
+/* What /proc then shows is a zombie that lives. */
+static void leader_leaves_the_others(void)
+{
+	start_thread(wait_forever);
+	start_thread(wait_forever);
+	pthread_exit(NULL);
 }
 
 static void *exec_now(void *unused)
@@ -224,6 +237,70 @@ static void double_fork(void)
 	_exit(0);
 }
 
+/* -- in other namespaces -------------------------------------------------------------------- */
+
+static void exit_with_children(void)
+{
+	/* The first process of a namespace takes all others with it. */
+	if (fork() == 0)
+		wait_forever(NULL);
+	_exit(getpid() == 1 ? 21 : 77);
+}
+
+/* Ends at once, under the number that the subject has outside. */
+static void end_under_its_number(void)
+{
+	pid_t number = subject;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&number,
+		.set_tid_size = 1,
+	};
+	long child = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (child == 0)
+		_exit(getpid() == number ? 22 : 77);
+	waitpid((pid_t)child, NULL, 0);
+	_exit(child == number ? 0 : 77);
+}
+
+/* A process of the same number lives and dies in a namespace of its own, while the subject waits. */
+static void another_of_its_number(void)
+{
+	int status = 0;
+	pid_t first, helper = fork();
+
+	if (helper == 0) {
+		if (unshare(CLONE_NEWPID))
+			_exit(77);
+		first = fork();
+		if (first == 0)
+			end_under_its_number();
+		waitpid(first, &status, 0);
+		_exit(WEXITSTATUS(status));
+	}
+	waitpid(helper, &status, 0);
+	/* Where that cannot be made, there is nothing to see. */
+	kill(subject, WEXITSTATUS(status) == 77 ? SIGUSR2 : SIGUSR1);
+}
+
+static void say_that_it_cannot_be(int signal)
+{
+	_exit(77);
+}
+
+static void exit_4_when_told(int signal)
+{
+	_exit(4);
+}
+
+static void wait_to_be_told(void)
+{
+	signal(SIGUSR1, exit_4_when_told);
+	signal(SIGUSR2, say_that_it_cannot_be);
+	wait_forever(NULL);
+}
+
 static void eat_memory(void)
 {
 	size_t size = (size_t)64 << 20;
@@ -347,32 +424,57 @@ static void run_out_of_memory(void)
 static const struct scenario {
 	const char *name;
 	void (*subject)(void);
-	int signal; /* sent by another process; 0: none */
+	int signal;	      /* sent by another process; 0: none */
+	unsigned signal_ms;   /* so long after the start */
+	unsigned reap_ms;     /* so long waitpid() is not called */
+	void (*beside)(void); /* what its parent does after its start */
+	bool in_a_namespace;  /* of process numbers, as its first process */
 } scenarios[] = {
-	{ "exit-0", exit_0, 0 },
-	{ "exit-3", exit_3, 0 },
-	{ "leader-exits-first", leader_exits_first, 0 },
-	{ "leader-exits-with-another-code", leader_exits_with_another_code, 0 },
-	{ "exec-from-a-thread", exec_from_a_thread, 0 },
-	{ "exec-from-the-leader", exec_from_the_leader, 0 },
-	{ "kill-4-threads", kill_4_threads, 0 },
-	{ "exit-group-of-5-threads", exit_group_of_5_threads, 0 },
-	{ "all-threads-leave-at-once", all_threads_leave_at_once, 0 },
-	{ "segv-without-core", segv_without_core, 0 },
-	{ "segv-with-core", segv_with_core, 0 },
-	{ "abort", abort_itself, 0 },
-	{ "killed-by-another", be_killed, SIGKILL },
-	{ "terminated-by-another", be_killed, SIGTERM },
-	{ "obeys-sigterm", obey, SIGTERM },
-	{ "obeys-sigterm-by-dying", obey_by_dying, SIGTERM },
-	{ "hung-up-by-another", be_killed, SIGHUP },
-	{ "children-die-first", children_die_first, 0 },
-	{ "vfork", vfork_then_exit, 0 },
-	{ "double-fork", double_fork, 0 },
-	{ "eats-64-mib", eat_memory, 0 },
-	{ "works-in-threads", work_in_threads, 0 },
+	{ .name = "exit-0", .subject = exit_0 },
+	{ .name = "exit-3", .subject = exit_3 },
+	{ .name = "leader-exits-first", .subject = leader_exits_first },
+	{ .name = "leader-exits-with-another-code", .subject = leader_exits_with_another_code },
+	{ .name = "exec-from-a-thread", .subject = exec_from_a_thread },
+	{ .name = "exec-from-the-leader", .subject = exec_from_the_leader },
+	{ .name = "leader-gone-others-killed",
+		.subject = leader_leaves_the_others,
+		.signal = SIGKILL,
+		.signal_ms = 1500 },
+	{ .name = "kill-4-threads", .subject = kill_4_threads },
+	{ .name = "exit-group-of-5-threads", .subject = exit_group_of_5_threads },
+	{ .name = "all-threads-leave-at-once", .subject = all_threads_leave_at_once },
+	{ .name = "segv-without-core", .subject = segv_without_core },
+	{ .name = "segv-with-core", .subject = segv_with_core },
+	{ .name = "abort", .subject = abort_itself },
+	{ .name = "killed-by-another", .subject = be_killed, .signal = SIGKILL, .signal_ms = 50 },
+	{ .name = "terminated-by-another",
+		.subject = be_killed,
+		.signal = SIGTERM,
+		.signal_ms = 50 },
+	{ .name = "obeys-sigterm", .subject = obey, .signal = SIGTERM, .signal_ms = 50 },
+	{ .name = "obeys-sigterm-by-dying",
+		.subject = obey_by_dying,
+		.signal = SIGTERM,
+		.signal_ms = 50 },
+	{ .name = "hung-up-by-another", .subject = be_killed, .signal = SIGHUP, .signal_ms = 50 },
+	/* Exit with 77 where namespaces cannot be made. */
+	{ .name = "first-of-a-namespace", .subject = exit_with_children, .in_a_namespace = true },
+	{ .name = "killed-in-a-namespace",
+		.subject = be_killed,
+		.signal = SIGKILL,
+		.signal_ms = 50,
+		.in_a_namespace = true },
+	{ .name = "another-of-its-number",
+		.subject = wait_to_be_told,
+		.beside = another_of_its_number },
+	{ .name = "zombie", .subject = exit_3, .reap_ms = 2000 },
+	{ .name = "children-die-first", .subject = children_die_first },
+	{ .name = "vfork", .subject = vfork_then_exit },
+	{ .name = "double-fork", .subject = double_fork },
+	{ .name = "eats-64-mib", .subject = eat_memory },
+	{ .name = "works-in-threads", .subject = work_in_threads },
 	/* Exits with 77 where no memory limit can be set. */
-	{ "out-of-memory", run_out_of_memory, 0 },
+	{ .name = "out-of-memory", .subject = run_out_of_memory },
 };
 
 /* -- the frame ------------------------------------------------------------------------------ */
@@ -411,6 +513,27 @@ static long long time_us(const struct timeval *t)
 	return t->tv_sec * 1000000LL + t->tv_usec;
 }
 
+static long long boot_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Only this child: whoever sends it a signal must be able to name it. */
+static pid_t fork_into_a_namespace(void)
+{
+	int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	bool moved = own >= 0 && unshare(CLONE_NEWPID) == 0;
+	pid_t pid = fork();
+
+	if (pid > 0 && moved && setns(own, CLONE_NEWPID))
+		abort();
+	close(own);
+	return pid;
+}
+
 static int run(const struct scenario *s)
 {
 	struct rusage used;
@@ -419,7 +542,7 @@ static int run(const struct scenario *s)
 
 	if (pipe2(go, O_CLOEXEC))
 		abort();
-	subject = fork();
+	subject = s->in_a_namespace ? fork_into_a_namespace() : fork();
 	if (subject == 0) {
 		close(go[1]);
 		if (read(go[0], line, 1) != 1)
@@ -435,10 +558,17 @@ static int run(const struct scenario *s)
 		kill(subject, SIGKILL);
 	if (write(go[1], "g", 1) != 1)
 		abort();
-	if (s->signal) {
+	if (s->beside) {
 		pause_ms(50);
+		s->beside();
+	}
+	if (s->signal) {
+		pause_ms(s->signal_ms);
+		printf("lived_until_ms %lld\n", boot_ms());
 		send_from_another(s->signal);
 	}
+	pause_ms(s->reap_ms);
+	printf("reaped_after_ms %lld\n", boot_ms());
 	if (wait4(subject, &status, 0, &used) != subject)
 		abort();
 	printf("status 0x%x\n", status);
