@@ -8,5 +8,6 @@
 #include "process.bpf.h"
 #include "signal.bpf.h"
 #include "listen.bpf.h"
+#include "usage.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

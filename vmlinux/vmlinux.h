@@ -55,6 +55,15 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct rlimit {
+	unsigned long rlim_cur;
+};
+
+struct task_io_accounting {
+	__u64 read_bytes;		/* optional: a kernel may not account for I/O */
+	__u64 write_bytes;		/* optional: likewise */
+};
+
 struct signal_struct {
 	atomic_t live;			/* threads that have not begun to exit */
 	int group_exit_code;
@@ -64,25 +73,69 @@ struct signal_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	unsigned long long sum_sched_runtime;
+	struct task_io_accounting ioac;
 	unsigned long maxrss;		/* pages; final once the last thread has begun to exit */
+	struct rlimit rlim[16];
 };
 
 struct sched_entity {
 	__u64 sum_exec_runtime;
 };
 
+struct percpu_counter {
+	__s64 count;			/* what the CPUs have not handed in yet is missing */
+};
+
+/* Its rss_stat became what it is in 6.2; before, it was as wide as the machine's numbers. */
+struct mm_struct;
+
+struct mm_struct___since_6_2 {
+	struct percpu_counter rss_stat[4];	/* optional: since 6.2 */
+};
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+struct mm_rss_stat {
+	atomic64_t count[4];		/* optional: before 6.2 */
+};
+
+struct mm_struct___before_6_2 {
+	struct mm_rss_stat rss_stat;	/* optional: before 6.2 */
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	unsigned long *open_fds;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
-	struct sched_entity se;
-	unsigned long min_flt;
-	unsigned long maj_flt;
+	unsigned int __state;		/* optional: since 5.14 */
 	unsigned int flags;		/* PF_KTHREAD */
+	struct sched_entity se;
+	struct mm_struct *mm;
 	int exit_code;
 	pid_t pid;			/* of the thread */
 	pid_t tgid;			/* of the process */
 	struct task_struct *group_leader;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	unsigned long min_flt;
+	unsigned long maj_flt;
+	struct files_struct *files;
 	struct signal_struct *signal;
+	struct task_io_accounting ioac;
 	__u64 start_boottime;
 	char comm[16];
+};
+
+struct task_struct___before_5_14 {
+	unsigned long state;		/* optional: before 5.14 */
 };
 
 struct kernel_siginfo {
@@ -111,6 +164,7 @@ typedef struct {
 struct sock_common {
 	__be32 skc_rcv_saddr;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	unsigned char skc_ipv6only: 1;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_rcv_saddr;	/* optional: a kernel may have no IPv6 */
@@ -133,6 +187,18 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 };
 
+struct socket {
+	struct sock *sk;
+};
+
+struct inode {
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -142,6 +208,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
 };
 
 /* Only asked whether a field is there: it tells which arguments the tracepoint has. */

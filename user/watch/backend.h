@@ -10,6 +10,7 @@
 
 #include "tolld/map.h"
 #include "watch/listener.h"
+#include "watch/usage.h"
 #include "watch/watch.h"
 
 struct process {
@@ -105,6 +106,13 @@ struct backend_ops {
 	size_t (*family)(struct backend *backend, pid_t family, struct process *ret, size_t max);
 	/* Reads what has come but was not told yet, and tells it: the one call that does. */
 	void (*drain)(struct backend *backend);
+
+	/*
+	 * What watched processes and those that forked from them use, and their sockets, all in one pass. Missing
+	 * where only /proc tells; a negative answer says that it does here, too.
+	 */
+	int (*usage)(struct backend *backend, usage_fn *fn, void *userdata);
+	int (*sockets)(struct backend *backend, usage_socket_fn *fn, void *userdata);
 
 	/* Shows a service to people with bpftool; NULL removes it. May be missing. */
 	void (*show)(struct backend *backend, uint32_t number, const struct service_record *record);

@@ -25,6 +25,8 @@
 
 enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_COUNTS, MAPS };
 
+enum { ITER_TASKS, ITER_USAGE, ITER_SOCKETS, ITERATORS };
+
 static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "counts" };
 
 struct backend {
@@ -33,7 +35,7 @@ struct backend {
 	struct pin maps[MAPS];
 	int links[LINKS_MAX];
 	size_t n_links;
-	int tasks_fd; /* the iterator's link */
+	int iterators[ITERATORS]; /* links */
 	int ring_fd;
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
@@ -282,7 +284,24 @@ static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 			return err;
 		backend->n_links++;
 	}
-	return keep_fd(bpf_link__fd(skel->links.tolld_tasks), &backend->tasks_fd);
+	return 0;
+}
+
+static int keep_iterators(struct backend *backend, const struct tolld_bpf *skel)
+{
+	const struct bpf_link *const links[ITERATORS] = {
+		[ITER_TASKS] = skel->links.tolld_tasks,
+		[ITER_USAGE] = skel->links.tolld_usage,
+		[ITER_SOCKETS] = skel->links.tolld_sockets,
+	};
+
+	for (size_t i = 0; i < ITERATORS; i++) {
+		int err = keep_fd(bpf_link__fd(links[i]), &backend->iterators[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /*
@@ -310,8 +329,13 @@ static bool exit_tells_group_dead(void)
 	return tells;
 }
 
+/* What of the programs not every kernel takes. */
+struct attempt {
+	bool siginfo_is_typed, memory_is_readable;
+};
+
 static int load_programs(
-	const struct backend *backend, bool siginfo_is_typed, struct tolld_bpf **ret)
+	const struct backend *backend, const struct attempt *attempt, struct tolld_bpf **ret)
 {
 	struct tolld_bpf *skel = tolld_bpf__open();
 	struct stat netns;
@@ -319,7 +343,8 @@ static int load_programs(
 
 	if (!skel)
 		return -errno;
-	skel->rodata->siginfo_is_typed = siginfo_is_typed;
+	skel->rodata->siginfo_is_typed = attempt->siginfo_is_typed;
+	skel->rodata->memory_is_readable = attempt->memory_is_readable;
 	skel->rodata->exit_tells_group_dead = exit_tells_group_dead();
 	if (stat("/proc/self/ns/net", &netns) == 0)
 		skel->rodata->own_netns = (uint32_t)netns.st_ino;
@@ -334,25 +359,40 @@ static int load_programs(
 	return 0;
 }
 
+/*
+ * The best first. -EACCES is the verifier's no to a type, -EINVAL its no to a helper that is locked down.
+ * Whatever else it minds, it minds again.
+ */
+static int load_best(struct backend *backend, struct tolld_bpf **ret)
+{
+	static const struct attempt attempts[] = { { true, true }, { false, true },
+		{ true, false } };
+	int err = -EINVAL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		*libbpf_said = '\0';
+		err = load_programs(backend, &attempts[i], ret);
+		if (err != -EACCES && err != -EINVAL)
+			break;
+	}
+	return err;
+}
+
 static int load(struct backend *backend, char *error, size_t error_size)
 {
 	libbpf_print_fn_t print = libbpf_set_print(remember_warning);
 	struct tolld_bpf *skel = NULL;
 	int err;
 
-	*libbpf_said = '\0';
-	err = load_programs(backend, true, &skel);
-	/* The verifier's no. Whatever else it minds, it minds again. */
-	if (err == -EACCES) {
-		*libbpf_said = '\0';
-		err = load_programs(backend, false, &skel);
-	}
+	err = load_best(backend, &skel);
 	if (!err)
 		err = tolld_bpf__attach(skel);
 	if (!err)
 		err = keep_maps(backend, skel);
 	if (!err)
 		err = keep_links(backend, skel);
+	if (!err)
+		err = keep_iterators(backend, skel);
 	if (err)
 		err = explain(err, error, error_size);
 	tolld_bpf__destroy(skel);
@@ -415,8 +455,10 @@ static int kernel_open(
 	backend->options = *options;
 	backend->options.bpffs_dir = NULL;
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	backend->tasks_fd = backend->ring_fd = -1;
 	oomlog_open(&backend->oomlog);
+	backend->ring_fd = -1;
+	for (size_t i = 0; i < ITERATORS; i++)
+		backend->iterators[i] = -1;
 	for (size_t i = 0; i < MAPS; i++)
 		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
 	err = *dir && !(backend->bpffs_dir = strdup(dir)) ? -ENOMEM : 0;
@@ -450,7 +492,8 @@ static void kernel_close(struct backend *backend)
 		close(backend->links[i]);
 	for (size_t i = 0; i < MAPS; i++)
 		closep(&backend->maps[i].map_fd);
-	closep(&backend->tasks_fd);
+	for (size_t i = 0; i < ITERATORS; i++)
+		closep(&backend->iterators[i]);
 	closep(&backend->ring_fd);
 	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
@@ -495,7 +538,7 @@ static int kernel_living(struct backend *backend, struct process **ret, size_t *
 	/* A whole number of records: so no read of an iterator ends within one. */
 	struct tolld_living chunk[128];
 	struct living_list list = { 0 };
-	scoped(closep) int fd = bpf_iter_create(backend->tasks_fd);
+	scoped(closep) int fd = bpf_iter_create(backend->iterators[ITER_TASKS]);
 	ssize_t got;
 	int err = 0;
 
@@ -642,6 +685,16 @@ static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 	ret->lost_listen = c->lost[TOLLD_LISTEN];
 }
 
+static int kernel_usage(struct backend *backend, usage_fn *fn, void *userdata)
+{
+	return usage_read_all(backend->iterators[ITER_USAGE], fn, userdata);
+}
+
+static int kernel_sockets(struct backend *backend, usage_socket_fn *fn, void *userdata)
+{
+	return usage_sockets_all(backend->iterators[ITER_SOCKETS], fn, userdata);
+}
+
 const struct backend_ops kernel_backend = {
 	.kind = WATCH_KERNEL,
 	.name = "kernel",
@@ -655,6 +708,8 @@ const struct backend_ops kernel_backend = {
 	.living = kernel_living,
 	.family = kernel_family,
 	.drain = kernel_drain,
+	.usage = kernel_usage,
+	.sockets = kernel_sockets,
 	.show = kernel_show,
 	.stats = kernel_stats,
 };

@@ -17,6 +17,7 @@ enum {
 	FIELD_SYSTEM_TICKS = 15,
 	FIELD_THREADS = 20,
 	FIELD_START = 22,
+	FIELD_RESIDENT_PAGES = 24,
 	FIELD_EXIT_CODE = 52, /* since 3.5 */
 	FIELDS,
 };
@@ -59,19 +60,21 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	stat.start_boot_ns = (int64_t)stat.start_ticks * (NSEC_PER_SEC / hz);
 	stat.minor_faults = (uint64_t)values[FIELD_MINOR_FAULTS];
 	stat.major_faults = (uint64_t)values[FIELD_MAJOR_FAULTS];
-	stat.cpu_ns = (values[FIELD_USER_TICKS] + values[FIELD_SYSTEM_TICKS]) * (NSEC_PER_SEC / hz);
+	stat.cpu_ns = (int64_t)(((uint64_t)values[FIELD_USER_TICKS] +
+					(uint64_t)values[FIELD_SYSTEM_TICKS]) *
+				(uint64_t)(NSEC_PER_SEC / hz));
+	stat.resident_pages = (uint64_t)MAX(values[FIELD_RESIDENT_PAGES], 0ll);
 	stat.wait_status = (uint32_t)values[FIELD_EXIT_CODE];
 	*ret = stat;
 	return 0;
 }
 
-int process_stat_read(pid_t pid, struct process_stat *ret)
+static int read_stat(const char *path, struct process_stat *ret)
 {
-	char path[64], text[1024];
+	char text[1024];
 	scoped(closep) int fd = -1;
 	ssize_t len;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -ESRCH;
@@ -80,6 +83,22 @@ int process_stat_read(pid_t pid, struct process_stat *ret)
 		return -ESRCH;
 	text[len] = '\0';
 	return process_stat_parse(text, ret) ? -ESRCH : 0;
+}
+
+int process_stat_read(pid_t pid, struct process_stat *ret)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	return read_stat(path, ret);
+}
+
+int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, thread);
+	return read_stat(path, ret);
 }
 
 bool process_stat_is_dead(const struct process_stat *stat)

@@ -18,6 +18,7 @@ struct process_stat {
 	/* Of all its threads, to a tick; where `threads` is 0 it is being reaped, and this is over. */
 	int64_t cpu_ns;
 	uint64_t minor_faults, major_faults;
+	uint64_t resident_pages;
 	/* As waitpid() gives it, once it is dead; 0 where reading it takes CAP_SYS_PTRACE. */
 	uint32_t wait_status;
 	bool tells_wait_status; /* only process_stat_read_dead() knows */
@@ -25,6 +26,8 @@ struct process_stat {
 
 /* 0, or -ESRCH: there is no such process, or this /proc does not show it. */
 int process_stat_read(pid_t pid, struct process_stat *ret);
+/* The same of one thread of it; what counts for all is then the thread's own. */
+int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret);
 /* Takes the text of the file. 0 or -EBADMSG. */
 int process_stat_parse(const char *text, struct process_stat *ret);
 
