@@ -27,7 +27,7 @@ endif
 # -- what is built ---------------------------------------------------------------------------
 
 LIBS     := libbpf libelf zlib libcurl gnutls yaml-0.1 libsystemd libmicrohttpd jansson libpcre2-8 sqlite3
-FLOORS   := base model net store tsdb config template promql notify scrape watch deliver rules api cmd
+FLOORS   := base model net store tsdb config template client promql notify scrape watch deliver rules api cmd
 USER_SRC := $(sort $(foreach d,$(FLOORS),$(wildcard user/$(d)/*.c)) $(filter-out user/main.c,$(wildcard user/*.c)))
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
+#include "client/options.h"
 #include "scrape/headers.h"
 #include "scrape/scrape.h"
 
@@ -121,7 +122,7 @@ static void on_done(CURL *easy, CURLcode result, void *userdata)
 
 	f->transfer = NULL;
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-	headers_free(TAKE(f->headers));
+	client_headers_free(TAKE(f->headers));
 	error = why_not(f, result);
 	/* The callback may start the next one. */
 	strbuf_init(&f->body, f->max_bytes);
@@ -159,84 +160,16 @@ static bool set_server_name(struct fetch *f, const struct target_spec *spec, con
 	return good;
 }
 
-static bool add_proxy_header(struct fetch *f, const struct config_header *header)
-{
-	struct strbuf line = STRBUF_INIT;
-	bool good = true;
-
-	for (size_t i = 0; good && i < header->n_values; i++) {
-		strbuf_reset(&line);
-		strbuf_addf(&line, "%s: %s", header->name.s, header->values[i].s);
-		good = !line.err && add(&f->proxy_headers, line.s);
-	}
-	explicit_bzero(line.s, line.len);
-	strbuf_release(&line);
-	return good;
-}
-
-static bool set_file(struct fetch *f, CURLoption option, const struct config_text *file)
-{
-	return !file->s || !curl_easy_setopt(f->easy, option, file->s);
-}
-
 static bool set_tls(struct fetch *f, const struct target_spec *spec)
 {
 	const struct config_tls *tls = &spec->job->tls;
 	const char *name = target_spec_server_name(spec);
 
-	if (!tls->set || !starts_with(spec->url, "https:"))
+	if (!starts_with(spec->url, "https:"))
 		return true;
-	if (tls->insecure_skip_verify) {
-		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYPEER, 0l);
-		curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYHOST, 0l);
-	}
-	if (name && !set_server_name(f, spec, name))
+	if (tls->set && name && !set_server_name(f, spec, name))
 		return false;
-	return set_file(f, CURLOPT_CAINFO, &tls->ca_file) &&
-	       set_file(f, CURLOPT_SSLCERT, &tls->cert_file) &&
-	       set_file(f, CURLOPT_SSLKEY, &tls->key_file);
-}
-
-/* What Go's client never sends through a proxy that may be passed by. */
-#define NEVER_PROXIED "localhost,127.0.0.0/8,::1,"
-
-static const char *first_set(const char *name, const char *other)
-{
-	const char *value = getenv(name);
-
-	if (!value || !*value)
-		value = getenv(other);
-	return value ? value : "";
-}
-
-/*
- * An empty proxy: none, not even the environment's, which libcurl would take by itself; there it
- * lacks Go's HTTP_PROXY in capitals.
- */
-static bool set_proxy(struct fetch *f, const struct target_spec *spec)
-{
-	const struct config_http *http = &spec->job->http;
-	const char *proxy = http->proxy_url.s ? http->proxy_url.s : "";
-	const char *without = http->no_proxy.s ? http->no_proxy.s : "";
-	struct strbuf none = STRBUF_INIT;
-	bool good;
-
-	if (http->proxy_from_environment) {
-		proxy = starts_with(spec->url, "https:") ? first_set("https_proxy", "HTTPS_PROXY")
-							 : first_set("http_proxy", "HTTP_PROXY");
-		without = first_set("no_proxy", "NO_PROXY");
-	}
-	if (*without || http->proxy_from_environment)
-		strbuf_addf(&none, NEVER_PROXIED "%s", without);
-	good = !none.err && !curl_easy_setopt(f->easy, CURLOPT_PROXY, proxy) &&
-	       !curl_easy_setopt(f->easy, CURLOPT_NOPROXY, none.s);
-	strbuf_release(&none);
-	for (size_t i = 0; good && i < http->proxy_connect_headers.n; i++)
-		good = add_proxy_header(f, &http->proxy_connect_headers.items[i]);
-	/* Nothing of ours goes to the proxy when a tunnel is asked for. */
-	curl_easy_setopt(f->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
-	curl_easy_setopt(f->easy, CURLOPT_PROXYHEADER, f->proxy_headers);
-	return good;
+	return !client_set_tls(f->easy, tls);
 }
 
 static bool set_up(struct fetch *f, const struct target_spec *spec)
@@ -258,7 +191,8 @@ static bool set_up(struct fetch *f, const struct target_spec *spec)
 	if (spec->job->enable_compression)
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	return !curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION) &&
-	       set_proxy(f, spec) && set_tls(f, spec);
+	       !client_set_proxy(easy, &spec->job->http, spec->url, &f->proxy_headers) &&
+	       set_tls(f, spec);
 }
 
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
@@ -295,30 +229,12 @@ void fetch_free(struct fetch *fetch)
 	net_cancel(fetch->transfer);
 	sd_event_source_disable_unref(fetch->failing);
 	curl_easy_cleanup(fetch->easy);
-	headers_free(fetch->headers);
-	headers_free(fetch->proxy_headers);
+	client_headers_free(fetch->headers);
+	client_headers_free(fetch->proxy_headers);
 	curl_slist_free_all(fetch->connect_to);
 	strbuf_release(&fetch->body);
 	free(fetch->fallback);
 	free(fetch);
-}
-
-static int set_basic_auth(struct fetch *f, const struct config_http *http)
-{
-	char *user = NULL, *password = NULL;
-	int err;
-
-	err = header_secret(&http->username, "username", &user, f->error, sizeof(f->error));
-	if (!err)
-		err = header_secret(
-			&http->password, "password", &password, f->error, sizeof(f->error));
-	curl_easy_setopt(f->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-	if (!err && (curl_easy_setopt(f->easy, CURLOPT_USERNAME, user) ||
-			    curl_easy_setopt(f->easy, CURLOPT_PASSWORD, password)))
-		err = -ENOMEM;
-	config_secret_wipe(&user);
-	config_secret_wipe(&password);
-	return err;
 }
 
 static int on_failing(sd_event_source *source, void *userdata)
@@ -338,11 +254,12 @@ int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh)
 	strbuf_init(&fetch->body, fetch->max_bytes);
 	fetch->curl_error[0] = '\0';
 	curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
-	headers_free(TAKE(fetch->headers));
+	client_headers_free(TAKE(fetch->headers));
 	err = headers_make(spec, &fetch->headers, fetch->error, sizeof(fetch->error));
 	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
 	if (!err && spec->job->http.basic_auth)
-		err = set_basic_auth(fetch, &spec->job->http);
+		err = client_set_basic_auth(
+			fetch->easy, &spec->job->http, fetch->error, sizeof(fetch->error));
 	if (!err)
 		return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
 	if (err == -ENOMEM)

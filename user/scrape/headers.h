@@ -9,19 +9,9 @@
 
 /*
  * All lines but those that libcurl writes itself. Files are read now. -ENOMEM; or another errno with
- * error[] telling which secret cannot be had.
+ * error[] telling which secret cannot be had. To be freed with client_headers_free().
  */
 int headers_make(
 	const struct target_spec *spec, struct curl_slist **ret, char *error, size_t error_size);
-/* Wipes and frees. */
-void headers_free(struct curl_slist *headers);
-
-/*
- * A secret's value for a request: without white space around it where it comes from a file, "" where
- * nothing is set; one line. The caller wipes it with config_secret_wipe(). Errors as above; `what`
- * is for the sentence: "password".
- */
-int header_secret(const struct config_secret *secret, const char *what, char **ret, char *error,
-	size_t error_size);
 
 #endif
