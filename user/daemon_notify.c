@@ -1,5 +1,5 @@
 /*
- * daemon_notify.c - alerts to groups, groups to disk and to the mail server.
+ * daemon_notify.c - alerts to groups, groups to disk and to whoever is to be told.
  *
  * What decides whether a mail is sent twice or never is durable before the mail goes out and after
  * it went. A disk that does not answer delays an alarm by DURABLE_WAIT_NS and no more: a mail that
@@ -142,12 +142,13 @@ static void send_start(struct send *send)
 		return;
 	send->started = true;
 	send->patience = sd_event_source_disable_unref(send->patience);
-	if (!receiver || n->index >= receiver->n_emails) {
+	err = receiver ? deliver_notification(send->d->deliver, receiver, n, on_delivered, send,
+				 &send->delivery, error, sizeof(error))
+		       : -ENOENT;
+	if (err == -ENOENT && !error[0]) {
 		give_up(send, DELIVERY_REFUSED, "the receiver is no longer in the settings");
 		return;
 	}
-	err = deliver_email(send->d->deliver, &receiver->emails[n->index], n, on_delivered, send,
-		&send->delivery, error, sizeof(error));
 	/* What cannot be rendered never will be; a password file or memory may be there next time. */
 	if (err)
 		give_up(send, err == -EINVAL ? DELIVERY_REFUSED : DELIVERY_RETRY,

@@ -31,6 +31,11 @@ struct config_secret {
 	struct config_text file; /* read anew at each use, so that it can be changed under way */
 };
 
+struct config_texts {
+	struct config_text *items;
+	size_t n, cap;
+};
+
 struct config_pair {
 	struct config_text name, value;
 };
@@ -76,6 +81,25 @@ struct config_http {
 	struct config_text proxy_url, no_proxy;
 	bool proxy_from_environment;
 	struct config_headers proxy_connect_headers;
+};
+
+/* Client credentials by which a token is fetched, that then goes along as "Bearer". */
+struct config_oauth2 {
+	bool set;
+	struct config_text client_id, token_url;
+	struct config_secret client_secret;
+	struct config_texts scopes;
+	struct config_pairs endpoint_params; /* go along in the body */
+	struct config_tls tls;		     /* of the way to token_url */
+	struct config_http http;	     /* of it only the proxy */
+};
+
+/* `http_config`: everything about a client of HTTP. */
+struct config_client {
+	struct config_http http; /* first: its keys are read into the whole */
+	struct config_tls tls;
+	struct config_oauth2 oauth2;
+	bool follow_redirects; /* true */
 };
 
 /* Names as scrape_protocols has them, all known ones. */
@@ -166,15 +190,54 @@ struct config_email {
 	unsigned port;
 };
 
+enum config_value_kind {
+	VALUE_NULL,
+	VALUE_TEXT,
+	VALUE_BOOL,
+	VALUE_NUMBER, /* as JSON writes them */
+	VALUE_LIST,
+	VALUE_MAP,
+};
+
+/* A setting of any shape, as the file has it. */
+struct config_value {
+	enum config_value_kind kind;
+	struct config_text
+		text; /* of every scalar, as it was written; of a truth value true or false */
+	struct config_value *items; /* of a list; of a mapping the values */
+	struct config_text *keys;   /* of a mapping */
+	size_t n;
+};
+
+/*
+ * An item of webhook_configs, slack_configs and so on. What is told to whom is in `settings`: a
+ * mapping of the keys that Alertmanager has for the type, with what `global` and the type's defaults
+ * add. A key that may stand in a file instead is there as NAME_file, and never both.
+ */
+struct config_integration {
+	const char *type; /* "webhook": the key without _configs */
+	unsigned index;	  /* which of the receiver's of that type */
+	bool send_resolved;
+	struct config_client client;
+	struct config_value settings;
+	struct pos pos;
+};
+
+/* A folder that mails are put into, instead of a server that takes them. */
+struct config_maildir {
+	struct config_email email; /* to and from have their defaults; no server is in it */
+	struct config_text path;
+	unsigned mode; /* of the files: 0600 */
+};
+
 struct config_receiver {
 	struct config_text name;
 	struct config_email *emails;
 	size_t n_emails, cap_emails;
-};
-
-struct config_texts {
-	struct config_text *items;
-	size_t n, cap;
+	struct config_maildir *maildirs;
+	size_t n_maildirs, cap_maildirs;
+	struct config_integration *integrations; /* all other types, in the order of a table */
+	size_t n_integrations, cap_integrations;
 };
 
 /* One condition on a label. Its expression, where it is one, was checked when the file was read. */
@@ -292,6 +355,15 @@ static inline void config_unrefp(struct config **p)
 }
 
 const struct config_receiver *config_receiver_find(const struct config *config, const char *name);
+/* NULL where the receiver has no such integration; email and maildir are none of these. */
+const struct config_integration *config_integration_find(
+	const struct config_receiver *receiver, const char *type, unsigned index);
+/* A value by its key; NULL where it is not set. */
+const struct config_value *config_value_get(const struct config_value *map, const char *key);
+/* The text of a scalar by its key; NULL where it is not set. */
+const struct config_text *config_value_text(const struct config_value *map, const char *key);
+/* A text read as YAML, which JSON is, too; in the arena, without places. -ENOMEM, -EINVAL. */
+int config_value_parse(struct arena *arena, const char *text, struct config_value *ret);
 const struct config_time_interval *config_time_interval_find(
 	const struct config *config, const char *name);
 

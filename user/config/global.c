@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include "config/address.h"
 #include "config/http.h"
+#include "config/integrations.h"
 
 static void read_external_labels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_http_config(struct reader *r, const struct tree_pair *pair, void *out);
 
 #define G struct reader_global
 static const struct schema_key global_keys[] = {
@@ -51,35 +53,36 @@ static const struct schema_key global_keys[] = {
 	CUSTOM("smtp_tls_config", read_smtp_tls),
 	LATER("smtp_auth_secret", S_SECRET),
 	LATER("smtp_auth_secret_file", S_TEXT),
-	IGNORED_IN("http_config", S_MAP, http_schema),
-	IGNORED("jira_api_url", S_TEXT),
-	IGNORED("mattermost_webhook_url", S_SECRET),
-	IGNORED("mattermost_webhook_url_file", S_TEXT),
-	IGNORED("opsgenie_api_key", S_SECRET),
-	IGNORED("opsgenie_api_key_file", S_TEXT),
-	IGNORED("opsgenie_api_url", S_TEXT),
-	IGNORED("pagerduty_url", S_TEXT),
-	IGNORED("rocketchat_api_url", S_TEXT),
-	IGNORED("rocketchat_token", S_SECRET),
-	IGNORED("rocketchat_token_file", S_TEXT),
-	IGNORED("rocketchat_token_id", S_SECRET),
-	IGNORED("rocketchat_token_id_file", S_TEXT),
-	IGNORED("slack_api_url", S_SECRET),
-	IGNORED("slack_api_url_file", S_TEXT),
-	IGNORED("slack_app_token", S_SECRET),
-	IGNORED("slack_app_token_file", S_TEXT),
-	IGNORED("slack_app_url", S_TEXT),
-	IGNORED("telegram_api_url", S_TEXT),
-	IGNORED("telegram_bot_token", S_SECRET),
-	IGNORED("telegram_bot_token_file", S_TEXT),
-	IGNORED("victorops_api_key", S_SECRET),
-	IGNORED("victorops_api_key_file", S_TEXT),
-	IGNORED("victorops_api_url", S_TEXT),
-	IGNORED("webex_api_url", S_TEXT),
-	IGNORED("wechat_api_corp_id", S_TEXT),
-	IGNORED("wechat_api_secret", S_SECRET),
-	IGNORED("wechat_api_secret_file", S_TEXT),
-	IGNORED("wechat_api_url", S_TEXT),
+	CUSTOM("http_config", read_http_config),
+	/* Taken by the receivers that have none of their own: integrations.c. */
+	QUIET("jira_api_url", S_TEXT),
+	QUIET("mattermost_webhook_url", S_SECRET),
+	QUIET("mattermost_webhook_url_file", S_TEXT),
+	QUIET("opsgenie_api_key", S_SECRET),
+	QUIET("opsgenie_api_key_file", S_TEXT),
+	QUIET("opsgenie_api_url", S_TEXT),
+	QUIET("pagerduty_url", S_TEXT),
+	QUIET("rocketchat_api_url", S_TEXT),
+	QUIET("rocketchat_token", S_SECRET),
+	QUIET("rocketchat_token_file", S_TEXT),
+	QUIET("rocketchat_token_id", S_SECRET),
+	QUIET("rocketchat_token_id_file", S_TEXT),
+	QUIET("slack_api_url", S_SECRET),
+	QUIET("slack_api_url_file", S_TEXT),
+	QUIET("slack_app_token", S_SECRET),
+	QUIET("slack_app_token_file", S_TEXT),
+	QUIET("slack_app_url", S_TEXT),
+	QUIET("telegram_api_url", S_TEXT),
+	QUIET("telegram_bot_token", S_SECRET),
+	QUIET("telegram_bot_token_file", S_TEXT),
+	QUIET("victorops_api_key", S_SECRET),
+	QUIET("victorops_api_key_file", S_TEXT),
+	QUIET("victorops_api_url", S_TEXT),
+	QUIET("webex_api_url", S_TEXT),
+	QUIET("wechat_api_corp_id", S_TEXT),
+	QUIET("wechat_api_secret", S_SECRET),
+	QUIET("wechat_api_secret_file", S_TEXT),
+	QUIET("wechat_api_url", S_TEXT),
 };
 #undef G
 static const struct schema global_schema = SCHEMA("global", global_keys, NULL);
@@ -93,6 +96,21 @@ static const char *const exclusive[] = { "smtp_auth_password", "smtp_auth_secret
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	config_read_tls(r, pair, &((struct reader_global *)out)->c.smtp_tls);
+}
+
+/* It only matters to receivers without their own; one that takes it tells what is not served. */
+static void read_http_config(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct reader_global *global = out;
+	size_t unserved = r->n_unserved;
+
+	if (pair->value->null)
+		return;
+	r->unreached = true;
+	config_read_client(r, pair->value, &global->client);
+	r->unreached = false;
+	global->client_pos = pair->key->pos;
+	global->client_unserved = r->n_unserved > unserved;
 }
 
 static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out)
@@ -268,6 +286,17 @@ static void check_slack(struct reader *r, const struct tree_node *node)
 			"slack_api_url/slack_api_url_file must be configured");
 }
 
+static void check_urls(struct reader *r, const struct tree_node *node)
+{
+	for (size_t i = 0; i < node->n; i++) {
+		const char *key = node->pairs[i].key->text.s;
+		size_t len = strlen(key);
+
+		if (len > 4 && streq(key + len - 4, "_url"))
+			integration_check_url(r, &node->pairs[i]);
+	}
+}
+
 static void check_times(struct reader *r, const struct tree_node *node)
 {
 	struct config_global *g = &r->global.c;
@@ -309,6 +338,7 @@ void config_read_global(struct reader *r)
 		.c.resolve_timeout_ms = 300000,
 		.c.smtp_require_tls = true,
 		.smtp_force_implicit_tls = -1,
+		.client = CONFIG_CLIENT_DEFAULT,
 	};
 	if (!node) {
 		reader_no_memory(r);
@@ -319,6 +349,7 @@ void config_read_global(struct reader *r)
 	check_times(r, node);
 	check_exclusive(r, node);
 	check_slack(r, node);
+	check_urls(r, node);
 	check_smtp(r);
 	r->config->global = r->global.c;
 }

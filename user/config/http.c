@@ -119,3 +119,15 @@ void config_read_tls(struct reader *r, const struct tree_pair *pair, struct conf
 	*tls = (struct config_tls){ .set = true };
 	schema_read(r, &tls_schema, pair->value, tls);
 }
+
+void config_read_tls_here(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)
+{
+	struct config_text *const files[] = { &tls->ca_file, &tls->cert_file, &tls->key_file };
+	static const char *const names[] = { "ca_file", "cert_file", "key_file" };
+
+	config_read_tls(r, pair, tls);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (text_set(files[i]))
+			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
+	}
+}

@@ -22,7 +22,18 @@ void config_read_http_key(struct reader *r, const struct tree_pair *pair, struct
 /* When all keys of `node` were read: what contradicts itself is told, and what follows is filled in. */
 void config_check_http(struct reader *r, const struct tree_node *node, struct config_http *http);
 
-/* http_config of a receiver, or the same keys inline, where all of it belongs to something unserved. */
+/* Reads a struct config_client: all of http_config. */
+extern const struct schema client_schema;
+/*
+ * The same, with what contradicts itself told. A proxy that nobody could use is only warned of, as
+ * Alertmanager takes it.
+ */
+void config_read_client(
+	struct reader *r, const struct tree_node *node, struct config_client *client);
+/* What a client is where nothing is set. */
+#define CONFIG_CLIENT_DEFAULT ((struct config_client){ .follow_redirects = true })
+
+/* http_config, or the same keys inline, where all of it belongs to something unserved. */
 extern const struct schema http_schema;
 /* Credentials, proxies, headers where they are not served; oauth2 is not served anywhere. */
 extern const struct schema http_unserved_schema;
@@ -33,5 +44,7 @@ extern const struct schema discovery_schema;
 
 /* S_CUSTOM: a tls_config into a struct config_tls; `set` becomes true. */
 void config_read_tls(struct reader *r, const struct tree_pair *pair, struct config_tls *tls);
+/* The same, with its files as seen from the file that names them. */
+void config_read_tls_here(struct reader *r, const struct tree_pair *pair, struct config_tls *tls);
 
 #endif

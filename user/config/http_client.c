@@ -1,5 +1,5 @@
 /*
- * http_client.c - credentials, headers and the proxy of a client of HTTP.
+ * http_client.c - credentials, headers and the proxy of a client of HTTP, and http_config as a whole.
  *
  * Source: prometheus/common config/http_config.go and config/headers.go.
  */
@@ -313,15 +313,18 @@ static void check_credentials(
 			"at most one of basic_auth, oauth2 & authorization must be configured");
 }
 
-static void check_proxy(
-	struct reader *r, const struct tree_node *node, const struct config_http *http)
+static void check_proxy(struct reader *r, const struct tree_node *node,
+	const struct config_http *http, bool lenient)
 {
 	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
 	bool url = text_set(&http->proxy_url), known = !url;
 
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
 		known |= url && starts_with(http->proxy_url.s, schemes[i]);
-	if (!known)
+	if (!known && lenient)
+		diag_warning(r->diag, http->proxy_url.pos,
+			"proxy_url should begin with http://, https:// or socks5://");
+	else if (!known)
 		diag_error(r->diag, http->proxy_url.pos,
 			"proxy_url must begin with http://, https:// or socks5://");
 	if (http->proxy_connect_headers.n && !url && !http->proxy_from_environment)
@@ -343,5 +346,130 @@ void config_check_http(struct reader *r, const struct tree_node *node, struct co
 {
 	check_bearer(r, node, http);
 	check_credentials(r, node, http);
-	check_proxy(r, node, http);
+	check_proxy(r, node, http, false);
+}
+
+/* -- http_config ----------------------------------------------------------------------------- */
+
+static void read_client_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_oauth2(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_oauth2_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_oauth2_secret(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_oauth2_grant(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_oauth2_proxy(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_scopes(struct reader *r, const struct tree_pair *pair, void *out);
+
+/* The keys of credentials are read into the whole. */
+_Static_assert(offsetof(struct config_client, http) == 0, "http must come first");
+
+static const struct schema_key client_keys[] = {
+	CUSTOM("tls_config", read_client_tls),
+	CUSTOM("oauth2", read_oauth2),
+	SERVED("follow_redirects", S_BOOL, struct config_client, follow_redirects),
+	QUIET("enable_http2", S_BOOL),
+};
+const struct schema client_schema = SCHEMA("http_config", client_keys, &http_client_schema);
+
+#define O struct config_oauth2
+static const struct schema_key oauth2_keys[] = {
+	SERVED("client_id", S_TEXT, O, client_id),
+	SERVED("client_secret", S_SECRET, O, client_secret.value),
+	CUSTOM("client_secret_file", read_oauth2_secret),
+	LATER("client_secret_ref", S_TEXT),
+	LATER("client_certificate_key_id", S_TEXT),
+	LATER("client_certificate_key", S_SECRET),
+	LATER("client_certificate_key_file", S_TEXT),
+	LATER("client_certificate_key_ref", S_TEXT),
+	CUSTOM("grant_type", read_oauth2_grant),
+	LATER("iss", S_TEXT),
+	LATER("audience", S_TEXT),
+	LATER("signature_algorithm", S_TEXT),
+	LATER("claims", S_ANY),
+	CUSTOM("scopes", read_scopes),
+	SERVED("token_url", S_TEXT, O, token_url),
+	SERVED("endpoint_params", S_PAIRS, O, endpoint_params),
+	CUSTOM("tls_config", read_oauth2_tls),
+	CUSTOM("proxy_url", read_oauth2_proxy),
+	CUSTOM("no_proxy", read_oauth2_proxy),
+	CUSTOM("proxy_from_environment", read_oauth2_proxy),
+	CUSTOM("proxy_connect_header", read_oauth2_proxy),
+};
+#undef O
+static const struct schema oauth2_schema = SCHEMA("oauth2", oauth2_keys, NULL);
+
+static void read_client_tls(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_tls_here(r, pair, &((struct config_client *)out)->tls);
+}
+
+static void read_oauth2_tls(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_tls_here(r, pair, &((struct config_oauth2 *)out)->tls);
+}
+
+static void read_oauth2_secret(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	read_path(r, pair, &((struct config_oauth2 *)out)->client_secret.file);
+}
+
+static void read_oauth2_proxy(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_http_key(r, pair, &((struct config_oauth2 *)out)->http);
+}
+
+static void read_oauth2_grant(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_text type;
+
+	if (reader_text(r, pair, &type) && *type.s && !streq(type.s, "client_credentials"))
+		reader_tell_unserved(r, pair->value->pos, "grant_type");
+}
+
+static void read_scopes(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_texts *scopes = &((struct config_oauth2 *)out)->scopes;
+	size_t n = reader_list(r, pair);
+	struct config_text text;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!reader_item_text(r, "scopes", pair->value->items[i], &text))
+			continue;
+		if (!arena_reserve(&r->config->arena, scopes->items, scopes->n, scopes->cap)) {
+			reader_no_memory(r);
+			return;
+		}
+		scopes->items[scopes->n++] = text;
+	}
+}
+
+static void read_oauth2(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_oauth2 *oauth2 = &((struct config_client *)out)->oauth2;
+	struct pos pos = pair->key->pos;
+
+	if (pair->value->null)
+		return;
+	oauth2->set = true;
+	schema_read(r, &oauth2_schema, pair->value, oauth2);
+	if (!text_set(&oauth2->client_id))
+		diag_error(r->diag, pos, "oauth2 client_id must be configured");
+	if (!text_set(&oauth2->token_url))
+		diag_error(r->diag, pos, "oauth2 token_url must be configured");
+	if (both_set(&oauth2->client_secret))
+		diag_error(r->diag, pos,
+			"at most one of oauth2 client_secret, client_secret_file & "
+			"client_secret_ref must be configured");
+	check_proxy(r, pair->value, &oauth2->http, true);
+}
+
+void config_read_client(
+	struct reader *r, const struct tree_node *node, struct config_client *client)
+{
+	schema_read(r, &client_schema, node, client);
+	check_bearer(r, node, &client->http);
+	check_credentials(r, node, &client->http);
+	check_proxy(r, node, &client->http, true);
+	if (client->oauth2.set && client->http.basic_auth)
+		diag_error(r->diag, place(node, "oauth2"),
+			"at most one of basic_auth, oauth2 & authorization must be configured");
 }

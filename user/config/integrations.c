@@ -1,417 +1,348 @@
 /*
- * integrations.c - tables of the receiver types that tolld does not serve.
+ * integrations.c - items of receivers, kept with what they inherit from `global`.
  *
- * Source: alertmanager notify/<type>/config.go, the keys of version 0.34.
+ * Source: alertmanager config/config.go, Config.UnmarshalYAML.
  */
 #include "config/integrations.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include "config/http.h"
+#include "config/value.h"
 
-#define NOTIFIER QUIET("send_resolved", S_BOOL), QUIET_IN("http_config", S_MAP, http_schema)
-
-static const struct schema_key webhook_keys[] = {
-	NOTIFIER,
-	QUIET("url", S_SECRET),
-	QUIET("url_file", S_TEXT),
-	QUIET("max_alerts", S_COUNT),
-	QUIET("timeout", S_TEXT),
-	QUIET("payload", S_ANY),
-};
-static const struct schema_key discord_keys[] = {
-	NOTIFIER,
-	QUIET("webhook_url", S_SECRET),
-	QUIET("webhook_url_file", S_TEXT),
-	QUIET("content", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("username", S_TEXT),
-	QUIET("avatar_url", S_TEXT),
-};
-static const struct schema_key incidentio_keys[] = {
-	NOTIFIER,
-	QUIET("url", S_TEXT),
-	QUIET("url_file", S_TEXT),
-	QUIET("alert_source_token", S_SECRET),
-	QUIET("alert_source_token_file", S_TEXT),
-	QUIET("max_alerts", S_COUNT),
-	QUIET("timeout", S_TEXT),
-	QUIET("metadata", S_ANY),
-};
-static const struct schema_key pagerduty_keys[] = {
-	NOTIFIER,
-	QUIET("service_key", S_SECRET),
-	QUIET("service_key_file", S_TEXT),
-	QUIET("routing_key", S_SECRET),
-	QUIET("routing_key_file", S_TEXT),
-	QUIET("url", S_TEXT),
-	QUIET("client", S_TEXT),
-	QUIET("client_url", S_TEXT),
-	QUIET("description", S_TEXT),
-	QUIET("details", S_ANY),
-	QUIET("images", S_ANY),
-	QUIET("links", S_ANY),
-	QUIET("source", S_TEXT),
-	QUIET("severity", S_TEXT),
-	QUIET("class", S_TEXT),
-	QUIET("component", S_TEXT),
-	QUIET("group", S_TEXT),
-	QUIET("timeout", S_TEXT),
-};
-static const struct schema_key slack_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_SECRET),
-	QUIET("api_url_file", S_TEXT),
-	QUIET("app_token", S_SECRET),
-	QUIET("app_token_file", S_TEXT),
-	QUIET("app_url", S_TEXT),
-	QUIET("channel", S_TEXT),
-	QUIET("username", S_TEXT),
-	QUIET("color", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("title_link", S_TEXT),
-	QUIET("pretext", S_TEXT),
-	QUIET("text", S_TEXT),
-	QUIET("message_text", S_TEXT),
-	QUIET("fields", S_ANY),
-	QUIET("short_fields", S_BOOL),
-	QUIET("footer", S_TEXT),
-	QUIET("fallback", S_TEXT),
-	QUIET("callback_id", S_TEXT),
-	QUIET("icon_emoji", S_TEXT),
-	QUIET("icon_url", S_TEXT),
-	QUIET("image_url", S_TEXT),
-	QUIET("thumb_url", S_TEXT),
-	QUIET("link_names", S_BOOL),
-	QUIET("mrkdwn_in", S_TEXTS),
-	QUIET("actions", S_ANY),
-	QUIET("timeout", S_TEXT),
-	QUIET("update_message", S_BOOL),
-};
-static const struct schema_key opsgenie_keys[] = {
-	NOTIFIER,
-	QUIET("api_key", S_SECRET),
-	QUIET("api_key_file", S_TEXT),
-	QUIET("api_url", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("description", S_TEXT),
-	QUIET("source", S_TEXT),
-	QUIET("details", S_PAIRS),
-	QUIET("entity", S_TEXT),
-	QUIET("responders", S_ANY),
-	QUIET("actions", S_TEXT),
-	QUIET("tags", S_TEXT),
-	QUIET("note", S_TEXT),
-	QUIET("priority", S_TEXT),
-	QUIET("update_alerts", S_BOOL),
-};
-static const struct schema_key wechat_keys[] = {
-	NOTIFIER,
-	QUIET("api_secret", S_SECRET),
-	QUIET("api_secret_file", S_TEXT),
-	QUIET("corp_id", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("api_url", S_TEXT),
-	QUIET("to_user", S_TEXT),
-	QUIET("to_party", S_TEXT),
-	QUIET("to_tag", S_TEXT),
-	QUIET("agent_id", S_TEXT),
-	QUIET("message_type", S_TEXT),
-};
-static const struct schema_key pushover_keys[] = {
-	NOTIFIER,
-	QUIET("user_key", S_SECRET),
-	QUIET("user_key_file", S_TEXT),
-	QUIET("token", S_SECRET),
-	QUIET("token_file", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("url", S_TEXT),
-	QUIET("url_title", S_TEXT),
-	QUIET("device", S_TEXT),
-	QUIET("sound", S_TEXT),
-	QUIET("priority", S_TEXT),
-	QUIET("retry", S_TEXT),
-	QUIET("expire", S_TEXT),
-	QUIET("ttl", S_TEXT),
-	QUIET("html", S_BOOL),
-	QUIET("monospace", S_BOOL),
-};
-static const struct schema_key victorops_keys[] = {
-	NOTIFIER,
-	QUIET("api_key", S_SECRET),
-	QUIET("api_key_file", S_TEXT),
-	QUIET("api_url", S_TEXT),
-	QUIET("routing_key", S_TEXT),
-	QUIET("message_type", S_TEXT),
-	QUIET("state_message", S_TEXT),
-	QUIET("entity_display_name", S_TEXT),
-	QUIET("monitoring_tool", S_TEXT),
-	QUIET("custom_fields", S_PAIRS),
-};
-static const struct schema_key sns_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_TEXT),
-	QUIET("sigv4", S_ANY),
-	QUIET("topic_arn", S_TEXT),
-	QUIET("phone_number", S_TEXT),
-	QUIET("target_arn", S_TEXT),
-	QUIET("subject", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("attributes", S_PAIRS),
-};
-static const struct schema_key telegram_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_TEXT),
-	QUIET("bot_token", S_SECRET),
-	QUIET("bot_token_file", S_TEXT),
-	QUIET("chat_id", S_INT),
-	QUIET("chat_id_file", S_TEXT),
-	QUIET("message_thread_id", S_INT),
-	QUIET("message", S_TEXT),
-	QUIET("disable_notifications", S_BOOL),
-	QUIET("parse_mode", S_TEXT),
-};
-static const struct schema_key webex_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_TEXT),
-	QUIET("message", S_TEXT),
-	QUIET("room_id", S_TEXT),
-};
-static const struct schema_key msteams_keys[] = {
-	NOTIFIER,
-	QUIET("webhook_url", S_SECRET),
-	QUIET("webhook_url_file", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("summary", S_TEXT),
-	QUIET("text", S_TEXT),
-};
-static const struct schema_key msteamsv2_keys[] = {
-	NOTIFIER,
-	QUIET("webhook_url", S_SECRET),
-	QUIET("webhook_url_file", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("text", S_TEXT),
-};
-static const struct schema_key jira_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_TEXT),
-	QUIET("api_type", S_TEXT),
-	QUIET("project", S_TEXT),
-	QUIET("summary", S_ANY),
-	QUIET("description", S_ANY),
-	QUIET("labels", S_TEXTS),
-	QUIET("priority", S_TEXT),
-	QUIET("issue_type", S_TEXT),
-	QUIET("reopen_transition", S_TEXT),
-	QUIET("resolve_transition", S_TEXT),
-	QUIET("wont_fix_resolution", S_TEXT),
-	QUIET("reopen_duration", S_DURATION),
-	QUIET("fields", S_ANY),
-};
-static const struct schema_key rocketchat_keys[] = {
-	NOTIFIER,
-	QUIET("api_url", S_TEXT),
-	QUIET("token_id", S_SECRET),
-	QUIET("token_id_file", S_TEXT),
-	QUIET("token", S_SECRET),
-	QUIET("token_file", S_TEXT),
-	QUIET("channel", S_TEXT),
-	QUIET("color", S_TEXT),
-	QUIET("title", S_TEXT),
-	QUIET("title_link", S_TEXT),
-	QUIET("text", S_TEXT),
-	QUIET("fields", S_ANY),
-	QUIET("short_fields", S_BOOL),
-	QUIET("emoji", S_TEXT),
-	QUIET("icon_url", S_TEXT),
-	QUIET("image_url", S_TEXT),
-	QUIET("thumb_url", S_TEXT),
-	QUIET("link_names", S_BOOL),
-	QUIET("actions", S_ANY),
-};
-static const struct schema_key mattermost_keys[] = {
-	NOTIFIER,
-	QUIET("webhook_url", S_SECRET),
-	QUIET("webhook_url_file", S_TEXT),
-	QUIET("channel", S_TEXT),
-	QUIET("username", S_TEXT),
-	QUIET("text", S_TEXT),
-	QUIET("icon_url", S_TEXT),
-	QUIET("icon_emoji", S_TEXT),
-	QUIET("attachments", S_ANY),
-	QUIET("type", S_TEXT),
-	QUIET("props", S_ANY),
-	QUIET("priority", S_ANY),
-	QUIET("fields", S_ANY),
-	QUIET("actions", S_ANY),
-};
-
-#define TYPE(name_)                                                                                \
-	static const struct schema name_##_schema = SCHEMA(#name_ "_configs", name_##_keys, NULL)
-TYPE(webhook);
-TYPE(discord);
-TYPE(incidentio);
-TYPE(pagerduty);
-TYPE(slack);
-TYPE(opsgenie);
-TYPE(wechat);
-TYPE(pushover);
-TYPE(victorops);
-TYPE(sns);
-TYPE(telegram);
-TYPE(webex);
-TYPE(msteams);
-TYPE(msteamsv2);
-TYPE(jira);
-TYPE(rocketchat);
-TYPE(mattermost);
-#undef TYPE
-
-#define TYPE(name_) QUIET_IN(#name_ "_configs", S_LIST, name_##_schema)
-static const struct schema_key integration_keys[] = {
-	TYPE(webhook),
-	TYPE(discord),
-	TYPE(incidentio),
-	TYPE(pagerduty),
-	TYPE(slack),
-	TYPE(opsgenie),
-	TYPE(wechat),
-	TYPE(pushover),
-	TYPE(victorops),
-	TYPE(sns),
-	TYPE(telegram),
-	TYPE(webex),
-	TYPE(msteams),
-	TYPE(msteamsv2),
-	TYPE(jira),
-	TYPE(rocketchat),
-	TYPE(mattermost),
-};
-#undef TYPE
-const struct schema integrations_schema = SCHEMA("receivers", integration_keys, NULL);
-
-/* A receiver type needs one of the local keys, or one of the global ones. */
-static const struct need {
-	const char *type;
-	const char *local[5];
-	const char *global[5];
-	const char *fault;
-	bool null_too; /* an empty item has this fault and not the common one */
-} needs[] = {
-	{ "slack_configs", { "api_url", "api_url_file", "app_token", "app_token_file" },
-		{ "slack_api_url", "slack_api_url_file", "slack_app_token",
-			"slack_app_token_file" },
-		"no Slack API URL nor App token set either inline or in a file", true },
-	{ "opsgenie_configs", { "api_key", "api_key_file" },
-		{ "opsgenie_api_key", "opsgenie_api_key_file" },
-		"no global OpsGenie API Key set either inline or in a file", true },
-	{ "wechat_configs", { "api_secret", "api_secret_file" },
-		{ "wechat_api_secret", "wechat_api_secret_file" },
-		"no global Wechat Api Secret set either inline or in a file", true },
-	{ "rocketchat_configs", { "token_id", "token_id_file" },
-		{ "rocketchat_token_id", "rocketchat_token_id_file" },
-		"no global Rocketchat TokenID set either inline or in a file", true },
-	{ "rocketchat_configs", { "token", "token_file" },
-		{ "rocketchat_token", "rocketchat_token_file" },
-		"no global Rocketchat Token set either inline or in a file", true },
-	{ "victorops_configs", { "api_key", "api_key_file" },
-		{ "victorops_api_key", "victorops_api_key_file" },
-		"no global VictorOps API Key set", false },
-	{ "mattermost_configs", { "webhook_url", "webhook_url_file" },
-		{ "mattermost_webhook_url", "mattermost_webhook_url_file" },
-		"missing webhook_url or webhook_url_file on mattermost_config", false },
-	{ "telegram_configs", { "bot_token", "bot_token_file" },
-		{ "telegram_bot_token", "telegram_bot_token_file" },
-		"missing bot_token or bot_token_file on telegram_config", false },
-	{ "sns_configs", { "topic_arn", "target_arn", "phone_number" }, { NULL },
-		"must provide either a Target ARN, Topic ARN, or Phone Number for SNS config",
+/* What an item without its own value has. A secret and its _file go together. */
+static const struct inheritance {
+	const char *type, *key, *global;
+	bool has_file;
+	const char *otherwise;
+	bool ends_with_slash;
+} inheritances[] = {
+	{ "pagerduty", "url", "pagerduty_url", false, "https://events.pagerduty.com/v2/enqueue",
 		false },
-	{ "webhook_configs", { "url", "url_file" }, { NULL },
-		"one of url or url_file must be configured", false },
-	{ "discord_configs", { "webhook_url", "webhook_url_file" }, { NULL },
-		"one of webhook_url or webhook_url_file must be configured", false },
-	{ "msteams_configs", { "webhook_url", "webhook_url_file" }, { NULL },
-		"one of webhook_url or webhook_url_file must be configured", false },
-	{ "msteamsv2_configs", { "webhook_url", "webhook_url_file" }, { NULL },
-		"one of webhook_url or webhook_url_file must be configured", false },
+	{ "opsgenie", "api_url", "opsgenie_api_url", false, "https://api.opsgenie.com/", true },
+	{ "opsgenie", "api_key", "opsgenie_api_key", true, NULL, false },
+	{ "wechat", "api_url", "wechat_api_url", false, "https://qyapi.weixin.qq.com/cgi-bin/",
+		true },
+	{ "wechat", "api_secret", "wechat_api_secret", true, NULL, false },
+	{ "wechat", "corp_id", "wechat_api_corp_id", false, NULL, false },
+	{ "victorops", "api_url", "victorops_api_url", false,
+		"https://alert.victorops.com/integrations/generic/20131114/alert/", true },
+	{ "victorops", "api_key", "victorops_api_key", true, NULL, false },
+	{ "telegram", "api_url", "telegram_api_url", false, "https://api.telegram.org", false },
+	{ "telegram", "bot_token", "telegram_bot_token", true, NULL, false },
+	{ "webex", "api_url", "webex_api_url", false, "https://webexapis.com/v1/messages", false },
+	{ "jira", "api_url", "jira_api_url", false, NULL, false },
+	{ "rocketchat", "api_url", "rocketchat_api_url", false, "https://open.rocket.chat/", true },
+	{ "rocketchat", "token_id", "rocketchat_token_id", true, NULL, false },
+	{ "rocketchat", "token", "rocketchat_token", true, NULL, false },
+	{ "mattermost", "webhook_url", "mattermost_webhook_url", true, NULL, false },
+	{ "slack", "app_url", "slack_app_url", false, "https://slack.com/api/chat.postMessage",
+		false },
 };
 
-static bool any_set(const struct tree_node *node, const char *const keys[5])
-{
-	const struct tree_pair *pair;
+/* An item being read. */
+struct item {
+	struct reader *r;
+	const struct integration_type *type;
+	const struct tree_node *node;
+	struct config_integration *integration;
+};
 
-	for (size_t i = 0; keys[i]; i++) {
-		pair = tree_get(node, keys[i]);
-		if (pair && !pair->value->null)
-			return true;
+static bool has(const struct item *item, const char *key)
+{
+	const struct config_text *text = config_value_text(&item->integration->settings, key);
+
+	return text && *text->s;
+}
+
+static char *with_file(struct reader *r, const char *key)
+{
+	char *name = arena_printf(&r->config->arena, "%s_file", key);
+
+	return name ? name : reader_no_memory(r);
+}
+
+/* Takes a text of `global`; false where it has none. */
+static bool take_global(const struct item *item, const char *key, const char *global)
+{
+	const struct tree_pair *pair = tree_get(item->r->global_node, global);
+	struct config_text text;
+
+	if (!pair || pair->value->kind != TREE_SCALAR || pair->value->null ||
+		!pair->value->text.len || !reader_text(item->r, pair, &text))
+		return false;
+	return value_set(item->r, &item->integration->settings, key, text);
+}
+
+static void end_with_slash(const struct item *item, const char *key)
+{
+	struct config_value *settings = &item->integration->settings;
+	const struct config_text *text = config_value_text(settings, key);
+	struct config_text longer;
+
+	if (!text || !*text->s || text->s[strlen(text->s) - 1] == '/')
+		return;
+	longer = *text;
+	longer.s = arena_printf(&item->r->config->arena, "%s/", text->s);
+	if (longer.s)
+		value_set(item->r, settings, key, longer);
+	else
+		reader_no_memory(item->r);
+}
+
+static void inherit(const struct item *item, const struct inheritance *from)
+{
+	struct reader *r = item->r;
+	struct config_value *settings = &item->integration->settings;
+	const char *key_file = with_file(r, from->key), *global_file = with_file(r, from->global);
+	bool found;
+
+	if (!key_file || !global_file)
+		return;
+	if (!has(item, from->key) && !(from->has_file && has(item, key_file))) {
+		found = take_global(item, from->key, from->global);
+		if (!found && from->has_file)
+			found = take_global(item, key_file, global_file);
+		if (!found && from->otherwise)
+			value_set(r, settings, from->key,
+				(struct config_text){
+					.s = (char *)from->otherwise, .pos = item->node->pos });
 	}
-	return false;
+	if (from->ends_with_slash)
+		end_with_slash(item, from->key);
 }
 
-static void check_null(struct reader *r, const char *type, const struct tree_node *item)
+static struct config_secret secret_of(const struct item *item, const char *key)
 {
-	int len = (int)(strlen(type) - strlen("_configs"));
+	const struct config_value *settings = &item->integration->settings;
+	const char *key_file = with_file(item->r, key);
+	struct config_secret secret = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
-		if (streq(needs[i].type, type) && needs[i].null_too &&
-			!any_set(r->global_node, needs[i].global)) {
-			diag_error(r->diag, item->pos, "missing %.*s config: %s", len, type,
-				needs[i].fault);
-			return;
-		}
+	if (has(item, key))
+		secret.value = *config_value_text(settings, key);
+	else if (key_file && has(item, key_file))
+		secret.file = *config_value_text(settings, key_file);
+	return secret;
+}
+
+static void authorize(const struct item *item, struct config_secret secret)
+{
+	static char bearer[] = "Bearer";
+
+	item->integration->client.http.auth_type.s = bearer;
+	item->integration->client.http.credentials = secret;
+}
+
+/* Neither a token nor an address of its own: `global` has one of them, checked to be one. */
+static bool inherit_slack(const struct item *item)
+{
+	bool authorized = item->integration->client.http.auth_type.s;
+
+	if (!authorized && (take_global(item, "app_token", "slack_app_token") ||
+				   take_global(item, "app_token_file", "slack_app_token_file")))
+		return true;
+	if (take_global(item, "api_url", "slack_api_url") ||
+		take_global(item, "api_url_file", "slack_api_url_file"))
+		return false;
+	return authorized;
+}
+
+/* A token goes to the app's address; a webhook is an address that is its own secret. */
+static void finish_slack(const struct item *item)
+{
+	struct config_value *settings = &item->integration->settings;
+	bool token = has(item, "app_token") || has(item, "app_token_file");
+	bool url = has(item, "api_url") || has(item, "api_url_file");
+
+	if (token && url)
+		diag_error(item->r->diag, item->node->pos,
+			"at most one of api_url/api_url_file & app_token/app_token_file must be "
+			"configured");
+	if (!token && !url)
+		token = inherit_slack(item);
+	if (!token)
+		return;
+	if (has(item, "app_token") || has(item, "app_token_file"))
+		authorize(item, secret_of(item, "app_token"));
+	value_unset(settings, "api_url_file");
+	value_set(item->r, settings, "api_url", *config_value_text(settings, "app_url"));
+}
+
+static void finish_incidentio(const struct item *item)
+{
+	bool token = has(item, "alert_source_token") || has(item, "alert_source_token_file");
+
+	if (token && item->integration->client.http.auth_type.s)
+		diag_error(item->r->diag, item->node->pos,
+			"cannot specify alert_source_token or alert_source_token_file when using "
+			"http_config.authorization");
+	else if (token)
+		authorize(item, secret_of(item, "alert_source_token"));
+	else if (!item->integration->client.http.auth_type.s)
+		diag_error(item->r->diag, item->node->pos,
+			"at least one of alert_source_token, alert_source_token_file or "
+			"http_config.authorization must be configured");
+}
+
+static void finish_webex(const struct item *item)
+{
+	if (!item->integration->client.http.auth_type.s)
+		diag_error(item->r->diag, item->node->pos,
+			"missing webex_configs.http_config.authorization");
+}
+
+/* libcurl signs with keys; to borrow a role first is another service's business. */
+static void finish_sns(const struct item *item)
+{
+	static const char *const unserved[] = { "profile", "role_arn", "external_id" };
+	const struct config_value *sigv4 = config_value_get(&item->integration->settings, "sigv4");
+
+	for (size_t i = 0; sigv4 && i < ARRAY_SIZE(unserved); i++) {
+		const struct config_text *text = config_value_text(sigv4, unserved[i]);
+
+		if (text && *text->s)
+			reader_tell_unserved(item->r, text->pos, unserved[i]);
 	}
-	diag_error(r->diag, item->pos, "missing %.*s config", len, type);
 }
 
-/* A key and its _file in one item. */
-static void check_double(struct reader *r, const struct tree_node *item)
+static void finish_updates(const struct item *item)
 {
-	const struct tree_pair *file;
-	char name[64];
+	const struct config_text *update =
+		config_value_text(&item->integration->settings, "update_message");
 
-	for (size_t i = 0; i < item->n; i++) {
-		snprintf(name, sizeof(name), "%.50s_file", item->pairs[i].key->text.s);
-		file = tree_get(item, name);
-		if (file && !file->value->null && !item->pairs[i].value->null)
-			diag_error(r->diag, file->key->pos,
-				"at most one of %.50s & %s must be configured",
-				item->pairs[i].key->text.s, name);
+	if (update && streq(update->s, "true"))
+		reader_tell_unserved(item->r, update->pos, "update_message");
+	finish_slack(item);
+}
+
+static const struct {
+	const char *type;
+	void (*finish)(const struct item *item);
+} finishers[] = {
+	{ "slack", finish_updates },
+	{ "incidentio", finish_incidentio },
+	{ "webex", finish_webex },
+	{ "sns", finish_sns },
+};
+
+/* Its own http_config stands in place of the global one, as a whole; Teams takes that one's proxy. */
+static void read_client(const struct item *item)
+{
+	const struct tree_pair *pair = tree_get(item->node, "http_config");
+	const struct config_client *global = &item->r->global.client;
+	struct config_client *client = &item->integration->client;
+	struct config_http *http = &client->http;
+
+	if (!pair || pair->value->null) {
+		*client = *global;
+		if (item->r->global.client_unserved)
+			reader_tell_unserved(item->r, item->r->global.client_pos, "http_config");
+		return;
+	}
+	*client = CONFIG_CLIENT_DEFAULT;
+	config_read_client(item->r, pair->value, client);
+	if (!streq(item->type->name, "msteamsv2") || http->proxy_url.s ||
+		http->proxy_from_environment)
+		return;
+	http->proxy_url = global->http.proxy_url;
+	http->no_proxy = global->http.no_proxy;
+	http->proxy_from_environment = global->http.proxy_from_environment;
+	http->proxy_connect_headers = global->http.proxy_connect_headers;
+}
+
+/* Where an item says nothing, or only the key. */
+static void take_defaults(const struct item *item)
+{
+	const struct integration_default *d = item->type->defaults;
+
+	for (; d->key; d++) {
+		if (!config_value_get(&item->integration->settings, d->key))
+			value_set(item->r, &item->integration->settings, d->key,
+				(struct config_text){
+					.s = (char *)d->text, .pos = item->node->pos });
 	}
 }
 
-/* A webhook cannot change a message that was sent; only Slack's own method can. */
-static void check_slack_update(struct reader *r, const struct tree_node *item)
+static void read_item(const struct item *item)
 {
-	const struct tree_pair *update = tree_get(item, "update_message");
-	const struct tree_pair *url = tree_get(item, "api_url");
+	const struct tree_pair *resolved = tree_get(item->node, "send_resolved");
+	struct config_integration *integration = item->integration;
 
-	if (update && url && update->value->kind == TREE_SCALAR &&
-		streq(update->value->text.s, "true") && url->value->kind == TREE_SCALAR &&
-		!streq(url->value->text.s, "https://slack.com/api/chat.postMessage"))
-		diag_error(r->diag, update->key->pos,
-			"update_message can only be used with bot tokens. api_url must be set to "
-			"https://slack.com/api/chat.postMessage");
+	if (!value_read(item->r, item->type->name, item->node, &integration->settings))
+		return;
+	integration->send_resolved = item->type->send_resolved;
+	if (resolved)
+		reader_bool(item->r, resolved, &integration->send_resolved);
+	read_client(item);
+	value_unset(&integration->settings, "http_config");
+	for (size_t i = 0; i < ARRAY_SIZE(inheritances); i++) {
+		if (streq(inheritances[i].type, item->type->name))
+			inherit(item, &inheritances[i]);
+	}
+	take_defaults(item);
+	for (size_t i = 0; i < ARRAY_SIZE(finishers); i++) {
+		if (streq(finishers[i].type, item->type->name))
+			finishers[i].finish(item);
+	}
 }
 
-void integration_check(struct reader *r, const struct tree_pair *pair)
+static const struct integration_type *type_of(const char *key)
 {
-	const char *type = pair->key->text.s;
+	size_t len = strlen(key) - strlen("_configs");
 
+	for (size_t i = 0; i < n_integration_types; i++) {
+		if (strlen(integration_types[i].name) == len &&
+			!memcmp(integration_types[i].name, key, len))
+			return &integration_types[i];
+	}
+	return NULL;
+}
+
+static void keep(struct reader *r, struct config_receiver *receiver, struct config_integration item)
+{
+	if (!arena_reserve(&r->config->arena, receiver->integrations, receiver->n_integrations,
+		    receiver->cap_integrations))
+		reader_no_memory(r);
+	else
+		receiver->integrations[receiver->n_integrations++] = item;
+}
+
+void integration_read(struct reader *r, const struct tree_pair *pair,
+	struct config_receiver *receiver, bool reached)
+{
+	const struct integration_type *type = type_of(pair->key->text.s);
+
+	if (type->unserved) {
+		if (reached)
+			diag_error(r->diag, pair->key->pos,
+				"'%s' is not served yet by this version of tolld: %s",
+				pair->key->text.s, type->unserved);
+		return;
+	}
+	r->unreached = !reached;
 	for (size_t i = 0; i < pair->value->n; i++) {
-		const struct tree_node *item = pair->value->items[i];
+		struct config_integration integration = {
+			.type = type->name, .index = (unsigned)i, .pos = pair->value->items[i]->pos
+		};
+		const struct item item = { r, type, pair->value->items[i], &integration };
+		size_t unserved = r->n_unserved;
 
-		if (item->null)
-			check_null(r, type, item);
-		if (item->kind != TREE_MAP)
+		if (item.node->kind != TREE_MAP)
 			continue;
-		check_double(r, item);
-		if (streq(type, "slack_configs"))
-			check_slack_update(r, item);
-		for (size_t k = 0; k < ARRAY_SIZE(needs); k++) {
-			if (streq(needs[k].type, type) && !any_set(item, needs[k].local) &&
-				!any_set(r->global_node, needs[k].global))
-				diag_error(r->diag, item->pos, "%s", needs[k].fault);
-		}
+		read_item(&item);
+		if (r->n_unserved == unserved)
+			keep(r, receiver, integration);
 	}
+	r->unreached = false;
+}
+
+const struct config_integration *config_integration_find(
+	const struct config_receiver *receiver, const char *type, unsigned index)
+{
+	for (size_t i = 0; i < receiver->n_integrations; i++) {
+		const struct config_integration *found = &receiver->integrations[i];
+
+		if (found->index == index && streq(found->type, type))
+			return found;
+	}
+	return NULL;
 }

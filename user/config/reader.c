@@ -369,6 +369,13 @@ bool reader_pairs(struct reader *r, const struct tree_pair *pair, struct config_
 	return true;
 }
 
+void reader_tell_unserved(struct reader *r, struct pos pos, const char *key)
+{
+	r->n_unserved++;
+	if (!r->unreached)
+		diag_error(r->diag, pos, "'%s' is not served yet by this version of tolld", key);
+}
+
 size_t reader_list(struct reader *r, const struct tree_pair *pair)
 {
 	if (pair->value->kind == TREE_LIST)

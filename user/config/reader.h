@@ -24,15 +24,18 @@ struct reader_global {
 	int64_t body_size_limit_bytes;
 	int64_t sample_limit;
 	struct config_protocols protocols;
+	struct config_client client; /* http_config */
+	struct pos client_pos;
+	bool client_unserved; /* it has more than is served */
 	int smtp_force_implicit_tls;
 	char *smtp_host; /* smtp_smarthost taken apart; NULL where it is not set, or wrong */
 	unsigned smtp_port;
 };
 
-/* What is known of a receiver beside its struct: integrations that only matter once it is reached. */
+/* What is known of a receiver beside its struct: lists that are read when it is known whether it is reached. */
 struct reader_receiver {
-	const struct tree_pair **unserved;
-	size_t n_unserved, cap_unserved;
+	const struct tree_pair **lists;
+	size_t n_lists, cap_lists;
 	bool reached;
 };
 
@@ -60,6 +63,9 @@ struct reader {
 		*route; /* the first file's route, and the first sign that one is needed */
 	struct pos needs_route;
 	struct map read_files; /* paths of rule and scrape files that were read */
+	/* What is read does no harm where it is not served: that is counted and not told. */
+	bool unreached;
+	size_t n_unserved;
 };
 
 /* Remembers that memory is out; returns NULL. */
@@ -93,6 +99,8 @@ bool reader_duration(struct reader *r, const struct tree_pair *pair, int64_t *re
 bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int64_t *ret);
 bool reader_size(struct reader *r, const struct tree_pair *pair, int64_t *ret_bytes);
 bool reader_pairs(struct reader *r, const struct tree_pair *pair, struct config_pairs *ret);
+/* Tells that a setting is not served, or only counts it, as `unreached` has it. */
+void reader_tell_unserved(struct reader *r, struct pos pos, const char *key);
 /* A list, told where it is none; null is an empty one. The number of items. */
 size_t reader_list(struct reader *r, const struct tree_pair *pair);
 

@@ -1,5 +1,5 @@
 /*
- * receivers.c - who is told: receivers and their email_configs.
+ * receivers.c - who is told: receivers, their email_configs and maildir_configs.
  *
  * Source: alertmanager config/config.go and config/notifiers.go.
  */
@@ -18,12 +18,15 @@ struct receiver_read {
 };
 
 static void read_emails(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_maildirs(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_mode(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out);
 
 static const struct schema_key receiver_keys[] = {
 	SERVED("name", S_TEXT, struct receiver_read, receiver.name),
 	SERVED("labels", S_PAIRS, struct receiver_read, labels),
 	CUSTOM("email_configs", read_emails),
+	CUSTOM("maildir_configs", read_maildirs),
 };
 static const struct schema receiver_schema =
 	SCHEMA("receivers", receiver_keys, &integrations_schema);
@@ -63,6 +66,20 @@ static const struct schema_key email_keys[] = {
 };
 #undef E
 static const struct schema email_schema = SCHEMA("email_configs", email_keys, NULL);
+
+#define M struct config_maildir
+static const struct schema_key maildir_keys[] = {
+	SERVED("send_resolved", S_BOOL, M, email.send_resolved),
+	SERVED("path", S_TEXT, M, path),
+	CUSTOM("mode", read_mode),
+	SERVED("to", S_TEXT, M, email.to),
+	SERVED("from", S_TEXT, M, email.from),
+	SERVED("headers", S_PAIRS, M, email.headers),
+	SERVED("html", S_TEXT, M, email.html),
+	SERVED("text", S_TEXT, M, email.text),
+};
+#undef M
+static const struct schema maildir_schema = SCHEMA("maildir_configs", maildir_keys, NULL);
 
 static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
@@ -202,9 +219,70 @@ static void read_emails(struct reader *r, const struct tree_pair *pair, void *ou
 		read_email(r, pair->value->items[i], &((struct receiver_read *)out)->receiver);
 }
 
-/* Keeps what is not served until it is known whether a route leads there. */
-static void note_unserved(
-	struct reader *r, const struct tree_node *node, struct reader_receiver *more)
+/* -- maildir_configs, which are tolld's own --------------------------------------------------- */
+
+/* Octal digits, as chmod has them; what others may not see must stay so. */
+static void read_mode(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_maildir *maildir = out;
+	struct config_text text;
+	unsigned mode = 0;
+
+	if (pair->value->null || !reader_text(r, pair, &text))
+		return;
+	for (const char *p = text.s; *p; p++)
+		mode = *p >= '0' && *p <= '7' && mode <= 0777 ? mode * 8 + (unsigned)(*p - '0')
+							      : ~0u;
+	if (!*text.s || mode > 0777 || (mode & 0600) != 0600)
+		diag_error(r->diag, pair->value->pos,
+			"'mode' must be octal digits like 0600, and let the owner read and write");
+	else
+		maildir->mode = mode;
+}
+
+static void read_maildir(
+	struct reader *r, const struct tree_node *node, struct config_receiver *receiver)
+{
+	struct config_maildir maildir = { .mode = 0600, .email.send_resolved = true };
+
+	if (node->null) {
+		diag_error(r->diag, node->pos, "missing maildir config");
+		return;
+	}
+	schema_read(r, &maildir_schema, node, &maildir);
+	if (node->kind != TREE_MAP)
+		return;
+	if (!text_set(&maildir.path))
+		diag_error(r->diag, maildir.path.s ? maildir.path.pos : node->pos,
+			"missing path in maildir config: the folder that mails are put into");
+	else if (maildir.path.s[0] != '/')
+		diag_error(r->diag, maildir.path.pos, "'path' must begin with /, not '%.100s'",
+			maildir.path.s);
+	if (text_set(&maildir.email.to))
+		address_check_mail(r->diag, &maildir.email.to, SIZE_MAX);
+	if (text_set(&maildir.email.from))
+		address_check_mail(r->diag, &maildir.email.from, 1);
+	else
+		inherit(&maildir.email.from, &r->global.c.smtp_from);
+	check_headers(r, &maildir.email.headers);
+	if (!arena_reserve(&r->config->arena, receiver->maildirs, receiver->n_maildirs,
+		    receiver->cap_maildirs)) {
+		reader_no_memory(r);
+		return;
+	}
+	receiver->maildirs[receiver->n_maildirs++] = maildir;
+}
+
+static void read_maildirs(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	size_t n = reader_list(r, pair);
+
+	for (size_t i = 0; i < n; i++)
+		read_maildir(r, pair->value->items[i], &((struct receiver_read *)out)->receiver);
+}
+
+/* Keeps the lists of all other types until it is known whether a route leads here. */
+static void note_lists(struct reader *r, const struct tree_node *node, struct reader_receiver *more)
 {
 	const struct tree_pair *pair;
 
@@ -213,12 +291,11 @@ static void note_unserved(
 		if (!schema_find(&integrations_schema, pair->key->text.s) ||
 			pair->value->kind != TREE_LIST || !pair->value->n)
 			continue;
-		if (!arena_reserve(
-			    &r->trees, more->unserved, more->n_unserved, more->cap_unserved)) {
+		if (!arena_reserve(&r->trees, more->lists, more->n_lists, more->cap_lists)) {
 			reader_no_memory(r);
 			return;
 		}
-		more->unserved[more->n_unserved++] = pair;
+		more->lists[more->n_lists++] = pair;
 		integration_check(r, pair);
 	}
 }
@@ -257,7 +334,7 @@ static void read_receiver(struct reader *r, const struct tree_node *node)
 	if (node->kind != TREE_MAP)
 		return;
 	check_receiver(r, &read, node);
-	note_unserved(r, node, &read.more);
+	note_lists(r, node, &read.more);
 	if (!text_set(&read.receiver.name))
 		return;
 	if (!arena_reserve(&r->trees, r->receivers, r->n_receivers, r->cap_receivers) ||
@@ -288,29 +365,24 @@ const struct config_receiver *config_receiver_find(const struct config *config, 
 	return NULL;
 }
 
-static void tell_unserved(struct reader *r, struct reader_receiver *more)
-{
-	if (more->reached)
-		return;
-	more->reached = true;
-	for (size_t i = 0; i < more->n_unserved; i++)
-		diag_error(r->diag, more->unserved[i]->key->pos,
-			"'%s' is not served yet by this version of tolld",
-			more->unserved[i]->key->text.s);
-}
-
 void config_check_receivers(struct reader *r)
 {
+	struct config *c = r->config;
 	const struct config_receiver *found;
 	const struct reader_use *use;
 
 	for (size_t i = 0; i < r->n_receiver_uses; i++) {
 		use = &r->receiver_uses[i];
-		found = config_receiver_find(r->config, use->name);
+		found = config_receiver_find(c, use->name);
 		if (found)
-			tell_unserved(r, &r->receivers[found - r->config->receivers]);
+			r->receivers[found - c->receivers].reached = true;
 		else if (!r->broken)
 			diag_error(r->diag, use->pos, "undefined receiver \"%s\" used in route",
 				use->name);
+	}
+	for (size_t i = 0; i < r->n_receivers; i++) {
+		for (size_t k = 0; k < r->receivers[i].n_lists; k++)
+			integration_read(r, r->receivers[i].lists[k], &c->receivers[i],
+				r->receivers[i].reached);
 	}
 }

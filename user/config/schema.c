@@ -56,8 +56,7 @@ static void tell_unserved(
 	if (asks_for_nothing(key, pair->value))
 		return;
 	if (key->state == S_LATER)
-		diag_error(r->diag, pair->key->pos,
-			"'%s' is not served yet by this version of tolld", key->name);
+		reader_tell_unserved(r, pair->key->pos, key->name);
 	else if (key->state == S_IGNORED)
 		diag_warning(r->diag, pair->key->pos,
 			"'%s' is not served yet by this version of tolld and is ignored",

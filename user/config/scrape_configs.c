@@ -65,15 +65,7 @@ static const struct schema scrape_schema = SCHEMA("scrape_configs", scrape_keys,
 
 static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	struct config_tls *tls = &((struct config_scrape *)out)->tls;
-	struct config_text *const files[] = { &tls->ca_file, &tls->cert_file, &tls->key_file };
-	static const char *const names[] = { "ca_file", "cert_file", "key_file" };
-
-	config_read_tls(r, pair, tls);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (text_set(files[i]))
-			files[i]->s = reader_path(r, tree_get(pair->value, names[i])->value);
-	}
+	config_read_tls_here(r, pair, &((struct config_scrape *)out)->tls);
 }
 
 /* The last one is never asked for, and another one of the list is always there. */

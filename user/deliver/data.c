@@ -437,19 +437,20 @@ enum {
 	DATA_RECEIVER,
 	DATA_STATUS,
 	DATA_ALERTS,
+	DATA_REASON,
 	DATA_GROUP_LABELS,
 	DATA_COMMON_LABELS,
 	DATA_COMMON_ANNOTATIONS,
 	DATA_ROUTE_LABELS,
 	DATA_EXTERNAL_URL,
-	DATA_REASON,
 	DATA_CAUSE,
 	DATA_FIELDS
 };
 
-static const char *const data_fields[DATA_FIELDS] = { "Receiver", "Status", "Alerts", "GroupLabels",
-	"CommonLabels", "CommonAnnotations", "RouteLabels", "ExternalURL", "NotificationReason",
-	"Cause" };
+/* In the order of Go's struct, which is that of JSON. */
+static const char *const data_fields[DATA_FIELDS] = { "Receiver", "Status", "Alerts",
+	"NotificationReason", "GroupLabels", "CommonLabels", "CommonAnnotations", "RouteLabels",
+	"ExternalURL", "Cause" };
 
 /* Go's regexp.QuoteMeta: the name goes into links as a regular expression. */
 static int quoted(struct arena *arena, const char *name, struct tvalue *ret)
@@ -605,8 +606,8 @@ static int json_object(const struct tvalue *value, struct strbuf *out, unsigned 
 	static const char *const of_alert[ALERT_FIELDS] = { "status", "labels", "annotations",
 		"startsAt", "endsAt", "generatorURL", "fingerprint" };
 	static const char *const of_data[DATA_FIELDS] = { "receiver", "status", "alerts",
-		"groupLabels", "commonLabels",
-		"commonAnnotations", [DATA_EXTERNAL_URL] = "externalURL" };
+		"notification_reason", "groupLabels", "commonLabels", "commonAnnotations",
+		"routeLabels", "externalURL" };
 	const struct tvalue_pair *pair;
 	struct go_time t;
 	int64_t d;

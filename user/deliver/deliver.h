@@ -1,5 +1,5 @@
 /*
- * deliver.h - notifications turned into mail and handed to the mail server.
+ * deliver.h - notifications turned into mails and requests, and handed to those who take them.
  *
  * One try at a time: whether and when to try again is the caller's affair. Everything is rendered
  * before the server is spoken to. It knows nothing of groups, rules or services.
@@ -10,6 +10,9 @@
 #include "config/config.h"
 #include "model/notification.h"
 #include "net/net.h"
+
+/* For what is said of a delivery that cannot even begin. */
+#define DELIVERY_ERROR_MAX 400
 
 struct deliver;
 struct delivery;
@@ -26,12 +29,14 @@ struct delivery_report {
 	const char *message;
 	/* Recipients that the server refused, while others were served: "a@b: 550 no such user". */
 	const char *refused_recipients; /* NULL for none */
+	/* The server's last words in any case, one line: "250 2.0.0 Ok"; NULL where it has said none. */
+	const char *answer;
 	int64_t duration_ns;
 };
 
 typedef void delivery_done_fn(const struct delivery_report *report, void *userdata);
 
-/* What every mail of this daemon is told besides its notification. */
+/* What every notification of this daemon is told besides its notification. */
 struct deliver_options {
 	const char *external_url; /* http://host:9093; links point there */
 	const char *hostname;
@@ -44,7 +49,7 @@ void deliver_free(struct deliver *deliver);
 DEFINE_FREEP(deliver)
 
 /*
- * Takes the templates of `config` for the mails from now on, which is borrowed for this call only. With
+ * Takes the templates of `config` for what is sent from now on, which is borrowed for this call only. With
  * a fault in diag (-EINVAL), or -ENOMEM, those from before stay.
  */
 int deliver_configure(struct deliver *deliver, const struct config *config, struct diag *diag);
@@ -62,6 +67,21 @@ int deliver_check(const struct config *config, struct diag *diag);
  * is cancelled or breaks off before its end is not taken by the server.
  */
 int deliver_email(struct deliver *deliver, const struct config_email *email,
+	const struct notification *notification, delivery_done_fn *done, void *userdata,
+	struct delivery **ret, char *error, size_t error_size);
+/* The same for a folder, which is written to by a thread of its own: a disk may take its time. */
+int deliver_maildir(struct deliver *deliver, const struct config_maildir *maildir,
+	const struct notification *notification, delivery_done_fn *done, void *userdata,
+	struct delivery **ret, char *error, size_t error_size);
+/*
+ * The same for a service over HTTP. `integration` is borrowed until the delivery is over; of several
+ * requests that belong together one is sent after the other, and all were rendered before the first.
+ */
+int deliver_http(struct deliver *deliver, const struct config_integration *integration,
+	const struct notification *notification, delivery_done_fn *done, void *userdata,
+	struct delivery **ret, char *error, size_t error_size);
+/* Whichever of these a receiver's integration is; -ENOENT where it has none of that kind. */
+int deliver_notification(struct deliver *deliver, const struct config_receiver *receiver,
 	const struct notification *notification, delivery_done_fn *done, void *userdata,
 	struct delivery **ret, char *error, size_t error_size);
 /* Stops without calling back; NULL does nothing. */

@@ -5,7 +5,7 @@
  * the connection that it holds. One connection for one mail, closed afterwards: an idle one that the
  * server has dropped meanwhile would cost the next alert a try. It does not know when to try again.
  */
-#include "deliver/deliver.h"
+#include "deliver/delivery.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,22 +18,14 @@
 #include "deliver/smtp.h"
 #include "deliver/transaction.h"
 
-#define TIMEOUT_MS	   30000
 #define CONNECT_TIMEOUT_MS 10000
 /* Silence in the middle of a conversation; counts where the whole try may last longer. */
 #define STALL_SECONDS 20
 #define SMTPS_PORT    465
 
-struct deliver {
-	struct net *net;
-	struct deliver_options options; /* strings are ours */
-	struct mail_templates *templates;
-	struct delivery *under_way;
-};
-
-struct delivery {
+struct mail {
+	struct delivery delivery;
 	struct deliver *deliver;
-	struct delivery *next, **link; /* in under_way */
 	struct message message;
 	struct smtp_dialogue dialogue;
 	CURL *easy;
@@ -50,49 +42,11 @@ struct delivery {
 	char curl_words[CURL_ERROR_SIZE];
 };
 
-/* -- the daemon's end -- */
-
-static void options_release(struct deliver_options *o)
-{
-	free((char *)o->external_url);
-	free((char *)o->hostname);
-}
-
-int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret)
-{
-	struct deliver *deliver = calloc(1, sizeof(*deliver));
-	const char *host = options->hostname;
-
-	if (!deliver)
-		return -ENOMEM;
-	deliver->net = net;
-	deliver->options.timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-	deliver->options.hostname = strdup(host && *host ? host : "localhost");
-	deliver->options.external_url = strdup(options->external_url ? options->external_url : "");
-	if (!deliver->options.hostname || !deliver->options.external_url ||
-		mail_templates_new(NULL, NULL, &deliver->templates)) {
-		deliver_free(deliver);
-		return -ENOMEM;
-	}
-	*ret = deliver;
-	return 0;
-}
-
-static void unlink_delivery(struct delivery *d)
-{
-	if (!d->link)
-		return;
-	*d->link = d->next;
-	if (d->next)
-		d->next->link = d->link;
-	d->link = NULL;
-}
-
-static void delivery_free(struct delivery *d)
+static void mail_free(struct mail *d)
 {
 	if (!d)
 		return;
-	unlink_delivery(d);
+	delivery_unlink(&d->delivery);
 	sd_event_source_disable_unref(d->io);
 	sd_event_source_disable_unref(d->timer);
 	closep(&d->fd);
@@ -106,41 +60,11 @@ static void delivery_free(struct delivery *d)
 	free(d);
 }
 
-DEFINE_FREEP(delivery)
+DEFINE_FREEP(mail)
 
-void deliver_free(struct deliver *deliver)
+static void delivery_free(struct delivery *delivery)
 {
-	if (!deliver)
-		return;
-	while (deliver->under_way)
-		delivery_free(deliver->under_way);
-	options_release(&deliver->options);
-	mail_templates_free(deliver->templates);
-	free(deliver);
-}
-
-int deliver_configure(struct deliver *deliver, const struct config *config, struct diag *diag)
-{
-	struct mail_templates *templates;
-	int err = mail_templates_new(config, diag, &templates);
-
-	if (err)
-		return err;
-	mail_templates_free(deliver->templates);
-	deliver->templates = templates;
-	return 0;
-}
-
-int deliver_check(const struct config *config, struct diag *diag)
-{
-	scoped(mail_templates_freep) struct mail_templates *templates = NULL;
-
-	return mail_templates_new(config, diag, &templates);
-}
-
-void delivery_cancel(struct delivery *delivery)
-{
-	delivery_free(delivery);
+	mail_free(container_of(delivery, struct mail, delivery));
 }
 
 /* -- libcurl's callbacks -- */
@@ -155,7 +79,7 @@ static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_s
 
 static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, void *userdata)
 {
-	struct delivery *d = userdata;
+	struct mail *d = userdata;
 
 	if (type == CURLINFO_HEADER_IN)
 		smtp_dialogue_received(&d->dialogue, bytes, len);
@@ -167,20 +91,21 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 /* -- the end -- */
 
 /* Tells how it ended, and frees the delivery. `words` are for where the server had none. */
-static void finish(struct delivery *done, const char *words)
+static void finish(struct mail *done, const char *words)
 {
-	scoped(delivery_freep) struct delivery *d = done;
+	scoped(mail_freep) struct mail *d = done;
 	struct delivery_report report = { 0 };
 	struct strbuf message = STRBUF_INIT;
 
 	/* The callback may end the daemon's end; this delivery is none of its business any more. */
-	unlink_delivery(d);
+	delivery_unlink(&d->delivery);
 	report.result = smtp_dialogue_result(&d->dialogue);
 	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
 	if (report.result != DELIVERY_SENT)
 		smtp_dialogue_message(&d->dialogue, words, &message);
 	else if (d->dialogue.refused.len)
 		report.refused_recipients = d->dialogue.refused.s;
+	report.answer = d->dialogue.words;
 	report.message = message.s;
 	d->done(&report, d->userdata);
 	strbuf_release(&message);
@@ -189,7 +114,7 @@ static void finish(struct delivery *done, const char *words)
 /* -- from the login on -- */
 
 /* Until the whole try is over, or the server has been silent for too long. */
-static int64_t next_deadline_ns(const struct delivery *d)
+static int64_t next_deadline_ns(const struct mail *d)
 {
 	int64_t end = d->started_boot_ns + d->deliver->options.timeout_ms * NSEC_PER_MSEC;
 
@@ -203,7 +128,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Sends what there is; false where the connection is gone, with the words in curl_words. */
-static bool send_pending(struct delivery *d)
+static bool send_pending(struct mail *d)
 {
 	struct transaction *t = &d->transaction;
 
@@ -225,7 +150,7 @@ static bool send_pending(struct delivery *d)
 }
 
 /* Hears what has come, all of it: TLS may hold bytes that the descriptor no longer shows. */
-static bool receive(struct delivery *d)
+static bool receive(struct mail *d)
 {
 	char bytes[2048];
 	CURLcode code;
@@ -253,7 +178,7 @@ static bool receive(struct delivery *d)
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct delivery *d = userdata;
+	struct mail *d = userdata;
 	const struct transaction *t = &d->transaction;
 
 	/*
@@ -269,7 +194,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 	return 0;
 }
 
-static int begin_transaction(struct delivery *d)
+static int begin_transaction(struct mail *d)
 {
 	sd_event *event = net_event(d->deliver->net);
 	curl_socket_t fd = CURL_SOCKET_BAD;
@@ -299,7 +224,7 @@ static int begin_transaction(struct delivery *d)
 /* The connection stands and the login is done, or not. */
 static void on_connected(CURL *easy, CURLcode code, void *userdata)
 {
-	struct delivery *d = userdata;
+	struct mail *d = userdata;
 	int err;
 
 	if (code) {
@@ -349,7 +274,7 @@ static void url_host(char *out, size_t size, const char *host)
  * smtp://HOST:PORT/HELLO. The name in the URL is the one that the certificate must have, so with
  * server_name that one stands there and libcurl is told where it really is.
  */
-static int set_url(struct delivery *d, const struct config_email *email)
+static int set_url(struct mail *d, const struct config_email *email)
 {
 	const char *hello = text_or(&email->hello, "localhost");
 	const char *name = text_or(&email->tls.server_name, email->host);
@@ -379,7 +304,7 @@ static int set_url(struct delivery *d, const struct config_email *email)
 	return err ? -ENOMEM : 0;
 }
 
-static int set_tls(struct delivery *d, const struct config_email *email)
+static int set_tls(struct mail *d, const struct config_email *email)
 {
 	const struct config_tls *tls = &email->tls;
 	bool verify = !tls->insecure_skip_verify;
@@ -411,7 +336,7 @@ static int set_tls(struct delivery *d, const struct config_email *email)
  * PLAIN or LOGIN, whichever the server has; libcurl prefers PLAIN. Over a bare connection to another
  * machine only LOGIN, because that is what Alertmanager does with the same file.
  */
-static int set_login(struct delivery *d, const struct config_email *email)
+static int set_login(struct mail *d, const struct config_email *email)
 {
 	const char *username = text_or(&email->auth_username, NULL);
 	const char *identity = text_or(&email->auth_identity, "");
@@ -436,7 +361,7 @@ static int set_login(struct delivery *d, const struct config_email *email)
 	return err ? -ENOMEM : failed;
 }
 
-static int set_connection(struct delivery *d, int64_t timeout_ms)
+static int set_connection(struct mail *d, int64_t timeout_ms)
 {
 	CURLcode err = CURLE_OK;
 
@@ -466,8 +391,7 @@ static int fault(char *error, size_t error_size, int err, const char *setting)
 	return err;
 }
 
-static int set_up(
-	struct delivery *d, const struct config_email *email, char *error, size_t error_size)
+static int set_up(struct mail *d, const struct config_email *email, char *error, size_t error_size)
 {
 	int err;
 
@@ -494,7 +418,7 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	const struct notification *notification, delivery_done_fn *done, void *userdata,
 	struct delivery **ret, char *error, size_t error_size)
 {
-	scoped(delivery_freep) struct delivery *d = calloc(1, sizeof(*d));
+	scoped(mail_freep) struct mail *d = calloc(1, sizeof(*d));
 	int err;
 
 	if (!d)
@@ -515,13 +439,10 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	if (err)
 		return err;
 
-	d->next = deliver->under_way;
-	d->link = &deliver->under_way;
-	if (d->next)
-		d->next->link = &d->next;
-	deliver->under_way = d;
+	d->delivery.free = delivery_free;
+	delivery_link(deliver, &d->delivery);
 	if (ret)
-		*ret = d;
+		*ret = &d->delivery;
 	TAKE(d);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include "base/map.h"
 #include "deliver/functions.h"
+#include "deliver/payload.h"
 
 /* One mail's part: as much as message.h lets it have. */
 #define MAX_OUTPUT ((size_t)1 << 20)
@@ -120,6 +121,36 @@ static int check_email(
 	return one ? one : err;
 }
 
+/* Every text within a setting, down to the last list. */
+static int check_value(struct mail_templates *t, const struct config_integration *integration,
+	const char *key, const struct config_value *value, struct diag *diag)
+{
+	const struct payload_kind *kind = payload_kind(integration->type);
+	bool html = kind && kind->is_html && kind->is_html(integration, key);
+	int err = 0, one;
+
+	if (value->kind == VALUE_TEXT)
+		return check_text(t, html ? TEMPLATE_HTML : TEMPLATE_TEXT, key, &value->text, diag);
+	for (size_t i = 0; i < value->n; i++) {
+		one = check_value(t, integration, key, &value->items[i], diag);
+		err = one ? one : err;
+	}
+	return err;
+}
+
+static int check_integration(
+	struct mail_templates *t, const struct config_integration *integration, struct diag *diag)
+{
+	int err = 0, one;
+
+	for (size_t i = 0; i < integration->settings.n; i++) {
+		one = check_value(t, integration, integration->settings.keys[i].s,
+			&integration->settings.items[i], diag);
+		err = one ? one : err;
+	}
+	return err;
+}
+
 /* The place of a byte in a file that was read. */
 static struct pos pos_in(struct source *source, size_t offset)
 {
@@ -176,6 +207,14 @@ static int read_config(struct mail_templates *t, const struct config *config, st
 
 		for (size_t k = 0; k < receiver->n_emails; k++) {
 			one = check_email(t, &receiver->emails[k], diag);
+			err = one ? one : err;
+		}
+		for (size_t k = 0; k < receiver->n_maildirs; k++) {
+			one = check_email(t, &receiver->maildirs[k].email, diag);
+			err = one ? one : err;
+		}
+		for (size_t k = 0; k < receiver->n_integrations; k++) {
+			one = check_integration(t, &receiver->integrations[k], diag);
 			err = one ? one : err;
 		}
 	}

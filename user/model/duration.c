@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include "base/num.h"
 
 static const struct unit {
 	const char *name;
@@ -59,6 +60,42 @@ int duration_parse(const char *s, size_t len, int64_t *ret_ms)
 		p += n;
 	}
 	*ret_ms = total;
+	return 0;
+}
+
+int duration_parse_go(const char *s, int64_t *ret_ms)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} go_units[] = { { "ns", 1e-6 }, { "us", 1e-3 }, { "\u00b5s", 1e-3 }, { "ms", 1 },
+		{ "s", 1e3 }, { "m", 60e3 }, { "h", 3600e3 } };
+	double total = 0, number;
+	size_t digits, len, i;
+
+	if (streq(s, "0")) {
+		*ret_ms = 0;
+		return 0;
+	}
+	if (!*s)
+		return -EINVAL;
+	for (; *s; s += digits + len) {
+		digits = strspn(s, "0123456789.");
+		len = strcspn(s + digits, "0123456789.");
+		if (!digits || num_parse(s, digits, &number))
+			return -EINVAL;
+		for (i = 0; i < ARRAY_SIZE(go_units); i++) {
+			if (strlen(go_units[i].name) == len &&
+				!memcmp(go_units[i].name, s + digits, len))
+				break;
+		}
+		if (i == ARRAY_SIZE(go_units))
+			return -EINVAL;
+		total += number * go_units[i].ms;
+	}
+	if (!(total <= (double)MAX_MS))
+		return -ERANGE;
+	*ret_ms = (int64_t)total;
 	return 0;
 }
 

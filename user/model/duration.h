@@ -13,6 +13,8 @@
 int duration_parse(const char *s, size_t len, int64_t *ret_ms);
 /* The same, but negative values with '-' are allowed. */
 int duration_parse_signed(const char *s, size_t len, int64_t *ret_ms);
+/* As Go's time.ParseDuration takes them: "1.5s", "1h0m0s", "300ms"; no sign; down to milliseconds. */
+int duration_parse_go(const char *s, int64_t *ret_ms);
 /* The largest whole units: 5400000 -> "1h30m", 0 -> "0s". */
 void duration_format(struct strbuf *out, int64_t ms);
 /* For people: "3 d 4 h", "2 min 5 s", "350 ms"; at most two units. */

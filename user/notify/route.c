@@ -350,17 +350,30 @@ void route_group_key(const char *route, const struct labels *labels, struct strb
 
 size_t receiver_integrations(const struct config_receiver *receiver)
 {
-	return receiver->n_emails;
+	return receiver->n_emails + receiver->n_maildirs + receiver->n_integrations;
 }
 
 struct integration receiver_integration(const struct config_receiver *receiver, size_t i)
 {
-	return (struct integration){
-		.receiver = receiver->name.s,
-		.name = "email",
-		.index = (unsigned)i,
-		.send_resolved = receiver->emails[i].send_resolved,
-	};
+	struct integration integration = { .receiver = receiver->name.s, .index = (unsigned)i };
+
+	if (i < receiver->n_emails) {
+		integration.name = "email";
+		integration.send_resolved = receiver->emails[i].send_resolved;
+		return integration;
+	}
+	i -= receiver->n_emails;
+	if (i < receiver->n_maildirs) {
+		integration.name = "maildir";
+		integration.index = (unsigned)i;
+		integration.send_resolved = receiver->maildirs[i].email.send_resolved;
+		return integration;
+	}
+	i -= receiver->n_maildirs;
+	integration.name = receiver->integrations[i].type;
+	integration.index = receiver->integrations[i].index;
+	integration.send_resolved = receiver->integrations[i].send_resolved;
+	return integration;
 }
 
 bool integration_exists(
@@ -368,5 +381,11 @@ bool integration_exists(
 {
 	const struct config_receiver *found = config_receiver_find(config, receiver);
 
-	return found && streq(name, "email") && index < found->n_emails;
+	if (!found)
+		return false;
+	if (streq(name, "email"))
+		return index < found->n_emails;
+	if (streq(name, "maildir"))
+		return index < found->n_maildirs;
+	return config_integration_find(found, name, index);
 }

@@ -362,8 +362,10 @@ static int load_once(void *userdata)
 		"scrape_configs: [{job_name: a, params: {x: [y]}, static_configs: [{targets: ['h:1'], "
 		"labels: {b: c}}]}]\nalerting: {alertmanagers: [{static_configs: [{targets: ['h:2']}]}]}\n"
 		"route: {receiver: r, group_by: [a, b]}\ntime_intervals: [{name: t}]\n"
-		"receivers: [{name: r, email_configs: [{to: x@y, headers: {a: b}}]}, {name: s, "
-		"webhook_configs: [{url: u}]}]\n";
+		"receivers: [{name: r, email_configs: [{to: x@y, headers: {a: b}}], slack_configs: "
+		"[{channel: c, fields: [{title: t, value: v}], api_url_file: f}], maildir_configs: "
+		"[{path: /m}]}, {name: s, webhook_configs: [{url: 'http://u', payload: {a: [1, b]}, "
+		"http_config: {oauth2: {client_id: i, token_url: 'http://t', scopes: [s]}}}]}]\n";
 	struct diag diag = DIAG_INIT;
 	struct config *config = NULL;
 	int err;

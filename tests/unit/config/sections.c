@@ -421,11 +421,13 @@ static void mail_receivers_are_checked(void **state)
 			"1:40: error: not a mail address; write it as name@example.org or Name "
 			"<name@example.org>\n" },
 		/* A receiver that no route reaches does no harm. */
-		{ "route: {receiver: a}\nreceivers:\n- name: a\n- name: b\n  webhook_configs: [{url: "
-		  "'http://h'}]\n",
+		{ "route: {receiver: a}\nreceivers:\n- name: a\n- name: b\n  jira_configs: [{api_url: "
+		  "'http://h', project: p, issue_type: t}]\n",
 			"" },
-		{ "route: {receiver: b}\nreceivers:\n- name: b\n  webhook_configs: [{url: 'http://h'}]\n",
-			"4:3: error: 'webhook_configs' " UNSERVED "\n" },
+		{ "route: {receiver: b}\nreceivers:\n- name: b\n  jira_configs: [{api_url: 'http://h', "
+		  "project: p, issue_type: t}]\n",
+			"4:3: error: 'jira_configs' " UNSERVED
+			": it asks Jira several questions for each notification\n" },
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
