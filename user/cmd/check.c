@@ -44,6 +44,8 @@ static bool check_one(const char *path)
 		err = err ? err : other;
 		other = deliver_check(config, &diag);
 		err = err ? err : other;
+		if (!err)
+			err = rules_hints(config, &diag);
 	} else if (!config_salvage(&path, 1, &salvaged)) {
 		rules_check(salvaged, &diag);
 	}

@@ -140,6 +140,40 @@ void promql_selectors(const struct promql_expr *expr, promql_selector_fn *fn, vo
 	visit_selectors(expr->root, fn, userdata);
 }
 
+static void mention_names(const struct names *names, struct promql_mention mention,
+	promql_mention_fn *fn, void *userdata)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		mention.label = names->v[i];
+		fn(&mention, userdata);
+	}
+}
+
+static void visit_mentions(const struct node *node, promql_mention_fn *fn, void *userdata)
+{
+	struct promql_mention mention = {
+		.offset = node->span.from,
+		.length = node->span.to - node->span.from,
+	};
+
+	if (node->kind == NODE_AGGREGATE) {
+		mention_names(&node->aggregate.grouping, mention, fn, userdata);
+	} else if (node->kind == NODE_BINARY) {
+		mention_names(&node->binary.matching.labels, mention, fn, userdata);
+		mention_names(&node->binary.matching.include, mention, fn, userdata);
+	} else if (node->kind == NODE_VECTOR) {
+		mention.matchers = (const struct matcher *const *)node->vector.matchers;
+		mention.n_matchers = node->vector.n_matchers;
+		fn(&mention, userdata);
+	}
+	node_foreach_child(node, child) visit_mentions(child, fn, userdata);
+}
+
+void promql_mentions(const struct promql_expr *expr, promql_mention_fn *fn, void *userdata)
+{
+	visit_mentions(expr->root, fn, userdata);
+}
+
 /* -- what can be evaluated ------------------------------------------------------------------- */
 
 static int not_evaluated(struct promql_error *err, struct span span, const char *fmt, ...)

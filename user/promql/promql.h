@@ -51,6 +51,17 @@ void promql_print(const struct promql_expr *expr, struct strbuf *out);
 typedef void promql_selector_fn(const struct matcher *const *matchers, size_t n, void *userdata);
 void promql_selectors(const struct promql_expr *expr, promql_selector_fn *fn, void *userdata);
 
+/* What an expression says of labels, and where: a selector, or a name beside by, on, group_left and their like. */
+struct promql_mention {
+	const struct matcher *const *matchers; /* NULL: a name */
+	size_t n_matchers;
+	const char *label;
+	size_t offset, length; /* of the selector, or of the operation that the name belongs to */
+};
+
+typedef void promql_mention_fn(const struct promql_mention *mention, void *userdata);
+void promql_mentions(const struct promql_expr *expr, promql_mention_fn *fn, void *userdata);
+
 struct promql_options {
 	int64_t lookback_ms;	  /* 0: PROMQL_LOOKBACK_MS */
 	int64_t default_step_ms;  /* of subqueries; 0: one minute */

@@ -54,6 +54,13 @@ DEFINE_FREEP(rules)
 /* Finds all faults in the expressions and templates of a configuration. 0 or -EINVAL. */
 int rules_check(const struct config *config, struct diag *diag);
 
+/*
+ * What is allowed and yet hardly meant, as hints for `tolld check`: a selector that no target can ever
+ * match, a label that looks misspelled, a `for` shorter than the time between two scrapes, a rule
+ * that stands twice. For a configuration without faults. -ENOMEM.
+ */
+int rules_hints(const struct config *config, struct diag *diag);
+
 /* A row that `keep` gave before the restart; before rules_configure(). */
 int rules_restore(struct rules *rules, const char *key, const char *value, struct instant now);
 

@@ -326,6 +326,19 @@ int scrape_check(const struct config *config, struct diag *diag)
 	return err;
 }
 
+int scrape_describe(const struct config *config, scrape_describe_fn *fn, void *userdata)
+{
+	struct plan plan = { 0 };
+	struct diag diag = DIAG_INIT;
+	int err = plan_targets(&plan, config, &diag);
+
+	for (size_t i = 0; i < plan.n; i++)
+		fn(plan.items[i].spec.job, plan.items[i].spec.labels, userdata);
+	plan_release(&plan);
+	diag_release(&diag);
+	return err == -ENOMEM ? err : 0;
+}
+
 static struct target *find_target(const struct scrape *scrape, const char *identity)
 {
 	for (size_t i = 0; i < scrape->n_targets; i++) {

@@ -57,6 +57,14 @@ int scrape_configure(struct scrape *scrape, const struct config *config, struct 
 int scrape_check(const struct config *config, struct diag *diag);
 
 /*
+ * Calls fn for each target of a configuration that relabelling leaves, with the labels of its series:
+ * to say something of them without scraping. Tells no faults. -ENOMEM.
+ */
+typedef void scrape_describe_fn(
+	const struct config_scrape *job, const struct labels *labels, void *userdata);
+int scrape_describe(const struct config *config, scrape_describe_fn *fn, void *userdata);
+
+/*
  * Scrapes now. A scrape already under way for this target is followed by another one, since its
  * answer may be from before the event.
  */
