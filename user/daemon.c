@@ -276,6 +276,11 @@ static bool is_ready(void *userdata)
 	return ((struct daemon *)userdata)->ready;
 }
 
+static const struct config *config_in_force(void *userdata)
+{
+	return ((struct daemon *)userdata)->config;
+}
+
 static int64_t default_step_ms(void *userdata)
 {
 	return ((struct daemon *)userdata)->config->global.evaluation_interval_ms;
@@ -310,6 +315,7 @@ static int listen_all(struct daemon *d)
 		.store = d->store,
 		.reload = reload,
 		.ready = is_ready,
+		.config = config_in_force,
 		.default_step_ms = default_step_ms,
 		.metrics = own_metrics,
 		.userdata = d,

@@ -31,6 +31,8 @@ struct api_sources {
 	/* Reloads the settings: 0, or a negative errno with the faults as text in `error`. */
 	int (*reload)(struct strbuf *error, void *userdata);
 	bool (*ready)(void *userdata);
+	/* The settings in force, until the next reload. */
+	const struct config *(*config)(void *userdata);
 	/* What a subquery without a step takes: evaluation_interval. NULL: one minute. */
 	int64_t (*default_step_ms)(void *userdata);
 	/* Adds the daemon's own counters to /metrics, in the text format. */
@@ -40,11 +42,15 @@ struct api_sources {
 };
 
 struct api_options {
-	bool enable_lifecycle;	  /* allows POST /-/reload */
-	unsigned max_connections; /* 0: 64 */
-	int64_t query_timeout_ms; /* 0: two minutes */
+	bool enable_lifecycle; /* allows POST /-/reload */
+	/* Pages of these origins may read and change; NULL: all may read, and only our own change. */
+	const char *cors_origin;
+	const char *external_url, *hostname; /* names that are our own; either may be NULL */
+	unsigned max_connections;	     /* 0: 64 */
+	int64_t query_timeout_ms;	     /* 0: two minutes */
 };
 
+/* Copies nothing: what the options name must outlive it. -EINVAL where cors_origin is no expression. */
 int api_new(sd_event *event, const struct api_options *options, const struct api_sources *sources,
 	struct api **ret);
 /* Listens on HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */

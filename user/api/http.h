@@ -14,6 +14,7 @@ struct request;
 
 /* What a client may send, and what it may be sent. */
 #define HTTP_MAX_BODY	((size_t)1 << 20)
+#define HTTP_MAX_ALERTS ((size_t)16 << 20) /* the body of alerts from outside */
 #define HTTP_MAX_URI	((size_t)32 << 10)
 #define HTTP_MAX_PARAMS 1000
 #define HTTP_MAX_ANSWER ((size_t)64 << 20)
@@ -35,7 +36,10 @@ struct response {
 	const char *allow;
 	const char *cache_control;
 	bool page; /* HTML: gets the headers that keep it to itself */
-	bool cors; /* a page of any origin may read it, as in Prometheus */
+	/* A page of that origin, or "*" of any, may read it; in the request. NULL: none may. */
+	const char *cors_origin;
+	bool cors_posts;   /* may send bodies */
+	bool cors_changes; /* may also delete */
 	struct strbuf body;
 };
 
@@ -44,6 +48,7 @@ struct request {
 	char *path;	      /* decoded */
 	const char *wildcard; /* what stood for '*' in the route's path; in `path` */
 	char *method, *origin, *host, *content_type; /* the last three: NULL without the header */
+	bool forwarded;				     /* by a proxy, as its headers say */
 	struct param *params;			     /* a form's fields first, then the URI's */
 	size_t n_params, cap_params;
 	struct strbuf body;

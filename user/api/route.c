@@ -1,62 +1,81 @@
 /*
  * route.c - which handler answers which path and method.
  */
-#include "api/state.h"
+#include "api/origin.h"
+#include "api/v2.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 
-enum { GET = 1, POST = 2, PUT = 4 };
+enum { GET = 1, POST = 2, PUT = 4, DELETE = 8 };
 
-/* `*` stands for one part of a path. HEAD is answered as GET, without its body. */
+/* CORS: pages of other origins may read it. CHANGES: they may not send it. */
+enum { CORS = 1, CHANGES = 2 };
+
+/*
+ * `*` stands for one part of a path. HEAD is answered as GET, without its body. A path may have
+ * several rows, for its several methods.
+ */
 static const struct route {
 	const char *path;
 	unsigned methods;
 	handler_fn *handler;
-	bool cors;
+	unsigned flags;
 } routes[] = {
-	{ "/metrics", GET, metrics_get, false },
-	{ "/-/healthy", GET, status_healthy, false },
-	{ "/-/ready", GET, status_ready, false },
-	{ "/-/reload", POST | PUT, status_reload, false },
-	{ "/api/v1/query", GET | POST, query_instant, true },
-	{ "/api/v1/query_range", GET | POST, query_range, true },
-	{ "/api/v1/query_exemplars", GET | POST, status_exemplars, true },
-	{ "/api/v1/format_query", GET | POST, query_format, true },
-	{ "/api/v1/series", GET | POST, catalogue_series, true },
-	{ "/api/v1/labels", GET | POST, catalogue_labels, true },
-	{ "/api/v1/label/*/values", GET, catalogue_values, true },
-	{ "/api/v1/metadata", GET, metadata_list, true },
-	{ "/api/v1/rules", GET, rules_list, true },
-	{ "/api/v1/alerts", GET, rules_alerts, true },
-	{ "/api/v1/targets", GET, targets_list, true },
-	{ "/api/v1/alertmanagers", GET, status_alertmanagers, true },
-	{ "/api/v1/services", GET, services_list, true },
-	{ "/api/v1/status/buildinfo", GET, status_buildinfo, true },
-	{ "/api/v1/status/runtimeinfo", GET, status_runtimeinfo, true },
-	{ "/", GET, page_get, false },
+	{ "/metrics", GET, metrics_get, 0 },
+	{ "/-/healthy", GET, status_healthy, 0 },
+	{ "/-/ready", GET, status_ready, 0 },
+	{ "/-/reload", POST | PUT, status_reload, CHANGES },
+	{ "/api/v1/query", GET | POST, query_instant, CORS },
+	{ "/api/v1/query_range", GET | POST, query_range, CORS },
+	{ "/api/v1/query_exemplars", GET | POST, status_exemplars, CORS },
+	{ "/api/v1/format_query", GET | POST, query_format, CORS },
+	{ "/api/v1/series", GET | POST, catalogue_series, CORS },
+	{ "/api/v1/labels", GET | POST, catalogue_labels, CORS },
+	{ "/api/v1/label/*/values", GET, catalogue_values, CORS },
+	{ "/api/v1/metadata", GET, metadata_list, CORS },
+	{ "/api/v1/rules", GET, rules_list, CORS },
+	{ "/api/v1/alerts", GET, rules_alerts, CORS },
+	{ "/api/v1/targets", GET, targets_list, CORS },
+	{ "/api/v1/alertmanagers", GET, status_alertmanagers, CORS },
+	{ "/api/v1/services", GET, services_list, CORS },
+	{ "/api/v1/status/buildinfo", GET, status_buildinfo, CORS },
+	{ "/api/v1/status/runtimeinfo", GET, status_runtimeinfo, CORS },
+	{ "/api/v2/status", GET, v2_status, CORS },
+	{ "/api/v2/receivers", GET, v2_receivers_list, CORS },
+	{ "/api/v2/alerts", GET, v2_alerts_list, CORS },
+	{ "/api/v2/alerts", POST, v2_alerts_post, CORS | CHANGES },
+	{ "/api/v2/alerts/groups", GET, v2_alerts_groups, CORS },
+	{ "/api/v2/silences", GET, v2_silences_list, CORS },
+	{ "/api/v2/silences", POST, v2_silences_post, CORS | CHANGES },
+	{ "/api/v2/silence/*", GET, v2_silence_get, CORS },
+	{ "/api/v2/silence/*", DELETE, v2_silence_expire, CORS | CHANGES },
+	{ "/", GET, page_get, 0 },
 	/* Where the links in mails lead: Prometheus's own pages have these paths. */
-	{ "/graph", GET, page_graph, false },
-	{ "/alerts", GET, page_get, false },
-	{ "/targets", GET, page_get, false },
-	{ "/style.css", GET, page_style, false },
-	{ "/page.js", GET, page_script, false },
+	{ "/graph", GET, page_graph, 0 },
+	{ "/alerts", GET, page_get, 0 },
+	{ "/targets", GET, page_get, 0 },
+	{ "/style.css", GET, page_style, 0 },
+	{ "/page.js", GET, page_script, 0 },
 };
 
 _Static_assert(ARRAY_SIZE(routes) <= API_MAX_ROUTES, "struct api counts the answers of each");
 
 /* Every status that a route can answer. */
-static const unsigned codes[] = { 200, 204, 400, 403, 404, 405, 408, 413, 414, 422, 499, 500, 503 };
+static const unsigned codes[] = { 200, 204, 400, 403, 404, 405, 408, 410, 413, 414, 415, 422, 499,
+	500, 503 };
 
 _Static_assert(ARRAY_SIZE(codes) < API_MAX_CODES, "one column is kept for what is not listed");
 
 static const struct {
 	unsigned methods;
 	const char *allow;
+	const char *v2_allow; /* as Alertmanager writes it */
 } allowed[] = {
-	{ GET, "GET, HEAD, OPTIONS" },
-	{ GET | POST, "GET, HEAD, OPTIONS, POST" },
-	{ POST | PUT, "OPTIONS, POST, PUT" },
+	{ GET, "GET, HEAD, OPTIONS", "GET" },
+	{ GET | POST, "GET, HEAD, OPTIONS, POST", "GET,POST" },
+	{ GET | DELETE, "DELETE, GET, HEAD, OPTIONS", "GET,DELETE" },
+	{ POST | PUT, "OPTIONS, POST, PUT", "POST,PUT" },
 };
 
 size_t routes_count(void)
@@ -103,55 +122,135 @@ static bool path_matches(const char *pattern, char *path, const char **ret_wildc
 
 static unsigned method_bit(const char *method)
 {
-	if (streq(method, "GET") || streq(method, "HEAD"))
-		return GET;
-	if (streq(method, "POST"))
-		return POST;
-	return streq(method, "PUT") ? PUT : 0;
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} methods[] = { { "GET", GET }, { "HEAD", GET }, { "POST", POST }, { "PUT", PUT },
+		{ "DELETE", DELETE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		if (streq(method, methods[i].name))
+			return methods[i].bit;
+	}
+	return 0;
 }
 
-static const char *allow_text(unsigned methods)
+static const char *allow_text(unsigned methods, bool v2)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
 		if (allowed[i].methods == methods)
-			return allowed[i].allow;
+			return v2 ? allowed[i].v2_allow : allowed[i].allow;
 	}
 	return NULL;
 }
 
-void route_dispatch(struct request *req, struct instant now)
+static bool is_v2(const char *path)
 {
-	const struct route *route = NULL;
-	int err;
+	return starts_with(path, "/api/v2/") || streq(path, "/api/v2");
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(routes) && !route; i++) {
-		if (path_matches(routes[i].path, req->path, &req->wildcard)) {
-			route = &routes[i];
+size_t route_max_body(const char *path)
+{
+	return starts_with(path, "/api/v2/alerts") ? HTTP_MAX_ALERTS : HTTP_MAX_BODY;
+}
+
+/* The row of the request's path and method, or only of its path; NULL: there is none. */
+static const struct route *find(struct request *req, unsigned *ret_methods, bool *ret_changes)
+{
+	const struct route *found = NULL;
+
+	*ret_methods = 0;
+	*ret_changes = false;
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		const struct route *route = &routes[i];
+
+		if (!path_matches(route->path, req->path, &req->wildcard) ||
+			(is_v2(req->path) && req->wildcard && strchr(req->wildcard, '/')))
+			continue;
+		*ret_methods |= route->methods;
+		*ret_changes |= (route->flags & CHANGES) != 0;
+		/* Answers are counted by path: all under its first row. */
+		if (!found)
 			req->route = (unsigned)i;
-		}
+		if (!found || (method_bit(req->method) & route->methods))
+			found = route;
 	}
-	if (!route) {
-		req->route = ARRAY_SIZE(routes);
+	return found;
+}
+
+static void not_found(struct request *req)
+{
+	req->route = ARRAY_SIZE(routes);
+	if (is_v2(req->path))
+		v2_fault(req, MHD_HTTP_NOT_FOUND, "path %s was not found", req->path);
+	else
 		respond_text(req, MHD_HTTP_NOT_FOUND, "404 page not found\n");
-		return;
-	}
-	req->response.cors = route->cors;
-	if (streq(req->method, "OPTIONS")) {
-		respond_text(req, MHD_HTTP_NO_CONTENT, "");
-		req->response.content_type = NULL;
-		req->response.allow = allow_text(route->methods);
-		return;
-	}
-	if (!(method_bit(req->method) & route->methods)) {
+}
+
+static void not_allowed(struct request *req, unsigned methods)
+{
+	if (is_v2(req->path))
+		v2_fault(req, MHD_HTTP_METHOD_NOT_ALLOWED, "method %s is not allowed, but [%s] are",
+			req->method, allow_text(methods, true));
+	else
 		respond_text(req, MHD_HTTP_METHOD_NOT_ALLOWED, "Method Not Allowed\n");
-		req->response.allow = allow_text(route->methods);
-		return;
-	}
-	err = request_read_form(req);
+	req->response.allow = allow_text(methods, is_v2(req->path));
+}
+
+static void forbidden(struct request *req)
+{
+	static const char why[] = "not from a page of another origin; --web.cors.origin allows it";
+
+	if (is_v2(req->path))
+		v2_text(req, MHD_HTTP_FORBIDDEN, "%s", why);
+	else
+		respond_text(req, MHD_HTTP_FORBIDDEN, "Not from a page of another origin.\n");
+}
+
+static void call(struct request *req, const struct route *route, struct instant now)
+{
+	int err = request_read_form(req);
+
 	if (err == -ENOMEM)
 		respond_text(req, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
 	else if (err)
 		respond_text(req, MHD_HTTP_BAD_REQUEST, "the form cannot be read\n");
 	else
 		route->handler(req, now);
+}
+
+/* Alertmanager takes "/api/v2/silences/" for "/api/v2/silences". */
+static void cut_slash(char *path)
+{
+	size_t len = strlen(path);
+
+	if (is_v2(path) && len > 1 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+}
+
+void route_dispatch(struct request *req, struct instant now)
+{
+	const struct route *route;
+	unsigned methods;
+	bool changes;
+
+	cut_slash(req->path);
+	route = find(req, &methods, &changes);
+	if (!route) {
+		not_found(req);
+		return;
+	}
+	if (route->flags & CORS)
+		origin_set_cors(req, changes);
+	if (streq(req->method, "OPTIONS")) {
+		respond_text(req, MHD_HTTP_NO_CONTENT, "");
+		req->response.content_type = NULL;
+		req->response.allow = allow_text(methods, false);
+	} else if (!(method_bit(req->method) & methods)) {
+		not_allowed(req, methods);
+	} else if ((route->flags & CHANGES) && !origin_may_change(req)) {
+		forbidden(req);
+	} else {
+		call(req, route, now);
+	}
 }

@@ -141,12 +141,17 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
 
 /* -- answers ---------------------------------------------------------------------------------- */
 
-static void add_cors(struct MHD_Response *resp)
+static void add_cors(struct MHD_Response *resp, const struct response *from)
 {
-	MHD_add_response_header(resp, "Access-Control-Allow-Origin", "*");
+	MHD_add_response_header(resp, "Access-Control-Allow-Origin", from->cors_origin);
+	/* Without Content-Type a page cannot send JSON, and so change nothing. */
 	MHD_add_response_header(resp, "Access-Control-Allow-Headers",
-		"Accept, Authorization, Content-Type, Origin");
-	MHD_add_response_header(resp, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+		from->cors_posts ? "Accept, Authorization, Content-Type, Origin"
+				 : "Accept, Authorization, Origin");
+	MHD_add_response_header(resp, "Access-Control-Allow-Methods",
+		from->cors_changes ? "GET, POST, DELETE, OPTIONS"
+		: from->cors_posts ? "GET, POST, OPTIONS"
+				   : "GET, OPTIONS");
 	MHD_add_response_header(resp, "Access-Control-Expose-Headers", "Date");
 	MHD_add_response_header(resp, "Vary", "Origin");
 }
@@ -160,8 +165,8 @@ static void add_headers(struct MHD_Response *resp, const struct response *from)
 		MHD_add_response_header(resp, "Allow", from->allow);
 	if (from->cache_control)
 		MHD_add_response_header(resp, "Cache-Control", from->cache_control);
-	if (from->cors)
-		add_cors(resp);
+	if (from->cors_origin)
+		add_cors(resp, from);
 	if (!from->page)
 		return;
 	MHD_add_response_header(resp, "Content-Security-Policy",
@@ -363,12 +368,17 @@ static int copy_header(struct MHD_Connection *mhd, const char *name, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static bool body_too_large(struct MHD_Connection *mhd)
+static bool has_header(struct MHD_Connection *mhd, const char *name)
+{
+	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
+}
+
+static bool body_too_large(struct MHD_Connection *mhd, size_t max)
 {
 	const char *len = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Length");
 	int64_t bytes;
 
-	return len && num_parse_int(len, 0, HTTP_MAX_BODY, &bytes) < 0;
+	return len && num_parse_int(len, 0, (int64_t)max, &bytes) < 0;
 }
 
 static const char *refusal(unsigned status)
@@ -379,7 +389,7 @@ static const char *refusal(unsigned status)
 	case MHD_HTTP_BAD_REQUEST:
 		return "the request line cannot be read\n";
 	case MHD_HTTP_CONTENT_TOO_LARGE:
-		return "the body is larger than 1 MiB\n";
+		return "the body is too large: 1 MiB, or 16 MiB of alerts, is the most\n";
 	default:
 		return "out of memory\n";
 	}
@@ -389,14 +399,18 @@ static const char *refusal(unsigned status)
 static enum MHD_Result begin_request(struct exchange *ex, const char *method)
 {
 	struct request *req = ex->req;
+	size_t max_body = req ? route_max_body(req->path) : 0;
 
 	ex->state = RECEIVING;
-	if (!ex->refused && body_too_large(ex->mhd))
+	if (!ex->refused && body_too_large(ex->mhd, max_body))
 		ex->refused = MHD_HTTP_CONTENT_TOO_LARGE;
 	if (ex->refused) {
 		route_count(ex->api, (unsigned)routes_count(), ex->refused);
 		return queue_static(ex->mhd, ex->refused, refusal(ex->refused));
 	}
+	strbuf_init(&req->body, max_body);
+	req->forwarded = has_header(ex->mhd, "X-Forwarded-For") ||
+			 has_header(ex->mhd, "Forwarded") || has_header(ex->mhd, "Via");
 	req->method = strdup(method);
 	if (!req->method || copy_header(ex->mhd, "Origin", &req->origin) < 0 ||
 		copy_header(ex->mhd, "Host", &req->host) < 0 ||
@@ -556,6 +570,13 @@ int api_new(sd_event *event, const struct api_options *options, const struct api
 	api->sources = *sources;
 	if (!api->options.max_connections)
 		api->options.max_connections = MAX_CONNECTIONS;
+	if (options->cors_origin) {
+		char error[200];
+
+		err = regex_new(options->cors_origin, &api->cors_origin, error, sizeof(error));
+		if (err)
+			return err;
+	}
 	err = sd_event_add_defer(event, &api->job_source, on_job, api);
 	if (err < 0)
 		return err;
@@ -589,6 +610,7 @@ void api_free(struct api *api)
 		listener_free(api->listeners[i]);
 	}
 	free(api->listeners);
+	regex_free(api->cors_origin);
 	sd_event_source_disable_unref(api->job_source);
 	sd_event_source_disable_unref(api->slow_source);
 	sd_event_unref(api->event);

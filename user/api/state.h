@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/http.h"
 #include "base/clock.h"
+#include "base/regex.h"
 
 /* Queries under way at the same time; others wait for their turn. */
 #define API_MAX_RUNNING 4
@@ -19,13 +20,14 @@
 struct listener;
 struct exchange;
 
-#define API_MAX_ROUTES 40
+#define API_MAX_ROUTES 64
 #define API_MAX_CODES  20
 
 struct api {
 	sd_event *event;
 	struct api_options options;
 	struct api_sources sources;
+	struct regex *cors_origin; /* NULL: not given */
 	struct listener **listeners;
 	size_t n_listeners, cap_listeners;
 	struct exchange *first_job, *last_job; /* in the order they came */
@@ -37,7 +39,14 @@ struct api {
 	uint64_t answers[API_MAX_ROUTES + 1][API_MAX_CODES];
 	size_t n_jobs;
 	uint64_t queries, query_timeouts;
+	uint64_t alerts_received[2], alerts_invalid; /* from outside: firing, and over */
 };
+
+/* The settings in force, or NULL. */
+static inline const struct config *api_config(const struct api *api)
+{
+	return api->sources.config ? api->sources.config(api->sources.userdata) : NULL;
+}
 
 /* -- route.c -- */
 
@@ -46,6 +55,8 @@ void route_dispatch(struct request *req, struct instant now);
 /* Counts an answer under its route (routes_count() for none) and status. */
 void route_count(struct api *api, unsigned route, unsigned status);
 size_t routes_count(void);
+/* What a body may measure at most. */
+size_t route_max_body(const char *path);
 /* The path of row i; for i == routes_count(), what stands for all unknown paths. */
 const char *route_path(size_t i);
 /* The status counted in column i, or 0 past the last. */
@@ -62,7 +73,13 @@ handler_fn targets_list;					 /* targets.c */
 handler_fn metadata_list;					 /* metadata.c */
 handler_fn services_list;					 /* services.c */
 handler_fn status_healthy, status_ready, status_reload, status_buildinfo, status_runtimeinfo,
-	status_exemplars, status_alertmanagers;		  /* status.c */
+	status_exemplars, status_alertmanagers; /* status.c */
+handler_fn v2_status;				/* v2_status.c */
+handler_fn v2_receivers_list;			/* v2_receivers.c */
+handler_fn v2_alerts_list, v2_alerts_groups;	/* v2_alerts.c */
+handler_fn v2_alerts_post;			/* v2_post.c */
+handler_fn v2_silences_list, v2_silences_post, v2_silence_get,
+	v2_silence_expire;				  /* v2_silences.c */
 handler_fn metrics_get;					  /* metrics.c */
 handler_fn page_get, page_graph, page_style, page_script; /* page.c */
 

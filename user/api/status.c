@@ -28,17 +28,6 @@ void status_ready(struct request *req, struct instant now)
 		respond_text(req, MHD_HTTP_SERVICE_UNAVAILABLE, "Service Unavailable\n");
 }
 
-/* Whether a browser sends this for a page that is not ours: a form on any site can post here. */
-static bool from_another_origin(const struct request *req)
-{
-	const char *host;
-
-	if (!req->origin)
-		return false;
-	host = strstr(req->origin, "://");
-	return !host || !req->host || !streq(host + 3, req->host);
-}
-
 void status_reload(struct request *req, struct instant now)
 {
 	const struct api_sources *sources = &req->api->sources;
@@ -47,10 +36,6 @@ void status_reload(struct request *req, struct instant now)
 
 	if (!req->api->options.enable_lifecycle || !sources->reload) {
 		respond_text(req, MHD_HTTP_FORBIDDEN, "Lifecycle API is not enabled.\n");
-		return;
-	}
-	if (from_another_origin(req)) {
-		respond_text(req, MHD_HTTP_FORBIDDEN, "Not from a page of another origin.\n");
 		return;
 	}
 	err = sources->reload(&faults, sources->userdata);

@@ -58,6 +58,15 @@ void source_hide(struct source *source, size_t from, size_t to)
 	source->secrets[source->n_secrets++] = (struct source_secret){ from, to };
 }
 
+bool source_hides(const struct source *source, size_t at)
+{
+	for (size_t i = 0; i < source->n_secrets; i++) {
+		if (at >= source->secrets[i].from && at < source->secrets[i].to)
+			return true;
+	}
+	return source->hidden;
+}
+
 void diag_release(struct diag *diag)
 {
 	for (size_t i = 0; i < diag->n; i++) {

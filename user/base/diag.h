@@ -35,6 +35,9 @@ void source_unref(struct source *source);
 /* From now on "<secret>" stands for these bytes wherever a line is shown. Hides all when memory is out. */
 void source_hide(struct source *source, size_t from, size_t to);
 
+/* Whether the byte is not to be shown. */
+bool source_hides(const struct source *source, size_t at);
+
 static inline void source_unrefp(struct source **p)
 {
 	source_unref(*p);

@@ -232,6 +232,7 @@ struct config_maildir {
 
 struct config_receiver {
 	struct config_text name;
+	struct config_pairs labels; /* without "name", which all have: config_receiver_labels() */
 	struct config_email *emails;
 	size_t n_emails, cap_emails;
 	struct config_maildir *maildirs;
@@ -321,6 +322,11 @@ struct config {
 	size_t n_templates, cap_templates;
 	struct config_watch *watches;
 	size_t n_watches, cap_watches;
+	/*
+	 * What of all files concerns an Alertmanager, as one file, with "<secret>" for secrets: for
+	 * amtool and others who read routes and receivers out of it. "" where there is no route.
+	 */
+	char *alertmanager_text;
 };
 
 /*
@@ -364,6 +370,8 @@ const struct config_value *config_value_get(const struct config_value *map, cons
 const struct config_text *config_value_text(const struct config_value *map, const char *key);
 /* A text read as YAML, which JSON is, too; in the arena, without places. -ENOMEM, -EINVAL. */
 int config_value_parse(struct arena *arena, const char *text, struct config_value *ret);
+/* The labels of a receiver, its name among them. -ENOMEM. */
+int config_receiver_labels(const struct config_receiver *receiver, struct labels **ret);
 const struct config_time_interval *config_time_interval_find(
 	const struct config *config, const char *name);
 

@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/http.h"
 #include "config/integrations.h"
+#include "config/original.h"
 
 static void read_external_labels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out);
@@ -17,7 +18,7 @@ static void read_protocols(struct reader *r, const struct tree_pair *pair, void 
 static void read_http_config(struct reader *r, const struct tree_pair *pair, void *out);
 
 #define G struct reader_global
-static const struct schema_key global_keys[] = {
+static const struct schema_key prometheus_keys[] = {
 	SERVED("scrape_interval", S_DURATION, G, c.scrape_interval_ms),
 	SERVED("scrape_timeout", S_DURATION, G, c.scrape_timeout_ms),
 	SERVED("evaluation_interval", S_DURATION, G, c.evaluation_interval_ms),
@@ -39,7 +40,8 @@ static const struct schema_key global_keys[] = {
 	IGNORED("convert_classic_histograms_to_nhcb", S_BOOL),
 	IGNORED("always_scrape_classic_histograms", S_BOOL),
 	IGNORED("extra_scrape_metrics", S_BOOL),
-
+};
+static const struct schema_key alertmanager_keys[] = {
 	SERVED("resolve_timeout", S_DURATION, G, c.resolve_timeout_ms),
 	SERVED("smtp_smarthost", S_TEXT, G, c.smtp_smarthost),
 	SERVED("smtp_from", S_TEXT, G, c.smtp_from),
@@ -85,7 +87,9 @@ static const struct schema_key global_keys[] = {
 	QUIET("wechat_api_url", S_TEXT),
 };
 #undef G
-static const struct schema global_schema = SCHEMA("global", global_keys, NULL);
+const struct schema config_alertmanager_global = SCHEMA("global", alertmanager_keys, NULL);
+static const struct schema global_schema =
+	SCHEMA("global", prometheus_keys, &config_alertmanager_global);
 
 /* Of these and their _file, at most one. */
 static const char *const exclusive[] = { "smtp_auth_password", "smtp_auth_secret",

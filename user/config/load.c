@@ -9,6 +9,7 @@
 #include <glob.h>
 #include "config/defaults.h"
 #include "config/elsewhere.h"
+#include "config/original.h"
 
 static const struct schema_key file_keys[] = {
 	QUIET("global", S_ANY), /* merged by config_read_global() */
@@ -157,6 +158,7 @@ static void read_sections(struct reader *r)
 	check_empty(r);
 	config_check_route(r);
 	config_check_receivers(r);
+	config_write_original(r);
 }
 
 /* Hands the configuration over, where nothing was wrong. `before` is what diag had before the run. */

@@ -14,7 +14,6 @@
 struct receiver_read {
 	struct config_receiver receiver;
 	struct reader_receiver more;
-	struct config_pairs labels;
 };
 
 static void read_emails(struct reader *r, const struct tree_pair *pair, void *out);
@@ -24,7 +23,7 @@ static void read_email_tls(struct reader *r, const struct tree_pair *pair, void 
 
 static const struct schema_key receiver_keys[] = {
 	SERVED("name", S_TEXT, struct receiver_read, receiver.name),
-	SERVED("labels", S_PAIRS, struct receiver_read, labels),
+	SERVED("labels", S_PAIRS, struct receiver_read, receiver.labels),
 	CUSTOM("email_configs", read_emails),
 	CUSTOM("maildir_configs", read_maildirs),
 };
@@ -312,9 +311,10 @@ static void check_receiver(
 	if (config_receiver_find(r->config, name->s))
 		diag_error(r->diag, name->pos, "notification config name \"%s\" is not unique",
 			name->s);
-	for (size_t i = 0; i < read->labels.n; i++) {
-		label = &read->labels.items[i].value;
-		if (streq(read->labels.items[i].name.s, "name") && !streq(label->s, name->s))
+	for (size_t i = 0; i < read->receiver.labels.n; i++) {
+		label = &read->receiver.labels.items[i].value;
+		if (streq(read->receiver.labels.items[i].name.s, "name") &&
+			!streq(label->s, name->s))
 			diag_error(r->diag, label->pos,
 				"receiver label \"name\" must match receiver name \"%s\", got \"%s\"",
 				name->s, label->s);
@@ -363,6 +363,17 @@ const struct config_receiver *config_receiver_find(const struct config *config, 
 			return &config->receivers[i];
 	}
 	return NULL;
+}
+
+int config_receiver_labels(const struct config_receiver *receiver, struct labels **ret)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+
+	for (size_t i = 0; i < receiver->labels.n; i++)
+		labels_builder_set(
+			&b, receiver->labels.items[i].name.s, receiver->labels.items[i].value.s);
+	labels_builder_set(&b, "name", receiver->name.s);
+	return labels_build(&b, ret);
 }
 
 void config_check_receivers(struct reader *r)

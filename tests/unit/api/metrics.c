@@ -28,7 +28,6 @@ static void add_services(struct world *w)
 	w->watch.stats.lost_oom = 1;
 	w->watch.stats.services = 5;
 	w->rules.stats.alerts_firing = 2;
-	w->notify.stats.sent = 12345678901;
 	w->store.status.last_error = -ENOSPC;
 }
 
@@ -68,7 +67,7 @@ static void tells_what_the_modules_count(void **state)
 	assert_line(text, "tolld_tsdb_series 1");
 	assert_line(text, "tolld_tsdb_samples_appended_total 2");
 	assert_line(text, "tolld_rules_alerts_firing 2");
-	assert_line(text, "tolld_notify_notifications_sent_total 1.2345678901e+10");
+	assert_line(text, "tolld_tsdb_out_of_order_samples_total 0");
 	assert_line(text, "tolld_store_failing 1");
 	assert_line(text, "tolld_loop_turns_total 7");
 	assert_line(text, "process_start_time_seconds 1.79536232525e+09");

@@ -195,7 +195,7 @@ static void the_page_keeps_to_itself(void **state)
 	world_begin(&w);
 	req = ask(&w, "GET", "/", NULL);
 	assert_true(req->response.page);
-	assert_false(req->response.cors);
+	assert_null(req->response.cors_origin);
 	/* No other host, nothing inline: what the Content-Security-Policy forbids is not there. */
 	assert_null(strstr(req->response.body.s, "style="));
 	assert_null(strstr(req->response.body.s, "onclick"));

@@ -50,10 +50,6 @@ struct rules {
 	struct rules_stats stats;
 };
 
-struct notify {
-	struct notify_stats stats;
-};
-
 struct store {
 	struct store_status status;
 };
@@ -142,11 +138,6 @@ void rules_stats(const struct rules *rules, struct rules_stats *ret)
 	*ret = rules->stats;
 }
 
-void notify_stats(const struct notify *notify, struct notify_stats *ret)
-{
-	*ret = notify->stats;
-}
-
 void store_status(struct store *store, struct store_status *ret)
 {
 	*ret = store->status;
@@ -158,7 +149,9 @@ struct world {
 	struct watch watch;
 	struct scrape scrape;
 	struct rules rules;
-	struct notify notify;
+	struct notify *notify; /* the real one */
+	struct config *config;
+	unsigned notified;
 	struct store store;
 	struct tsdb *db;
 	sd_event *event;
@@ -191,11 +184,45 @@ static inline void world_metrics(struct strbuf *out, void *userdata)
 		"tolld_loop_turns_total 7\n");
 }
 
+static inline const struct config *world_config(void *userdata)
+{
+	return ((struct world *)userdata)->config;
+}
+
+/* Every notification arrives. */
+static void world_output(const struct notify_output *output, void *userdata)
+{
+	struct world *w = userdata;
+
+	if (output->type != NOTIFY_SEND)
+		return;
+	w->notified++;
+	notify_sent(w->notify, output->notification->id, NOTIFY_SENT, w->now);
+}
+
+/* Takes over settings as a file has them. */
+static inline void world_configure(struct world *w, const char *text)
+{
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+
+	if (config_load_text("test.yml", text, &config, &diag)) {
+		struct strbuf out = STRBUF_INIT;
+
+		diag_print(&diag, &out);
+		fail_msg("%s", out.s);
+	}
+	diag_release(&diag);
+	assert_int_equal(notify_configure(w->notify, config, w->now), 0);
+	config_unref(w->config);
+	w->config = config;
+}
+
 static inline void world_begin_with(struct world *w, const struct api_options *options)
 {
 	struct api_sources sources = { .scrape = &w->scrape,
 		.rules = &w->rules,
-		.notify = &w->notify,
+		.config = world_config,
 		.watch = &w->watch,
 		.store = &w->store,
 		.reload = world_reload,
@@ -210,6 +237,9 @@ static inline void world_begin_with(struct world *w, const struct api_options *o
 	w->watch.stats.backend_reason = "this kernel has no BTF";
 	assert_int_equal(tsdb_new(&TSDB_OPTIONS_DEFAULT, &w->db), 0);
 	sources.db = w->db;
+	assert_int_equal(
+		notify_new(&(struct notify_limits){ .seed = 1 }, world_output, w, &w->notify), 0);
+	sources.notify = w->notify;
 	assert_int_equal(sd_event_new(&w->event), 0);
 	assert_int_equal(api_new(w->event, options, &sources, &w->api), 0);
 }
@@ -223,6 +253,8 @@ static inline void world_end(struct world *w)
 {
 	api_free(w->api);
 	sd_event_unref(w->event);
+	notify_free(w->notify);
+	config_unref(w->config);
 	tsdb_free(w->db);
 }
 

@@ -1,0 +1,239 @@
+/*
+ * original.c - Alertmanager's part of the settings, written as one file.
+ *
+ * Alertmanager shows its settings in its API, and programs read routes and receivers out of them. Here
+ * they may stand in several files, between keys of Prometheus's: what Alertmanager would know is
+ * gathered, lists joined, comments left out. A secret is shown as Alertmanager shows it, and so is
+ * whatever in a receiver looks like one.
+ */
+#include "config/original.h"
+#include "config/integrations.h"
+
+#include <yaml.h>
+
+/* Aliases repeat what they stand for: a small file may be large when it is written out. */
+#define MAX_TEXT ((size_t)4 << 20)
+
+struct writer {
+	struct reader *r;
+	struct strbuf text;
+	yaml_emitter_t yaml;
+	bool failed;
+};
+
+static int on_write(void *userdata, unsigned char *bytes, size_t len)
+{
+	struct strbuf *text = userdata;
+
+	strbuf_add(text, bytes, len);
+	return !text->err;
+}
+
+static void emit(struct writer *w, yaml_event_t *event)
+{
+	/* It takes the event also where it fails. */
+	if (w->failed)
+		yaml_event_delete(event);
+	else
+		w->failed = !yaml_emitter_emit(&w->yaml, event);
+}
+
+/* The event is made where `made` is true. */
+static void emit_made(struct writer *w, int made, yaml_event_t *event)
+{
+	if (made)
+		emit(w, event);
+	else
+		w->failed = true;
+}
+
+static void begin(struct writer *w, enum tree_kind kind)
+{
+	yaml_event_t event;
+
+	emit_made(w,
+		kind == TREE_MAP ? yaml_mapping_start_event_initialize(
+					   &event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE)
+				 : yaml_sequence_start_event_initialize(
+					   &event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE),
+		&event);
+}
+
+static void end(struct writer *w, enum tree_kind kind)
+{
+	yaml_event_t event;
+
+	emit_made(w,
+		kind == TREE_MAP ? yaml_mapping_end_event_initialize(&event)
+				 : yaml_sequence_end_event_initialize(&event),
+		&event);
+}
+
+static void scalar(struct writer *w, const char *text, size_t len, bool plain)
+{
+	yaml_event_t event;
+
+	emit_made(w,
+		yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
+			(int)len, plain, 1,
+			plain ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE),
+		&event);
+}
+
+static void word(struct writer *w, const char *text)
+{
+	scalar(w, text, strlen(text), true);
+}
+
+/* scheme://user:password@host */
+static bool has_password(const char *text)
+{
+	const char *host = strstr(text, "://");
+	size_t len = host ? strcspn(host + 3, "/?#") : 0;
+
+	return host && memchr(host + 3, ':', len) && memchr(host + 3, '@', len);
+}
+
+static void node(struct writer *w, const struct tree_node *from, bool secrets)
+{
+	if (from->kind == TREE_SCALAR) {
+		if (from->null)
+			word(w, "null");
+		else if (secrets &&
+			 (source_hides(from->pos.source, from->from) || has_password(from->text.s)))
+			word(w, "<secret>");
+		else
+			scalar(w, from->text.s, from->text.len, from->plain);
+		return;
+	}
+	begin(w, from->kind);
+	for (size_t i = 0; i < from->n && !w->failed; i++) {
+		if (from->kind == TREE_MAP) {
+			node(w, from->pairs[i].key, false);
+			node(w, from->pairs[i].value, secrets);
+		} else {
+			node(w, from->items[i], secrets);
+		}
+	}
+	end(w, from->kind);
+}
+
+/* -- sections --------------------------------------------------------------------------------- */
+
+static void write_global(struct writer *w, const char *key)
+{
+	const struct tree_node *global = w->r->global_node;
+	bool begun = false;
+
+	for (size_t i = 0; i < global->n; i++) {
+		if (!schema_find(&config_alertmanager_global, global->pairs[i].key->text.s))
+			continue;
+		if (!begun) {
+			word(w, key);
+			begin(w, TREE_MAP);
+		}
+		begun = true;
+		node(w, global->pairs[i].key, false);
+		node(w, global->pairs[i].value, true);
+	}
+	if (begun)
+		end(w, TREE_MAP);
+}
+
+/* tolld's own types are nothing to Alertmanager. */
+static bool is_alertmanagers(const char *key)
+{
+	return streq(key, "name") || streq(key, "labels") || streq(key, "email_configs") ||
+	       schema_find(&integrations_schema, key);
+}
+
+static void receiver(struct writer *w, const struct tree_node *from)
+{
+	begin(w, TREE_MAP);
+	for (size_t i = 0; i < from->n; i++) {
+		if (!is_alertmanagers(from->pairs[i].key->text.s))
+			continue;
+		node(w, from->pairs[i].key, false);
+		node(w, from->pairs[i].value, true);
+	}
+	end(w, TREE_MAP);
+}
+
+static void plain_item(struct writer *w, const struct tree_node *from)
+{
+	node(w, from, false);
+}
+
+/* The first one; a second one is a fault, and told elsewhere. */
+static void write_route(struct writer *w, const char *key)
+{
+	word(w, key);
+	node(w, w->r->route, false);
+}
+
+static void write_list(struct writer *w, const char *key,
+	void (*item)(struct writer *w, const struct tree_node *from))
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < w->r->n_files; i++) {
+		const struct tree_pair *pair =
+			w->r->files[i].root ? tree_get(w->r->files[i].root, key) : NULL;
+
+		if (!pair || pair->value->kind != TREE_LIST)
+			continue;
+		if (!begun) {
+			word(w, key);
+			begin(w, TREE_LIST);
+		}
+		begun = true;
+		for (size_t k = 0; k < pair->value->n; k++)
+			item(w, pair->value->items[k]);
+	}
+	if (begun)
+		end(w, TREE_LIST);
+}
+
+static void write_all(struct writer *w)
+{
+	yaml_event_t event;
+
+	emit_made(w, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
+	emit_made(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
+	begin(w, TREE_MAP);
+	write_global(w, "global");
+	write_route(w, "route");
+	write_list(w, "inhibit_rules", plain_item);
+	write_list(w, "receivers", receiver);
+	write_list(w, "mute_time_intervals", plain_item);
+	write_list(w, "time_intervals", plain_item);
+	write_list(w, "templates", plain_item);
+	end(w, TREE_MAP);
+	emit_made(w, yaml_document_end_event_initialize(&event, 1), &event);
+	emit_made(w, yaml_stream_end_event_initialize(&event), &event);
+}
+
+void config_write_original(struct reader *r)
+{
+	struct writer w = { .r = r };
+	char *text;
+
+	strbuf_init(&w.text, MAX_TEXT);
+	if (r->route && !r->err && !r->diag->errors && yaml_emitter_initialize(&w.yaml)) {
+		yaml_emitter_set_output(&w.yaml, on_write, &w.text);
+		yaml_emitter_set_unicode(&w.yaml, 1);
+		yaml_emitter_set_width(&w.yaml, -1);
+		write_all(&w);
+		yaml_emitter_delete(&w.yaml);
+	}
+	if (w.failed || w.text.err) {
+		strbuf_reset(&w.text);
+		strbuf_adds(&w.text, "# the settings cannot be shown here\n");
+	}
+	text = arena_strndup(&r->config->arena, w.text.s, w.text.len);
+	strbuf_release(&w.text);
+	if (text)
+		r->config->alertmanager_text = text;
+	else
+		reader_no_memory(r);
+}

@@ -1,0 +1,15 @@
+/*
+ * original.h - Alertmanager's part of the settings, written as one file; private to config/.
+ */
+#ifndef TOLLD_CONFIG_ORIGINAL_H
+#define TOLLD_CONFIG_ORIGINAL_H
+
+#include "config/schema.h"
+
+/* The keys of `global` that Alertmanager knows; global.c. */
+extern const struct schema config_alertmanager_global;
+
+/* Once all files were read: fills alertmanager_text. */
+void config_write_original(struct reader *r);
+
+#endif
