@@ -6,13 +6,20 @@ sysconfdir  ?= /etc
 unitdir     ?= /lib/systemd/system
 docdir      ?= $(prefix)/share/doc/tolld
 DESTDIR     ?=
-CC          := gcc
+# Another machine's: CROSS_COMPILE=aarch64-linux-gnu- names the tools, SYSROOT the folder with its libraries.
+CROSS_COMPILE ?=
+SYSROOT     ?=
+CC          := $(CROSS_COMPILE)gcc$(if $(SYSROOT), --sysroot=$(SYSROOT))
+AR          := $(CROSS_COMPILE)ar
 CLANG       ?= clang
 BPFTOOL     ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG  ?= pkg-config
 PYTHON      ?= /usr/bin/python3
 SAN         ?=
-BUILD       ?= build$(if $(SAN),-san)
+TRIPLET     := $(CROSS_COMPILE:-=)
+MACHINE     := $(if $(TRIPLET),$(firstword $(subst -, ,$(TRIPLET))),$(shell uname -m))
+ARCH        := $(shell echo $(MACHINE) | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/armv.*/arm/')
+BUILD       ?= build$(if $(SAN),-san)$(if $(CROSS_COMPILE),-$(ARCH))
 VERSION     := 0.1.0
 REVISION    := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
@@ -55,14 +62,15 @@ HARDEN   += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-static-libubsan)
 endif
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS)
+# What is beside the compiler's own folders: of another machine only what its sysroot holds.
+ASK_LIBS = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) $(PKG_CONFIG)
 # Asked only when something is compiled: `make deps` must run where pkg-config is not installed yet.
-LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
-LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(ASK_LIBS) --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(ASK_LIBS) --libs $(LIBS)))$(LIB_LIBS)
 
-ARCH     := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/' -e 's/armv.*/arm/')
-
-.PHONY: help deps deps-check all run check check-all bench lint format install uninstall clean \
-	vmlinux-check unit helpers fuzz
+.PHONY: help deps deps-check deps-check-all all run check check-all bench lint format install uninstall clean \
+	vmlinux-check unit unit-watch helpers fuzz
 .DEFAULT_GOAL := help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -85,7 +93,8 @@ help:
 	@echo '  make vmlinux-check  compare vmlinux/vmlinux.h with the running kernel'
 	@echo '  make clean          remove $(BUILD)'
 	@echo
-	@echo '  V=1 shows the commands; SAN=address,undefined builds into build-san'
+	@echo '  V=1 shows the commands; SAN=address,undefined builds into build-san; CROSS_COMPILE=aarch64-linux-gnu-'
+	@echo '  SYSROOT=DIR (its libraries, unpacked) builds for another machine into build-arm64'
 
 all: $(BUILD)/tolld
 
@@ -98,6 +107,9 @@ deps:
 
 deps-check:
 	$(Q)tests/install-packages $(PACKAGES_BUILD) $(PACKAGES_CHECK)
+
+deps-check-all:
+	$(Q)tests/install-packages $(PACKAGES_BUILD) $(PACKAGES_CHECK) $(PACKAGES_CHECK_ALL)
 
 # -- kernel side -----------------------------------------------------------------------------
 
@@ -131,7 +143,7 @@ $(BUILD)/user/%.o: user/%.c | $(SKEL) $(WEB)
 
 $(BUILD)/libtolld.a: $(USER_OBJ)
 	$(say) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/tolld: $(BUILD)/user/main.o $(BUILD)/libtolld.a
 	$(say) LD $@
@@ -161,6 +173,8 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtolld.a
 		-o $@ $< $(USER_SRC) $(LIB_LIBS) -lm -lpthread
 
 unit: $(UNIT)
+# Those whose other side is the kernel: the guests run them too.
+unit-watch: $(filter $(BUILD)/tests/unit/watch/%,$(UNIT))
 helpers: $(HELPERS)
 fuzz: $(FUZZ)
 
@@ -173,7 +187,7 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all unit
 	$(Q)tests/run check
 
-check-all: deps-check
+check-all: deps-check-all
 	$(Q)$(MAKE) --no-print-directory all unit helpers fuzz
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all unit
 	$(Q)tests/run check-all
@@ -207,6 +221,6 @@ uninstall:
 	rm -rf $(DESTDIR)$(docdir)
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-*
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(SKEL:.skel.h=.bpf.d)

@@ -110,7 +110,8 @@ int matcher_parse(enum matcher_syntax syntax, const char *text, struct matcher *
 	bool use_classic;
 
 	if (syntax != MATCHERS_CLASSIC && len && (text[0] == '{' || text[len - 1] == '}')) {
-		snprintf(error, error_size, "unexpected open or close brace: %s", text);
+		/* A length that 32-bit gcc can follow; error[] is shorter. */
+		snprintf(error, error_size, "unexpected open or close brace: %.4096s", text);
 		return -EINVAL;
 	}
 	if (syntax != MATCHERS_UTF8)

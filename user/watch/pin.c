@@ -55,7 +55,7 @@ void pins_make(const char *dir, const struct pin *pins, size_t n, char *error, s
 	int err = dir_make(dir);
 
 	*error = '\0';
-	if (!err && statfs(dir, &fs) == 0 && fs.f_type != BPF_FS_MAGIC) {
+	if (!err && statfs(dir, &fs) == 0 && (uint32_t)fs.f_type != BPF_FS_MAGIC) {
 		rmdir(dir);
 		snprintf(error, error_size,
 			"maps are not pinned: %s is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)",

@@ -19,7 +19,8 @@ static int setup(void **state)
 	snprintf(dir, sizeof(dir), "/sys/fs/bpf/tolld-pin-%d", getpid());
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
 		maps[i] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tolld_test", 4, 4 * (i + 1), 1, NULL);
-	works = maps[0] >= 0 && statfs("/sys/fs/bpf", &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+	works = maps[0] >= 0 && statfs("/sys/fs/bpf", &fs) == 0 &&
+		(uint32_t)fs.f_type == BPF_FS_MAGIC;
 	if (!works)
 		printf("SKIPPED: no maps, or no bpffs on /sys/fs/bpf\n");
 	return 0;
