@@ -4,23 +4,23 @@ import re
 
 from process import Process, wait_until
 
-QEMU = "qemu-system-x86_64"
-
 
 class Guest:
     """The first serial port is the console, the second carries results: lines of the test in the guest."""
 
-    def __init__(self, folder, kernel, initrd, append, disk=None, memory_mb=512):
+    def __init__(self, folder, name, machine, kernel, initrd, append, disk=None, memory_mb=512):
         self.folder = str(folder)
-        self.console_path = os.path.join(self.folder, "console.log")
-        self.result_path = os.path.join(self.folder, "result.log")
-        # qemu 7.2's cmpxchg16b now and then ends a 6.12 guest with a double fault in the slab allocator; without
-        # that instruction the kernel takes another way.
-        argv = [QEMU, "-accel", "tcg", "-cpu", "max,-cx16", "-m", str(memory_mb), "-nographic", "-no-reboot", "-nodefaults",
+        # Where tests/run asks for it, they outlive the test.
+        logs = os.environ.get("TOLLD_LOGS", self.folder)
+        os.makedirs(logs, exist_ok=True)
+        self.console_path = os.path.join(logs, f"{name}.console.log")
+        self.result_path = os.path.join(logs, f"{name}.result.log")
+        argv = [*machine.qemu, "-accel", "tcg", "-m", str(memory_mb), "-nographic", "-no-reboot", "-nodefaults",
                 "-kernel", kernel, "-initrd", initrd,
                 # quiet: at TCG's speed every console line costs milliseconds.
-                "-append", f"console=ttyS0 quiet loglevel=4 panic=-1 {append}",
-                "-serial", f"file:{self.console_path}", "-serial", f"file:{self.result_path}",
+                "-append", f"console={machine.console} quiet loglevel=4 panic=-1 results={machine.results} {append}",
+                "-serial", f"file:{self.console_path}",
+                "-chardev", f"file,id=results,path={self.result_path}", "-device", f"{machine.serial},chardev=results",
                 "-device", "virtio-rng-pci"]
         if disk:
             # snapshot=on: what the guest writes goes to a file that is already unlinked.
@@ -53,4 +53,4 @@ class Guest:
 
     def values(self):
         """The result lines `key: value` as a dict."""
-        return dict(re.findall(r"^([a-z_]+): (.*)$", self.results(), re.M))
+        return dict(re.findall(r"^([a-z_.]+): (.*)$", self.results(), re.M))

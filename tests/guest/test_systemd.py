@@ -8,6 +8,7 @@ import pytest
 
 import image
 import payload
+from machine import PC
 from qemu import Guest
 
 BOOT_S = 420  # the whole scenario, emulated
@@ -16,10 +17,9 @@ BOOT_S = 420  # the whole scenario, emulated
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("systemd")
-    kernel = image.kernel("6.1")
     tree = payload.build(str(folder / "payload"))
-    initrd = image.initramfs(kernel, tree, str(folder / "initrd"), image.INIT)
-    guest = Guest(folder, image.vmlinuz(kernel), initrd, "guest=systemd", disk=image.root_disk(), memory_mb=1024)
+    initrd = image.initramfs(PC, tree, str(folder / "initrd"))
+    guest = Guest(folder, "systemd", PC, image.vmlinuz(PC), initrd, "guest=systemd", disk=image.root_disk(), memory_mb=1024)
     guest.run(BOOT_S)
     assert "\ndone\n" in guest.results(), guest.tail()
     return guest
