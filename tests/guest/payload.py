@@ -1,4 +1,20 @@
-"""What is laid over the guest's root before it starts: tolld as `make install` leaves it, the scenario, settings."""
+"""What is laid over the guest's root before it starts: tolld as `make install` leaves it, scenarios, settings.
+
+A scenario is one file of scenarios/: functions test_*(machine), run inside the guest one after the
+other (machine: inside.py), and what they need there, each of these only where it is wanted:
+
+    UNITS = {"greedy.service": "[Unit]..."}   unit files, drop-ins too
+    ENABLED = ("greedy.service",)             those of them that run from the boot on
+    FILES = {"/opt/greedy.py": "..."}         other files
+    WATCH = "  - service: greedy\\n..."       more of `watch:` in tolld.yml
+    RULES = "    - alert: Greedy\\n..."       more rules, beside InstanceDown with `for: 3s`
+    LAST = True                               it takes tolld down
+
+A file imports only what the guest has: inside.py, process.py, Python itself. Everything runs in one boot
+and is emulated, so it should take seconds: `tests/run check --only guest -k greedy` runs one alone.
+"""
+import glob
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -6,7 +22,9 @@ import subprocess
 from process import ROOT
 from subject import SETTINGS, Ports, Timing, write_settings
 
-# A guest is there for one scenario: nothing else needs to start, and no console is logged in to.
+HERE = os.path.dirname(os.path.abspath(__file__))
+FOR_S, GROUP_WAIT_S = 3, 1  # scenarios/stop.py knows them
+# A guest is there for its scenarios: nothing else needs to start, and no console is logged in to.
 MASKED = ("getty@tty1.service", "serial-getty@ttyS0.service", "serial-getty@ttyS1.service", "getty-static.service",
           "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
           "e2scrub_reap.service", "fstrim.timer", "prometheus-node-exporter.service",
@@ -15,19 +33,9 @@ MASKED = ("getty@tty1.service", "serial-getty@ttyS0.service", "serial-getty@ttyS
           "prometheus-node-exporter-smartmon.timer", "systemd-udev-settle.service", "systemd-binfmt.service",
           "proc-sys-fs-binfmt_misc.automount")
 
-NODE_EXPORTER = """\
-[Unit]
-Description=node_exporter as its owner installed it
-[Service]
-ExecStart=/usr/bin/prometheus-node-exporter --web.listen-address=:9100
-User=nobody
-[Install]
-WantedBy=multi-user.target
-"""
-
 SCENARIO = """\
 [Unit]
-Description=The scenario of the test
+Description=The scenarios of the test
 After=multi-user.target
 [Service]
 Type=oneshot
@@ -38,13 +46,6 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS1
 """
-
-# The unit's own half minute is right for a machine, and long for a test.
-WATCHDOG = """\
-[Service]
-WatchdogSec=5
-"""
-
 
 def write(tree, path, text):
     target = os.path.join(tree, path)
@@ -58,7 +59,19 @@ def link(tree, path, target):
     os.symlink(target, os.path.join(tree, path))
 
 
-def settings(tree, timing):
+def scenarios(chosen=None):
+    """The scenario files, as modules by name; `chosen` names the wanted ones."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(HERE, "scenarios", "*.py"))):
+        name = os.path.basename(path)[:-3]
+        if chosen is None or name in chosen:
+            spec = importlib.util.spec_from_file_location(f"scenario_{name}", path)
+            found[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(found[name])
+    return found
+
+
+def settings(tree, timing, modules):
     """The three files, and a tolld.yml that is the first two in one, as the unit reads it."""
     folder = os.path.join(tree, "etc/tolld")
     os.makedirs(folder)
@@ -66,13 +79,15 @@ def settings(tree, timing):
     prometheus, alertmanager = (open(os.path.join(folder, n)).read() for n in (SETTINGS[0], SETTINGS[2]))
     # One `global` for both: the keys of the second under that of the first.
     merged = prometheus.replace("global:\n", "global:\n" + alertmanager.split("global:\n")[1].split("route:\n")[0])
+    watch = "".join(getattr(m, "WATCH", "") for m in modules)
     with open(os.path.join(folder, "tolld.yml"), "w") as f:
-        f.write(merged + "route:\n" + alertmanager.split("route:\n")[1])
+        f.write(merged + "route:\n" + alertmanager.split("route:\n")[1] + ("watch:\n" + watch if watch else ""))
 
 
-def build(tree, timing=Timing(scrape_interval="15s", evaluation_interval="15s", hold="10s", group_wait="5s",
-                              group_interval="10s")):
-    settings(tree, timing)
+def build(tree, modules):
+    settings(tree, Timing(scrape_interval="15s", evaluation_interval="15s", hold=f"{FOR_S}s",
+                          group_wait=f"{GROUP_WAIT_S}s", rules="".join(getattr(m, "RULES", "") for m in modules)),
+             modules)
     done = subprocess.run(["make", "--no-print-directory", "-C", ROOT, "install", f"DESTDIR={tree}"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, f"make install failed:\n{done.stdout}{done.stderr}"
@@ -81,18 +96,23 @@ def build(tree, timing=Timing(scrape_interval="15s", evaluation_interval="15s", 
         shutil.copytree(os.path.join(tree, "lib"), os.path.join(tree, "usr/lib"), dirs_exist_ok=True)
         shutil.rmtree(os.path.join(tree, "lib"))
 
-    here = os.path.dirname(os.path.abspath(__file__))
+    place = os.path.join(tree, "opt/guest")
+    os.makedirs(os.path.join(place, "scenarios"))
     support = os.path.join(ROOT, "tests/support")
-    for source in (os.path.join(here, "scenario.py"), os.path.join(support, "mailbox.py"),
-                   os.path.join(support, "mail_server.py"), os.path.join(support, "process.py")):
-        os.makedirs(os.path.join(tree, "opt/guest"), exist_ok=True)
-        shutil.copy2(source, os.path.join(tree, "opt/guest"))
+    for source in (*(os.path.join(HERE, n) for n in ("scenario.py", "inside.py")),
+                   *(os.path.join(support, n) for n in ("mailbox.py", "mail_server.py", "process.py"))):
+        shutil.copy2(source, place)
+    for module in modules:
+        shutil.copy2(module.__file__, os.path.join(place, "scenarios"))
+        for path, text in getattr(module, "FILES", {}).items():
+            write(tree, path.lstrip("/"), text)
 
     units = "etc/systemd/system"
-    write(tree, f"{units}/node_exporter.service", NODE_EXPORTER)
     write(tree, f"{units}/scenario.service", SCENARIO)
-    write(tree, f"{units}/tolld.service.d/watchdog.conf", WATCHDOG)
-    for unit in ("node_exporter.service", "scenario.service"):
+    for module in modules:
+        for name, text in getattr(module, "UNITS", {}).items():
+            write(tree, f"{units}/{name}", text)
+    for unit in ("scenario.service", *(u for m in modules for u in getattr(m, "ENABLED", ()))):
         link(tree, f"{units}/multi-user.target.wants/{unit}", f"/{units}/{unit}")
     for unit in MASKED:
         link(tree, f"{units}/{unit}", "/dev/null")
