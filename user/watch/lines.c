@@ -10,7 +10,12 @@
 
 int lines_read(const char *path, char *to, size_t size)
 {
-	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return lines_read_at(AT_FDCWD, path, to, size);
+}
+
+int lines_read_at(int dir_fd, const char *name, char *to, size_t size)
+{
+	scoped(closep) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	ssize_t got = 0;
 

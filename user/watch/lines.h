@@ -10,6 +10,8 @@
 
 /* What fits of a file, NUL-terminated. 0, or why it cannot be read. */
 int lines_read(const char *path, char *to, size_t size);
+/* The same, in a directory. */
+int lines_read_at(int dir_fd, const char *name, char *to, size_t size);
 
 /*
  * The number behind `name` on a line that begins with it ("oom_kill" finds "oom_kill 3", not "oom_kill_all 3").
