@@ -51,6 +51,7 @@ struct service {
 	size_t n_cookies;
 	bool listening;
 	int64_t opened_boot_ns; /* when a listener was last told to have come */
+	int64_t moved_boot_ns; /* since when listeners are said to have changed; 0: that was looked at */
 
 	/* Of one that is not at an address, what else decides whether it is up: */
 	struct standing standing;

@@ -8,6 +8,8 @@
 #define LOOK_AFTER_STRANGER_NS NSEC_PER_MSEC
 #define LOOK_AFTER_OPEN_NS     (20 * NSEC_PER_MSEC)
 #define LOOK_AGAIN_MAX_NS      (5 * NSEC_PER_SEC)
+/* Who dies closes its sockets first, and is dead some microseconds later, or when it has a processor again. */
+#define GONE_OR_DYING_NS (30 * NSEC_PER_MSEC)
 
 /* -- sockets -------------------------------------------------------------------------------- */
 
@@ -153,9 +155,14 @@ void serving_notice_listen(struct services *set, const struct notice *notice, st
 void serving_notice_port(struct services *set, uint16_t port, struct instant now)
 {
 	for (size_t i = 0; i < set->n; i++) {
+		struct service *service = set->items[i];
+
 		/* Which ports are those of a service at no address, only a look says. */
-		if (!set->items[i]->has_endpoint || set->items[i]->endpoint.port == port)
-			service_look_by(set->items[i], now.boot_ns);
+		if (service->has_endpoint && service->endpoint.port != port)
+			continue;
+		if (service->has_endpoint && !service->moved_boot_ns)
+			service->moved_boot_ns = now.boot_ns;
+		service_look_by(service, now.boot_ns);
 	}
 }
 
@@ -200,6 +207,13 @@ static bool is_just_opened(const struct service *service, struct instant now)
 	       now.boot_ns - service->opened_boot_ns < LOOK_AFTER_OPEN_NS;
 }
 
+/* Its process lives as far as is known, and nobody has told that it closed anything. */
+static bool may_be_dying(const struct service *service, struct instant now)
+{
+	return service->listening && service->owner.pid && service->moved_boot_ns &&
+	       now.boot_ns - service->moved_boot_ns < GONE_OR_DYING_NS;
+}
+
 void services_look(struct service *service, const struct look *look, struct instant now)
 {
 	struct process owner = service->owner;
@@ -214,6 +228,11 @@ void services_look(struct service *service, const struct look *look, struct inst
 		service_look_by(service, service->opened_boot_ns + LOOK_AFTER_OPEN_NS);
 		return;
 	}
+	if (!look->n_cookies && may_be_dying(service, now)) {
+		service_look_by(service, service->moved_boot_ns + GONE_OR_DYING_NS);
+		return;
+	}
+	service->moved_boot_ns = 0;
 	service->n_cookies = 0;
 	for (size_t i = 0; i < look->n_cookies; i++) {
 		if (!services_is_closed(service->set, look->cookies[i]))

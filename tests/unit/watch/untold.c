@@ -190,10 +190,49 @@ static void a_port_that_changed_is_looked_at_now(void **state)
 	begin();
 	tell((struct notice){ .kind = NOTICE_PORT, .port = 9100 });
 	look(0);
-	assert_int_equal(n_seen, 1);
-	assert_int_equal(seen[0], SERVICE_LISTENER_GONE);
-	assert_int_equal(service->owner.pid, old.pid);
+	assert_int_equal(n_seen, 0);
 	services_release(&set);
+}
+
+/* Its sockets close an instant before it is dead: what is asked in between must not be misread. */
+static void a_listener_that_is_gone_is_told_once_its_process_has_had_time_to_die(void **state)
+{
+	enum { LIVES_ON, DIES, LISTENS_AGAIN, WAYS };
+
+	for (int way = 0; way < WAYS; way++) {
+		begin();
+		tell((struct notice){ .kind = NOTICE_PORT, .port = 9100 });
+		look(0);
+		assert_int_equal(n_seen, 0);
+		assert_int_equal(service->state, SERVICE_UP);
+		assert_null(services_wants_look(&set, now));
+		advance(30 * NSEC_PER_MSEC);
+		assert_non_null(services_wants_look(&set, now));
+		if (way == DIES)
+			tell(exit_untold(false));
+		look(way == LISTENS_AGAIN ? 2 : 0);
+		switch (way) {
+		case LIVES_ON:
+			assert_int_equal(n_seen, 1);
+			assert_int_equal(seen[0], SERVICE_LISTENER_GONE);
+			assert_int_equal(service->owner.pid, old.pid);
+			break;
+		case DIES:
+			assert_int_equal(n_seen, 2);
+			assert_int_equal(seen[0], SERVICE_DIED);
+			assert_int_equal(seen[1], SERVICE_LISTENER_GONE);
+			break;
+		default:
+			assert_int_equal(n_seen, 0);
+			assert_int_equal(service->state, SERVICE_UP);
+			/* It has as long again the next time. */
+			tell((struct notice){ .kind = NOTICE_PORT, .port = 9100 });
+			look(0);
+			assert_int_equal(n_seen, 0);
+			break;
+		}
+		services_release(&set);
+	}
 }
 
 int main(void)
@@ -206,6 +245,8 @@ int main(void)
 		cmocka_unit_test(an_oom_mark_explains_what_was_untold),
 		cmocka_unit_test(what_is_served_on_by_an_heir_has_not_died_as_far_as_is_known),
 		cmocka_unit_test(a_port_that_changed_is_looked_at_now),
+		cmocka_unit_test(
+			a_listener_that_is_gone_is_told_once_its_process_has_had_time_to_die),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
