@@ -5,6 +5,7 @@ prefix      ?= /usr/local
 sysconfdir  ?= /etc
 unitdir     ?= /lib/systemd/system
 docdir      ?= $(prefix)/share/doc/tolld
+catalogdir  ?= /usr/lib/systemd/catalog
 DESTDIR     ?=
 # Another machine's: CROSS_COMPILE=aarch64-linux-gnu- names the tools, SYSROOT the folder with its libraries.
 CROSS_COMPILE ?=
@@ -207,17 +208,21 @@ format:
 
 install: all
 	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/sbin/tolld
-	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir)
+	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir) \
+		$(DESTDIR)$(catalogdir)
 	install -m 0644 README.md LICENSE $(DESTDIR)$(docdir)
 	sed 's|@prefix@|$(prefix)|g' user/packaging/tolld.service > $(DESTDIR)$(unitdir)/tolld.service
 	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
+	install -m 0644 user/packaging/tolld.catalog $(DESTDIR)$(catalogdir)
+	$(if $(DESTDIR),,-journalctl --update-catalog)
 	test -e $(DESTDIR)$(sysconfdir)/tolld/tolld.yml || \
 		install -m 0640 user/packaging/tolld.yml $(DESTDIR)$(sysconfdir)/tolld/tolld.yml
 	test -e $(DESTDIR)$(sysconfdir)/tolld/rules.yml || \
 		install -m 0644 user/packaging/rules.yml $(DESTDIR)$(sysconfdir)/tolld/rules.yml
 
 uninstall:
-	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service
+	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service \
+		$(DESTDIR)$(catalogdir)/tolld.catalog
 	rm -rf $(DESTDIR)$(docdir)
 
 clean:

@@ -4,10 +4,12 @@
 #include "daemon_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
+#include "base/hash.h"
 
 /* Mails under way get this long to end when we are told to end. */
 #define LAST_WORDS_NS  (600 * NSEC_PER_MSEC)
@@ -312,6 +314,7 @@ static int listen_all(struct daemon *d)
 		.rules = d->rules,
 		.notify = d->notify,
 		.watch = d->watch,
+		.history = d->history,
 		.store = d->store,
 		.reload = reload,
 		.ready = is_ready,
@@ -337,6 +340,16 @@ static int listen_all(struct daemon *d)
 		}
 	}
 	return err;
+}
+
+static void name_boot(struct daemon *d)
+{
+	scoped(closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, d->boot_name, sizeof(d->boot_name) - 1) : 0;
+
+	d->boot_name[MAX(n, (ssize_t)0)] = '\0';
+	d->boot_name[strcspn(d->boot_name, "\n")] = '\0';
+	d->boot_id = hash_fnv1a(HASH_FNV1A_INIT, d->boot_name, strlen(d->boot_name));
 }
 
 static int name_host(struct daemon *d)
@@ -375,6 +388,8 @@ static int make_modules(struct daemon *d)
 	if (!err)
 		err = open_store(d);
 	if (!err)
+		err = past_start(d);
+	if (!err)
 		err = scrape_new(d->event, d->net, d->db, &callbacks, &d->scrape);
 	if (!err)
 		err = alarms_start(d);
@@ -388,6 +403,7 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 {
 	int err;
 
+	name_boot(d);
 	err = name_host(d);
 	if (!err)
 		err = add_signals(d);
@@ -417,6 +433,7 @@ static void stop(struct daemon *d)
 	alarms_stop(d);
 	targets_stop(d);
 	loop_stop(d);
+	past_stop(d);
 	api_free(d->api);
 	watch_free(d->watch);
 	deliver_free(d->deliver);
@@ -425,6 +442,7 @@ static void stop(struct daemon *d)
 	scrape_free(d->scrape);
 	net_free(d->net);
 	store_close(d->store, STORE_CLOSE_MS);
+	history_free(d->history);
 	tsdb_free(d->db);
 	config_unref(d->config);
 	free(d->external_url);

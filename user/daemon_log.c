@@ -7,44 +7,113 @@
 #include <stdio.h>
 #include "model/duration.h"
 
-/* How many restarts lie in the last hour is told beside a death: it names a crash loop. */
-static void death_text(const struct service_info *service, struct strbuf *out)
+#define NUMBER_MAX 24
+
+/* A field's value; NULL where it is not known. */
+static const char *number(char text[NUMBER_MAX], bool known, int64_t n)
 {
-	death_describe(&service->last_death, out);
-	if (service->restarts)
-		strbuf_addf(out, "; restarted %u times since tolld started", service->restarts);
+	snprintf(text, NUMBER_MAX, "%" PRId64, n);
+	return known ? text : NULL;
 }
 
-void entry_death(struct daemon *d, const struct service_info *service)
+/* "SIGKILL"; NULL for none. */
+static const char *signal_text(struct strbuf *out, int signal)
 {
-	const struct death *death = &service->last_death;
-	struct strbuf cause = STRBUF_INIT;
-	char pid[16], signal[16], code[16], sender[16];
+	if (signal)
+		signal_format(signal, out);
+	return signal ? out->s : NULL;
+}
+
+/* It names a crash loop. */
+static void add_restarts(struct daemon *d, const char *service, struct strbuf *out)
+{
+	unsigned n = history_restarts(d->history, service, clock_now());
+
+	if (n == 1)
+		strbuf_adds(out, "; restarted once in the last hour");
+	else if (n)
+		strbuf_addf(out, "; restarted %u times in the last hour", n);
+}
+
+static void log_death(const char *service, const struct death *death, const char *text)
+{
+	scoped(strbuf_release) struct strbuf cause = STRBUF_INIT, name = STRBUF_INIT;
+	char pid[NUMBER_MAX], code[NUMBER_MAX], sender[NUMBER_MAX], uid[NUMBER_MAX];
+	char lived[NUMBER_MAX], cpu[NUMBER_MAX], memory[NUMBER_MAX], threads[NUMBER_MAX];
+	const int64_t lived_ns = death_age_ns(death);
+	const bool oom = death->kind == DEATH_OOM;
 
 	death_describe(death, &cause);
-	snprintf(pid, sizeof(pid), "%d", (int)death->pid);
-	snprintf(signal, sizeof(signal), "%d", death->signal);
-	snprintf(code, sizeof(code), "%d", death->exit_code);
-	snprintf(sender, sizeof(sender), "%d", (int)death->sender_pid);
-
 	const struct log_field fields[] = {
-		{ "service", service->name },
-		{ "pid", pid },
+		{ "service", service },
+		{ "pid", number(pid, true, death->pid) },
 		{ "comm", death->comm },
 		{ "cause", cause.s },
-		{ "signal", death->signal ? signal : NULL },
-		{ "exit_code", death->kind == DEATH_EXIT ? code : NULL },
-		{ "sender_pid", death->has_sender ? sender : NULL },
+		{ "kind", death_kind_name(death->kind) },
+		{ "requested", death->requested ? "yes" : "no" },
+		{ "signal", signal_text(&name, death->signal) },
+		{ "exit_code", number(code, death->kind == DEATH_EXIT, death->exit_code) },
+		{ "core_dumped", death->core_dumped ? "yes" : NULL },
+		{ "sender_pid", number(sender, death->has_sender, death->sender_pid) },
+		{ "sender_uid", number(uid, death->has_sender, death->sender_uid) },
 		{ "sender_comm", death->has_sender ? death->sender_comm : NULL },
+		{ "oom", oom ? oom_kind_name(death->oom.kind) : NULL },
+		{ "oom_cgroup", *death->oom.group ? death->oom.group : NULL },
+		{ "lived_ms", number(lived, lived_ns >= 0, lived_ns / NSEC_PER_MSEC) },
+		{ "cpu_ms", number(cpu, death->has_cpu, death->cpu_ns / NSEC_PER_MSEC) },
+		{ "peak_memory_bytes",
+			number(memory, death->has_peak_memory, (int64_t)death->peak_memory_bytes) },
+		{ "threads", number(threads, death->threads, death->threads) },
 		{ NULL, NULL },
 	};
+
+	log_event(death->requested ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, ENTRY_DEATH, fields,
+		"%s: pid %s (%s) %s", service, pid, death->comm, text);
+}
+
+void entry_death(struct daemon *d, const char *service, const struct death *death)
+{
 	struct strbuf text = STRBUF_INIT;
 
-	death_text(service, &text);
-	log_event(LOG_LEVEL_WARN, ENTRY_DEATH, fields, "%s: pid %s (%s) %s", service->name, pid,
-		death->comm, text.s);
+	death_describe(death, &text);
+	add_restarts(d, service, &text);
+	log_death(service, death, text.s);
 	strbuf_release(&text);
-	strbuf_release(&cause);
+}
+
+/* How long nobody was there, where it was a death that ended the life before. */
+static void add_gap(const struct history_event *start, struct strbuf *out)
+{
+	const struct history_event *e = start->older;
+
+	while (e && e->kind != HISTORY_START && e->kind != HISTORY_DEATH)
+		e = e->older;
+	if (!e || e->kind != HISTORY_DEATH)
+		return;
+	strbuf_adds(out, "; it was down for ");
+	duration_format_human(out, (start->at.boot_ns - e->at.boot_ns) / NSEC_PER_MSEC);
+}
+
+void entry_start(
+	struct daemon *d, const struct service_info *service, const struct history_event *event)
+{
+	scoped(strbuf_release) struct strbuf text = STRBUF_INIT;
+
+	/* It was there before we were. */
+	if (event->found)
+		return;
+	if (event->kind == HISTORY_LISTENER_BACK) {
+		entry_service(service, ENTRY_LISTENER_BACK, "its port is listened on again");
+		return;
+	}
+	if (service->pid)
+		strbuf_addf(&text, "pid %d (%s) is there", service->pid, service->comm);
+	else
+		strbuf_adds(&text, "its port is listened on");
+	if (event->restart)
+		add_gap(event, &text);
+	add_restarts(d, service->name, &text);
+	entry_service(service, ENTRY_START, text.s);
 }
 
 void entry_service(const struct service_info *service, const char *message_id, const char *what)

@@ -73,6 +73,7 @@ static int on_post(sd_event_source *source, void *userdata)
 
 	if (!d->stopping)
 		step(d);
+	past_keep(d);
 	return 0;
 }
 
@@ -112,6 +113,7 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 	/* Samples from a future that is not any more would refuse all that comes until then. */
 	if (by_ms < 0)
 		tsdb_rewind(d->db, now.wall_ms);
+	history_wall_jumped(d->history, by_ms, now);
 	rules_wall_jumped(d->rules, by_ms, now);
 	notify_step(d->notify, now);
 	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
@@ -128,6 +130,8 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 	tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 	settle(d, now);
 	alarms_mend(d);
+	past_meet(d);
+	history_expire(d->history, now);
 	sd_event_source_set_time(
 		source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -8,8 +8,6 @@
 #include "daemon_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include "base/hash.h"
 
 #define DURABLE_WAIT_NS (2 * NSEC_PER_SEC)
 
@@ -248,16 +246,6 @@ static void on_rule_failed(const char *group, const char *rule, const char *erro
 	log_event(LOG_LEVEL_WARN, NULL, fields, "rule %s cannot be evaluated: %s", rule, error);
 }
 
-/* Of this boot of the machine; "" where the kernel does not tell. */
-static void read_boot_id(char id[64])
-{
-	scoped(closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, id, 63) : 0;
-
-	id[MAX(n, (ssize_t)0)] = '\0';
-	id[strcspn(id, "\n")] = '\0';
-}
-
 static bool on_row(sqlite3_stmt *row, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -293,12 +281,11 @@ int alarms_start(struct daemon *d)
 	const struct deliver_options deliver = { .external_url = d->external_url,
 		.hostname = d->hostname };
 	struct notify_limits limits = { 0 };
-	char boot_id[64];
-	const struct rules_options rules = { .external_url = d->external_url, .boot_id = boot_id };
+	const struct rules_options rules = { .external_url = d->external_url,
+		.boot_id = d->boot_name };
 	int err;
 
-	read_boot_id(boot_id);
-	limits.boot_id = hash_fnv1a(HASH_FNV1A_INIT, boot_id, strlen(boot_id));
+	limits.boot_id = d->boot_id;
 	err = store_schema(d->store, schema);
 	if (!err)
 		err = deliver_new(d->net, &deliver, &d->deliver);

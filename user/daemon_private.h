@@ -13,6 +13,7 @@
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 #include "store/store.h"
+#include "watch/history.h"
 
 struct daemon {
 	const struct daemon_options *options;
@@ -28,6 +29,10 @@ struct daemon {
 	struct net *net;
 	struct tsdb *db;
 	struct store *store;
+	struct history *history;
+	char boot_name
+		[64];	  /* which boot of the machine this is; "" where the kernel does not tell */
+	uint64_t boot_id; /* its hash */
 	struct watch *watch; /* NULL: deaths are not heard, only scraped */
 	struct scrape *scrape;
 	struct rules *rules;
@@ -63,6 +68,14 @@ void targets_stop(struct daemon *d);
 /* The cause of death that belongs to an alert's labels. */
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
 
+/* daemon_history.c: what became of services, on the disk. */
+int past_start(struct daemon *d);
+/* Services that were made anew learn what is known of them. */
+void past_meet(struct daemon *d);
+/* Hands to the disk what it has room for. */
+void past_keep(struct daemon *d);
+void past_stop(struct daemon *d);
+
 /* daemon_notify.c: alerts to groups, groups to disk and to the mail server. */
 int alarms_start(struct daemon *d);
 int alarms_configure(struct daemon *d, const struct config *config, struct diag *diag);
@@ -71,20 +84,23 @@ void alarms_mend(struct daemon *d);
 void alarms_stop(struct daemon *d);
 
 /* daemon_log.c: the entries that people search the journal for. */
-void entry_death(struct daemon *d, const struct service_info *service);
+void entry_start(
+	struct daemon *d, const struct service_info *service, const struct history_event *event);
+void entry_death(struct daemon *d, const char *service, const struct death *death);
 void entry_service(const struct service_info *service, const char *message_id, const char *what);
 void entry_transition(const char *group, const char *rule, const struct labels *labels,
 	enum rule_state from, enum rule_state to, const char *cause);
 void entry_notification(const struct notification *n, const struct delivery_report *report);
 void entry_diag(const struct diag *diag);
 
-#define ENTRY_SERVICE_APPEARED "de3dc469ec57435a84075a0845199f6f"
-#define ENTRY_LISTENER_GONE    "ba6dd3ffb0054243b2de72802bcf72b0"
-#define ENTRY_DEATH	       "e15a22fa5d7145bd9f7e8b5f342acb38"
-#define ENTRY_ALERT_PENDING    "c0f53ff6cceb4a99842f362e651e8e48"
-#define ENTRY_ALERT_FIRING     "f0be2846dc65454ab240cb631fa432ca"
-#define ENTRY_ALERT_OVER       "aa36b53af8414cac90897d8f6ab9a182"
-#define ENTRY_MAIL_SENT	       "363276d90e5349739acb80fa1e2f9799"
-#define ENTRY_MAIL_FAILED      "6007bab7e03140bb87530b5a71a8c762"
+#define ENTRY_START	    "de3dc469ec57435a84075a0845199f6f"
+#define ENTRY_LISTENER_BACK "30388a915a7242a3a4b3c3847f75c080"
+#define ENTRY_LISTENER_GONE "ba6dd3ffb0054243b2de72802bcf72b0"
+#define ENTRY_DEATH	    "e15a22fa5d7145bd9f7e8b5f342acb38"
+#define ENTRY_ALERT_PENDING "c0f53ff6cceb4a99842f362e651e8e48"
+#define ENTRY_ALERT_FIRING  "f0be2846dc65454ab240cb631fa432ca"
+#define ENTRY_ALERT_OVER    "aa36b53af8414cac90897d8f6ab9a182"
+#define ENTRY_MAIL_SENT	    "363276d90e5349739acb80fa1e2f9799"
+#define ENTRY_MAIL_FAILED   "6007bab7e03140bb87530b5a71a8c762"
 
 #endif

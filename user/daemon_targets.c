@@ -146,6 +146,44 @@ void targets_tie(struct daemon *d)
 	}
 	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
 		tie(d, scrape_target(d->scrape, i));
+	past_meet(d);
+}
+
+static void tell_death(struct daemon *d, struct history_event *event)
+{
+	if (!event || event->told)
+		return;
+	event->told = true;
+	entry_death(d, history_service(event), event->death);
+}
+
+/* One entry for each death, as soon as all is known of it; at the latest when the next thing happens. */
+static void tell_event(struct daemon *d, const struct service_info *info, enum service_event what,
+	struct history_event *event)
+{
+	switch (what) {
+	case SERVICE_APPEARED:
+		if (event)
+			entry_start(d, info, event);
+		break;
+	case SERVICE_DIED:
+		if (!event)
+			entry_death(d, info->name, &info->last_death);
+		else if (event->death->final)
+			tell_death(d, event);
+		break;
+	case SERVICE_CAUSE:
+		tell_death(d, event);
+		break;
+	case SERVICE_LISTENER_GONE:
+		if (event)
+			entry_service(info, ENTRY_LISTENER_GONE,
+				"nobody listens on its port any more, though the process lives");
+		break;
+	case SERVICE_LEFT:
+	case SERVICE_CHANGED:
+		break;
+	}
 }
 
 static void on_service(struct service *service, enum service_event what, void *userdata)
@@ -155,35 +193,14 @@ static void on_service(struct service *service, enum service_event what, void *u
 	struct service_info info;
 
 	service_info(service, &info);
-	switch (what) {
-	case SERVICE_APPEARED:
+	if (what == SERVICE_APPEARED || what == SERVICE_DIED || what == SERVICE_LISTENER_GONE) {
 		if (target)
 			target_trigger(target);
-		entry_service(&info, ENTRY_SERVICE_APPEARED, "its process is there");
-		break;
-	case SERVICE_DIED:
-		if (target)
-			target_trigger(target);
-		if (info.last_death.final)
-			entry_death(d, &info);
-		rules_touch_cause(d->rules);
-		break;
-	case SERVICE_LISTENER_GONE:
-		if (target)
-			target_trigger(target);
-		/* After a death it goes without saying. */
-		if (info.pid)
-			entry_service(&info, ENTRY_LISTENER_GONE,
-				"nobody listens on its port any more, though the process lives");
-		break;
-	case SERVICE_CAUSE:
-		entry_death(d, &info);
-		rules_touch_cause(d->rules);
-		break;
-	case SERVICE_LEFT:
-	case SERVICE_CHANGED:
-		break;
+		tell_death(d, history_last_of_kind(d->history, info.name, HISTORY_DEATH));
 	}
+	tell_event(d, &info, what, history_note(d->history, &info, what, clock_now()));
+	if (what == SERVICE_DIED || what == SERVICE_CAUSE)
+		rules_touch_cause(d->rules);
 }
 
 int targets_start(struct daemon *d)

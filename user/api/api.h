@@ -16,7 +16,7 @@
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 #include "store/store.h"
-#include "watch/watch.h"
+#include "watch/history.h"
 
 struct api;
 
@@ -27,6 +27,7 @@ struct api_sources {
 	struct rules *rules;
 	struct notify *notify;
 	struct watch *watch;
+	struct history *history;
 	struct store *store;
 	/* Reloads the settings: 0, or a negative errno with the faults as text in `error`. */
 	int (*reload)(struct strbuf *error, void *userdata);

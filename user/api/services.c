@@ -16,13 +16,6 @@ const char *service_state_name(enum service_state state)
 	return names[state];
 }
 
-static const char *const kind_names[] = {
-	[DEATH_EXIT] = "exit",
-	[DEATH_SIGNAL] = "signal",
-	[DEATH_OOM] = "oom",
-	[DEATH_UNKNOWN] = "unknown",
-};
-
 int64_t service_since_wall_ms(const struct api *api, const struct service_info *info)
 {
 	return info->since.boot_ns ? info->since.wall_ms : api->sources.started_wall_ms;
@@ -80,15 +73,7 @@ static void write_signal(struct jsonw *json, const struct death *death)
 
 static void write_oom(struct jsonw *json, const struct oom *oom)
 {
-	static const char *const kinds[] = {
-		[OOM_NOT_TOLD] = "unknown",
-		[OOM_OF_MACHINE] = "machine",
-		[OOM_OF_NODES] = "nodes",
-		[OOM_OF_GROUP] = "cgroup",
-		[OOM_BY_DAEMON] = "daemon",
-	};
-
-	jsonw_field_string(json, "oomKind", kinds[oom->kind]);
+	jsonw_field_string(json, "oomKind", oom_kind_name(oom->kind));
 	if (*oom->group)
 		jsonw_field_string(json, "oomCgroup", oom->group);
 }
@@ -113,7 +98,7 @@ static void write_death(
 	struct strbuf text = STRBUF_INIT;
 
 	jsonw_begin_object(json);
-	jsonw_field_string(json, "kind", kind_names[death->kind]);
+	jsonw_field_string(json, "kind", death_kind_name(death->kind));
 	if (death->kind == DEATH_EXIT)
 		jsonw_field_int(json, "code", death->exit_code);
 	jsonw_field_bool(json, "requested", death->requested);

@@ -152,6 +152,31 @@ int64_t death_age_ns(const struct death *death)
 	return death->start_boot_ns ? death->at.boot_ns - death->start_boot_ns : -1;
 }
 
+const char *death_kind_name(enum death_kind kind)
+{
+	static const char *const names[] = {
+		[DEATH_EXIT] = "exit",
+		[DEATH_SIGNAL] = "signal",
+		[DEATH_OOM] = "oom",
+		[DEATH_UNKNOWN] = "unknown",
+	};
+
+	return names[kind];
+}
+
+const char *oom_kind_name(enum oom_kind kind)
+{
+	static const char *const names[] = {
+		[OOM_NOT_TOLD] = "unknown",
+		[OOM_OF_MACHINE] = "machine",
+		[OOM_OF_NODES] = "nodes",
+		[OOM_OF_GROUP] = "cgroup",
+		[OOM_BY_DAEMON] = "daemon",
+	};
+
+	return names[kind];
+}
+
 /* -- words ---------------------------------------------------------------------------------- */
 
 static void describe_process(const struct death *death, struct strbuf *out)
@@ -238,6 +263,7 @@ static void describe_unknown(const struct death *death, struct strbuf *out)
 		[TOLD] = "is gone, and nobody saw how",
 		[UNTOLD_BY_KERNEL] = "is gone; this kernel does not tell how",
 		[UNTOLD_BY_POLLING] = "is gone; polling does not see how",
+		[UNTOLD_WHILE_AWAY] = "ended while tolld did not run",
 	};
 
 	strbuf_adds(out, untold[death->untold]);

@@ -631,6 +631,17 @@ void service_info(const struct service *service, struct service_info *ret)
 	memcpy(ret->comm, service->owner.comm, sizeof(ret->comm));
 }
 
+void service_recall(struct service *service, const struct death *death)
+{
+	if (service->died)
+		return;
+	service->died = true;
+	service->last_death = *death;
+	service->last_death.final = true;
+	if (service->set->ops.on_change)
+		service->set->ops.on_change(service, service->set->ops.userdata);
+}
+
 void service_set_userdata(struct service *service, void *userdata)
 {
 	service->userdata = userdata;

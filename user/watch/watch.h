@@ -52,6 +52,7 @@ enum death_untold {
 	TOLD, /* it is known, or whoever should have seen it missed it */
 	UNTOLD_BY_KERNEL,
 	UNTOLD_BY_POLLING,
+	UNTOLD_WHILE_AWAY, /* tolld did not run when it ended */
 };
 
 #define WATCH_COMM_MAX 16
@@ -208,6 +209,8 @@ bool watch_address_is_local(const struct sockaddr *address);
 size_t watch_services(const struct watch *watch);
 struct service *watch_service(const struct watch *watch, size_t i);
 void service_info(const struct service *service, struct service_info *ret);
+/* How it died before tolld was started or it was added anew; ignored where it died since. */
+void service_recall(struct service *service, const struct death *death);
 void service_set_userdata(struct service *service, void *userdata);
 void *service_userdata(const struct service *service);
 
@@ -223,6 +226,9 @@ void death_describe(const struct death *death, struct strbuf *out);
 int64_t death_age_ns(const struct death *death);
 /* "SIGKILL", "SIGRTMIN+2", "signal 99" */
 void signal_format(int signal, struct strbuf *out);
+/* "exit", "signal", "oom", "unknown"; "unknown", "machine", "nodes", "cgroup", "daemon". */
+const char *death_kind_name(enum death_kind kind);
+const char *oom_kind_name(enum oom_kind kind);
 
 /* For tolld's own metrics and for the log. */
 struct watch_stats {

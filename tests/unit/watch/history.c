@@ -1,0 +1,618 @@
+/* What became of services, through virtual weeks and restarts of tolld. */
+#include "harness.h"
+
+#include <signal.h>
+#include "base/map.h"
+#include "watch/history.h"
+
+#define MS  NSEC_PER_MSEC
+#define SEC NSEC_PER_SEC
+
+/* What stands on the disk; in memory it is the same, or the test fails. */
+#define ROWS_MAX 4096
+
+static struct row {
+	char *service, *text;
+	int64_t at_wall_ms;
+} disk[ROWS_MAX];
+static bool disk_is_full;
+static struct history *history;
+static struct instant now;
+
+static bool on_keep(
+	int64_t id, const char *service, int64_t at_wall_ms, const char *text, void *userdata)
+{
+	assert_in_range(id, 1, ROWS_MAX - 1);
+	if (disk_is_full)
+		return false;
+	free(disk[id].service);
+	free(disk[id].text);
+	disk[id] = (struct row){ 0 };
+	if (text)
+		disk[id] = (struct row){ strdup(service), strdup(text), at_wall_ms };
+	return true;
+}
+
+static size_t rows_on_disk(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ROWS_MAX; i++)
+		n += disk[i].text != NULL;
+	return n;
+}
+
+static void open_history(uint64_t boot_id, size_t per_service, size_t total)
+{
+	const struct history_options options = {
+		.keep = on_keep,
+		.boot_id = boot_id,
+		.per_service = per_service,
+		.total = total,
+	};
+
+	assert_int_equal(history_new(&options, &history), 0);
+	for (int64_t i = 0; i < ROWS_MAX; i++) {
+		if (disk[i].text)
+			assert_int_equal(history_restore(history, i, disk[i].service,
+						 disk[i].at_wall_ms, disk[i].text, now),
+				0);
+	}
+}
+
+static int setup(void **state)
+{
+	now = (struct instant){ .boot_ns = 1000 * SEC, .wall_ms = 1700000000000 };
+	disk_is_full = false;
+	open_history(1, 0, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	history_free(history);
+	history = NULL;
+	for (int64_t i = 0; i < ROWS_MAX; i++) {
+		free(disk[i].service);
+		free(disk[i].text);
+		disk[i] = (struct row){ 0 };
+	}
+	return 0;
+}
+
+/* tolld ends and is started again. */
+static void restart(uint64_t boot_id)
+{
+	assert_true(history_flush(history, SIZE_MAX));
+	history_free(history);
+	open_history(boot_id, 0, 0);
+}
+
+static void advance(int64_t ns)
+{
+	now.boot_ns += ns;
+	now.wall_ms += ns / MS;
+}
+
+static struct service_info info_of(const char *name, pid_t pid)
+{
+	return (struct service_info){
+		.name = name,
+		.state = pid ? SERVICE_UP : SERVICE_DOWN,
+		.since = now,
+		.pid = pid,
+		.start_boot_ns = pid ? pid * SEC : 0,
+		.comm = "web",
+	};
+}
+
+static struct history_event *start(const char *name, pid_t pid)
+{
+	struct service_info info = info_of(name, pid);
+
+	return history_note(history, &info, SERVICE_APPEARED, now);
+}
+
+static struct death killed(pid_t pid)
+{
+	return (struct death){
+		.pid = pid,
+		.start_boot_ns = pid * SEC,
+		.at = now,
+		.kind = DEATH_SIGNAL,
+		.signal = SIGKILL,
+		.comm = "web",
+	};
+}
+
+static struct history_event *die_of(const char *name, const struct death *death)
+{
+	struct service_info info = info_of(name, 0);
+
+	info.died = true;
+	info.last_death = *death;
+	return history_note(history, &info, SERVICE_DIED, now);
+}
+
+static struct history_event *die(const char *name, pid_t pid)
+{
+	struct death death = killed(pid);
+
+	return die_of(name, &death);
+}
+
+/* -- events --------------------------------------------------------------------------------- */
+
+static void starts_and_deaths_stand_in_their_order(void **state)
+{
+	static const struct {
+		enum history_kind kind;
+		pid_t pid;
+		bool restart;
+	} wanted[] = {
+		{ HISTORY_START, 101, true },
+		{ HISTORY_DEATH, 100, false },
+		{ HISTORY_START, 100, false },
+	};
+	const struct history_event *e;
+	size_t n = 0;
+
+	start("web", 100);
+	start("db", 7);
+	advance(SEC);
+	die("web", 100);
+	advance(20 * MS);
+	start("web", 101);
+	for (e = history_last(history, "web"); e; e = e->older, n++) {
+		assert_int_equal(e->kind, wanted[n].kind);
+		assert_int_equal(e->pid, wanted[n].pid);
+		assert_int_equal(e->restart, wanted[n].restart);
+		assert_int_equal(e->state,
+			e->kind == HISTORY_DEATH ? SERVICE_DOWN : SERVICE_UP);
+	}
+	assert_int_equal(n, ARRAY_SIZE(wanted));
+	assert_null(history_last(history, "nobody"));
+	assert_string_equal(history_service(history_last(history, "db")), "db");
+}
+
+static void a_cause_that_is_learned_later_changes_the_death(void **state)
+{
+	struct service_info info;
+	struct death death;
+
+	start("web", 100);
+	die("web", 100);
+	death = killed(100);
+	death.kind = DEATH_OOM;
+	death.final = true;
+	info = info_of("web", 0);
+	info.last_death = death;
+	assert_non_null(history_note(history, &info, SERVICE_CAUSE, now));
+	assert_int_equal(history_last(history, "web")->death->kind, DEATH_OOM);
+	/* Of one that is not remembered nothing is learned. */
+	info.last_death.pid = 99;
+	assert_null(history_note(history, &info, SERVICE_CAUSE, now));
+	assert_int_equal(history_events(history), 2);
+}
+
+static void nothing_more_is_learned_of_a_death_once_the_next_has_come(void **state)
+{
+	struct history_event *first;
+
+	start("web", 100);
+	first = die("web", 100);
+	assert_false(first->death->final);
+	start("web", 101);
+	die("web", 101);
+	assert_true(first->death->final);
+}
+
+static void a_listener_goes_and_comes_back_without_a_start(void **state)
+{
+	struct service_info info = info_of("web", 100);
+	const struct history_event *e;
+
+	start("web", 100);
+	/* Told again: it is no news. */
+	assert_null(start("web", 100));
+	info.state = SERVICE_DOWN;
+	e = history_note(history, &info, SERVICE_LISTENER_GONE, now);
+	assert_int_equal(e->kind, HISTORY_LISTENER_GONE);
+	e = start("web", 100);
+	assert_int_equal(e->kind, HISTORY_LISTENER_BACK);
+	/* That a dead one does not listen goes without saying. */
+	die("web", 100);
+	info = info_of("web", 0);
+	assert_null(history_note(history, &info, SERVICE_LISTENER_GONE, now));
+}
+
+static void what_ends_with_its_work_done_is_not_restarted(void **state)
+{
+	struct service_info info;
+
+	start("backup", 100);
+	info = info_of("backup", 0);
+	info.state = SERVICE_UP;
+	assert_int_equal(
+		history_note(history, &info, SERVICE_LEFT, now)->kind, HISTORY_LEFT);
+	assert_false(start("backup", 101)->restart);
+	info.state = SERVICE_DOWN;
+	assert_int_equal(
+		history_note(history, &info, SERVICE_CHANGED, now)->kind, HISTORY_STATE);
+}
+
+static void who_ran_before_tolld_is_found_not_started(void **state)
+{
+	struct service_info info = info_of("web", 100);
+
+	info.since.boot_ns = 0;
+	assert_true(history_note(history, &info, SERVICE_APPEARED, now)->found);
+	assert_false(start("db", 7)->found);
+}
+
+static void restarts_are_counted_over_an_hour(void **state)
+{
+	start("web", 100);
+	assert_int_equal(history_restarts(history, "web", now), 0);
+	for (pid_t pid = 101; pid <= 110; pid++) {
+		advance(600 * SEC);
+		die("web", pid - 1);
+		start("web", pid);
+	}
+	/* Of one every ten minutes. */
+	assert_int_equal(history_restarts(history, "web", now), 7);
+	advance(3600 * SEC);
+	assert_int_equal(history_restarts(history, "web", now), 1);
+	advance(1);
+	assert_int_equal(history_restarts(history, "web", now), 0);
+	assert_int_equal(history_restarts(history, "nobody", now), 0);
+}
+
+/* -- bounds --------------------------------------------------------------------------------- */
+
+static void of_too_many_events_the_oldest_go_from_the_disk_too(void **state)
+{
+	history_free(history);
+	open_history(1, 5, 12);
+	for (pid_t pid = 1; pid <= 20; pid++) {
+		start("web", pid);
+		die("web", pid);
+		if (pid % 3 == 0)
+			history_flush(history, SIZE_MAX);
+	}
+	assert_int_equal(history_events(history), 5);
+	for (pid_t pid = 1; pid <= 3; pid++) {
+		start("a", pid);
+		start("b", pid);
+		start("c", pid);
+		start("d", pid);
+	}
+	assert_int_equal(history_events(history), 12);
+	/* Its list went with its last event. */
+	assert_null(history_last(history, "web"));
+	assert_true(history_flush(history, SIZE_MAX));
+	assert_int_equal(rows_on_disk(), 12);
+}
+
+static void what_is_too_old_goes(void **state)
+{
+	start("web", 100);
+	advance(HISTORY_AGE_NS);
+	start("web", 101);
+	history_expire(history, now);
+	assert_int_equal(history_events(history), 2);
+	advance(1);
+	history_expire(history, now);
+	assert_int_equal(history_events(history), 1);
+	history_flush(history, SIZE_MAX);
+	assert_int_equal(rows_on_disk(), 1);
+}
+
+/* -- the disk ------------------------------------------------------------------------------- */
+
+static void rows_wait_for_a_disk_that_does_not_take_them(void **state)
+{
+	disk_is_full = true;
+	for (pid_t pid = 1; pid <= 10; pid++)
+		start("web", pid);
+	assert_false(history_flush(history, SIZE_MAX));
+	assert_true(history_wants_keeping(history));
+	disk_is_full = false;
+	assert_false(history_flush(history, 4));
+	assert_int_equal(rows_on_disk(), 4);
+	assert_true(history_flush(history, SIZE_MAX));
+	assert_int_equal(rows_on_disk(), 10);
+	assert_false(history_wants_keeping(history));
+}
+
+static void assert_same_death(const struct death *a, const struct death *b)
+{
+	struct strbuf x = STRBUF_INIT, y = STRBUF_INIT;
+
+	assert_int_equal(a->pid, b->pid);
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->exit_code, b->exit_code);
+	assert_int_equal(a->signal, b->signal);
+	assert_int_equal(a->requested, b->requested);
+	assert_int_equal(a->unheeded, b->unheeded);
+	assert_int_equal(a->unheeded_ns, b->unheeded_ns);
+	assert_int_equal(a->untold, b->untold);
+	assert_int_equal(a->oom.kind, b->oom.kind);
+	assert_string_equal(a->oom.group, b->oom.group);
+	assert_int_equal(a->core_dumped, b->core_dumped);
+	assert_int_equal(a->sender_untold, b->sender_untold);
+	assert_int_equal(a->by_kernel, b->by_kernel);
+	assert_int_equal(a->has_sender, b->has_sender);
+	assert_int_equal(a->sender_pid, b->sender_pid);
+	assert_int_equal(a->sender_uid, b->sender_uid);
+	assert_string_equal(a->sender_comm, b->sender_comm);
+	assert_string_equal(a->comm, b->comm);
+	assert_int_equal(a->threads, b->threads);
+	assert_int_equal(a->has_cpu, b->has_cpu);
+	assert_int_equal(a->cpu_ns, b->cpu_ns);
+	assert_int_equal(a->has_faults, b->has_faults);
+	assert_int_equal(a->minor_faults, b->minor_faults);
+	assert_int_equal(a->major_faults, b->major_faults);
+	assert_int_equal(a->has_peak_memory, b->has_peak_memory);
+	assert_int_equal(a->peak_memory_bytes, b->peak_memory_bytes);
+	death_describe(a, &x);
+	death_describe(b, &y);
+	assert_string_equal(x.s, y.s);
+	strbuf_release(&x);
+	strbuf_release(&y);
+}
+
+static const struct death deaths[] = {
+	{ .kind = DEATH_EXIT, .exit_code = 3, .comm = "a" },
+	{ .kind = DEATH_EXIT,
+		.signal = SIGTERM,
+		.requested = true,
+		.has_sender = true,
+		.sender_pid = 1,
+		.sender_uid = 4294967295u,
+		.sender_comm = "systemd" },
+	{ .kind = DEATH_SIGNAL,
+		.signal = SIGKILL,
+		.requested = true,
+		.unheeded = SIGTERM,
+		.unheeded_ns = 90 * SEC,
+		.has_sender = true,
+		.sender_pid = 2147483647,
+		/* Broken UTF-8, and what breaks lines and quotes. */
+		.sender_comm = "\xff\n\"\\\r\nBcc:",
+		.comm = "\x1b[31mred\x80" },
+	{ .kind = DEATH_SIGNAL,
+		.signal = SIGSEGV,
+		.core_dumped = true,
+		.by_kernel = true,
+		.threads = 5,
+		.has_cpu = true,
+		.cpu_ns = 480760000,
+		.has_faults = true,
+		.minor_faults = 1,
+		.has_peak_memory = true,
+		.peak_memory_bytes = 1ull << 40 },
+	{ .kind = DEATH_SIGNAL, .signal = SIGKILL, .sender_untold = true },
+	{ .kind = DEATH_OOM,
+		.signal = SIGKILL,
+		.by_kernel = true,
+		.oom = { OOM_OF_GROUP, "/system.slice/we\"b.service" } },
+	{ .kind = DEATH_OOM, .signal = SIGKILL, .oom = { OOM_BY_DAEMON, "" }, .has_sender = true },
+	{ .kind = DEATH_UNKNOWN, .untold = UNTOLD_BY_KERNEL, .comm = "\xc3\xa9" },
+	{ .kind = DEATH_UNKNOWN, .untold = UNTOLD_BY_POLLING },
+	{ .kind = DEATH_UNKNOWN },
+};
+
+static void everything_about_a_death_outlives_tolld(void **state)
+{
+	const int64_t died_wall_ms = now.wall_ms;
+
+	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++) {
+		struct death death = deaths[i];
+		const struct history_event *e;
+
+		now = (struct instant){ .boot_ns = 1000 * SEC, .wall_ms = died_wall_ms };
+		death.at = now;
+		death.pid = 10;
+		/* Of some nobody knows when they began. */
+		death.start_boot_ns = i % 2 ? now.boot_ns - 77 * SEC : 0;
+		die_of("w\xffs \"1\"\n", &death);
+		/* The machine was off for an hour, and its clock begins anew. */
+		now = (struct instant){ .boot_ns = 5 * SEC,
+			.wall_ms = died_wall_ms + 3600 * 1000 };
+		restart(2 + i);
+		e = history_last(history, "w\xffs \"1\"\n");
+		assert_int_equal(e->kind, HISTORY_DEATH);
+		assert_int_equal(e->at.wall_ms, died_wall_ms);
+		assert_int_equal(now.boot_ns - e->at.boot_ns, 3600 * SEC);
+		assert_same_death(e->death, &death);
+		assert_true(e->death->final);
+	}
+}
+
+static void a_row_that_somebody_changed_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"kind\":\"start\"}",
+		"{\"kind\":\"begin\",\"state\":\"up\"}",
+		"{\"kind\":\"start\",\"state\":\"fine\"}",
+		"{\"kind\":\"death\",\"state\":\"down\"}",
+		"{\"kind\":\"death\",\"state\":\"down\",\"how\":\"magic\"}",
+		"{\"kind\":\"start\",\"state\":\"up\",\"pid\":\"7\"}",
+		"{\"kind\":\"start\",\"state\":\"up\",\"pid\":99999999999}",
+		"{\"kind\":\"start\",\"state\":\"up\",\"found\":1}",
+		"{\"kind\":\"start\",\"state\":\"up\",\"comm\":{\"hex\":\"f\"}}",
+		"{\"kind\":\"death\",\"state\":\"down\",\"how\":\"exit\",\"threads\":-1}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (history_restore(history, (int64_t)i + 1, "web", 0, rows[i], now) != -EINVAL)
+			fail_msg("taken: %s", rows[i]);
+	}
+	assert_int_equal(history_events(history), 0);
+	/* Too long a name is cut, an unknown field is left alone. */
+	assert_int_equal(history_restore(history, 1, "web", 0,
+				 "{\"kind\":\"start\",\"state\":\"up\",\"comm\":"
+				 "\"0123456789abcdefgh\",\"later\":1}",
+				 now),
+		0);
+	assert_string_equal(history_last(history, "web")->comm, "0123456789abcde");
+}
+
+/* -- while tolld did not run ---------------------------------------------------------------- */
+
+static void who_lives_on_is_neither_dead_nor_started(void **state)
+{
+	struct service_info info;
+
+	start("web", 100);
+	advance(60 * SEC);
+	restart(1);
+	info = info_of("web", 100);
+	info.since.boot_ns = 0;
+	assert_null(history_meet(history, &info, now));
+	assert_null(history_note(history, &info, SERVICE_APPEARED, now));
+	assert_int_equal(history_events(history), 1);
+}
+
+static void a_death_that_nobody_saw_is_found(void **state)
+{
+	static const struct {
+		pid_t pid; /* who is there now */
+		uint64_t boot_id;
+		size_t events;
+	} rows[] = {
+		{ 0, 1, 2 },
+		{ 1007, 1, 3 },
+		/* The same number and ticks, after a reboot: it is another one. */
+		{ 100, 2, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct service_info info;
+		const struct death *death;
+
+		teardown(NULL);
+		setup(NULL);
+		start("web", 100);
+		advance(60 * SEC);
+		restart(rows[i].boot_id);
+		info = info_of("web", rows[i].pid);
+		info.since.boot_ns = 0;
+		/* Nobody has looked yet. */
+		info.state = SERVICE_UNKNOWN;
+		assert_null(history_meet(history, &info, now));
+		info.state = rows[i].pid ? SERVICE_UP : SERVICE_DOWN;
+		death = history_meet(history, &info, now);
+		assert_non_null(death);
+		assert_int_equal(death->kind, DEATH_UNKNOWN);
+		assert_int_equal(death->untold, UNTOLD_WHILE_AWAY);
+		assert_int_equal(death->pid, 100);
+		/* Asked again, it is the same. */
+		assert_ptr_equal(history_meet(history, &info, now), death);
+		if (rows[i].pid)
+			assert_true(history_note(history, &info, SERVICE_APPEARED, now)->restart);
+		assert_int_equal(history_events(history), rows[i].events);
+		/* Not before it was last seen alive, not after the next one began. */
+		assert_in_range(death->at.boot_ns, 1000 * SEC, now.boot_ns);
+	}
+}
+
+static void the_last_death_is_remembered_for_a_service_made_anew(void **state)
+{
+	struct service_info info;
+
+	start("web", 100);
+	die("web", 100);
+	start("web", 101);
+	info = info_of("web", 101);
+	assert_int_equal(history_meet(history, &info, now)->pid, 100);
+	restart(1);
+	assert_int_equal(history_meet(history, &info, now)->pid, 100);
+	info = info_of("other", 0);
+	assert_null(history_meet(history, &info, now));
+}
+
+static void a_clock_that_is_set_moves_what_was_seen_by_it(void **state)
+{
+	const int64_t wall_ms = now.wall_ms;
+
+	start("old", 1);
+	restart(1);
+	start("web", 100);
+	die("web", 100);
+	advance(10 * SEC);
+	now.wall_ms += 1000000;
+	history_wall_jumped(history, 1000000, now);
+	assert_int_equal(history_last(history, "web")->at.wall_ms, wall_ms + 1000000);
+	assert_int_equal(history_last(history, "web")->death->at.wall_ms, wall_ms + 1000000);
+	assert_int_equal(history_last(history, "old")->at.wall_ms, wall_ms);
+	/* How long ago that was is known better now. */
+	assert_int_equal(
+		now.boot_ns - history_last(history, "old")->at.boot_ns, 1010 * SEC);
+	restart(1);
+	assert_int_equal(history_last(history, "web")->at.wall_ms, wall_ms + 1000000);
+}
+
+/* -- memory --------------------------------------------------------------------------------- */
+
+static int live_a_little(void *userdata)
+{
+	const struct history_options options = { .keep = on_keep, .boot_id = 1 };
+	struct history *mine = NULL;
+	struct service_info info = info_of("\xffmine", 100);
+	int err = history_new(&options, &mine);
+
+	if (err)
+		return err;
+	err = history_note(mine, &info, SERVICE_APPEARED, now) ? 0 : -ENOMEM;
+	info = info_of("\xffmine", 0);
+	info.last_death = deaths[2];
+	if (!err)
+		err = history_note(mine, &info, SERVICE_DIED, now) ? 0 : -ENOMEM;
+	if (!err)
+		err = history_flush(mine, SIZE_MAX) ? 0 : -ENOMEM;
+	for (int64_t id = 1; !err && id <= 2; id++)
+		err = history_restore(mine, id + 2, "again", disk[id].at_wall_ms, disk[id].text,
+			now);
+	if (!err)
+		assert_string_equal(history_last(mine, "again")->death->sender_comm,
+			deaths[2].sender_comm);
+	history_free(mine);
+	return err;
+}
+
+static void it_survives_every_allocation_that_fails(void **state)
+{
+	with_failing_allocations(live_a_little, NULL);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(starts_and_deaths_stand_in_their_order),
+		TEST(a_cause_that_is_learned_later_changes_the_death),
+		TEST(nothing_more_is_learned_of_a_death_once_the_next_has_come),
+		TEST(a_listener_goes_and_comes_back_without_a_start),
+		TEST(what_ends_with_its_work_done_is_not_restarted),
+		TEST(who_ran_before_tolld_is_found_not_started),
+		TEST(restarts_are_counted_over_an_hour),
+		TEST(of_too_many_events_the_oldest_go_from_the_disk_too),
+		TEST(what_is_too_old_goes),
+		TEST(rows_wait_for_a_disk_that_does_not_take_them),
+		TEST(everything_about_a_death_outlives_tolld),
+		TEST(a_row_that_somebody_changed_is_refused),
+		TEST(who_lives_on_is_neither_dead_nor_started),
+		TEST(a_death_that_nobody_saw_is_found),
+		TEST(the_last_death_is_remembered_for_a_service_made_anew),
+		TEST(a_clock_that_is_set_moves_what_was_seen_by_it),
+		TEST(it_survives_every_allocation_that_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+/*
+ * hex.c - bytes as hexadecimal digits.
+ */
+#include "base/hex.h"
+
+#include <errno.h>
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void hex_add(struct strbuf *out, const void *bytes, size_t len)
+{
+	const unsigned char *b = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		strbuf_addch(out, hex_digits[b[i] >> 4]);
+		strbuf_addch(out, hex_digits[b[i] & 15]);
+	}
+}
+
+static int value_of(char digit)
+{
+	const char *at = digit ? strchr(hex_digits, digit) : NULL;
+
+	return at ? (int)(at - hex_digits) : -1;
+}
+
+int hex_read(const char *digits, struct strbuf *out)
+{
+	size_t len = strlen(digits);
+
+	if (len % 2 || strspn(digits, hex_digits) != len)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i += 2)
+		strbuf_addch(out, (char)(value_of(digits[i]) << 4 | value_of(digits[i + 1])));
+	return 0;
+}

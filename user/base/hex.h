@@ -1,0 +1,13 @@
+/*
+ * hex.h - bytes as hexadecimal digits, for text that a format cannot carry as it is.
+ */
+#ifndef TOLLD_BASE_HEX_H
+#define TOLLD_BASE_HEX_H
+
+#include "base/strbuf.h"
+
+void hex_add(struct strbuf *out, const void *bytes, size_t len);
+/* Adds the bytes that the lower-case digits stand for. 0, or -EINVAL with nothing added. */
+int hex_read(const char *digits, struct strbuf *out);
+
+#endif

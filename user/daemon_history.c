@@ -1,0 +1,106 @@
+/*
+ * daemon_history.c - the history of services, brought to the disk and back.
+ */
+#include "daemon_private.h"
+
+#include <errno.h>
+#include "base/hash.h"
+
+/* Rows that may wait for the disk at a time: alerts and notifications pass by the same queue. */
+#define QUEUE_SHARE (STORE_MAX_QUEUED / 4)
+
+static const char schema[] = "CREATE TABLE IF NOT EXISTS service_events (id INTEGER PRIMARY KEY,"
+			     " service TEXT NOT NULL, at_wall_ms INTEGER NOT NULL,"
+			     " event TEXT NOT NULL)";
+static const char sql_keep[] =
+	"INSERT OR REPLACE INTO service_events (id, service, at_wall_ms, event)"
+	" VALUES (?1, ?2, ?3, ?4)";
+static const char sql_forget[] = "DELETE FROM service_events WHERE id = ?1";
+static const char sql_all[] =
+	"SELECT id, service, at_wall_ms, event FROM service_events ORDER BY id";
+
+static bool on_keep(
+	int64_t id, const char *service, int64_t at_wall_ms, const char *row, void *userdata)
+{
+	struct daemon *d = userdata;
+	const struct store_value forget[] = { STORE_I(id) };
+	const struct store_value keep[] = { STORE_I(id), STORE_S(service ? service : ""),
+		STORE_I(at_wall_ms), STORE_S(row ? row : "") };
+
+	return (row ? store_write(d->store, sql_keep, keep, ARRAY_SIZE(keep), NULL, NULL)
+		    : store_write(d->store, sql_forget, forget, 1, NULL, NULL)) == 0;
+}
+
+struct reading {
+	struct daemon *d;
+	struct instant now;
+	size_t unreadable;
+};
+
+static bool on_row(sqlite3_stmt *row, void *userdata)
+{
+	struct reading *reading = userdata;
+	const char *service = (const char *)sqlite3_column_text(row, 1);
+	const char *event = (const char *)sqlite3_column_text(row, 3);
+
+	if (!service || !event ||
+		history_restore(reading->d->history, sqlite3_column_int64(row, 0), service,
+			sqlite3_column_int64(row, 2), event, reading->now))
+		reading->unreadable++;
+	return true;
+}
+
+int past_start(struct daemon *d)
+{
+	const struct history_options options = {
+		.keep = on_keep,
+		.userdata = d,
+		.boot_id = d->boot_id,
+	};
+	struct reading reading = { .d = d, .now = clock_now() };
+	int err = store_schema(d->store, schema);
+
+	if (!err)
+		err = history_new(&options, &d->history);
+	if (!err)
+		err = store_read(d->store, sql_all, NULL, 0, on_row, &reading);
+	if (reading.unreadable)
+		log_warn("%zu rows of the services' history cannot be read and are left out",
+			reading.unreadable);
+	if (!err)
+		history_expire(d->history, reading.now);
+	return err;
+}
+
+void past_meet(struct daemon *d)
+{
+	for (size_t i = 0; d->watch && i < watch_services(d->watch); i++) {
+		struct service *service = watch_service(d->watch, i);
+		const struct death *death;
+		struct service_info info;
+
+		service_info(service, &info);
+		if (info.died)
+			continue;
+		death = history_meet(d->history, &info, clock_now());
+		if (death)
+			service_recall(service, death);
+	}
+}
+
+void past_keep(struct daemon *d)
+{
+	struct store_status status;
+
+	if (!history_wants_keeping(d->history))
+		return;
+	store_status(d->store, &status);
+	if (status.queued < QUEUE_SHARE)
+		history_flush(d->history, QUEUE_SHARE - status.queued);
+}
+
+void past_stop(struct daemon *d)
+{
+	if (d->history)
+		history_flush(d->history, STORE_MAX_QUEUED);
+}
