@@ -39,6 +39,7 @@ static const struct route {
 	{ "/api/v1/targets", GET, targets_list, CORS },
 	{ "/api/v1/alertmanagers", GET, status_alertmanagers, CORS },
 	{ "/api/v1/services", GET, services_list, CORS },
+	{ "/api/v1/services/*/events", GET, services_events, CORS },
 	{ "/api/v1/status/buildinfo", GET, status_buildinfo, CORS },
 	{ "/api/v1/status/runtimeinfo", GET, status_runtimeinfo, CORS },
 	{ "/api/v2/status", GET, v2_status, CORS },

@@ -72,6 +72,7 @@ handler_fn rules_list, rules_alerts;				 /* rules.c */
 handler_fn targets_list;					 /* targets.c */
 handler_fn metadata_list;					 /* metadata.c */
 handler_fn services_list;					 /* services.c */
+handler_fn services_events;					 /* events.c */
 handler_fn status_healthy, status_ready, status_reload, status_buildinfo, status_runtimeinfo,
 	status_exemplars, status_alertmanagers; /* status.c */
 handler_fn v2_status;				/* v2_status.c */

@@ -288,8 +288,7 @@ int history_restore(struct history *history, int64_t id, const char *service, in
 
 /* -- what happens --------------------------------------------------------------------------- */
 
-static struct history_event *last_of_kind(
-	const struct history_list *list, enum history_kind kind)
+static struct history_event *last_of_kind(const struct history_list *list, enum history_kind kind)
 {
 	struct history_event *e = list ? list->newest : NULL;
 
@@ -360,8 +359,8 @@ static struct history_event *note(
 	return event;
 }
 
-static struct history_event *note_death(struct history *history,
-	const struct service_info *info, const struct death *death)
+static struct history_event *note_death(
+	struct history *history, const struct service_info *info, const struct death *death)
 {
 	struct history_event *before = history_last_of_kind(history, info->name, HISTORY_DEATH);
 	struct history_event *event = event_new(history, info, HISTORY_DEATH, death->at);
@@ -441,8 +440,8 @@ static struct instant appeared_at(
 	const struct history_list *list, const struct service_info *info, struct instant now)
 {
 	const struct history_event *newest = list ? list->newest : NULL;
-	bool is_news = info->since.boot_ns &&
-		       (!newest || info->since.boot_ns >= newest->at.boot_ns);
+	bool is_news =
+		info->since.boot_ns && (!newest || info->since.boot_ns >= newest->at.boot_ns);
 
 	return is_news ? info->since : now;
 }
@@ -469,8 +468,7 @@ static struct history_event *note_appeared(
 	return note(history, info, event);
 }
 
-static struct history_event *note_cause(
-	struct history *history, const struct service_info *info)
+static struct history_event *note_cause(struct history *history, const struct service_info *info)
 {
 	const struct death *death = &info->last_death;
 	struct history_list *list = map_gets(&history->lists, info->name);

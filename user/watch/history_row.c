@@ -138,8 +138,7 @@ static int add_death(json_t *row, const struct death *death)
 	if (!err && death->kind == DEATH_OOM)
 		err = add_text(row, "oom", oom_kind_name(death->oom.kind));
 	/* The clock of this boot means nothing to the next. */
-	if (!err && lived_ns >= 0 &&
-		json_object_set_new(row, "lived_ns", json_integer(lived_ns)))
+	if (!err && lived_ns >= 0 && json_object_set_new(row, "lived_ns", json_integer(lived_ns)))
 		err = -ENOMEM;
 	return err ? err : add_fields(row, death, death_fields, ARRAY_SIZE(death_fields));
 }

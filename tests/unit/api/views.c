@@ -287,37 +287,89 @@ static void shows_a_service_that_lives(void **state)
 		"{'backend':'pidfd','backendReason':'this kernel has no BTF','services':[{'name':'web',"
 		"'selector':'listen :80','state':'up','since':'2026-11-22T15:45:25.250Z','pid':812,"
 		"'comm':'nginx','startedAt':'2026-11-22T15:46:20.250Z','listening':true,'restarts':2,"
-		"'deaths':0}]}");
+		"'restartsLastHour':0,'deaths':0}]}");
 	world_end(&w);
 }
 
 static const struct {
 	struct death death;
-	const char *json;
+	const char *json, *text;
 } deaths[] = {
-	{ { .kind = DEATH_EXIT, .exit_code = 3, .final = true }, "'kind':'exit','code':3" },
+	{ { .kind = DEATH_EXIT, .exit_code = 3, .final = true },
+		"'kind':'exit','code':3,'requested':false", "exited with code 3 after 1 s" },
+	{ { .kind = DEATH_EXIT,
+		  .signal = SIGTERM,
+		  .requested = true,
+		  .has_sender = true,
+		  .sender_pid = 1,
+		  .sender_comm = "systemd" },
+		"'kind':'exit','code':0,'requested':true,'signal':15,'signalName':'SIGTERM',"
+		"'sender':{'kernel':false,'pid':1,'uid':0,'comm':'systemd'}",
+		"stopped as asked by SIGTERM from systemd (pid 1, uid 0), exited with code 0 after "
+		"1 s" },
 	{ { .kind = DEATH_SIGNAL, .signal = SIGSEGV, .core_dumped = true, .by_kernel = true },
-		"'kind':'signal','signal':11,'signalName':'SIGSEGV','coreDumped':true,"
-		"'sender':{'kernel':true}" },
+		"'kind':'signal','requested':false,'signal':11,'signalName':'SIGSEGV',"
+		"'coreDumped':true,'sender':{'kernel':true}",
+		"crashed with SIGSEGV (core dumped) after 1 s" },
 	{ { .kind = DEATH_SIGNAL,
 		  .signal = SIGKILL,
+		  .requested = true,
+		  .unheeded = SIGTERM,
+		  .unheeded_ns = 90 * NSEC_PER_SEC,
 		  .has_sender = true,
 		  .sender_pid = 7,
 		  .sender_uid = 1000,
 		  .sender_comm = "a name of 16 by" },
-		"'kind':'signal','signal':9,'signalName':'SIGKILL','coreDumped':false,"
-		"'sender':{'kernel':false,'pid':7,'uid':1000,'comm':'a name of 16 by'}" },
+		"'kind':'signal','requested':true,'signal':9,'signalName':'SIGKILL',"
+		"'coreDumped':false,"
+		"'sender':{'kernel':false,'pid':7,'uid':1000,'comm':'a name of 16 by'},"
+		"'unheededSignalName':'SIGTERM','unheededSeconds':90",
+		"killed by SIGKILL from a name of 16 by (pid 7, uid 1000) after 1 s; SIGTERM had "
+		"asked it to stop 1 min 30 s before" },
 	{ { .kind = DEATH_OOM,
 		  .signal = SIGKILL,
 		  .by_kernel = true,
+		  .oom = { OOM_OF_GROUP, "/web" },
 		  .has_peak_memory = true,
-		  .peak_memory_bytes = 5000000000 },
-		"'kind':'oom','signal':9,'signalName':'SIGKILL','coreDumped':false,"
-		"'sender':{'kernel':true},'peakMemoryBytes':5000000000" },
+		  .peak_memory_bytes = 5000000000,
+		  .has_cpu = true,
+		  .cpu_ns = 250 * NSEC_PER_MSEC,
+		  .has_faults = true,
+		  .minor_faults = 80,
+		  .major_faults = 1,
+		  .threads = 4 },
+		"'kind':'oom','requested':false,'signal':9,'signalName':'SIGKILL',"
+		"'sender':{'kernel':true},'oomKind':'cgroup','oomCgroup':'/web',"
+		"'peakMemoryBytes':5000000000,'cpuSeconds':0.25,'minorFaults':80,'majorFaults':1,"
+		"'threads':4",
+		"killed by the kernel\\u0027s OOM killer (the memory limit of /web was reached) after 1 "
+		"s, with 4768 MiB of memory at its peak" },
 	{ { .kind = DEATH_SIGNAL, .signal = 200 },
-		"'kind':'signal','signal':200,'coreDumped':false" },
-	{ { .kind = DEATH_UNKNOWN }, "'kind':'unknown'" },
+		"'kind':'signal','requested':false,'signal':200,'signalName':'signal 200',"
+		"'coreDumped':false",
+		"killed by signal 200 after 1 s" },
+	{ { .kind = DEATH_UNKNOWN }, "'kind':'unknown','requested':false",
+		"is gone, and nobody saw how after 1 s" },
 };
+
+static struct death death_now(const struct world *w, const struct death *like)
+{
+	struct death death = *like;
+
+	death.pid = 9;
+	death.at = w->now;
+	death.start_boot_ns = w->now.boot_ns - 1500 * NSEC_PER_MSEC;
+	memcpy(death.comm, "sixteen bytes !!", WATCH_COMM_MAX);
+	return death;
+}
+
+static void add_death_json(struct strbuf *out, size_t i)
+{
+	strbuf_addf(out,
+		"{%s,'at':'2026-11-22T15:46:25.250Z','pid':9,'comm':'sixteen bytes !!',"
+		"'livedSeconds':1.5,'final':%s,'text':\"%s\"}",
+		deaths[i].json, deaths[i].death.final ? "true" : "false", deaths[i].text);
+}
 
 static void shows_how_a_service_died(void **state)
 {
@@ -333,24 +385,91 @@ static void shows_how_a_service_died(void **state)
 			.since = { .boot_ns = w.now.boot_ns, .wall_ms = NOW_WALL_MS },
 			.deaths = 1,
 			.died = true,
-			.last_death = deaths[i].death };
-		info->last_death.pid = 9;
-		info->last_death.at = w.now;
-		info->last_death.start_boot_ns = w.now.boot_ns - 1500 * NSEC_PER_MSEC;
-		memcpy(info->last_death.comm, "sixteen bytes !!", WATCH_COMM_MAX);
+			.last_death = death_now(&w, &deaths[i].death) };
 		w.watch.services[0].cause = "a cause with \"quotes\"";
 		w.watch.n = 1;
-		strbuf_addf(&want,
+		strbuf_adds(&want,
 			"{'backend':'pidfd','backendReason':'this kernel has no BTF','services':[{'name':"
 			"'s','selector':'exe /s','state':'down','since':'2026-11-22T15:46:25.250Z',"
-			"'listening':false,'restarts':0,'deaths':1,'lastDeath':{%s,"
-			"'at':'2026-11-22T15:46:25.250Z','pid':9,'comm':'sixteen bytes !!',"
-			"'livedSeconds':1.5,'final':%s,'text':'a cause with \\'quotes\\''}}]}",
-			deaths[i].json, deaths[i].death.final ? "true" : "false");
+			"'listening':false,'restarts':0,'restartsLastHour':0,'deaths':1,"
+			"'lastDeath':");
+		add_death_json(&want, i);
+		strbuf_adds(&want, ",'cause':'a cause with \\'quotes\\''}]}");
 		assert_data(&w, "/api/v1/services", want.s);
 		world_end(&w);
 		strbuf_release(&want);
 	}
+}
+
+/* A service that died and came back, with the world's clock. */
+static void make_history(struct world *w, const char *name)
+{
+	struct service_info info = { .name = name,
+		.state = SERVICE_UP,
+		.pid = 9,
+		.comm = "web",
+		.start_boot_ns = w->now.boot_ns - 1500 * NSEC_PER_MSEC };
+
+	assert_non_null(history_note(w->history, &info, SERVICE_APPEARED,
+		(struct instant){ w->now.boot_ns - NSEC_PER_SEC, w->now.wall_ms - 1000 }));
+	info.pid = 0;
+	info.start_boot_ns = 0;
+	info.last_death = death_now(w, &deaths[0].death);
+	assert_non_null(history_note(w->history, &info, SERVICE_DIED, w->now));
+	info.pid = 10;
+	info.since = w->now;
+	assert_non_null(history_note(w->history, &info, SERVICE_APPEARED, w->now));
+}
+
+static void shows_what_became_of_a_service(void **state)
+{
+	static const char first[] =
+		"{'id':1,'kind':'start','at':'2026-11-22T15:46:24.250Z','state':'up','pid':9,"
+		"'comm':'web','startedAt':'2026-11-22T15:46:23.750Z','found':true,'restart':false}";
+	static const char last[] =
+		"{'id':3,'kind':'start','at':'2026-11-22T15:46:25.250Z','state':'up','pid':10,"
+		"'comm':'web','found':false,'restart':true}";
+	struct strbuf want = STRBUF_INIT;
+	struct world w;
+
+	world_begin(&w);
+	make_history(&w, "a/b \"c\"?");
+	strbuf_addf(&want,
+		"{'service':'a/b \\'c\\'?','events':[%s,{'id':2,'kind':'death',"
+		"'at':'2026-11-22T15:46:25.250Z','state':'down','pid':9,"
+		"'comm':'sixteen bytes !!','death':",
+		last);
+	add_death_json(&want, 0);
+	strbuf_addf(&want, "},%s]}", first);
+	assert_data(&w, "/api/v1/services/a%2Fb%20%22c%22%3F/events", want.s);
+	assert_data(&w, "/api/v1/services/a%2fb%20%22c%22%3f/events?limit=9&since=0", want.s);
+	strbuf_reset(&want);
+	strbuf_addf(&want, "{'service':'a/b \\'c\\'?','events':[%s]}", last);
+	assert_data(&w, "/api/v1/services/a%2Fb%20%22c%22%3F/events?limit=1", want.s);
+	assert_data(&w, "/api/v1/services/a%2Fb%20%22c%22%3F/events?since=2026-11-22T15:46:26Z",
+		"{'service':'a/b \\'c\\'?','events':[]}");
+	strbuf_release(&want);
+	world_end(&w);
+}
+
+static void events_of_nobody_are_refused(void **state)
+{
+	struct world w;
+
+	world_begin(&w);
+	w.watch.services[0].info = (struct service_info){ .name = "quiet" };
+	w.watch.n = 1;
+	assert_data(&w, "/api/v1/services/quiet/events", "{'service':'quiet','events':[]}");
+	assert_error(&w, "GET", "/api/v1/services/n%22o/events", 404, "not_found",
+		"no service is called \"n\"o\"");
+	assert_error(&w, "GET", "/api/v1/services/quiet/events?limit=x", 400, "bad_data",
+		"invalid parameter \"limit\": cannot parse \"x\" to a valid limit");
+	assert_error(&w, "GET", "/api/v1/services/quiet/events?since=soon", 400, "bad_data",
+		"invalid parameter \"since\": Invalid time value for 'since': cannot parse "
+		"\"soon\" to a valid timestamp");
+	free(ask_text(&w, "GET", "/api/v1/services/events", 404));
+	free(ask_text(&w, "GET", "/api/v1/services//events", 404));
+	world_end(&w);
 }
 
 static void hostile_names_stay_text(void **state)
@@ -495,6 +614,8 @@ int main(void)
 		cmocka_unit_test(shows_what_targets_say_of_their_metrics),
 		cmocka_unit_test(shows_a_service_that_lives),
 		cmocka_unit_test(shows_how_a_service_died),
+		cmocka_unit_test(shows_what_became_of_a_service),
+		cmocka_unit_test(events_of_nobody_are_refused),
 		cmocka_unit_test(hostile_names_stay_text),
 		cmocka_unit_test(works_without_any_source),
 		cmocka_unit_test(grafana_is_told_a_version_and_no_features),

@@ -147,6 +147,7 @@ void store_status(struct store *store, struct store_status *ret)
 
 struct world {
 	struct watch watch;
+	struct history *history;
 	struct scrape scrape;
 	struct rules rules;
 	struct notify *notify; /* the real one */
@@ -220,6 +221,7 @@ static inline void world_configure(struct world *w, const char *text)
 
 static inline void world_begin_with(struct world *w, const struct api_options *options)
 {
+	struct history *history;
 	struct api_sources sources = { .scrape = &w->scrape,
 		.rules = &w->rules,
 		.config = world_config,
@@ -231,7 +233,10 @@ static inline void world_begin_with(struct world *w, const struct api_options *o
 		.userdata = w,
 		.started_wall_ms = NOW_WALL_MS - 60000 };
 
+	assert_int_equal(history_new(&(struct history_options){ 0 }, &history), 0);
+	sources.history = history;
 	*w = (struct world){ .ready = true,
+		.history = history,
 		.now = { .boot_ns = clock_boot_ns(), .wall_ms = NOW_WALL_MS } };
 	w->watch.stats.backend_name = "pidfd";
 	w->watch.stats.backend_reason = "this kernel has no BTF";
@@ -252,6 +257,7 @@ static inline void world_begin(struct world *w)
 static inline void world_end(struct world *w)
 {
 	api_free(w->api);
+	history_free(w->history);
 	sd_event_unref(w->event);
 	notify_free(w->notify);
 	config_unref(w->config);

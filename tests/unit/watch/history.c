@@ -167,8 +167,7 @@ static void starts_and_deaths_stand_in_their_order(void **state)
 		assert_int_equal(e->kind, wanted[n].kind);
 		assert_int_equal(e->pid, wanted[n].pid);
 		assert_int_equal(e->restart, wanted[n].restart);
-		assert_int_equal(e->state,
-			e->kind == HISTORY_DEATH ? SERVICE_DOWN : SERVICE_UP);
+		assert_int_equal(e->state, e->kind == HISTORY_DEATH ? SERVICE_DOWN : SERVICE_UP);
 	}
 	assert_int_equal(n, ARRAY_SIZE(wanted));
 	assert_null(history_last(history, "nobody"));
@@ -233,12 +232,10 @@ static void what_ends_with_its_work_done_is_not_restarted(void **state)
 	start("backup", 100);
 	info = info_of("backup", 0);
 	info.state = SERVICE_UP;
-	assert_int_equal(
-		history_note(history, &info, SERVICE_LEFT, now)->kind, HISTORY_LEFT);
+	assert_int_equal(history_note(history, &info, SERVICE_LEFT, now)->kind, HISTORY_LEFT);
 	assert_false(start("backup", 101)->restart);
 	info.state = SERVICE_DOWN;
-	assert_int_equal(
-		history_note(history, &info, SERVICE_CHANGED, now)->kind, HISTORY_STATE);
+	assert_int_equal(history_note(history, &info, SERVICE_CHANGED, now)->kind, HISTORY_STATE);
 }
 
 static void who_ran_before_tolld_is_found_not_started(void **state)
@@ -418,8 +415,7 @@ static void everything_about_a_death_outlives_tolld(void **state)
 		death.start_boot_ns = i % 2 ? now.boot_ns - 77 * SEC : 0;
 		die_of("w\xffs \"1\"\n", &death);
 		/* The machine was off for an hour, and its clock begins anew. */
-		now = (struct instant){ .boot_ns = 5 * SEC,
-			.wall_ms = died_wall_ms + 3600 * 1000 };
+		now = (struct instant){ .boot_ns = 5 * SEC, .wall_ms = died_wall_ms + 3600 * 1000 };
 		restart(2 + i);
 		e = history_last(history, "w\xffs \"1\"\n");
 		assert_int_equal(e->kind, HISTORY_DEATH);
@@ -551,8 +547,7 @@ static void a_clock_that_is_set_moves_what_was_seen_by_it(void **state)
 	assert_int_equal(history_last(history, "web")->death->at.wall_ms, wall_ms + 1000000);
 	assert_int_equal(history_last(history, "old")->at.wall_ms, wall_ms);
 	/* How long ago that was is known better now. */
-	assert_int_equal(
-		now.boot_ns - history_last(history, "old")->at.boot_ns, 1010 * SEC);
+	assert_int_equal(now.boot_ns - history_last(history, "old")->at.boot_ns, 1010 * SEC);
 	restart(1);
 	assert_int_equal(history_last(history, "web")->at.wall_ms, wall_ms + 1000000);
 }
@@ -576,11 +571,11 @@ static int live_a_little(void *userdata)
 	if (!err)
 		err = history_flush(mine, SIZE_MAX) ? 0 : -ENOMEM;
 	for (int64_t id = 1; !err && id <= 2; id++)
-		err = history_restore(mine, id + 2, "again", disk[id].at_wall_ms, disk[id].text,
-			now);
+		err = history_restore(
+			mine, id + 2, "again", disk[id].at_wall_ms, disk[id].text, now);
 	if (!err)
-		assert_string_equal(history_last(mine, "again")->death->sender_comm,
-			deaths[2].sender_comm);
+		assert_string_equal(
+			history_last(mine, "again")->death->sender_comm, deaths[2].sender_comm);
 	history_free(mine);
 	return err;
 }
