@@ -156,11 +156,6 @@ static const struct source pids_sources[] = {
 	{ GROUP_TASKS_MAX, "pids.max", NULL, 1 },
 };
 
-static bool is_event(enum group_figure figure)
-{
-	return figure >= GROUP_HIGH_EVENTS && figure <= GROUP_OOM_KILLS;
-}
-
 /* "max" is no number, and stands for none; so does what version 1 writes for it. */
 static bool find_number(const char *text, const struct source *source, uint64_t *ret)
 {
@@ -191,7 +186,8 @@ static void read_sources(int dir_fd, const struct source *sources, size_t n, boo
 	for (size_t i = 0; i < n; i++) {
 		const struct source *source = &sources[i];
 
-		if (group_has(usage, source->figure) || (only_events && !is_event(source->figure)))
+		if (group_has(usage, source->figure) ||
+			(only_events && !group_is_event(source->figure)))
 			continue;
 		if (!streq(file, source->file)) {
 			file = source->file;

@@ -53,6 +53,12 @@ static inline bool group_has(const struct group_usage *usage, enum group_figure 
 	return usage->has & 1u << figure;
 }
 
+/* Of those figures that only grow, the ones that a limit makes grow. */
+static inline bool group_is_event(enum group_figure figure)
+{
+	return figure >= GROUP_HIGH_EVENTS && figure <= GROUP_OOM_KILLS;
+}
+
 /* -ENOENT: there is no such group in any hierarchy. */
 int group_read(const struct group_roots *roots, const char *path, struct group_usage *ret);
 /* Only the figures from HIGH_EVENTS to OOM_KILLS: what inotify tells changes of. */

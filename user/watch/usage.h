@@ -45,7 +45,7 @@ typedef void usage_fn(const struct usage *part, void *userdata);
 int usage_read_all(int link_fd, usage_fn *fn, void *userdata);
 /*
  * One process, from /proc; what this process may not read of it is left out (has_ is false). CPU time
- * comes in ticks of 10 ms. -ESRCH: it is gone, or another has its number.
+ * comes in ticks of 10 ms. -ESRCH: it is gone, or another has its number; a start of 0 is anybody's.
  */
 int usage_read_proc(pid_t pid, int64_t start_boot_ns, usage_fn *fn, void *userdata);
 /* Two readings of when a process began may differ by a tick, where one of them is from /proc. */

@@ -127,8 +127,11 @@ int usage_read_proc(pid_t pid, int64_t start_boot_ns, usage_fn *fn, void *userda
 	struct process_stat stat;
 	struct usage part = { .pid = pid, .thread = pid };
 
-	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat) ||
-		!usage_same_start(stat.start_boot_ns, start_boot_ns))
+	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat))
+		return -ESRCH;
+	if (!start_boot_ns)
+		start_boot_ns = stat.start_boot_ns;
+	if (!usage_same_start(stat.start_boot_ns, start_boot_ns))
 		return -ESRCH;
 	part.start_boot_ns = start_boot_ns;
 	part.cpu_ns = (uint64_t)stat.cpu_ns;
@@ -175,10 +178,12 @@ int usage_sockets_proc(
 	dir = open_fds(pid);
 	if (!dir)
 		return errno == ENOENT ? -ESRCH : -errno;
-	if (process_stat_read(pid, &stat) || !usage_same_start(stat.start_boot_ns, start_boot_ns)) {
+	if (process_stat_read(pid, &stat) ||
+		(start_boot_ns && !usage_same_start(stat.start_boot_ns, start_boot_ns))) {
 		closedir(dir);
 		return -ESRCH;
 	}
+	socket.start_boot_ns = stat.start_boot_ns;
 	while ((entry = readdir(dir)) && n <= max_fds) {
 		char link[64];
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);

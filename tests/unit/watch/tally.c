@@ -1,0 +1,393 @@
+/* What services use, added up over passes: through virtual hours, workers that come and go, and restarts. */
+#include "harness.h"
+
+#include "base/clock.h"
+#include "watch/tally.h"
+
+#define SECOND NSEC_PER_SEC
+
+struct world {
+	struct tally *tally;
+	int64_t now;
+	struct tally_total total;
+};
+
+static void begin(struct world *w)
+{
+	*w = (struct world){ .now = 1000 * SECOND };
+	assert_int_equal(tally_new(&w->tally), 0);
+}
+
+static void end(struct world *w)
+{
+	tally_free(w->tally);
+}
+
+/* A process that began at `start` seconds and has used so many seconds of CPU by now. */
+struct reading {
+	pid_t pid;
+	int64_t start_s;
+	uint64_t cpu_s;
+	pid_t family;
+};
+
+/* A pass that reads these, and gives the service those of the first n. */
+static void pass(
+	struct world *w, const struct reading *readings, size_t n_readings, size_t n, bool families)
+{
+	struct tally_process processes[8];
+
+	w->now += 15 * SECOND;
+	tally_begin(w->tally, w->now);
+	for (size_t i = 0; i < n_readings; i++) {
+		const struct reading *r = &readings[i];
+
+		tally_part(&(struct usage){ .pid = r->pid,
+				   .start_boot_ns = r->start_s * SECOND,
+				   .family = r->family,
+				   .thread = r->pid,
+				   .cpu_ns = r->cpu_s * SECOND,
+				   .minor_faults = r->cpu_s * 2,
+				   .has_process = true,
+				   .threads = 1,
+				   .has_resident = true,
+				   .resident_bytes = 100 },
+			w->tally);
+		processes[i] = (struct tally_process){ r->pid, r->start_s * SECOND };
+	}
+	assert_int_equal(tally_end(w->tally), 0);
+	tally_service(w->tally, processes, n, families, &w->total);
+}
+
+static void assert_cpu(const struct world *w, uint64_t seconds, unsigned processes)
+{
+	assert_int_equal(w->total.cpu_ns, seconds * SECOND);
+	assert_int_equal(w->total.minor_faults, seconds * 2);
+	assert_int_equal(w->total.processes, processes);
+	assert_int_equal(w->total.resident_bytes, 100 * processes);
+}
+
+static void a_total_never_falls(void **state)
+{
+	struct world w;
+
+	begin(&w);
+	/* Who was there before the first pass counts from its own beginning. */
+	pass(&w, (struct reading[]){ { 10, 5, 100, 0 }, { 11, 5, 50, 0 } }, 2, 2, false);
+	assert_cpu(&w, 150, 2);
+	pass(&w, (struct reading[]){ { 10, 5, 110, 0 }, { 11, 5, 50, 0 } }, 2, 2, false);
+	assert_cpu(&w, 160, 2);
+	/* A worker ends, another comes. */
+	pass(&w, (struct reading[]){ { 10, 5, 111, 0 }, { 12, 1040, 3, 0 } }, 2, 2, false);
+	assert_cpu(&w, 164, 2);
+	/* All are gone. */
+	pass(&w, NULL, 0, 0, false);
+	assert_cpu(&w, 164, 0);
+	/* Started anew, with a number that was there before. */
+	pass(&w, (struct reading[]){ { 10, 1070, 2, 0 } }, 1, 1, false);
+	assert_cpu(&w, 166, 1);
+	/* Less than was known already: some thread was not read. */
+	pass(&w, (struct reading[]){ { 10, 1070, 1, 0 } }, 1, 1, false);
+	assert_cpu(&w, 166, 1);
+	pass(&w, (struct reading[]){ { 10, 1070, 3, 0 } }, 1, 1, false);
+	assert_cpu(&w, 167, 1);
+	end(&w);
+}
+
+static void what_others_used_before_they_joined_is_not_its_own(void **state)
+{
+	struct world w;
+
+	begin(&w);
+	pass(&w, NULL, 0, 0, false);
+	/* Made long before the service was looked at, and of it only since now. */
+	pass(&w, (struct reading[]){ { 10, 5, 100, 0 } }, 1, 1, false);
+	assert_cpu(&w, 0, 1);
+	pass(&w, (struct reading[]){ { 10, 5, 101, 0 } }, 1, 1, false);
+	assert_cpu(&w, 1, 1);
+	/* A number changes hands between two passes. */
+	pass(&w, (struct reading[]){ { 10, 1050, 7, 0 } }, 1, 1, false);
+	assert_cpu(&w, 8, 1);
+	end(&w);
+}
+
+static void relatives_count_where_they_are_asked_for(void **state)
+{
+	static const struct reading readings[] = { { 10, 5, 100, 10 }, { 11, 6, 20, 10 },
+		{ 12, 7, 3, 10 }, { 99, 8, 1000, 99 }, { 98, 8, 1000, 77 } };
+	struct world w;
+
+	begin(&w);
+	pass(&w, readings, ARRAY_SIZE(readings), 1, true);
+	assert_cpu(&w, 123, 3);
+	w.total = (struct tally_total){ 0 };
+	pass(&w, readings, ARRAY_SIZE(readings), 1, false);
+	assert_cpu(&w, 100, 1);
+	/* Of two services that are the same process each has all of it. */
+	pass(&w, readings, ARRAY_SIZE(readings), 0, false);
+	w.total = (struct tally_total){ 0 };
+	pass(&w, readings, ARRAY_SIZE(readings), 1, true);
+	assert_cpu(&w, 123, 3);
+	end(&w);
+}
+
+static void a_death_brings_what_no_pass_saw(void **state)
+{
+	const struct tally_process known = { 10, 5 * SECOND }, brief = { 20, 1016 * SECOND },
+				   old = { 30, 7 * SECOND };
+	struct tally_last last = {
+		.has_cpu = true, .has_faults = true, .cpu_ns = 130 * SECOND, .minor_faults = 260
+	};
+	struct world w;
+
+	begin(&w);
+	pass(&w, (struct reading[]){ { 10, 5, 100, 0 } }, 1, 1, false);
+	tally_died(w.tally, &known, &last, &w.total);
+	assert_cpu(&w, 130, 1);
+	pass(&w, NULL, 0, 0, false);
+	assert_cpu(&w, 130, 0);
+	/* One that lived between two passes. */
+	last = (struct tally_last){
+		.has_cpu = true, .has_faults = true, .cpu_ns = 2 * SECOND, .minor_faults = 4
+	};
+	w.total.passed_boot_ns = 1015 * SECOND;
+	tally_died(w.tally, &brief, &last, &w.total);
+	assert_cpu(&w, 132, 0);
+	/* One that joined and ended between two: nobody knows what of it was the service's. */
+	tally_died(w.tally, &old, &last, &w.total);
+	assert_cpu(&w, 132, 0);
+	/* Where nobody tells what it had used, nothing is added. */
+	tally_died(w.tally, &brief, &(struct tally_last){ 0 }, &w.total);
+	assert_cpu(&w, 132, 0);
+	end(&w);
+}
+
+static void a_death_while_a_pass_is_read_counts_once(void **state)
+{
+	const struct tally_process process = { 10, 5 * SECOND };
+	const struct tally_last last = { .has_cpu = true, .cpu_ns = 107 * SECOND };
+	struct usage part = { .pid = 10, .start_boot_ns = 5 * SECOND, .cpu_ns = 100 * SECOND };
+	struct tally_total total = { 0 };
+	struct tally *tally;
+
+	for (int read_before = 0; read_before <= 1; read_before++) {
+		assert_int_equal(tally_new(&tally), 0);
+		total = (struct tally_total){ 0 };
+		part.cpu_ns = 100 * SECOND;
+		tally_begin(tally, 1000 * SECOND);
+		tally_part(&part, tally);
+		assert_int_equal(tally_end(tally), 0);
+		tally_service(tally, &process, 1, false, &total);
+		part.cpu_ns = 105 * SECOND;
+		tally_begin(tally, 1015 * SECOND);
+		if (read_before)
+			tally_part(&part, tally);
+		tally_died(tally, &process, &last, &total);
+		assert_int_equal(tally_end(tally), 0);
+		tally_service(tally, &process, 1, false, &total);
+		assert_int_equal(total.cpu_ns, 107 * SECOND);
+		tally_free(tally);
+	}
+}
+
+/* As the kernel's iterator gives it: a part for each thread, the process's own figures in one. */
+static void parts_are_added_up(void **state)
+{
+	const struct tally_process process = { 10, SECOND };
+	struct tally_total total = { 0 };
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally), 0);
+	tally_begin(tally, 10 * SECOND);
+	for (pid_t thread = 10; thread < 14; thread++)
+		tally_part(&(struct usage){ .pid = 10,
+				   .start_boot_ns = SECOND,
+				   .thread = thread,
+				   .cpu_ns = 1,
+				   .major_faults = 2,
+				   .read_bytes = 3,
+				   .written_bytes = 4,
+				   .has_io = true,
+				   .has_process = thread == 12,
+				   .has_resident = true,
+				   .threads = 4,
+				   .resident_bytes = 77,
+				   .has_fds = true,
+				   .has_max_fds = true,
+				   .open_fds = 8,
+				   .max_fds = 1024 },
+			tally);
+	assert_int_equal(tally_end(tally), 0);
+	tally_service(tally, &process, 1, true, &total);
+	assert_int_equal(total.cpu_ns, 4);
+	assert_int_equal(total.major_faults, 8);
+	assert_int_equal(total.read_bytes, 12);
+	assert_int_equal(total.written_bytes, 16);
+	assert_true(total.has_io && total.has_resident && total.has_fds);
+	assert_int_equal(total.processes, 1);
+	assert_int_equal(total.threads, 4);
+	assert_int_equal(total.resident_bytes, 77);
+	assert_int_equal(total.open_fds, 8);
+	assert_int_equal(total.max_fds, 1024);
+	tally_free(tally);
+}
+
+static void descriptors_are_those_of_the_process_that_is_nearest_to_its_limit(void **state)
+{
+	static const struct {
+		uint32_t open_fds[3];
+		uint64_t max_fds[3];
+		uint64_t open, max;
+	} rows[] = {
+		{ { 100, 90, 5 }, { 1024, 100, 10 }, 90, 100 },
+		{ { 0, 0, 0 }, { 0, 10, 20 }, 0, 0 },
+		{ { 1, 2, 0 }, { 0, 10, 20 }, 1, 0 },
+		{ { 1000000, 3, 4 }, { UINT64_MAX, 4096, 4096 }, 4, 4096 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tally_process processes[3];
+		struct tally_total total = { 0 };
+		struct tally *tally;
+
+		assert_int_equal(tally_new(&tally), 0);
+		tally_begin(tally, 10 * SECOND);
+		for (int p = 0; p < 3; p++) {
+			processes[p] = (struct tally_process){ p + 1, SECOND };
+			tally_part(&(struct usage){ .pid = p + 1,
+					   .start_boot_ns = SECOND,
+					   .has_process = true,
+					   .has_fds = true,
+					   .has_max_fds = true,
+					   .open_fds = rows[i].open_fds[p],
+					   .max_fds = rows[i].max_fds[p] },
+				tally);
+		}
+		assert_int_equal(tally_end(tally), 0);
+		tally_service(tally, processes, 3, false, &total);
+		assert_int_equal(total.open_fds, rows[i].open);
+		assert_int_equal(total.max_fds, rows[i].max);
+		tally_free(tally);
+	}
+}
+
+static void a_thread_is_hung_that_does_not_run_for_half_a_minute(void **state)
+{
+	static const struct {
+		int64_t at_s;
+		bool waits;
+		uint64_t switches;
+		unsigned hung;
+	} rows[] = {
+		{ 100, true, 5, 0 },
+		{ 115, true, 5, 0 },
+		{ 129, true, 5, 0 },
+		{ 130, true, 5, 1 },
+		{ 3600, true, 5, 1 },
+		/* It ran in between, and waits again. */
+		{ 3615, true, 6, 0 },
+		{ 3640, true, 6, 0 },
+		{ 3646, true, 6, 1 },
+		{ 3660, false, 6, 0 },
+		/* Its count stays, but it was seen to run. */
+		{ 3690, true, 6, 0 },
+		{ 3720, true, 6, 1 },
+	};
+	const struct tally_process process = { 10, SECOND };
+	struct tally_total total = { 0 };
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct usage part = { .pid = 10,
+			.start_boot_ns = SECOND,
+			.thread = 10,
+			.has_process = true,
+			.threads = 2 };
+
+		tally_begin(tally, rows[i].at_s * SECOND);
+		tally_part(&part, tally);
+		part = (struct usage){ .pid = 10,
+			.start_boot_ns = SECOND,
+			.thread = 11,
+			.uninterruptible = rows[i].waits,
+			.switches = rows[i].switches };
+		tally_part(&part, tally);
+		assert_int_equal(tally_end(tally), 0);
+		tally_service(tally, &process, 1, false, &total);
+		if (total.hung_threads != rows[i].hung)
+			fail_msg("at %lld s: %u", (long long)rows[i].at_s, total.hung_threads);
+	}
+	tally_free(tally);
+}
+
+static void many_processes_are_told_apart(void **state)
+{
+	enum { N = 20000 };
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally), 0);
+	for (uint64_t round = 1; round <= 3; round++) {
+		tally_begin(tally, (int64_t)(100 * round) * SECOND);
+		for (int i = 0; i < N; i++)
+			tally_part(&(struct usage){ .pid = 1 + 3 * i,
+					   .start_boot_ns = SECOND,
+					   .cpu_ns = round * (uint64_t)i },
+				tally);
+		assert_int_equal(tally_end(tally), 0);
+	}
+	for (int i = 0; i < N; i++) {
+		const struct tally_process process = { 1 + 3 * i, SECOND };
+		struct tally_total total = { 0 };
+
+		tally_service(tally, &process, 1, true, &total);
+		assert_int_equal(total.cpu_ns, 3 * (uint64_t)i);
+		assert_int_equal(total.processes, 1);
+	}
+	tally_free(tally);
+}
+
+static int pass_with_little_memory(void *userdata)
+{
+	const struct tally_process process = { 10, SECOND };
+	struct tally_total total = { 0 };
+	struct tally *tally;
+	int err = tally_new(&tally);
+
+	if (err)
+		return err;
+	tally_begin(tally, 10 * SECOND);
+	for (pid_t pid = 1; pid < 300; pid++)
+		tally_part(
+			&(struct usage){ .pid = pid, .start_boot_ns = SECOND, .cpu_ns = 5 }, tally);
+	err = tally_end(tally);
+	if (!err) {
+		tally_service(tally, &process, 1, true, &total);
+		assert_int_equal(total.cpu_ns, 5);
+	}
+	tally_free(tally);
+	return err;
+}
+
+static void survives_without_memory(void **state)
+{
+	with_failing_allocations(pass_with_little_memory, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_total_never_falls),
+		cmocka_unit_test(what_others_used_before_they_joined_is_not_its_own),
+		cmocka_unit_test(relatives_count_where_they_are_asked_for),
+		cmocka_unit_test(a_death_brings_what_no_pass_saw),
+		cmocka_unit_test(a_death_while_a_pass_is_read_counts_once),
+		cmocka_unit_test(parts_are_added_up),
+		cmocka_unit_test(descriptors_are_those_of_the_process_that_is_nearest_to_its_limit),
+		cmocka_unit_test(a_thread_is_hung_that_does_not_run_for_half_a_minute),
+		cmocka_unit_test(many_processes_are_told_apart),
+		cmocka_unit_test(survives_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
