@@ -9,19 +9,9 @@
 #include <stdio.h>
 #include "base/escape.h"
 #include "watch/cgroup.h"
-#include "watch/internal.h"
+#include "watch/watch_private.h"
 
-struct watch {
-	struct watch_options options;
-	const struct backend_ops *ops;
-	struct backend *backend;
-	struct services services;
-	sd_event_source *timer;
-	char reason[512]; /* why this backend */
-	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
-};
-
-static void arm_timer(struct watch *watch)
+void watch_arm(struct watch *watch)
 {
 	int64_t next = services_next_deadline(&watch->services);
 
@@ -50,92 +40,7 @@ static void tell_untold(struct watch *watch)
 	}
 }
 
-/* -- looking -------------------------------------------------------------------------------- */
-
-struct serving {
-	uint64_t cookies[SERVICE_COOKIES_MAX];
-	uint64_t inodes[SERVICE_COOKIES_MAX];
-	size_t n;
-};
-
-/* The listeners that a connection to the service would reach. */
-static void serving_find(
-	const struct service *service, const struct listeners *all, struct serving *ret)
-{
-	ret->n = 0;
-	for (size_t i = 0; i < all->n && ret->n < SERVICE_COOKIES_MAX; i++) {
-		const struct listener *l = &all->items[i];
-
-		if (!endpoint_reaches(&service->endpoint, &l->endpoint) ||
-			services_is_closed(service->set, l->cookie))
-			continue;
-		ret->cookies[ret->n] = l->cookie;
-		ret->inodes[ret->n++] = l->inode;
-	}
-}
-
-/*
- * The owner that is known stays it. Of others, only the best is watched. Its number may have been given
- * to another process since it was found: whoever holds the socket after being watched is the right one.
- */
-static void attribute(struct watch *watch, const struct service *service,
-	const struct serving *serving, struct look *look)
-{
-	struct owner owners[OWNERS_MAX];
-	size_t n;
-
-	look->attributed = true;
-	if (service->owner.pid > 1 &&
-		process_holds(service->owner.pid, serving->inodes, serving->n)) {
-		look->owners[look->n_owners++] = service->owner;
-		return;
-	}
-	n = owners_find(serving->inodes, serving->n, owners);
-	for (size_t i = 0; i < n && !look->n_owners; i++) {
-		struct process process;
-
-		if (watch->ops->add_process(watch->backend, owners[i].pid, service->name, &process))
-			continue;
-		if (process_holds(process.pid, serving->inodes, serving->n) &&
-			!services_is_dead(&watch->services, &process))
-			look->owners[look->n_owners++] = process;
-		else
-			services_let_go(&watch->services, &process);
-	}
-}
-
-static void look(struct watch *watch, struct service *service, const struct listeners *all)
-{
-	struct serving serving;
-	struct look found = { 0 };
-
-	serving_find(service, all, &serving);
-	memcpy(found.cookies, serving.cookies, sizeof(found.cookies));
-	found.n_cookies = serving.n;
-	if (serving.n && !service_knows_listeners(service, serving.cookies, serving.n))
-		attribute(watch, service, &serving, &found);
-	/* Whoever died or closed while we looked was told of first: notices come before what is seen. */
-	watch->ops->drain(watch->backend);
-	services_look(service, &found, clock_now());
-}
-
-static int look_where_wanted(struct watch *watch)
-{
-	struct listeners all;
-	struct service *service;
-	struct instant now = clock_now();
-	int err;
-
-	if (!services_wants_look(&watch->services, now))
-		return 0;
-	err = listeners_read(&all);
-	if (err)
-		return err;
-	while ((service = services_wants_look(&watch->services, now)))
-		look(watch, service, &all);
-	listeners_release(&all);
-	return 0;
-}
+/* -- resync --------------------------------------------------------------------------------- */
 
 static bool is_listed(const struct process *process, const struct process *list, size_t n)
 {
@@ -201,10 +106,10 @@ static void do_what_is_wanted(struct watch *watch)
 	if (services_wants_resync(&watch->services, clock_now()))
 		err = resync(watch);
 	if (!err)
-		err = look_where_wanted(watch);
+		err = watch_look(watch);
 	if (err)
 		services_put_off(&watch->services, clock_now());
-	arm_timer(watch);
+	watch_arm(watch);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -311,86 +216,6 @@ static void on_release(const struct process *process, void *userdata)
 	watch->ops->remove_process(watch->backend, process->pid);
 }
 
-/* A relative of the dead that holds the listener; *ret_any where there are relatives at all. */
-static bool heir_among_family(struct watch *watch, const struct service *service, pid_t family_pid,
-	const struct serving *serving, struct process *ret, bool *ret_any)
-{
-	struct process family[OWNERS_MAX];
-	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
-
-	*ret_any = n > 0;
-	for (size_t i = 0; i < n; i++) {
-		if (process_holds(family[i].pid, serving->inodes, serving->n) &&
-			watch->ops->add_process(
-				watch->backend, family[i].pid, service->name, ret) == 0 &&
-			process_same(ret, &family[i]))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Where nobody sees forks: whoever holds the listener, but for process 1, which only keeps it. Somebody
- * does, as long as it is there; that it is not found says that it forked while /proc was listed.
- */
-static bool heir_among_all(struct watch *watch, const struct service *service,
-	const struct serving *serving, struct process *ret)
-{
-	struct owner owners[OWNERS_MAX];
-	size_t n = owners_find(serving->inodes, serving->n, owners);
-
-	for (size_t i = 0; i < n; i++) {
-		struct process process;
-
-		if (owners[i].pid <= 1 || watch->ops->add_process(watch->backend, owners[i].pid,
-						  service->name, &process))
-			continue;
-		if (process_holds(process.pid, serving->inodes, serving->n)) {
-			*ret = process;
-			return true;
-		}
-		services_let_go(&watch->services, &process);
-	}
-	return false;
-}
-
-/* A listener that is new may be that of a restart: who holds it inherited nothing. */
-static void keep_known(const struct service *service, struct serving *serving)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < serving->n; i++) {
-		if (!service_knows_listeners(service, &serving->cookies[i], 1))
-			continue;
-		serving->cookies[n] = serving->cookies[i];
-		serving->inodes[n++] = serving->inodes[i];
-	}
-	serving->n = n;
-}
-
-static bool on_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
-{
-	struct watch *watch = userdata;
-	struct listeners all;
-	struct serving serving;
-	bool found = false, any = true;
-
-	if (listeners_read(&all))
-		return false;
-	serving_find(service, &all, &serving);
-	listeners_release(&all);
-	if (!watch->ops->family) {
-		keep_known(service, &serving);
-		any = serving.n > 0;
-	}
-	/* A relative may fork and exit while it is looked at: its child was not in the list. */
-	for (int round = 0; !found && any && round < 3; round++)
-		found = watch->ops->family
-				? heir_among_family(watch, service, family, &serving, ret, &any)
-				: heir_among_all(watch, service, &serving, ret);
-	return found;
-}
-
 /* -- life ----------------------------------------------------------------------------------- */
 
 /* In falling order: what each sees, the next sees later or not at all. */
@@ -443,7 +268,7 @@ static int watch_open(
 {
 	const struct service_ops service_ops = {
 		.on_event = on_event,
-		.heir = on_heir,
+		.heir = watch_heir,
 		.on_change = on_change,
 		.release = on_release,
 		.userdata = watch,
@@ -507,7 +332,7 @@ void watch_free(struct watch *watch)
 void watch_resync(struct watch *watch)
 {
 	watch->services.resync_boot_ns = clock_boot_ns();
-	arm_timer(watch);
+	watch_arm(watch);
 }
 
 /* -- services ------------------------------------------------------------------------------- */
@@ -547,14 +372,14 @@ int watch_add_listen(
 	err = watch->ops->add_port(watch->backend, endpoint.port, name);
 	if (!err) {
 		watch->adding = true;
-		err = look_where_wanted(watch);
+		err = watch_look(watch);
 		watch->adding = false;
 	}
 	if (err) {
 		watch_remove(service);
 		return err;
 	}
-	arm_timer(watch);
+	watch_arm(watch);
 	*ret = service;
 	return 0;
 }
@@ -578,7 +403,7 @@ int watch_add_process(struct watch *watch, const char *name, pid_t pid, struct s
 	watch->adding = true;
 	services_adopt(service, &process, clock_now());
 	watch->adding = false;
-	arm_timer(watch);
+	watch_arm(watch);
 	*ret = service;
 	return 0;
 }
@@ -593,7 +418,7 @@ void watch_remove(struct service *service)
 	services_remove(service);
 	if (port && !port_is_used(watch, port))
 		watch->ops->remove_port(watch->backend, port);
-	arm_timer(watch);
+	watch_arm(watch);
 }
 
 size_t watch_services(const struct watch *watch)

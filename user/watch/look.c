@@ -1,0 +1,171 @@
+/*
+ * look.c - who listens at the address of a service, and who inherits it: asked of sock_diag and /proc.
+ */
+#include "watch/watch_private.h"
+
+struct serving {
+	uint64_t cookies[SERVICE_COOKIES_MAX];
+	uint64_t inodes[SERVICE_COOKIES_MAX];
+	size_t n;
+};
+
+/* The listeners that a connection to the service would reach. */
+static void serving_find(
+	const struct service *service, const struct listeners *all, struct serving *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < all->n && ret->n < SERVICE_COOKIES_MAX; i++) {
+		const struct listener *l = &all->items[i];
+
+		if (!endpoint_reaches(&service->endpoint, &l->endpoint) ||
+			services_is_closed(service->set, l->cookie))
+			continue;
+		ret->cookies[ret->n] = l->cookie;
+		ret->inodes[ret->n++] = l->inode;
+	}
+}
+
+/*
+ * The owner that is known stays it. Of others, only the best is watched. Its number may have been given
+ * to another process since it was found: whoever holds the socket after being watched is the right one.
+ */
+static void attribute(struct watch *watch, const struct service *service,
+	const struct serving *serving, struct look *look)
+{
+	struct owner owners[OWNERS_MAX];
+	size_t n;
+
+	look->attributed = true;
+	if (service->owner.pid > 1 &&
+		process_holds(service->owner.pid, serving->inodes, serving->n)) {
+		look->owners[look->n_owners++] = service->owner;
+		return;
+	}
+	n = owners_find(serving->inodes, serving->n, owners);
+	for (size_t i = 0; i < n && !look->n_owners; i++) {
+		struct process process;
+
+		if (watch->ops->add_process(watch->backend, owners[i].pid, service->name, &process))
+			continue;
+		if (process_holds(process.pid, serving->inodes, serving->n) &&
+			!services_is_dead(&watch->services, &process))
+			look->owners[look->n_owners++] = process;
+		else
+			services_let_go(&watch->services, &process);
+	}
+}
+
+static void look(struct watch *watch, struct service *service, const struct listeners *all)
+{
+	struct serving serving;
+	struct look found = { 0 };
+
+	serving_find(service, all, &serving);
+	memcpy(found.cookies, serving.cookies, sizeof(found.cookies));
+	found.n_cookies = serving.n;
+	if (serving.n && !service_knows_listeners(service, serving.cookies, serving.n))
+		attribute(watch, service, &serving, &found);
+	/* Whoever died or closed while we looked was told of first: notices come before what is seen. */
+	watch->ops->drain(watch->backend);
+	services_look(service, &found, clock_now());
+}
+
+int watch_look(struct watch *watch)
+{
+	struct listeners all;
+	struct service *service;
+	struct instant now = clock_now();
+	int err;
+
+	if (!services_wants_look(&watch->services, now))
+		return 0;
+	err = listeners_read(&all);
+	if (err)
+		return err;
+	while ((service = services_wants_look(&watch->services, now)))
+		look(watch, service, &all);
+	listeners_release(&all);
+	return 0;
+}
+
+/* -- heirs ---------------------------------------------------------------------------------- */
+
+/* A relative of the dead that holds the listener; *ret_any where there are relatives at all. */
+static bool heir_among_family(struct watch *watch, const struct service *service, pid_t family_pid,
+	const struct serving *serving, struct process *ret, bool *ret_any)
+{
+	struct process family[OWNERS_MAX];
+	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
+
+	*ret_any = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		if (process_holds(family[i].pid, serving->inodes, serving->n) &&
+			watch->ops->add_process(
+				watch->backend, family[i].pid, service->name, ret) == 0 &&
+			process_same(ret, &family[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where nobody sees forks: whoever holds the listener, but for process 1, which only keeps it. Somebody
+ * does, as long as it is there; that it is not found says that it forked while /proc was listed.
+ */
+static bool heir_among_all(struct watch *watch, const struct service *service,
+	const struct serving *serving, struct process *ret)
+{
+	struct owner owners[OWNERS_MAX];
+	size_t n = owners_find(serving->inodes, serving->n, owners);
+
+	for (size_t i = 0; i < n; i++) {
+		struct process process;
+
+		if (owners[i].pid <= 1 || watch->ops->add_process(watch->backend, owners[i].pid,
+						  service->name, &process))
+			continue;
+		if (process_holds(process.pid, serving->inodes, serving->n)) {
+			*ret = process;
+			return true;
+		}
+		services_let_go(&watch->services, &process);
+	}
+	return false;
+}
+
+/* A listener that is new may be that of a restart: who holds it inherited nothing. */
+static void keep_known(const struct service *service, struct serving *serving)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < serving->n; i++) {
+		if (!service_knows_listeners(service, &serving->cookies[i], 1))
+			continue;
+		serving->cookies[n] = serving->cookies[i];
+		serving->inodes[n++] = serving->inodes[i];
+	}
+	serving->n = n;
+}
+
+bool watch_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
+{
+	struct watch *watch = userdata;
+	struct listeners all;
+	struct serving serving;
+	bool found = false, any = true;
+
+	if (listeners_read(&all))
+		return false;
+	serving_find(service, &all, &serving);
+	listeners_release(&all);
+	if (!watch->ops->family) {
+		keep_known(service, &serving);
+		any = serving.n > 0;
+	}
+	/* A relative may fork and exit while it is looked at: its child was not in the list. */
+	for (int round = 0; !found && any && round < 3; round++)
+		found = watch->ops->family
+				? heir_among_family(watch, service, family, &serving, ret, &any)
+				: heir_among_all(watch, service, &serving, ret);
+	return found;
+}

@@ -1,0 +1,28 @@
+/*
+ * watch_private.h - what the files share that drive the services: watch.c the loop, look.c listeners,
+ * select.c the processes of some description.
+ */
+#ifndef TOLLD_WATCH_WATCH_PRIVATE_H
+#define TOLLD_WATCH_WATCH_PRIVATE_H
+
+#include "watch/internal.h"
+
+struct watch {
+	struct watch_options options;
+	const struct backend_ops *ops;
+	struct backend *backend;
+	struct services services;
+	sd_event_source *timer;
+	char reason[512]; /* why this backend */
+	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
+};
+
+/* The timer, to the next deadline. */
+void watch_arm(struct watch *watch);
+
+/* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
+int watch_look(struct watch *watch);
+/* Who goes on for a process that has ended cleanly: see service_ops. */
+bool watch_heir(struct service *service, pid_t family, struct process *ret, void *userdata);
+
+#endif
