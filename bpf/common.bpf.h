@@ -30,6 +30,14 @@ struct {
 	__type(value, struct watched_port);
 } tolld_ports SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TOLLD_PROGRAMS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct program_key);
+	__type(value, struct wanted_program);
+} tolld_programs SEC(".maps");
+
 /* No program reads it: it is here for its types, which a dump shows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

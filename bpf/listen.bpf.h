@@ -63,6 +63,13 @@ static __always_inline void watch_owner(const struct watched_port *port, struct 
 	bpf_map_update_elem(&tolld_watch, &key, &process, BPF_ANY);
 }
 
+static __always_inline bool is_service(struct task_struct *task)
+{
+	const struct watched_process *entry = watched(task);
+
+	return entry && entry->role == IS_WATCHED;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 {
@@ -85,12 +92,14 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 		return 0;
 	/* skc_num is already 0 when a port that was bound by itself closes. */
 	key.port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+	task = bpf_get_current_task_btf();
 	watched_port = bpf_map_lookup_elem(&tolld_ports, &key);
-	if (!watched_port || !is_in_own_netns(sk))
+	/* A service that is a program and is to listen: on which port, it says itself. */
+	if ((!watched_port && !(newstate == TCP_LISTEN && is_service(task))) ||
+		!is_in_own_netns(sk))
 		return 0;
 
-	task = bpf_get_current_task_btf();
-	if (newstate == TCP_LISTEN)
+	if (watched_port && newstate == TCP_LISTEN)
 		watch_owner(watched_port, task);
 	e = event_reserve(TOLLD_LISTEN, sizeof(*e), task->tgid, start_of(task));
 	if (!e)

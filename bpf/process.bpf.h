@@ -173,24 +173,86 @@ int BPF_PROG(tolld_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* So many in each second, on all CPUs. An exact count would cost a lock. */
+struct budget {
+	__u64 second;
+	__u32 spent;
+};
+
+static struct budget starts_by_name, starts_at_all;
+
+static __always_inline bool is_in_budget(struct budget *budget, __u32 most)
+{
+	__u64 second = bpf_ktime_get_boot_ns() / 1000000000;
+	__u32 zero = 0;
+	struct event_counts *counts;
+
+	if (budget->second != second) {
+		budget->second = second;
+		budget->spent = 0;
+	}
+	if (__sync_fetch_and_add(&budget->spent, 1) < most)
+		return true;
+	counts = bpf_map_lookup_elem(&tolld_counts, &zero);
+	if (counts)
+		counts->starts_not_told++;
+	return false;
+}
+
+/* Which program somebody looks for it is, NULL: none, or there are too many now. */
+static __always_inline struct wanted_program *wanted(struct task_struct *task, __u64 inode)
+{
+	struct program_key key = {};
+	struct wanted_program *program;
+
+	__builtin_memcpy(key.name, task->comm, sizeof(key.name));
+	program = bpf_map_lookup_elem(&tolld_programs, &key);
+	if (!program) {
+		__builtin_memset(key.name, 0, sizeof(key.name));
+		key.inode = inode;
+		program = bpf_map_lookup_elem(&tolld_programs, &key);
+	}
+	if (program)
+		return is_in_budget(&starts_by_name, TOLLD_STARTS_BY_NAME) ? program : NULL;
+	key.inode = 0;
+	program = bpf_map_lookup_elem(&tolld_programs, &key);
+	return program && is_in_budget(&starts_at_all, TOLLD_STARTS_AT_ALL) ? program : NULL;
+}
+
+/*
+ * A process becomes another program. One that is looked for is watched from now on: should it die
+ * before user space has read of it, that is told all the same.
+ */
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(tolld_exec, struct task_struct *task)
+int BPF_PROG(tolld_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct process_key key = { .pid = task->tgid };
 	struct watched_process *entry = watched(task);
+	__u64 inode = bprm->file->f_inode->i_ino;
+	struct watched_process started = { .role = IS_WATCHED };
+	bool was_watched = entry && entry->role == IS_WATCHED;
 	struct tolld_exec_event *e;
 
-	if (!entry)
-		return 0;
-	if (entry->role != IS_WATCHED) {
+	if (!was_watched) {
+		struct wanted_program *program = wanted(task, inode);
+
 		/* What a service merely starts is not a part of it. */
-		bpf_map_delete_elem(&tolld_watch, &key);
-		return 0;
+		if (entry)
+			bpf_map_delete_elem(&tolld_watch, &key);
+		if (!program)
+			return 0;
+		started.family_pid = key.pid;
+		learn_process(&started, task);
+		__builtin_memcpy(started.service, program->service, sizeof(started.service));
+		bpf_map_update_elem(&tolld_watch, &key, &started, BPF_ANY);
 	}
 	e = event_reserve(TOLLD_EXEC, sizeof(*e), key.pid, start_of(task));
 	if (!e)
 		return 0;
 	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
+	e->inode = inode;
+	e->parent_pid = task->real_parent->tgid;
+	e->was_looked_for = !was_watched;
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

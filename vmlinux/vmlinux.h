@@ -123,6 +123,7 @@ struct task_struct {
 	pid_t pid;			/* of the thread */
 	pid_t tgid;			/* of the process */
 	struct task_struct *group_leader;
+	struct task_struct *real_parent;
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	unsigned long min_flt;
@@ -136,6 +137,11 @@ struct task_struct {
 
 struct task_struct___before_5_14 {
 	unsigned long state;		/* optional: before 5.14 */
+};
+
+/* What is being started. */
+struct linux_binprm {
+	struct file *file;		/* the program, or the interpreter of a script */
 };
 
 struct kernel_siginfo {

@@ -72,9 +72,12 @@ _Static_assert(sizeof(struct tolld_exit_event) == 168, "shared layout");
 struct tolld_exec_event {
 	struct tolld_event event;
 	char comm[TOLLD_COMM_MAX];
+	__u64 inode; /* of the program's file, or of the interpreter's */
+	__u32 parent_pid;
+	__u32 was_looked_for; /* it was not watched before, but is now: a program that somebody looks for */
 };
 
-_Static_assert(sizeof(struct tolld_exec_event) == 40, "shared layout");
+_Static_assert(sizeof(struct tolld_exec_event) == 56, "shared layout");
 
 struct tolld_signal_event {
 	struct tolld_event event;

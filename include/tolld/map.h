@@ -13,6 +13,7 @@
 #define TOLLD_CAUSE_MAX	 160
 #define TOLLD_PROCESSES	 8192 /* watched processes and their forked children */
 #define TOLLD_PORTS	 1024
+#define TOLLD_PROGRAMS	 32768
 #define TOLLD_SERVICES	 1024
 #define TOLLD_RING_BYTES (64 * 1024)
 
@@ -57,6 +58,28 @@ struct watched_port {
 	char service[TOLLD_NAME_MAX];
 };
 
+/*
+ * tolld_programs, pinned as `programs`: what is looked for among the programs that start. By the name
+ * that the process gets, by the inode of the file, or with neither: every program.
+ */
+struct program_key {
+	__u64 inode;
+	char name[TOLLD_COMM_MAX];
+};
+
+_Static_assert(sizeof(struct program_key) == 24, "shared layout");
+
+struct wanted_program {
+	char service[TOLLD_NAME_MAX]; /* one of them */
+};
+
+/*
+ * Of starts that are looked for only so many are told in a second: user space looks at all processes
+ * where there were more. By far most of those that match no name or inode are none of ours.
+ */
+#define TOLLD_STARTS_BY_NAME 1024
+#define TOLLD_STARTS_AT_ALL  256
+
 enum service_condition {
 	NOT_KNOWN,
 	DOWN,
@@ -87,6 +110,7 @@ _Static_assert(sizeof(struct service_record) == 336, "shared layout");
 struct event_counts {
 	__u64 told[TOLLD_EVENT_TYPES];
 	__u64 lost[TOLLD_EVENT_TYPES];
+	__u64 starts_not_told; /* beyond what is told in a second */
 };
 
 #endif

@@ -26,4 +26,13 @@ int64_t clock_boot_ns(void);
 int64_t clock_wall_ms(void);
 struct instant clock_now(void);
 
+/* The wall clock at another time of the boot clock, as the two stand to each other now. */
+static inline struct instant instant_at(struct instant now, int64_t boot_ns)
+{
+	return (struct instant){
+		.boot_ns = boot_ns,
+		.wall_ms = now.wall_ms - (now.boot_ns - boot_ns) / NSEC_PER_MSEC,
+	};
+}
+
 #endif

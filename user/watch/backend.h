@@ -25,8 +25,9 @@ static inline bool process_same(const struct process *a, const struct process *b
 }
 
 enum notice_kind {
-	NOTICE_EXIT, /* all of the process is dead */
-	NOTICE_EXEC, /* it has another name now */
+	NOTICE_EXIT,   /* all of the process is dead */
+	NOTICE_EXEC,   /* it runs another program, and has another name now */
+	NOTICE_STARTS, /* more programs started than are told of: look at all processes */
 	NOTICE_SIGNAL,
 	NOTICE_OOM,    /* process.pid 0 where only victim.thread is known */
 	NOTICE_LISTEN, /* process: who did it */
@@ -45,15 +46,22 @@ struct notice {
 			enum death_untold untold; /* how it ended is not known */
 			bool status_follows;	  /* but may be some time, as NOTICE_STATUS */
 			bool sender_untold;	  /* nor would anybody see who sent a signal */
-			bool forked;	  /* relatives of it may live and hold its sockets */
-			pid_t family;	  /* how to ask for them */
-			unsigned threads; /* 0: not known */
+			int64_t lived_boot_ns; /* it was seen alive then; 0: at_boot_ns is exact */
+			bool forked;	       /* relatives of it may live and hold its sockets */
+			pid_t family;	       /* how to ask for them */
+			unsigned threads;      /* 0: not known */
 			bool has_cpu, has_faults, has_peak_memory;
 			int64_t cpu_ns;
 			uint64_t minor_faults, major_faults;
 			uint64_t peak_memory_bytes;
 			struct tolld_signal fatal_signal, stop_request;
 		} exit;
+		struct {
+			/* It was not watched before: a program that is looked for. */
+			bool was_looked_for;
+			pid_t parent;
+			uint64_t inode;
+		} exec;
 		struct tolld_signal signal;
 		struct {
 			pid_t thread;
@@ -96,6 +104,15 @@ struct backend_ops {
 	/* From now on listeners on the port are told, and their owners are watched as they come. */
 	int (*add_port)(struct backend *backend, uint16_t port, const char *service);
 	void (*remove_port)(struct backend *backend, uint16_t port);
+
+	/*
+	 * From now on a process that becomes a program of that name, with that inode, or with NULL and 0
+	 * any program, is watched and told by NOTICE_EXEC. Missing where nobody sees programs start:
+	 * then they are found by looking at all processes now and again.
+	 */
+	int (*add_program)(
+		struct backend *backend, const char *name, uint64_t inode, const char *service);
+	void (*remove_program)(struct backend *backend, const char *name, uint64_t inode);
 
 	/* Those watched processes that live now, in an array of the caller's. */
 	int (*living)(struct backend *backend, struct process **ret, size_t *ret_n);

@@ -53,6 +53,7 @@ struct backend {
 	char reason[160];
 	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
+	int64_t lived_boot_ns;	 /* when that was before: who is dead now was seen then */
 	int64_t moved_boot_ns;	 /* when something came or went last */
 	uint64_t told_exit, told_exec, told_listen, told_oom;
 };
@@ -177,7 +178,12 @@ static void tell_dead(struct backend *backend, size_t i)
 		.process = f.process,
 		.at_boot_ns = clock_boot_ns(),
 		/* Nobody saw whether it forked. */
-		.exit = { .forked = true, .family = f.process.pid, .sender_untold = true },
+		.exit = {
+			.forked = true,
+			.family = f.process.pid,
+			.sender_untold = true,
+			.lived_boot_ns = uses_pidfds(backend) ? 0 : backend->lived_boot_ns,
+		},
 	};
 
 	read_status(backend, &f, &notice);
@@ -265,18 +271,20 @@ static size_t find_readable(const struct backend *backend)
 
 static void check_processes(struct backend *backend)
 {
+	int64_t begun_ns = clock_boot_ns();
 	size_t i;
 
 	if (uses_pidfds(backend)) {
 		/* Whoever hears of it may have some followed, and others no more. */
 		while ((i = find_readable(backend)) < backend->n)
 			tell_dead(backend, i);
-	} else if (clock_boot_ns() - backend->checked_boot_ns >= FRESH_NS) {
+	} else if (begun_ns - backend->checked_boot_ns >= FRESH_NS) {
 		for (i = backend->n; i-- > 0;) {
 			if (i < backend->n && is_gone(&backend->items[i]))
 				tell_dead(backend, i);
 		}
 		backend->checked_boot_ns = clock_boot_ns();
+		backend->lived_boot_ns = begun_ns;
 	}
 	tell_renamed(backend);
 }

@@ -23,11 +23,12 @@
 #define DRAIN_BUDGET 64
 #define LINKS_MAX    16
 
-enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_COUNTS, MAPS };
+enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_PROGRAMS, MAP_COUNTS, MAPS };
 
 enum { ITER_TASKS, ITER_USAGE, ITER_SOCKETS, ITERATORS };
 
-static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "counts" };
+static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "programs",
+	"counts" };
 
 struct backend {
 	struct backend_options options;
@@ -118,6 +119,9 @@ static void exec_notice(struct backend *backend, const void *record, struct noti
 
 	n->kind = NOTICE_EXEC;
 	copy_comm(n->process.comm, e->comm);
+	n->exec.was_looked_for = e->was_looked_for;
+	n->exec.parent = (pid_t)e->parent_pid;
+	n->exec.inode = e->inode;
 }
 
 static void signal_notice(struct backend *backend, const void *record, struct notice *n)
@@ -183,36 +187,41 @@ static int on_record(void *userdata, void *record, size_t size)
 	return --backend->budget ? 0 : -EAGAIN;
 }
 
-/* Adds up what all CPUs counted. True where more was lost than the last time. */
-static bool counts_read(struct backend *backend)
+/* Adds up what all CPUs counted, and says what is more than the last time. */
+static void counts_read(struct backend *backend, bool *ret_lost, bool *ret_not_told)
 {
 	struct event_counts sum = { 0 };
 	uint32_t zero = 0;
-	bool grew = false;
 
+	*ret_lost = *ret_not_told = false;
 	if (bpf_map_lookup_elem(backend->maps[MAP_COUNTS].map_fd, &zero, backend->per_cpu))
-		return false;
+		return;
 	for (size_t cpu = 0; cpu < backend->n_cpus; cpu++) {
 		for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++) {
 			sum.told[i] += backend->per_cpu[cpu].told[i];
 			sum.lost[i] += backend->per_cpu[cpu].lost[i];
 		}
+		sum.starts_not_told += backend->per_cpu[cpu].starts_not_told;
 	}
 	for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++)
-		grew |= sum.lost[i] > backend->counts.lost[i];
+		*ret_lost |= sum.lost[i] > backend->counts.lost[i];
+	*ret_not_told = sum.starts_not_told > backend->counts.starts_not_told;
 	backend->counts = sum;
-	return grew;
 }
 
 static void drain_up_to(struct backend *backend, unsigned budget)
 {
 	static const struct notice lost = { .kind = NOTICE_LOST };
-	bool left;
+	static const struct notice starts = { .kind = NOTICE_STARTS };
+	bool left, any_lost, any_not_told;
 
 	backend->budget = budget;
 	left = ring_buffer__consume(backend->ring) == -EAGAIN;
-	if (counts_read(backend))
+	counts_read(backend, &any_lost, &any_not_told);
+	if (any_lost)
 		backend->options.on_notice(&lost, backend->options.userdata);
+	if (any_not_told)
+		backend->options.on_notice(&starts, backend->options.userdata);
 	sd_event_source_set_enabled(backend->rest_source, left ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
@@ -253,6 +262,7 @@ static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
 		[MAP_SERVICES] = skel->maps.tolld_services,
 		[MAP_PROCESSES] = skel->maps.tolld_watch,
 		[MAP_PORTS] = skel->maps.tolld_ports,
+		[MAP_PROGRAMS] = skel->maps.tolld_programs,
 		[MAP_COUNTS] = skel->maps.tolld_counts,
 	};
 
@@ -637,6 +647,35 @@ static size_t kernel_family(struct backend *backend, pid_t family, struct proces
 	return n;
 }
 
+/* -- programs ------------------------------------------------------------------------------- */
+
+static struct program_key program_key(const char *name, uint64_t inode)
+{
+	struct program_key key = { .inode = inode };
+
+	/* As the kernel cuts the name of a process. */
+	if (name)
+		memcpy(key.name, name, strnlen(name, sizeof(key.name) - 1));
+	return key;
+}
+
+static int kernel_add_program(
+	struct backend *backend, const char *name, uint64_t inode, const char *service)
+{
+	struct program_key key = program_key(name, inode);
+	struct wanted_program value = { 0 };
+
+	copy_name(value.service, service);
+	return bpf_map_update_elem(backend->maps[MAP_PROGRAMS].map_fd, &key, &value, BPF_ANY);
+}
+
+static void kernel_remove_program(struct backend *backend, const char *name, uint64_t inode)
+{
+	struct program_key key = program_key(name, inode);
+
+	bpf_map_delete_elem(backend->maps[MAP_PROGRAMS].map_fd, &key);
+}
+
 /* -- ports, records, counts ----------------------------------------------------------------- */
 
 static int kernel_add_port(struct backend *backend, uint16_t port, const char *service)
@@ -671,8 +710,6 @@ static void kernel_show(
 static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 {
 	const struct event_counts *c = &backend->counts;
-
-	counts_read(backend);
 	ret->events_exit = c->told[TOLLD_EXIT];
 	ret->events_exec = c->told[TOLLD_EXEC];
 	ret->events_signal = c->told[TOLLD_SIGNAL];
@@ -705,6 +742,8 @@ const struct backend_ops kernel_backend = {
 	.remove_process = kernel_remove_process,
 	.add_port = kernel_add_port,
 	.remove_port = kernel_remove_port,
+	.add_program = kernel_add_program,
+	.remove_program = kernel_remove_program,
 	.living = kernel_living,
 	.family = kernel_family,
 	.drain = kernel_drain,

@@ -378,44 +378,85 @@ void listeners_release(struct listeners *listeners)
 
 /* -- owners --------------------------------------------------------------------------------- */
 
-static bool is_wanted_socket(const char *link, const uint64_t *inodes, size_t n)
+/* The number in "socket:[4711]"; 0 for what is no socket. */
+static uint64_t socket_inode(const char *link)
 {
-	char *end;
 	uint64_t inode;
+	char *end;
 
 	if (!starts_with(link, "socket:["))
-		return false;
+		return 0;
 	inode = strtoull(link + strlen("socket:["), &end, 10);
-	if (*end != ']')
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (inodes[i] == inode)
-			return true;
-	}
-	return false;
+	return *end == ']' ? inode : 0;
 }
 
-bool process_holds(pid_t pid, const uint64_t *inodes, size_t n)
+/* Calls fn for each socket of the process until it says that this is enough. */
+static void each_socket(pid_t pid, bool (*fn)(uint64_t inode, void *userdata), void *userdata)
 {
 	char path[64], link[64];
 	struct dirent *entry;
-	bool found = false;
+	bool enough = false;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
 	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
+		return;
+	while (!enough && (entry = readdir(dir))) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		uint64_t inode;
 
 		if (len <= 0)
 			continue;
 		link[len] = '\0';
-		found = is_wanted_socket(link, inodes, n);
+		inode = socket_inode(link);
+		enough = inode && fn(inode, userdata);
 	}
 	closedir(dir);
-	return found;
+}
+
+struct wanted {
+	const uint64_t *inodes;
+	size_t n;
+	bool found;
+};
+
+static bool is_wanted(uint64_t inode, void *userdata)
+{
+	struct wanted *wanted = userdata;
+
+	for (size_t i = 0; i < wanted->n; i++)
+		wanted->found |= wanted->inodes[i] == inode;
+	return wanted->found;
+}
+
+bool process_holds(pid_t pid, const uint64_t *inodes, size_t n)
+{
+	struct wanted wanted = { .inodes = inodes, .n = n };
+
+	each_socket(pid, is_wanted, &wanted);
+	return wanted.found;
+}
+
+struct holding {
+	const struct listeners *listeners;
+	bool *held;
+};
+
+static bool note_held(uint64_t inode, void *userdata)
+{
+	struct holding *holding = userdata;
+
+	for (size_t i = 0; i < holding->listeners->n; i++)
+		holding->held[i] |= holding->listeners->items[i].inode == inode;
+	return false;
+}
+
+void process_holds_which(pid_t pid, const struct listeners *listeners, bool *held)
+{
+	struct holding holding = { .listeners = listeners, .held = held };
+
+	each_socket(pid, note_held, &holding);
 }
 
 static bool owner_read(pid_t pid, struct owner *ret)

@@ -78,5 +78,7 @@ struct owner {
 size_t owners_find(const uint64_t *inodes, size_t n, struct owner ret[OWNERS_MAX]);
 /* Does this process hold a socket with one of the inodes? */
 bool process_holds(pid_t pid, const uint64_t *inodes, size_t n);
+/* Sets held[i] for each listener that this process holds. */
+void process_holds_which(pid_t pid, const struct listeners *listeners, bool *held);
 
 #endif

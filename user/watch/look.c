@@ -55,11 +55,78 @@ static void attribute(struct watch *watch, const struct service *service,
 	}
 }
 
+/* Of a service that is a program or the like: the listeners that its process has. */
+struct own_listeners {
+	uint64_t cookies[SERVICE_COOKIES_MAX];
+	size_t n;
+	uint16_t ports[SERVICE_PORTS_MAX];
+	size_t n_ports;
+};
+
+static void add_port(struct own_listeners *own, uint16_t port)
+{
+	for (size_t i = 0; i < own->n_ports; i++) {
+		if (own->ports[i] == port)
+			return;
+	}
+	if (own->n_ports < SERVICE_PORTS_MAX)
+		own->ports[own->n_ports++] = port;
+}
+
+static void find_own(
+	const struct service *service, const struct listeners *all, struct own_listeners *ret)
+{
+	scoped(freep) bool *held = calloc(all->n + 1, sizeof(*held));
+
+	*ret = (struct own_listeners){ 0 };
+	/* Without memory it is as if none were there yet: the next look comes soon. */
+	if (!held || !service->owner.pid)
+		return;
+	process_holds_which(service->owner.pid, all, held);
+	for (size_t i = 0; i < all->n && ret->n < SERVICE_COOKIES_MAX; i++) {
+		if (!held[i] || services_is_closed(service->set, all->items[i].cookie))
+			continue;
+		ret->cookies[ret->n++] = all->items[i].cookie;
+		add_port(ret, all->items[i].endpoint.port);
+	}
+}
+
+/* From now on the backend tells of its listeners, so that they need not be asked for. */
+static void follow_ports(struct watch *watch, struct service *service, struct own_listeners *own)
+{
+	uint16_t before[SERVICE_PORTS_MAX];
+	size_t n_before = service->n_ports;
+
+	memcpy(before, service->ports, sizeof(before));
+	memcpy(service->ports, own->ports, sizeof(before));
+	service->n_ports = own->n_ports;
+	for (size_t i = 0; i < own->n_ports; i++)
+		watch->ops->add_port(watch->backend, own->ports[i], service->name);
+	for (size_t i = 0; i < n_before; i++)
+		watch_port_release(watch, before[i]);
+}
+
+static void look_at_own(struct watch *watch, struct service *service, const struct listeners *all)
+{
+	struct own_listeners own;
+
+	find_own(service, all, &own);
+	/* The ports of one that listens no more are kept: there it will listen again. */
+	if (own.n)
+		follow_ports(watch, service, &own);
+	watch->ops->drain(watch->backend);
+	services_listens(service, own.cookies, own.n, clock_now());
+}
+
 static void look(struct watch *watch, struct service *service, const struct listeners *all)
 {
 	struct serving serving;
 	struct look found = { 0 };
 
+	if (!service->has_endpoint) {
+		look_at_own(watch, service, all);
+		return;
+	}
 	serving_find(service, all, &serving);
 	memcpy(found.cookies, serving.cookies, sizeof(found.cookies));
 	found.n_cookies = serving.n;
@@ -154,6 +221,8 @@ bool watch_heir(struct service *service, pid_t family, struct process *ret, void
 	struct serving serving;
 	bool found = false, any = true;
 
+	if (!service->has_endpoint)
+		return select_heir(service, family, ret);
 	if (listeners_read(&all))
 		return false;
 	serving_find(service, &all, &serving);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include "watch/backend.h"
 
 /* Numbers behind the name and the state, counted as in proc(5), where the state is field 3. */
 enum {
@@ -130,4 +131,61 @@ int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat 
 	stat.tells_wait_status = tells;
 	*ret = stat;
 	return 0;
+}
+
+int process_cmdline(pid_t pid, struct strbuf *out)
+{
+	char path[64];
+	scoped(closep) int fd = -1;
+	size_t start = out->len, end;
+	ssize_t len = 1;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ESRCH;
+	while (len > 0 && out->len - start < CMDLINE_MAX) {
+		char *room = strbuf_room(out, 2048);
+
+		len = room ? read(fd, room, 2048) : 0;
+		if (len > 0)
+			out->len += (size_t)len;
+	}
+	if (out->err)
+		return out->err;
+	/* Each argument ends with a NUL; a process that wrote over them may leave several at the end. */
+	end = out->len;
+	while (end > start && !out->s[end - 1])
+		end--;
+	for (size_t i = start; i < end; i++) {
+		if (!out->s[i])
+			out->s[i] = ' ';
+	}
+	if (out->cap)
+		out->s[end] = '\0';
+	out->len = end;
+	return end > start ? 0 : -ESRCH;
+}
+
+bool process_lives(const struct process *process)
+{
+	int64_t tick_ns = NSEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	struct process_stat stat;
+
+	return process_stat_read(process->pid, &stat) == 0 && !process_stat_is_dead(&stat) &&
+	       stat.start_boot_ns / tick_ns == process->start_boot_ns / tick_ns;
+}
+
+pid_t process_last_number(void)
+{
+	scoped(closep) int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	const char *last;
+	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	last = strrchr(text, ' ');
+	return last ? (pid_t)strtol(last, NULL, 10) : 0;
 }

@@ -43,4 +43,20 @@ bool process_stat_is_dead(const struct process_stat *stat);
  */
 int process_stat_read_dead(pid_t pid, uint64_t start_ticks, struct process_stat *ret);
 
+/* Of longer command lines only this much is looked at. */
+#define CMDLINE_MAX ((size_t)32 << 10)
+
+/*
+ * Adds the arguments, with a space between two. 0, -ESRCH where there is no such process or it has
+ * none, as the kernel's own.
+ */
+int process_cmdline(pid_t pid, struct strbuf *out);
+
+struct process;
+/* Is it still there, and still the same? To a tick of its start. */
+bool process_lives(const struct process *process);
+
+/* The number that the last process or thread was given: it grows when one is made. 0: not known. */
+pid_t process_last_number(void);
+
 #endif

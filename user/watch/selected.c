@@ -44,7 +44,7 @@ void selected_decide(struct service *service, struct instant at)
 
 bool service_outlived(const struct service *service, const struct process *process)
 {
-	return service->died && process->start_boot_ns + TICK_NS < service->last_death.at.boot_ns;
+	return service->died && process->start_boot_ns + TICK_NS < service->lived_boot_ns;
 }
 
 static void forget_listeners(struct service *service)
@@ -54,10 +54,14 @@ static void forget_listeners(struct service *service)
 	service->looks_in_vain = 0;
 }
 
-void selected_adopt(struct service *service, const struct process *process, struct instant at)
+static void own(
+	struct service *service, const struct process *process, bool started, struct instant at)
 {
 	struct process before = service->owner;
 
+	/* How it was found at first is how it was before: nobody knows since when. */
+	if (service->unasked && !started && !service->since.boot_ns)
+		at.boot_ns = 0;
 	service->unasked = false;
 	service->missing_boot_ns = 0;
 	if (process_same(&before, process)) {
@@ -70,11 +74,21 @@ void selected_adopt(struct service *service, const struct process *process, stru
 	services_let_go(service->set, &before);
 	forget_listeners(service);
 	service_look_by(service, at.boot_ns);
-	if (service->died_since_up && !service_outlived(service, process))
+	if (service->died_since_up && (started || !service_outlived(service, process)))
 		service->restarts++;
 	service->died_since_up = false;
 	selected_decide(service, at);
 	service_tell(service, SERVICE_APPEARED);
+}
+
+void selected_adopt(struct service *service, const struct process *process, struct instant at)
+{
+	own(service, process, false, at);
+}
+
+void services_started(struct service *service, const struct process *process, struct instant at)
+{
+	own(service, process, true, at);
 }
 
 static bool is_clean(const struct death *death)

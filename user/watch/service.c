@@ -289,6 +289,8 @@ static void owner_exited(
 		     (death->kind == DEATH_EXIT && death->exit_code == 0);
 	struct process heir;
 
+	service->lived_boot_ns =
+		notice->exit.lived_boot_ns ? notice->exit.lived_boot_ns : notice->at_boot_ns;
 	if (!service->has_endpoint) {
 		selected_exited(service, notice, death);
 		return;
@@ -399,6 +401,8 @@ void services_owner_gone(struct service *service, struct instant now)
 	if (mark)
 		death_blame_oom_killer(&death, &mark->oom);
 	tomb_add(service->set, &service->owner);
+	/* How long ago, nobody knows: whoever is there now is taken for a new one. */
+	service->lived_boot_ns = 0;
 	service_die(service, &death);
 }
 
@@ -492,6 +496,8 @@ void services_notice(struct services *set, const struct notice *notice, struct i
 		break;
 	case NOTICE_STATUS:
 		notice_status(set, notice);
+		break;
+	case NOTICE_STARTS:
 		break;
 	}
 }

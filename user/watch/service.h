@@ -11,6 +11,8 @@
 #include "watch/backend.h"
 
 #define SERVICE_COOKIES_MAX 16
+/* Ports of a service at no address that are told of at once; of more, only looks tell. */
+#define SERVICE_PORTS_MAX 8
 
 struct services;
 
@@ -24,6 +26,7 @@ struct standing {
 
 struct service {
 	struct services *set;
+	struct selection *selection; /* that it is of; NULL: none */
 	uint32_t number;
 	char *name;
 	char *selector;
@@ -50,6 +53,9 @@ struct service {
 	uint64_t cookies[SERVICE_COOKIES_MAX]; /* of the open listeners */
 	size_t n_cookies;
 	bool listening;
+	uint16_t ports[SERVICE_PORTS_MAX]; /* of its listeners, where it is at no address */
+	size_t n_ports;
+	size_t processes;	/* that fitted at the last look, of a selection */
 	int64_t opened_boot_ns; /* when a listener was last told to have come */
 	int64_t moved_boot_ns; /* since when listeners are said to have changed; 0: that was looked at */
 
@@ -59,6 +65,7 @@ struct service {
 	unsigned deaths, restarts;
 	bool died;
 	bool died_since_up;
+	int64_t lived_boot_ns; /* the last process, as far as is known */
 	struct death last_death;
 
 	int64_t look_boot_ns; /* when to look who listens; BOOT_NS_NEVER: not wanted */
@@ -148,6 +155,9 @@ void services_let_go(struct services *set, const struct process *process);
 
 /* The service is this process from now on. */
 void services_adopt(struct service *service, const struct process *process, struct instant at);
+
+/* The same, where the process became what it is just now: whatever it was before, it is a start. */
+void services_started(struct service *service, const struct process *process, struct instant at);
 
 /*
  * For services that are at no address. What systemd said, or that somebody has looked for its

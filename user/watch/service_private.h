@@ -15,14 +15,6 @@
  */
 #define LOOK_AFTER_DEATH_NS (50 * NSEC_PER_MSEC)
 
-static inline struct instant instant_at(struct instant now, int64_t boot_ns)
-{
-	return (struct instant){
-		.boot_ns = boot_ns,
-		.wall_ms = now.wall_ms - (now.boot_ns - boot_ns) / NSEC_PER_MSEC,
-	};
-}
-
 /* Something that people see has changed. */
 void service_changed(struct service *service);
 void service_tell(struct service *service, enum service_event what);

@@ -13,7 +13,7 @@
 
 void watch_arm(struct watch *watch)
 {
-	int64_t next = services_next_deadline(&watch->services);
+	int64_t next = MIN(services_next_deadline(&watch->services), select_next_deadline(watch));
 
 	for (size_t i = 0; i < watch->services.n; i++) {
 		if (watch->services.items[i]->appeared_untold)
@@ -94,12 +94,13 @@ static int resync(struct watch *watch)
 	watch->ops->drain(watch->backend);
 	if (!err)
 		services_resynced(&watch->services, living, n, clock_now());
+	select_resync(watch);
 	free(living);
 	return err;
 }
 
 /* Also where something fails the loop must come to rest: memory may be back in a second. */
-static void do_what_is_wanted(struct watch *watch)
+void watch_do_what_is_wanted(struct watch *watch)
 {
 	int err = 0;
 
@@ -109,6 +110,7 @@ static void do_what_is_wanted(struct watch *watch)
 		err = watch_look(watch);
 	if (err)
 		services_put_off(&watch->services, clock_now());
+	select_due(watch, clock_now());
 	watch_arm(watch);
 }
 
@@ -120,7 +122,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	/* What the ring holds happened before the deadline. */
 	watch->ops->drain(watch->backend);
 	services_due(&watch->services, clock_now());
-	do_what_is_wanted(watch);
+	watch_do_what_is_wanted(watch);
 	return 0;
 }
 
@@ -131,11 +133,12 @@ static void on_notice(const struct notice *notice, void *userdata)
 	struct watch *watch = userdata;
 
 	services_notice(&watch->services, notice, clock_now());
+	select_notice(watch, notice, clock_now());
 }
 
 static void on_drained(void *userdata)
 {
-	do_what_is_wanted(userdata);
+	watch_do_what_is_wanted(userdata);
 }
 
 /* -- from the services ---------------------------------------------------------------------- */
@@ -163,6 +166,8 @@ static void on_event(struct service *service, enum service_event what, void *use
 
 	if (what == SERVICE_APPEARED)
 		learn_cgroup(service);
+	if (what == SERVICE_DIED || what == SERVICE_LEFT)
+		select_lost_process(service, clock_now());
 	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
 	if (!watch->adding && watch->options.on_event)
 		watch->options.on_event(service, what, watch->options.userdata);
@@ -283,7 +288,9 @@ static int watch_open(
 	};
 	int err;
 
+	watch->event = event;
 	services_init(&watch->services, &service_ops, clock_now());
+	select_init(watch);
 	err = sd_event_add_time(event, &watch->timer, CLOCK_BOOTTIME, 0, 1, on_timer, watch);
 	if (err < 0)
 		return err;
@@ -324,6 +331,7 @@ void watch_free(struct watch *watch)
 		return;
 	sd_event_source_disable_unref(watch->timer);
 	services_release(&watch->services);
+	select_release(watch);
 	if (watch->backend)
 		watch->ops->close(watch->backend);
 	free(watch);
@@ -344,8 +352,18 @@ static bool port_is_used(const struct watch *watch, uint16_t port)
 
 		if (service->has_endpoint && service->endpoint.port == port)
 			return true;
+		for (size_t k = 0; k < service->n_ports; k++) {
+			if (service->ports[k] == port)
+				return true;
+		}
 	}
 	return false;
+}
+
+void watch_port_release(struct watch *watch, uint16_t port)
+{
+	if (!port_is_used(watch, port))
+		watch->ops->remove_port(watch->backend, port);
 }
 
 int watch_add_listen(
@@ -411,13 +429,17 @@ int watch_add_process(struct watch *watch, const char *name, pid_t pid, struct s
 void watch_remove(struct service *service)
 {
 	struct watch *watch = service->set->ops.userdata;
-	uint16_t port = service->has_endpoint ? service->endpoint.port : 0;
+	uint16_t ports[SERVICE_PORTS_MAX];
+	size_t n_ports = service->n_ports;
 
 	if (watch->ops->show)
 		watch->ops->show(watch->backend, service->number, NULL);
+	memcpy(ports, service->ports, sizeof(ports));
+	if (service->has_endpoint)
+		ports[n_ports++] = service->endpoint.port;
 	services_remove(service);
-	if (port && !port_is_used(watch, port))
-		watch->ops->remove_port(watch->backend, port);
+	for (size_t i = 0; i < n_ports; i++)
+		watch_port_release(watch, ports[i]);
 	watch_arm(watch);
 }
 
@@ -440,7 +462,7 @@ void service_info(const struct service *service, struct service_info *ret)
 		.kind = service->kind,
 		.expect = service->expect,
 		.labels = service->labels,
-		.processes = service->owner.pid != 0,
+		.processes = MAX(service->processes, (size_t)(service->owner.pid != 0)),
 		.cgroup = service->cgroup,
 		.unit = service->unit,
 		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,

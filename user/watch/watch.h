@@ -19,6 +19,7 @@
 
 struct watch;
 struct service;
+struct selection;
 
 enum watch_backend { WATCH_AUTO, WATCH_KERNEL, WATCH_PIDFD, WATCH_POLL };
 enum service_state { SERVICE_UNKNOWN, SERVICE_DOWN, SERVICE_UP };
@@ -172,10 +173,19 @@ enum service_event {
 /* Comes from the event loop. It must not add or remove services, nor free the watch. */
 typedef void watch_event_fn(struct service *service, enum service_event what, void *userdata);
 
+/*
+ * A service of a selection came or goes. Called from watch_select() and watch_unselect() as well as from
+ * the loop; it must not add or remove services itself.
+ */
+typedef void watch_added_fn(struct service *service, void *selection_userdata, void *userdata);
+typedef void watch_removed_fn(struct service *service, void *userdata);
+
 struct watch_options {
 	enum watch_backend backend;
 	const char *bpffs_dir; /* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
 	watch_event_fn *on_event;
+	watch_added_fn *on_added;     /* may be NULL */
+	watch_removed_fn *on_removed; /* may be NULL */
 	void *userdata;
 };
 
@@ -203,6 +213,27 @@ DEFINE_FREEP(watch)
 int watch_add_listen(struct watch *watch, const char *name, const struct sockaddr *address,
 	struct service **ret);
 void watch_remove(struct service *service);
+
+/* What the owner of the machine described. The texts are copied. */
+struct watch_spec {
+	const char *name; /* of the service */
+	enum selector_kind kind;
+	const char *text; /* an absolute path, a regular expression that is searched for */
+	const struct sockaddr *address; /* SELECT_LISTEN: in place of a text */
+	enum service_expect expect;
+	const struct labels *labels; /* NULL: none */
+	void *userdata;		     /* for on_added */
+};
+
+/*
+ * Watches what fits the description, from now on. Its service exists at once, as unknown until
+ * somebody has looked, which the next turn of the loop does. -EINVAL, with error[] saying what is
+ * wrong with the text; -ENOMEM; or what inotify said.
+ */
+int watch_select(struct watch *watch, const struct watch_spec *spec, struct selection **ret,
+	char *error, size_t error_size);
+/* Its services are removed, too: watch_remove() is not for them. */
+void watch_unselect(struct selection *selection);
 /* True where `address` is one of this machine's own. */
 bool watch_address_is_local(const struct sockaddr *address);
 

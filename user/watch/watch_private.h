@@ -6,12 +6,15 @@
 #define TOLLD_WATCH_WATCH_PRIVATE_H
 
 #include "watch/internal.h"
+#include "watch/select.h"
 
 struct watch {
 	struct watch_options options;
 	const struct backend_ops *ops;
 	struct backend *backend;
+	sd_event *event;
 	struct services services;
+	struct finder finder;
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
@@ -19,6 +22,11 @@ struct watch {
 
 /* The timer, to the next deadline. */
 void watch_arm(struct watch *watch);
+/* Whatever is due by now, after something was told. */
+void watch_do_what_is_wanted(struct watch *watch);
+
+/* Nothing is told of the port any more, unless some service is there. */
+void watch_port_release(struct watch *watch, uint16_t port);
 
 /* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
 int watch_look(struct watch *watch);

@@ -32,6 +32,25 @@ static const struct facts *facts;
 /* /dev/kmsg may be read: then whose memory was out is known. */
 static bool log_readable;
 
+/* build/tests/helpers/NAME beside this program, or in the build without sanitizers. */
+static inline bool helper_path(char *out, size_t size, const char *name)
+{
+	static const char *const dirs[] = { "../../helpers", "../../../../build/tests/helpers" };
+	char own[2048];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	assert_true(len > 0);
+	own[len] = '\0';
+	*strrchr(own, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(out, size, "%s/%s/%s", own, dirs[i], name);
+		if (access(out, X_OK) == 0)
+			return true;
+	}
+	printf("SKIPPED: %s is not built (make helpers)\n", name);
+	return false;
+}
+
 #define SEEN_MAX 64
 
 struct seen {

@@ -142,6 +142,41 @@ static void a_code_that_may_not_be_read_is_not_taken_for_success(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void arguments_are_joined_by_spaces(void **state)
+{
+	struct strbuf line = STRBUF_INIT;
+	size_t len;
+	scoped(freep) char *raw = read_file("/proc/self/cmdline", &len);
+	pid_t child;
+
+	strbuf_adds(&line, "before:");
+	assert_int_equal(process_cmdline(getpid(), &line), 0);
+	assert_int_equal(strncmp(line.s + strlen("before:"), raw, strlen(raw)), 0);
+	assert_int_equal(line.len, strlen(line.s));
+	strbuf_release(&line);
+	/* A zombie has none, nor has a process that never was. */
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT);
+	assert_int_equal(process_cmdline(child, &line), -ESRCH);
+	waitpid(child, NULL, 0);
+	assert_int_equal(process_cmdline(1 << 23, &line), -ESRCH);
+	assert_int_equal(line.len, 0);
+	strbuf_release(&line);
+}
+
+static void the_last_number_grows_with_each_process(void **state)
+{
+	pid_t before = process_last_number(), child = fork();
+
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	assert_true(before > 0);
+	assert_int_not_equal(process_last_number(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +184,8 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_such_line),
 		cmocka_unit_test(tells_how_a_process_ended_until_it_is_reaped),
 		cmocka_unit_test(a_code_that_may_not_be_read_is_not_taken_for_success),
+		cmocka_unit_test(arguments_are_joined_by_spaces),
+		cmocka_unit_test(the_last_number_grows_with_each_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,570 @@
+/* Services by program, command line and pidfile, with each backend and the real kernel. */
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "watch/live.h"
+
+/* Nothing is found sooner than it is looked for, and tests share the machine with others. */
+#define PATIENCE_MS 5000
+
+static char folder[64];
+static char waits[4096]; /* the helper that does nothing */
+static struct selection *selection;
+static struct service *service;
+
+static void on_added(struct service *added, void *selection_userdata, void *userdata)
+{
+	service = added;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	size_t len;
+	scoped(freep) char *bytes = read_file(from, &len);
+	int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+static const char *in_folder(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static int setup_folder(void **state)
+{
+	const struct watch_options options = {
+		.backend = ((const struct facts *)*state)->kind,
+		.bpffs_dir = "",
+		.on_event = on_event,
+		.on_added = on_added,
+	};
+	char error[512];
+
+	facts = *state;
+	n_seen = 0;
+	selection = NULL;
+	service = NULL;
+	snprintf(folder, sizeof(folder), "/tmp/tolld-selecting-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	copy_file(waits, in_folder("a program"));
+	assert_int_equal(sd_event_new(&loop), 0);
+	if (watch_new(loop, &options, &watch, error, sizeof(error))) {
+		printf("SKIPPED: the %s backend does not work here: %s\n", facts->name, error);
+		watch = NULL;
+	}
+	return 0;
+}
+
+static int teardown_folder(void **state)
+{
+	static const char *const names[] = { "a program", "another", "pid", "run/pid", "run" };
+
+	teardown(state);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		remove(in_folder(names[i]));
+	rmdir(folder);
+	return 0;
+}
+
+#define WITH(backend, fn)                                                                          \
+	{                                                                                          \
+#backend ": " #fn, fn, setup_folder, teardown_folder,                              \
+			(void *)(uintptr_t)&with_##backend                                         \
+	}
+#define WITH_ALL(fn) WITH(kernel, fn), WITH(pidfd, fn), WITH(poll, fn)
+
+static void choose(enum selector_kind kind, const char *text, enum service_expect expect)
+{
+	const struct watch_spec spec = {
+		.name = "x", .kind = kind, .text = text, .expect = expect
+	};
+	char error[200];
+
+	assert_int_equal(watch_select(watch, &spec, &selection, error, sizeof(error)), 0);
+	assert_non_null(service);
+}
+
+static pid_t start(const char *program, const char *argument)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(program, program, argument, (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void end(pid_t pid, int with)
+{
+	kill(pid, with);
+	waitpid(pid, NULL, 0);
+}
+
+static bool wait_state(enum service_state state)
+{
+	int64_t end_ns = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
+
+	while (info_of(service).state != state && clock_boot_ns() < end_ns)
+		sd_event_run(loop, 10000);
+	return info_of(service).state == state;
+}
+
+static void wait_up(pid_t pid)
+{
+	if (!wait_state(SERVICE_UP))
+		fail_msg("the process was not found");
+	assert_int_equal(info_of(service).pid, pid);
+}
+
+/* -- programs ------------------------------------------------------------------------------- */
+
+static void a_program_that_runs_already_is_found(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start(in_folder("a program"), "1000");
+	turn_for(20);
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	assert_int_equal(info_of(service).state, SERVICE_UNKNOWN);
+	wait_up(pid);
+	/* Since when it runs nobody saw. */
+	assert_int_equal(info_of(service).since.boot_ns, 0);
+	assert_string_equal(info_of(service).comm, "a program");
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(count_seen(SERVICE_DIED), 1);
+}
+
+static void one_never_seen_is_down_and_one_that_starts_is_found(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	pid = start(in_folder("a program"), "1000");
+	wait_up(pid);
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(info_of(service).deaths, 1);
+}
+
+/* However soon it is back, it was dead; what nobody can see of it is not guessed. */
+static void a_restart_within_20_ms_is_a_death_and_a_restart(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start(in_folder("a program"), "1000");
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	wait_up(pid);
+	for (unsigned i = 1; i <= 5; i++) {
+		end(pid, SIGKILL);
+		turn_for(10);
+		pid = start(in_folder("a program"), "1000");
+		if (!wait_for(SERVICE_APPEARED, i + 1, PATIENCE_MS))
+			fail_msg("restart %u was not seen", i);
+		wait_up(pid);
+		assert_int_equal(info_of(service).deaths, i);
+		assert_int_equal(info_of(service).restarts, i);
+	}
+	/* Each death was told before the start that followed it. */
+	for (size_t i = 1; i < n_seen; i++) {
+		if (seen[i].what == SERVICE_APPEARED)
+			assert_int_equal(seen[i - 1].what == SERVICE_DIED ||
+						 seen[i - 1].what == SERVICE_CAUSE,
+				1);
+	}
+	end(pid, SIGKILL);
+}
+
+/* Seen from the instant it starts: no look could come in time. */
+static void a_life_of_a_millisecond_is_seen(void **state)
+{
+	SKIP_WITHOUT_BACKEND();
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	for (unsigned i = 1; i <= 20; i++) {
+		/* It does not know the argument, and exits with 1. */
+		pid_t pid = start(in_folder("a program"), "nonsense");
+
+		waitpid(pid, NULL, 0);
+		n_seen = 0;
+		if (info_of(service).deaths < i && !wait_for(SERVICE_DIED, 1, PATIENCE_MS))
+			fail_msg("life %u was not seen", i);
+		assert_int_equal(info_of(service).deaths, i);
+		assert_int_equal(info_of(service).last_death.exit_code, 1);
+	}
+	assert_int_equal(info_of(service).restarts, 19);
+}
+
+static void a_name_alone_is_no_program(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	/* The same name for the kernel, and another file. */
+	assert_int_equal(mkdir(in_folder("run"), 0755), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "a program");
+		execl(waits, "a program", "1000", (char *)NULL);
+		_exit(127);
+	}
+	turn_for(700);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	assert_int_equal(n_seen, 0);
+	end(pid, SIGKILL);
+}
+
+static void an_update_changes_the_file_and_not_the_service(void **state)
+{
+	char path[256];
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	snprintf(path, sizeof(path), "%s", in_folder("a program"));
+	pid = start(path, "1000");
+	turn_for(20);
+	copy_file(waits, in_folder("another"));
+	assert_int_equal(rename(in_folder("another"), path), 0);
+	/* It runs what was there before. */
+	choose(SELECT_EXE, path, EXPECTED_RUNNING);
+	wait_up(pid);
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	pid = start(path, "1000");
+	wait_up(pid);
+	end(pid, SIGKILL);
+}
+
+static void a_process_that_becomes_another_program_is_left(void **state)
+{
+	pid_t pid;
+	int go[2];
+	char byte = 'x';
+
+	SKIP_WITHOUT_BACKEND();
+	choose(SELECT_CMDLINE, "^first stage", EXPECTED_RUNNING);
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(go[0], 0);
+		execl(waits, "first stage", "then", waits, "1000", (char *)NULL);
+		_exit(127);
+	}
+	wait_up(pid);
+	assert_int_equal(write(go[1], &byte, 1), 1);
+	if (facts->kind == WATCH_KERNEL) {
+		assert_true(wait_for(SERVICE_LEFT, 1, PATIENCE_MS));
+		assert_int_equal(info_of(service).state, SERVICE_DOWN);
+		assert_int_equal(info_of(service).deaths, 0);
+	}
+	end(pid, SIGKILL);
+	close(go[0]);
+	close(go[1]);
+}
+
+static void arguments_are_searched_with_spaces_between_them(void **state)
+{
+	pid_t pid, other;
+
+	SKIP_WITHOUT_BACKEND();
+	choose(SELECT_CMDLINE, "a program 10{2}2$", EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	other = start(in_folder("a program"), "1001");
+	pid = start(in_folder("a program"), "1002");
+	wait_up(pid);
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	end(other, SIGKILL);
+}
+
+static void of_several_the_parent_is_the_service(void **state)
+{
+	int up[2];
+	pid_t pid, child;
+
+	SKIP_WITHOUT_BACKEND();
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		child = fork();
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			execl(in_folder("a program"), "a program", "1000", (char *)NULL);
+		}
+		if (write(up[1], &child, sizeof(child)) < 0)
+			_exit(1);
+		execl(in_folder("a program"), "a program", "1000", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(read(up[0], &child, sizeof(child)), sizeof(child));
+	turn_for(50);
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	wait_up(pid);
+	assert_int_equal(info_of(service).processes, 2);
+	end(pid, SIGKILL);
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
+	close(up[0]);
+	close(up[1]);
+}
+
+/* -- pidfiles ------------------------------------------------------------------------------- */
+
+static void write_pid(const char *name, pid_t pid)
+{
+	FILE *f = fopen(in_folder(name), "we");
+
+	assert_non_null(f);
+	fprintf(f, "%d\n", pid);
+	fclose(f);
+}
+
+static void a_pidfile_names_its_process_when_it_is_written(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	/* Neither the file nor its folder is there yet. */
+	choose(SELECT_PIDFILE, in_folder("run/pid"), EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	pid = start(waits, "1000");
+	assert_int_equal(mkdir(in_folder("run"), 0755), 0);
+	turn_for(50);
+	write_pid("run/pid", pid);
+	wait_up(pid);
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(info_of(service).deaths, 1);
+	pid = start(waits, "1000");
+	write_pid("run/pid", pid);
+	wait_up(pid);
+	assert_int_equal(info_of(service).restarts, 1);
+	/* Another takes over while the old one lives: no death. */
+	pid_t next = start(waits, "1000");
+	write_pid("run/pid", next);
+	assert_true(wait_for(SERVICE_APPEARED, 3, PATIENCE_MS));
+	wait_up(next);
+	end(pid, SIGKILL);
+	turn_for(100);
+	assert_int_equal(info_of(service).deaths, 1);
+	end(next, SIGKILL);
+}
+
+static void a_pidfile_of_the_dead_names_nobody(void **state)
+{
+	const struct timespec long_ago[2] = { { .tv_sec = time(NULL) - 10 },
+		{ .tv_sec = time(NULL) - 10 } };
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start(waits, "1000");
+	/* Its number is in a file that was written before it started. */
+	write_pid("pid", pid);
+	assert_int_equal(utimensat(AT_FDCWD, in_folder("pid"), long_ago, 0), 0);
+	choose(SELECT_PIDFILE, in_folder("pid"), EXPECTED_RUNNING);
+	assert_true(wait_state(SERVICE_DOWN));
+	turn_for(100);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	end(pid, SIGKILL);
+}
+
+/* -- listening ------------------------------------------------------------------------------ */
+
+static uint16_t listening_child(pid_t *ret, int *ret_say)
+{
+	int say[2], hear[2];
+	uint16_t port = 0;
+
+	assert_int_equal(pipe2(say, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(hear, O_CLOEXEC), 0);
+	*ret = fork();
+	if (*ret == 0) {
+		struct sockaddr_in address = { .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t len = sizeof(address);
+		int fd = -1;
+		char word;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(say[1]);
+		while (read(say[0], &word, 1) == 1) {
+			if (word == 'l') {
+				fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+				if (bind(fd, (void *)&address, len) || listen(fd, 8) ||
+					getsockname(fd, (void *)&address, &len))
+					_exit(3);
+			} else {
+				close(fd);
+			}
+			port = ntohs(address.sin_port);
+			if (write(hear[1], &port, sizeof(port)) < 0)
+				_exit(4);
+		}
+		_exit(0);
+	}
+	close(say[0]);
+	close(hear[1]);
+	*ret_say = say[1];
+	return (uint16_t)hear[0];
+}
+
+static void a_service_that_is_to_listen_is_up_while_it_does(void **state)
+{
+	pid_t pid;
+	uint16_t port;
+	int say, hear;
+
+	SKIP_WITHOUT_BACKEND();
+	hear = listening_child(&pid, &say);
+	write_pid("pid", pid);
+	choose(SELECT_PIDFILE, in_folder("pid"), EXPECTED_LISTENING);
+	assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(info_of(service).pid, pid);
+	assert_int_equal(write(say, "l", 1), 1);
+	assert_int_equal(read(hear, &port, sizeof(port)), sizeof(port));
+	wait_up(pid);
+	assert_true(info_of(service).listening);
+	assert_int_equal(write(say, "c", 1), 1);
+	assert_int_equal(read(hear, &port, sizeof(port)), sizeof(port));
+	assert_true(wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS));
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(info_of(service).pid, pid);
+	assert_int_equal(write(say, "l", 1), 1);
+	assert_int_equal(read(hear, &port, sizeof(port)), sizeof(port));
+	wait_up(pid);
+	end(pid, SIGKILL);
+	assert_true(wait_state(SERVICE_DOWN));
+	assert_int_equal(info_of(service).deaths, 1);
+	close(say);
+	close(hear);
+}
+
+/* -- the rest ------------------------------------------------------------------------------- */
+
+static void what_is_no_description_is_refused(void **state)
+{
+	static const struct {
+		enum selector_kind kind;
+		const char *text, *error;
+	} rows[] = {
+		{ SELECT_EXE, "nginx", "slash" },
+		{ SELECT_PIDFILE, "nginx.pid", "slash" },
+		{ SELECT_CMDLINE, "(", "" },
+	};
+
+	SKIP_WITHOUT_BACKEND();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct watch_spec spec = {
+			.name = "x", .kind = rows[i].kind, .text = rows[i].text
+		};
+		char error[200] = "";
+
+		assert_int_equal(
+			watch_select(watch, &spec, &selection, error, sizeof(error)), -EINVAL);
+		assert_non_null(strstr(error, rows[i].error));
+		assert_int_equal(watch_services(watch), 0);
+	}
+}
+
+static void what_is_no_longer_selected_is_not_watched(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start(in_folder("a program"), "1000");
+	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
+	wait_up(pid);
+	n_seen = 0;
+	watch_unselect(selection);
+	assert_int_equal(watch_services(watch), 0);
+	end(pid, SIGKILL);
+	pid = start(in_folder("a program"), "1000");
+	turn_for(100);
+	assert_int_equal(n_seen, 0);
+	end(pid, SIGKILL);
+}
+
+static int select_and_look(void *userdata)
+{
+	static const enum selector_kind kinds[] = { SELECT_EXE, SELECT_CMDLINE, SELECT_PIDFILE };
+	const struct watch_options options = { .backend = facts->kind, .bpffs_dir = "" };
+	struct watch *mine = NULL;
+	struct selection *s;
+	char error[512];
+	int err;
+
+	err = watch_new(loop, &options, &mine, error, sizeof(error));
+	for (size_t i = 0; !err && i < ARRAY_SIZE(kinds); i++) {
+		const struct watch_spec spec = {
+			.name = "x",
+			.kind = kinds[i],
+			.text = in_folder(kinds[i] == SELECT_PIDFILE ? "pid" : "a program"),
+		};
+
+		err = watch_select(mine, &spec, &s, error, sizeof(error));
+	}
+	if (!err)
+		sd_event_run(loop, 10000);
+	watch_free(mine);
+	return err;
+}
+
+static void selecting_survives_every_allocation_that_fails(void **state)
+{
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start(in_folder("a program"), "1000");
+	write_pid("pid", pid);
+	turn_for(20);
+	with_failing_allocations(select_and_look, NULL);
+	end(pid, SIGKILL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_ALL(a_program_that_runs_already_is_found),
+		WITH_ALL(one_never_seen_is_down_and_one_that_starts_is_found),
+		WITH_ALL(a_restart_within_20_ms_is_a_death_and_a_restart),
+		WITH(kernel, a_life_of_a_millisecond_is_seen),
+		WITH_ALL(a_name_alone_is_no_program),
+		WITH_ALL(an_update_changes_the_file_and_not_the_service),
+		WITH_ALL(a_process_that_becomes_another_program_is_left),
+		WITH_ALL(arguments_are_searched_with_spaces_between_them),
+		WITH_ALL(of_several_the_parent_is_the_service),
+		WITH_ALL(a_pidfile_names_its_process_when_it_is_written),
+		WITH_ALL(a_pidfile_of_the_dead_names_nobody),
+		WITH_ALL(a_service_that_is_to_listen_is_up_while_it_does),
+		WITH_ALL(what_is_no_description_is_refused),
+		WITH_ALL(what_is_no_longer_selected_is_not_watched),
+		WITH_ALL(selecting_survives_every_allocation_that_fails),
+	};
+
+	ask_facts();
+	if (!helper_path(waits, sizeof(waits), "waits"))
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/*
+ * selection.c - descriptions of services: made from what the owner wrote, and taken back.
+ */
+#include "watch/select.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include "watch/pidfiles.h"
+#include "watch/watch_private.h"
+
+/* -- programs ------------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/*
+ * By the inode, which is exact where file systems give the kernel the same number as us; and by name, which
+ * serves for the others. A miss of both is found by the next look at all processes.
+ */
+void selection_tell_program(struct selection *s)
+{
+	const struct backend_ops *ops = s->watch->ops;
+	struct backend *backend = s->watch->backend;
+
+	program_refresh(&s->program);
+	if (!ops->add_program)
+		return;
+	if (s->program.inode && s->told_inode != s->program.inode) {
+		if (s->told_inode)
+			ops->remove_program(backend, NULL, s->told_inode);
+		s->told_inode = s->program.inode;
+	}
+	if (s->told_inode)
+		ops->add_program(backend, NULL, s->told_inode, s->name);
+	ops->add_program(backend, base_name(s->program.path), 0, s->name);
+	if (s->program.real)
+		ops->add_program(backend, base_name(s->program.real), 0, s->name);
+}
+
+static void tell_programs(struct watch *watch, struct selection *s)
+{
+	if (s->kind == SELECT_EXE)
+		selection_tell_program(s);
+	else if (s->kind == SELECT_CMDLINE && watch->ops->add_program)
+		watch->ops->add_program(watch->backend, NULL, 0, s->name);
+}
+
+/* Others may look for the same: they say so again. */
+static void untell_programs(struct selection *s)
+{
+	struct watch *watch = s->watch;
+
+	if (!watch->ops->remove_program)
+		return;
+	if (s->kind == SELECT_EXE) {
+		if (s->told_inode)
+			watch->ops->remove_program(watch->backend, NULL, s->told_inode);
+		watch->ops->remove_program(watch->backend, base_name(s->program.path), 0);
+		if (s->program.real)
+			watch->ops->remove_program(watch->backend, base_name(s->program.real), 0);
+	} else if (s->kind == SELECT_CMDLINE) {
+		watch->ops->remove_program(watch->backend, NULL, 0);
+	}
+	for (size_t i = 0; i < watch->finder.n; i++) {
+		if (watch->finder.items[i]->kind == s->kind)
+			tell_programs(watch, watch->finder.items[i]);
+	}
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+static const char *const kind_words[] = {
+	[SELECT_PROCESS] = "process",
+	[SELECT_LISTEN] = "listen",
+	[SELECT_EXE] = "exe",
+	[SELECT_CMDLINE] = "cmdline",
+	[SELECT_PIDFILE] = "pidfile",
+	[SELECT_UNIT] = "unit",
+};
+
+static int refuse(char *error, size_t error_size, const char *why)
+{
+	snprintf(error, error_size, "%s", why);
+	return -EINVAL;
+}
+
+static int read_description(struct selection *s, char *error, size_t error_size)
+{
+	switch (s->kind) {
+	case SELECT_EXE:
+		if (*s->text != '/')
+			return refuse(error, error_size, "the path must begin with a slash");
+		return program_init(&s->program, s->text);
+	case SELECT_CMDLINE:
+		return regex_new_search(s->text, &s->regex, error, error_size);
+	case SELECT_PIDFILE:
+		if (*s->text != '/')
+			return refuse(error, error_size, "the path must begin with a slash");
+		return pidfiles_add(s);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* At an address it is as a target's service is, and known at once. */
+static int service_at_address(struct selection *s, const struct sockaddr *address)
+{
+	int err = watch_add_listen(s->watch, s->name, address, &s->service);
+
+	if (err)
+		return err;
+	s->service->selection = s;
+	s->service->labels = s->labels ? labels_ref(s->labels) : NULL;
+	return 0;
+}
+
+static int service_new(struct selection *s, struct service **ret)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct service *service;
+	int err;
+
+	strbuf_addf(&text, "%s %s", kind_words[s->kind], s->text);
+	err = text.err;
+	if (!err)
+		err = services_add(
+			&s->watch->services, s->name, text.s, NULL, clock_now(), &service);
+	strbuf_release(&text);
+	if (err)
+		return err;
+	service->kind = s->kind;
+	service->expect = s->expect;
+	service->selection = s;
+	service->labels = s->labels ? labels_ref(s->labels) : NULL;
+	service->unasked = true;
+	*ret = service;
+	return 0;
+}
+
+static int selection_fill(struct selection *s, const struct watch_spec *spec)
+{
+	s->kind = spec->kind;
+	s->expect = spec->expect;
+	s->userdata = spec->userdata;
+	s->wd = -1;
+	s->labels = spec->labels ? labels_ref(spec->labels) : NULL;
+	s->name = strdup(spec->name);
+	s->text = strdup(spec->text ? spec->text : "");
+	return s->name && s->text ? 0 : -ENOMEM;
+}
+
+static void selection_release(struct selection *s)
+{
+	program_release(&s->program);
+	regex_free(s->regex);
+	labels_unref(s->labels);
+	free(s->name);
+	free(s->text);
+	free(s);
+}
+
+static void begin(struct watch *watch, struct selection *s)
+{
+	struct finder *finder = &watch->finder;
+
+	finder->items[finder->n++] = s;
+	finder->pace.is_told = watch->ops->add_program != NULL;
+	/* From the next turn on; many that are added share one look. */
+	finder->scan_boot_ns = 0;
+	if (selection_is_by_process(s)) {
+		finder->n_by_process++;
+		tell_programs(watch, s);
+	}
+}
+
+int watch_select(struct watch *watch, const struct watch_spec *spec, struct selection **ret,
+	char *error, size_t error_size)
+{
+	struct finder *finder = &watch->finder;
+	struct selection *s = calloc(1, sizeof(*s));
+	int err;
+
+	snprintf(error, error_size, "memory is out");
+	if (!s)
+		return -ENOMEM;
+	s->watch = watch;
+	err = selection_fill(s, spec);
+	if (!err && !vec_reserve(finder->items, finder->n, finder->cap))
+		err = -ENOMEM;
+	if (!err && s->kind != SELECT_LISTEN)
+		err = read_description(s, error, error_size);
+	if (!err)
+		err = s->kind == SELECT_LISTEN ? service_at_address(s, spec->address)
+					       : service_new(s, &s->service);
+	if (err) {
+		selection_release(s);
+		return err;
+	}
+	begin(watch, s);
+	watch_arm(watch);
+	if (watch->options.on_added)
+		watch->options.on_added(s->service, s->userdata, watch->options.userdata);
+	*ret = s;
+	return 0;
+}
+
+static void remove_service(struct watch *watch, struct service *service)
+{
+	if (watch->options.on_removed)
+		watch->options.on_removed(service, watch->options.userdata);
+	watch_remove(service);
+}
+
+void watch_unselect(struct selection *s)
+{
+	struct watch *watch = s->watch;
+	struct finder *finder = &watch->finder;
+	size_t i = 0;
+
+	while (finder->items[i] != s)
+		i++;
+	memmove(&finder->items[i], &finder->items[i + 1],
+		(finder->n - i - 1) * sizeof(*finder->items));
+	finder->n--;
+	if (selection_is_by_process(s))
+		finder->n_by_process--;
+	remove_service(watch, s->service);
+	untell_programs(s);
+	selection_release(s);
+	watch_arm(watch);
+}
+
+void select_init(struct watch *watch)
+{
+	watch->finder = (struct finder){ .scan_boot_ns = BOOT_NS_NEVER, .inotify_fd = -1 };
+	/* Nothing has died yet. */
+	watch->finder.pace.died_boot_ns = clock_boot_ns() - PACE_HASTE_ENDS_NS * 8;
+}
+
+void select_release(struct watch *watch)
+{
+	while (watch->finder.n)
+		selection_release(watch->finder.items[--watch->finder.n]);
+	free(watch->finder.items);
+	pidfiles_release(watch);
+}
