@@ -155,8 +155,11 @@ static int set_body(struct client_call *call, const struct client_request *reque
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->len ? request->body : "");
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
 		err = client_add_header(&call->headers, "Content-Type", request->content_type);
-		/* Nobody waits a second for a server to say that it may go on. */
-		if (!err)
+		/*
+		 * Nobody waits a second for a server to say that it may go on. libcurl (7.88) would
+		 * sign this header, which is never sent, and asks only for more than a megabyte.
+		 */
+		if (!err && !request->sigv4)
 			err = client_drop_header(&call->headers, "Expect");
 	}
 	if (!streq(request->method, request->content_type ? "POST" : "GET") &&

@@ -393,7 +393,9 @@ static void value_text(struct payload *p, const char *name, const char *s, unsig
 	const char *expanded = expand(p, TEMPLATE_TEXT, name ? name : "payload", s);
 	struct config_value read;
 
-	if (!p->err && !config_value_parse(&p->arena, expanded, &read) && read.kind != VALUE_TEXT) {
+	/* Nothing is a text without letters, not null. */
+	if (!p->err && *expanded && !config_value_parse(&p->arena, expanded, &read) &&
+		read.kind != VALUE_TEXT) {
 		value(p, name, &read, false, depth + 1);
 		return;
 	}

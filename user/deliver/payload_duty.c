@@ -129,7 +129,9 @@ static void put_second_version(struct payload *p, bool whole)
 {
 	static const char *const images[] = { "src", "alt", "href" };
 	static const char *const links[] = { "href", "text", NULL };
-	const char *severity = payload_text(p, "severity"), *source = payload_text(p, "source");
+	const char *severity =
+		*payload_plain(p, "severity") ? payload_text(p, "severity") : "error";
+	const char *source = payload_text(p, "source");
 	const char *key = payload_secret(p, "routing_key", true);
 
 	if (!*key)
@@ -141,7 +143,7 @@ static void put_second_version(struct payload *p, bool whole)
 	put_open(p, "payload", '{');
 	put_string(p, "summary", summary(p));
 	put_string(p, "source", *source ? source : payload_text(p, "client"));
-	put_string(p, "severity", *severity ? severity : "error");
+	put_string(p, "severity", severity);
 	put_optional(p, "class", payload_text(p, "class"));
 	put_optional(p, "component", payload_text(p, "component"));
 	put_optional(p, "group", payload_text(p, "group"));

@@ -168,10 +168,12 @@ void render_sns(struct payload *p)
 	region = or_environment(region, "AWS_REGION");
 	if (!*region)
 		payload_fail(p, -EINVAL, "sigv4: region is needed");
-	if (!*request->url) {
+	if (!*request->url)
 		strbuf_addf(&url, "https://sns.%s.amazonaws.com/", region);
-		request->url = payload_keep(p, &url);
-	}
+	else
+		strbuf_addf(&url, "%s%s", request->url,
+			request->url[strlen(request->url) - 1] == '/' ? "" : "/");
+	request->url = payload_keep(p, &url);
 	cut = payload_cut_bytes(p, message, starts_with(to, "arn:") ? SNS_MAX : SNS_SMS_MAX);
 	if (!utf8_valid(cut, strlen(cut)))
 		payload_fail(p, -EINVAL, "message: no valid UTF-8");

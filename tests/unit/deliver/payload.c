@@ -112,7 +112,7 @@ static const struct payload_row firing_rows[] = {
 		" '{{ .Status }}', null, '1'], '{{ .Status }}': '{{ toJson .GroupLabels"
 		" }}', e: ''}}",
 		"POST http://h/x\n"
-		"{\"a\":[true,1.5,\"firing\",null,1],\"e\":null,\"firing\":{\"alertname"
+		"{\"a\":[true,1.5,\"firing\",null,1],\"e\":\"\",\"firing\":{\"alertname"
 		"\":\"Down\"},\"z\":2}\n" },
 	{ "slack",
 		"{api_url: 'http://h/x', channel: '#{{ .CommonLabels.job }}', text: '{{"
@@ -212,7 +212,7 @@ static const struct payload_row firing_rows[] = {
 		"e6be85ac23a9117184ee4cb7b4ad7401a47e\",\"event_action\":\"trigger\",\""
 		"payload\":{\"summary\":\"[FIRING:1] Down (x)\",\"source\":\"tolld\",\""
 		"severity\":\"error\",\"class\":\"c\",\"custom_details\":{\"a\":{\"b\":"
-		"\"firing\"},\"firing\":null,\"num_firing\":1,\"num_resolved\":1,\"reso"
+		"\"firing\"},\"firing\":\"\",\"num_firing\":1,\"num_resolved\":1,\"reso"
 		"lved\":\"x\"}},\"client\":\"tolld\",\"client_url\":\"u\",\"images\":[{"
 		"\"src\":\"s\",\"alt\":\"a\",\"href\":\"\"}],\"links\":[{\"href\":\"h\""
 		",\"text\":\"t\"}]}\n" },
