@@ -41,24 +41,6 @@ static void find_more_faults(struct files files, struct diag *diag)
 		rules_check(salvaged, diag);
 }
 
-/*
- * Alertmanagers in the files: this daemon is one itself. That others are not served yet is told, but
- * is no reason not to run, since the alerts are mailed from here.
- */
-static void check_alertmanagers(
-	const struct daemon_options *options, const struct config *config, struct diag *diag)
-{
-	for (size_t i = 0; i < config->n_alertmanagers; i++) {
-		const struct config_text *address = &config->alertmanagers[i].address;
-
-		if (!daemon_is_own_address(options, address->s))
-			diag_warning(diag, address->pos,
-				"alerts are not forwarded to '%s': tolld notifies by itself, and "
-				"forwarding to other Alertmanagers is not served yet",
-				address->s);
-	}
-}
-
 /* Everything that can be wrong with a configuration, found before anything takes it over. */
 static int load_checked(
 	const struct daemon_options *options, struct config **ret, struct diag *diag)
@@ -79,7 +61,6 @@ static int load_checked(
 	other = scrape_check(config, diag);
 	err = err ? err : other;
 	other = deliver_check(config, diag);
-	check_alertmanagers(options, config, diag);
 	if (err || other)
 		return err ? err : other;
 	*ret = TAKE(config);
@@ -302,6 +283,7 @@ static void own_metrics(struct strbuf *out, void *userdata)
 		"tolld_config_reloads_total{result=\"failure\"} %llu\n",
 		d->reload_ok, (unsigned long long)d->reloads_ok,
 		(unsigned long long)d->reloads_failed);
+	alarms_metrics(d, out);
 }
 
 static int listen_all(struct daemon *d)
@@ -313,6 +295,7 @@ static int listen_all(struct daemon *d)
 		.scrape = d->scrape,
 		.rules = d->rules,
 		.notify = d->notify,
+		.forward = d->forward,
 		.watch = d->watch,
 		.history = d->history,
 		.store = d->store,
@@ -438,6 +421,7 @@ static void stop(struct daemon *d)
 	watch_free(d->watch);
 	deliver_free(d->deliver);
 	rules_free(d->rules);
+	forward_free(d->forward);
 	notify_free(d->notify);
 	scrape_free(d->scrape);
 	net_free(d->net);

@@ -8,6 +8,8 @@
 #include "daemon_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include "base/escape.h"
 
 #define DURABLE_WAIT_NS (2 * NSEC_PER_SEC)
 
@@ -217,6 +219,20 @@ static void on_alert(const struct alert *alert, void *userdata)
 	err = notify_put(d->notify, alert, clock_now());
 	if (err)
 		log_error("an alert could not be taken up: %s", strerror(-err));
+	forward_put(d->forward, alert, clock_now());
+}
+
+static bool is_own_address(const char *address, void *userdata)
+{
+	return daemon_is_own_address(((const struct daemon *)userdata)->options, address);
+}
+
+static void on_forward_changed(const char *url, const char *error, void *userdata)
+{
+	if (error)
+		log_warn("alerts cannot be sent to %s: %s; they are tried again", url, error);
+	else
+		log_info("alerts are sent to %s again", url);
 }
 
 static void on_rule_keep(const char *key, const char *value, void *userdata)
@@ -280,6 +296,9 @@ int alarms_start(struct daemon *d)
 	};
 	const struct deliver_options deliver = { .external_url = d->external_url,
 		.hostname = d->hostname };
+	const struct forward_callbacks forward = {
+		.is_own = is_own_address, .changed = on_forward_changed, .userdata = d
+	};
 	struct notify_limits limits = { 0 };
 	const struct rules_options rules = { .external_url = d->external_url,
 		.boot_id = d->boot_name };
@@ -289,6 +308,8 @@ int alarms_start(struct daemon *d)
 	err = store_schema(d->store, schema);
 	if (!err)
 		err = deliver_new(d->net, &deliver, &d->deliver);
+	if (!err)
+		err = forward_new(d->net, &forward, &d->forward);
 	if (!err)
 		err = notify_new(&limits, on_output, d, &d->notify);
 	if (!err)
@@ -306,6 +327,8 @@ int alarms_configure(struct daemon *d, const struct config *config, struct diag 
 	err = rules_configure(d->rules, config, now, diag);
 	if (!err)
 		err = deliver_configure(d->deliver, config, diag);
+	if (!err)
+		err = forward_configure(d->forward, config);
 	return err ? err : notify_configure(d->notify, config, now);
 }
 
@@ -323,5 +346,41 @@ void alarms_stop(struct daemon *d)
 		send->delivery = NULL;
 		send->over = true;
 		send_release(send);
+	}
+}
+
+/* One family for each of these, with a line for each Alertmanager that is not ourselves. */
+void alarms_metrics(const struct daemon *d, struct strbuf *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		size_t offset;
+	} families[] = {
+		{ "tolld_forward_queue_length", "gauge",
+			"Alerts that wait to be sent to another Alertmanager.",
+			offsetof(struct forward_info, queued) },
+		{ "tolld_forward_sent_total", "counter", "Alerts sent to another Alertmanager.",
+			offsetof(struct forward_info, sent) },
+		{ "tolld_forward_errors_total", "counter",
+			"Tries to send alerts to another Alertmanager that failed.",
+			offsetof(struct forward_info, errors) },
+		{ "tolld_forward_dropped_total", "counter",
+			"Alerts that another Alertmanager was never told.",
+			offsetof(struct forward_info, lost) },
+	};
+	struct forward_info info;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
+			families[i].name, families[i].type);
+		for (size_t k = 0; k < forward_peers(d->forward); k++) {
+			forward_info(d->forward, k, &info);
+			if (info.own || info.dropped)
+				continue;
+			strbuf_addf(out, "%s{alertmanager=\"", families[i].name);
+			escape_label_value(out, info.url, strlen(info.url));
+			strbuf_addf(out, "\"} %" PRIu64 "\n",
+				*(const uint64_t *)((const char *)&info + families[i].offset));
+		}
 	}
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "daemon.h"
 #include "deliver/deliver.h"
+#include "deliver/forward.h"
 #include "notify/notify.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct rules *rules;
 	struct notify *notify;
 	struct deliver *deliver;
+	struct forward *forward;
 	struct api *api;
 
 	struct map targets; /* {instance, job or NULL}, both interned, to a target */
@@ -82,6 +84,8 @@ int alarms_configure(struct daemon *d, const struct config *config, struct diag 
 /* Writes everything anew, once a disk that refused rows is well again. */
 void alarms_mend(struct daemon *d);
 void alarms_stop(struct daemon *d);
+/* What is told to other Alertmanagers, in the text format. */
+void alarms_metrics(const struct daemon *d, struct strbuf *out);
 
 /* daemon_log.c: the entries that people search the journal for. */
 void entry_start(

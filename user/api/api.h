@@ -12,6 +12,7 @@
 #define TOLLD_API_API_H
 
 #include <systemd/sd-event.h>
+#include "deliver/forward.h"
 #include "notify/notify.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
@@ -26,6 +27,7 @@ struct api_sources {
 	struct scrape *scrape;
 	struct rules *rules;
 	struct notify *notify;
+	struct forward *forward;
 	struct watch *watch;
 	struct history *history;
 	struct store *store;

@@ -91,19 +91,34 @@ void status_exemplars(struct request *req, struct instant now)
 	answer_end(req, &json);
 }
 
-/* Alerts are delivered in the process: no Alertmanager is spoken to. */
+static void put_alertmanagers(
+	struct jsonw *json, const struct forward *forward, const char *name, bool dropped)
+{
+	struct forward_info info;
+
+	jsonw_key(json, name);
+	jsonw_begin_array(json);
+	for (size_t i = 0; forward && i < forward_peers(forward); i++) {
+		forward_info(forward, i, &info);
+		if (info.dropped != dropped)
+			continue;
+		jsonw_begin_object(json);
+		jsonw_field_string(json, "url", info.url);
+		jsonw_end_object(json);
+	}
+	jsonw_end_array(json);
+}
+
+/* This daemon itself is among them where the settings name it, though no request is sent. */
 void status_alertmanagers(struct request *req, struct instant now)
 {
+	const struct forward *forward = req->api->sources.forward;
 	struct jsonw json;
 
 	answer_begin(req, &json);
 	jsonw_begin_object(&json);
-	jsonw_key(&json, "activeAlertmanagers");
-	jsonw_begin_array(&json);
-	jsonw_end_array(&json);
-	jsonw_key(&json, "droppedAlertmanagers");
-	jsonw_begin_array(&json);
-	jsonw_end_array(&json);
+	put_alertmanagers(&json, forward, "activeAlertmanagers", false);
+	put_alertmanagers(&json, forward, "droppedAlertmanagers", true);
 	jsonw_end_object(&json);
 	answer_end(req, &json);
 }

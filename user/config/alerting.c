@@ -10,8 +10,11 @@
 static void read_alertmanagers(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_scheme(struct reader *r, const struct tree_pair *pair, void *out);
-static void read_path_prefix(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_api_version(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_client_key(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_alert_relabels(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_all_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 
 static const struct schema_key sigv4_keys[] = {
 	LATER("region", S_TEXT),
@@ -24,47 +27,69 @@ static const struct schema_key sigv4_keys[] = {
 };
 static const struct schema sigv4_schema = SCHEMA("sigv4", sigv4_keys, NULL);
 
+#define A struct config_alertmanagers
 static const struct schema_key alertmanager_keys[] = {
 	CUSTOM("static_configs", read_static_configs),
 	CUSTOM("scheme", read_scheme),
-	CUSTOM("path_prefix", read_path_prefix),
+	SERVED("path_prefix", S_TEXT, A, path_prefix),
+	SERVED("timeout", S_DURATION, A, timeout_ms),
 	CUSTOM("api_version", read_api_version),
-	QUIET("timeout", S_DURATION),
-	QUIET("follow_redirects", S_BOOL),
-	LATER_IN("tls_config", S_MAP, tls_schema),
-	LATER_IN("relabel_configs", S_LIST, relabel_schema),
-	LATER_IN("alert_relabel_configs", S_LIST, relabel_schema),
+	CUSTOM("tls_config", read_client_key),
+	CUSTOM("follow_redirects", read_client_key),
+	CUSTOM("enable_http2", read_client_key),
+	CUSTOM("basic_auth", read_client_key),
+	CUSTOM("authorization", read_client_key),
+	CUSTOM("oauth2", read_client_key),
+	CUSTOM("bearer_token", read_client_key),
+	CUSTOM("bearer_token_file", read_client_key),
+	CUSTOM("http_headers", read_client_key),
+	CUSTOM("proxy_url", read_client_key),
+	CUSTOM("no_proxy", read_client_key),
+	CUSTOM("proxy_from_environment", read_client_key),
+	CUSTOM("proxy_connect_header", read_client_key),
+	CUSTOM("relabel_configs", read_relabels),
+	CUSTOM("alert_relabel_configs", read_alert_relabels),
 	LATER_IN("sigv4", S_MAP, sigv4_schema),
 };
+#undef A
 static const struct schema alertmanager_schema =
 	SCHEMA("alertmanagers", alertmanager_keys, &discovery_schema);
 
 static const struct schema_key alerting_keys[] = {
 	CUSTOM("alertmanagers", read_alertmanagers),
-	LATER_IN("alert_relabel_configs", S_LIST, relabel_schema),
+	CUSTOM("alert_relabel_configs", read_all_relabels),
 };
 static const struct schema alerting_schema = SCHEMA("alerting", alerting_keys, NULL);
 
-static void read_scheme(struct reader *r, const struct tree_pair *pair, void *out)
+static void read_client_key(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	struct config_text scheme;
-
-	if (!reader_text(r, pair, &scheme) || !text_set(&scheme) || streq(scheme.s, "http"))
-		return;
-	if (streq(scheme.s, "https"))
-		diag_error(r->diag, scheme.pos,
-			"'scheme: https' is not served yet by this version of tolld");
-	else
-		diag_error(r->diag, scheme.pos, "scheme must be http or https, not '%s'", scheme.s);
+	schema_read_pair(r, schema_find(&client_schema, pair->key->text.s), pair,
+		&((struct config_alertmanagers *)out)->client);
 }
 
-static void read_path_prefix(struct reader *r, const struct tree_pair *pair, void *out)
+static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out)
 {
-	struct config_text prefix;
+	config_read_relabels(r, pair, &((struct config_alertmanagers *)out)->relabels);
+}
 
-	if (reader_text(r, pair, &prefix) && text_set(&prefix) && !streq(prefix.s, "/"))
-		diag_error(r->diag, pair->key->pos,
-			"'path_prefix' is not served yet by this version of tolld");
+static void read_alert_relabels(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_relabels(r, pair, &((struct config_alertmanagers *)out)->alert_relabels);
+}
+
+static void read_all_relabels(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_relabels(r, pair, &r->config->alert_relabels);
+}
+
+static void read_scheme(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_text *scheme = &((struct config_alertmanagers *)out)->scheme;
+
+	if (!reader_text(r, pair, scheme) || !text_set(scheme) || streq(scheme->s, "http") ||
+		streq(scheme->s, "https"))
+		return;
+	diag_error(r->diag, scheme->pos, "scheme must be http or https, not '%s'", scheme->s);
 }
 
 static void read_api_version(struct reader *r, const struct tree_pair *pair, void *out)
@@ -77,9 +102,10 @@ static void read_api_version(struct reader *r, const struct tree_pair *pair, voi
 			version.s);
 }
 
-static void add_alertmanager(struct reader *r, const struct tree_node *node)
+static void add_alertmanager(struct reader *r, const struct tree_node *node,
+	const struct config_pairs *labels, const struct config_alertmanagers *group)
 {
-	struct config_alertmanager alertmanager = { 0 };
+	struct config_alertmanager alertmanager = { .labels = labels, .group = group };
 	struct config *c = r->config;
 
 	if (!reader_item_text(r, "targets", node, &alertmanager.address) ||
@@ -96,19 +122,21 @@ static void read_static_configs(struct reader *r, const struct tree_pair *pair, 
 {
 	size_t n = reader_list(r, pair);
 	const struct tree_pair *targets, *labels;
-	struct config_pairs unused = { 0 };
+	struct config_pairs *kept;
 	size_t n_targets;
 
 	for (size_t i = 0; i < n; i++) {
 		schema_read(r, &static_schema, pair->value->items[i], NULL);
 		targets = tree_get(pair->value->items[i], "targets");
 		labels = tree_get(pair->value->items[i], "labels");
+		kept = reader_alloc(r, sizeof(*kept));
+		if (!kept)
+			return;
+		if (labels)
+			reader_pairs(r, labels, kept);
 		n_targets = targets ? reader_list(r, targets) : 0;
 		for (size_t k = 0; k < n_targets; k++)
-			add_alertmanager(r, targets->value->items[k]);
-		/* They only matter to relabelling. */
-		if (labels)
-			reader_pairs(r, labels, &unused);
+			add_alertmanager(r, targets->value->items[k], kept, out);
 	}
 }
 
@@ -116,8 +144,18 @@ static void read_alertmanagers(struct reader *r, const struct tree_pair *pair, v
 {
 	size_t n = reader_list(r, pair);
 
-	for (size_t i = 0; i < n; i++)
-		schema_read(r, &alertmanager_schema, pair->value->items[i], r);
+	for (size_t i = 0; i < n; i++) {
+		const struct tree_node *node = pair->value->items[i];
+		struct config_alertmanagers *group = reader_alloc(r, sizeof(*group));
+
+		if (!group)
+			return;
+		group->timeout_ms = 10000;
+		group->client = CONFIG_CLIENT_DEFAULT;
+		schema_read(r, &alertmanager_schema, node, group);
+		if (node->kind == TREE_MAP)
+			config_check_client(r, node, &group->client);
+	}
 }
 
 void config_read_alerting(struct reader *r, const struct tree_pair *pair, void *out)

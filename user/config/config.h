@@ -291,9 +291,20 @@ struct config_watch {
 	struct config_pairs labels;
 };
 
-/* One Alertmanager of `alerting`, that this daemon may be itself. */
+/* What an item of `alerting: alertmanagers:` says of all the Alertmanagers that it names. */
+struct config_alertmanagers {
+	struct config_text scheme, path_prefix; /* NULL: http, and nothing */
+	int64_t timeout_ms;			/* 10s */
+	struct config_client client;
+	struct config_relabels relabels;       /* of their own labels */
+	struct config_relabels alert_relabels; /* of what they are sent */
+};
+
+/* One Alertmanager, that this daemon may be itself. */
 struct config_alertmanager {
 	struct config_text address;
+	const struct config_pairs *labels; /* of its block of static_configs */
+	const struct config_alertmanagers *group;
 };
 
 struct config {
@@ -310,7 +321,8 @@ struct config {
 	size_t n_groups, cap_groups;
 	struct config_alertmanager *alertmanagers;
 	size_t n_alertmanagers, cap_alertmanagers;
-	struct config_route *route; /* NULL: no file has one */
+	struct config_relabels alert_relabels; /* of all that any Alertmanager is sent */
+	struct config_route *route;	       /* NULL: no file has one */
 	struct config_receiver *receivers;
 	size_t n_receivers, cap_receivers;
 	struct config_inhibit_rule *inhibit_rules;

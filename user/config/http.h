@@ -30,6 +30,9 @@ extern const struct schema client_schema;
  */
 void config_read_client(
 	struct reader *r, const struct tree_node *node, struct config_client *client);
+/* Where its keys stand among others: when all of `node` were read by client_schema's rows. */
+void config_check_client(
+	struct reader *r, const struct tree_node *node, struct config_client *client);
 /* What a client is where nothing is set. */
 #define CONFIG_CLIENT_DEFAULT ((struct config_client){ .follow_redirects = true })
 

@@ -462,14 +462,20 @@ static void read_oauth2(struct reader *r, const struct tree_pair *pair, void *ou
 	check_proxy(r, pair->value, &oauth2->http, true);
 }
 
-void config_read_client(
+void config_check_client(
 	struct reader *r, const struct tree_node *node, struct config_client *client)
 {
-	schema_read(r, &client_schema, node, client);
 	check_bearer(r, node, &client->http);
 	check_credentials(r, node, &client->http);
 	check_proxy(r, node, &client->http, true);
 	if (client->oauth2.set && client->http.basic_auth)
 		diag_error(r->diag, place(node, "oauth2"),
 			"at most one of basic_auth, oauth2 & authorization must be configured");
+}
+
+void config_read_client(
+	struct reader *r, const struct tree_node *node, struct config_client *client)
+{
+	schema_read(r, &client_schema, node, client);
+	config_check_client(r, node, client);
 }

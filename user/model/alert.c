@@ -47,6 +47,7 @@ struct alert *alert_copy(const struct alert *alert)
 	copy->starts_wall_ms = alert->starts_wall_ms;
 	copy->ends_wall_ms = alert->ends_wall_ms;
 	copy->updated_wall_ms = alert->updated_wall_ms;
+	copy->lease_ms = alert->lease_ms;
 	copy->timeout = alert->timeout;
 	if (alert->generator_url) {
 		copy->generator_url = strdup(alert->generator_url);

@@ -16,6 +16,8 @@ struct alert {
 	int64_t starts_wall_ms;
 	int64_t ends_wall_ms; /* 0: no end is known */
 	int64_t updated_wall_ms;
+	/* How long whoever sends it stands by it without saying so again; 0: it is over, or nobody said. */
+	int64_t lease_ms;
 	bool timeout;	     /* the end is only resolve_timeout away from the last update */
 	char *generator_url; /* may be NULL */
 };

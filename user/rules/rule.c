@@ -150,6 +150,8 @@ static void tell(struct rule *rule, struct active_alert *active, struct instant 
 		alert->ends_wall_ms = MAX(at.wall_ms, alert->starts_wall_ms);
 	else if (active->state == RULE_INACTIVE)
 		alert->ends_wall_ms = MAX(active->resolved.wall_ms, alert->starts_wall_ms);
+	else
+		alert->lease_ms = 4 * MAX(rule->group->interval_ms, RESEND_DELAY_MS);
 	alert->generator_url = generator_url(rule);
 	active->sent_boot_ns = at.boot_ns;
 	active->changed = false;

@@ -211,12 +211,18 @@ static void alerting_is_checked(void **state)
 		{ "alerting:\n  alertmanagers:\n  - api_version: v1\n    path_prefix: /am\n    scheme: "
 		  "https\n    static_configs: [{targets: ['a/b']}]\n",
 			"3:18: error: expected Alertmanager api version to be one of [v2] but got v1\n"
-			"4:5: error: 'path_prefix' " UNSERVED "\n"
-			"5:13: error: 'scheme: https' " UNSERVED "\n"
 			"6:33: error: \"a/b\" is not a valid hostname; a target is host:port, its path "
 			"goes to metrics_path and its scheme to scheme\n" },
-		{ "alerting: {alert_relabel_configs: [{action: drop}]}\n",
-			"1:12: error: 'alert_relabel_configs' " UNSERVED "\n" },
+		{ "alerting: {alert_relabel_configs: [{action: drop, regex: '('}]}\n",
+			"1:58: error: error parsing regexp: missing closing parenthesis: `(`\n" },
+		{ "alerting:\n  alertmanagers:\n  - scheme: ftp\n    basic_auth: {username: a, "
+		  "password: b}\n    bearer_token: c\n    sigv4: {region: r}\n    timeout: x\n",
+			"3:13: error: scheme must be http or https, not 'ftp'\n"
+			"5:5: error: at most one of basic_auth, oauth2, bearer_token & "
+			"bearer_token_file must be configured\n"
+			"6:5: error: 'sigv4' " UNSERVED "\n"
+			"7:14: error: 'timeout': not a valid duration string: \"x\"; write it like "
+			"15s, 5m or 1h30m\n" },
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));

@@ -27,6 +27,8 @@ struct server {
 	size_t body_len;
 	unsigned connections, requests;
 	char last_request[8192];
+	/* May change what is answered, after the request was counted and kept. */
+	void (*on_request)(struct server *s);
 };
 
 struct server_client {
@@ -71,6 +73,8 @@ static void server_answer(struct server_client *c)
 	s->requests++;
 	memcpy(s->last_request, c->request, sizeof(s->last_request));
 	c->len = 0;
+	if (s->on_request)
+		s->on_request(s);
 	if (s->manner == IS_SILENT)
 		return;
 	if (s->manner == HANGS_UP) {
@@ -91,6 +95,17 @@ static void server_answer(struct server_client *c)
 		server_drop(c);
 }
 
+/* The head, and the body that it promises. */
+static bool server_has_all(const struct server_client *c)
+{
+	const char *end = strstr(c->request, "\r\n\r\n");
+	const char *length = strcasestr(c->request, "\r\nContent-Length: ");
+
+	return end &&
+	       (!length || length > end ||
+		       c->len >= (size_t)(end + 4 - c->request) + strtoul(length + 18, NULL, 10));
+}
+
 static int server_on_client(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct server_client *c = userdata;
@@ -109,7 +124,7 @@ static int server_on_client(sd_event_source *source, int fd, uint32_t events, vo
 	}
 	c->len += (size_t)n;
 	c->request[c->len] = '\0';
-	if (strstr(c->request, "\r\n\r\n"))
+	if (server_has_all(c))
 		server_answer(c);
 	return 0;
 }

@@ -1,0 +1,537 @@
+/*
+ * Ways out that are no mail server: services over HTTP, folders, other Alertmanagers; on a real loop.
+ */
+#include "deliver/fixture.h"
+#include "net/server.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "deliver/forward.h"
+#include "model/timestamp.h"
+
+#define HEAD(status_) "HTTP/1.1 " status_ "\r\nContent-Type: text/plain\r\n"
+
+struct world {
+	sd_event *event;
+	struct net *net;
+	struct deliver *deliver;
+	struct server server;
+	bool done;
+	unsigned calls;
+	enum delivery_result result;
+	char message[400], answer[400];
+};
+
+static void setup(struct world *w, int64_t timeout_ms)
+{
+	struct deliver_options options = fixture_options;
+
+	*w = (struct world){
+		.server.head = HEAD("200 OK"), .server.body = "ok", .server.body_len = 2
+	};
+	options.timeout_ms = timeout_ms;
+	assert_int_equal(sd_event_new(&w->event), 0);
+	assert_int_equal(net_new(w->event, &w->net), 0);
+	assert_int_equal(deliver_new(w->net, &options, &w->deliver), 0);
+	server_start(&w->server, w->event);
+}
+
+static void teardown(struct world *w)
+{
+	deliver_free(w->deliver);
+	server_stop(&w->server);
+	net_free(w->net);
+	sd_event_unref(w->event);
+}
+
+static void on_delivered(const struct delivery_report *report, void *userdata)
+{
+	struct world *w = userdata;
+
+	w->done = true;
+	w->calls++;
+	w->result = report->result;
+	snprintf(w->message, sizeof(w->message), "%s", report->message);
+	snprintf(w->answer, sizeof(w->answer), "%s", report->answer ? report->answer : "");
+}
+
+/* `receiver` holds %u for the server's port. */
+static struct config *config_of(const struct world *w, const char *settings)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct config *config = NULL;
+	struct diag diag = DIAG_INIT;
+
+	for (const char *p = settings; *p; p++) {
+		if (*p == '%')
+			strbuf_addf(&text, "%u", w->server.port);
+		else
+			strbuf_addch(&text, *p);
+	}
+	if (config_load_text("t.yml", text.s, &config, &diag)) {
+		struct strbuf faults = STRBUF_INIT;
+
+		diag_print(&diag, &faults);
+		fail_msg("%s", faults.s);
+	}
+	diag_release(&diag);
+	strbuf_release(&text);
+	return config;
+}
+
+#define RECEIVER(kind_, item_)                                                                     \
+	"route: {receiver: r}\nreceivers: [{name: r, " kind_ "_configs: [" item_ "]}]\n"
+
+/* 0 and a result in w, or what could not even begin. */
+static int tell(struct world *w, const struct config *config, const char *kind, char error[400])
+{
+	struct notification *n = fixture_seed();
+	int err;
+
+	free(n->integration);
+	n->integration = strdup(kind);
+	w->done = false;
+	error[0] = '\0';
+	err = deliver_notification(
+		w->deliver, &config->receivers[0], n, on_delivered, w, NULL, error, 400);
+	notification_unref(n);
+	if (!err)
+		run_until(w->event, &w->done, 10000);
+	if (!err)
+		assert_true(w->done);
+	return err;
+}
+
+/* -- services ---------------------------------------------------------------------------------- */
+
+static void a_service_decides_whether_it_is_tried_again(void **state)
+{
+	static const struct {
+		const char *head, *body;
+		enum server_manner manner;
+		enum delivery_result result;
+		const char *message, *answer;
+	} rows[] = {
+		{ HEAD("200 OK"), "fine", ANSWERS, DELIVERY_SENT, "", "200: fine" },
+		{ HEAD("400 Bad Request"), "no\n\x1b[31m", ANSWERS, DELIVERY_REFUSED,
+			"unexpected status code 400: no [31m", "400: no [31m" },
+		{ HEAD("503 Unavailable"), "", ANSWERS, DELIVERY_RETRY,
+			"unexpected status code 503", "503" },
+		{ "", "", HANGS_UP, DELIVERY_RETRY, "Empty reply from server", "" },
+	};
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 5000);
+	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		w.server.head = rows[i].head;
+		w.server.body = rows[i].body;
+		w.server.body_len = strlen(rows[i].body);
+		w.server.manner = rows[i].manner;
+		assert_int_equal(tell(&w, config, "webhook", error), 0);
+		assert_int_equal(w.result, rows[i].result);
+		assert_string_equal(w.message, rows[i].message);
+		assert_string_equal(w.answer, rows[i].answer);
+	}
+	assert_int_equal(w.calls, ARRAY_SIZE(rows));
+	config_unref(config);
+	teardown(&w);
+}
+
+static void the_owners_timeout_ends_a_try(void **state)
+{
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 60000);
+	config =
+		config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x', timeout: 100ms}"));
+	w.server.manner = IS_SILENT;
+	assert_int_equal(tell(&w, config, "webhook", error), 0);
+	assert_int_equal(w.result, DELIVERY_RETRY);
+	assert_non_null(strstr(w.message, "timed out"));
+	config_unref(config);
+	teardown(&w);
+}
+
+static void nothing_is_sent_of_what_cannot_be_rendered(void **state)
+{
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 5000);
+	config = config_of(&w, RECEIVER("slack", "{api_url: 'http://127.0.0.1:%', text: '{{ index "
+						 ".Alerts 9 }}'}"));
+	assert_int_equal(tell(&w, config, "slack", error), -EINVAL);
+	assert_non_null(strstr(error, "text: "));
+	config_unref(config);
+	config = config_of(&w, RECEIVER("slack", "{api_url_file: /nowhere}"));
+	assert_int_equal(tell(&w, config, "slack", error), -ENOENT);
+	assert_string_equal(
+		error, "unable to read api_url file /nowhere: No such file or directory");
+	config_unref(config);
+	assert_int_equal(w.server.connections, 0);
+	teardown(&w);
+}
+
+static void requests_that_belong_together_follow_each_other(void **state)
+{
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 5000);
+	config = config_of(
+		&w, RECEIVER("opsgenie",
+			    "{api_url: 'http://127.0.0.1:%', api_key: k, update_alerts: true}"));
+	w.server.head = HEAD("202 Accepted");
+	assert_int_equal(tell(&w, config, "opsgenie", error), 0);
+	assert_int_equal(w.result, DELIVERY_SENT);
+	assert_int_equal(w.server.requests, 3);
+	assert_true(starts_with(w.server.last_request, "PUT /v2/alerts/"));
+	assert_non_null(strstr(w.server.last_request, "\r\nAuthorization: GenieKey k\r\n"));
+	/* The first that is refused ends it. */
+	w.server.head = HEAD("422 Unprocessable");
+	assert_int_equal(tell(&w, config, "opsgenie", error), 0);
+	assert_int_equal(w.result, DELIVERY_REFUSED);
+	assert_int_equal(w.server.requests, 4);
+	config_unref(config);
+	teardown(&w);
+}
+
+static void a_delivery_can_be_left_at_any_time(void **state)
+{
+	struct notification *n = fixture_seed();
+	struct delivery *delivery;
+	struct config *config;
+	char error[400];
+	struct world w;
+
+	setup(&w, 5000);
+	w.server.manner = IS_SILENT;
+	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(deliver_http(w.deliver, &config->receivers[0].integrations[0], n,
+					 on_delivered, &w, &delivery, error, sizeof(error)),
+			0);
+		run_until(w.event, NULL, 30);
+		if (!i)
+			delivery_cancel(delivery);
+	}
+	teardown(&w); /* with one under way */
+	assert_int_equal(w.calls, 0);
+	notification_unref(n);
+	config_unref(config);
+}
+
+/* -- folders ----------------------------------------------------------------------------------- */
+
+static char *only_file(const char *dir)
+{
+	char *name = NULL;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		assert_null(name);
+		name = strdup(e->d_name);
+	}
+	closedir(d);
+	return name;
+}
+
+static void remove_tree(const char *path)
+{
+	static const char *const parts[] = { "tmp", "new", "cur" };
+	char dir[300], file[600], *name;
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(dir, sizeof(dir), "%s/%s", path, parts[i]);
+		if (access(dir, F_OK))
+			continue;
+		name = only_file(dir);
+		snprintf(file, sizeof(file), "%s/%s", dir, name ? name : "");
+		if (name)
+			unlink(file);
+		free(name);
+		rmdir(dir);
+	}
+	rmdir(path);
+}
+
+static void a_folder_takes_whole_mails_once(void **state)
+{
+	char base[] = "/tmp/tolld-test-XXXXXX", path[64], text[200], dir[100], file[400],
+	     error[400];
+	struct config *config;
+	struct stat st;
+	struct world w;
+	char *name, *mail;
+
+	setup(&w, 5000);
+	assert_non_null(mkdtemp(base));
+	snprintf(path, sizeof(path), "%s/mail", base);
+	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s, mode: '0640'}"), path);
+	config = config_of(&w, text);
+	/* Twice: it is one notification, and one file. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(tell(&w, config, "maildir", error), 0);
+		assert_string_equal(w.message, "");
+		assert_int_equal(w.result, DELIVERY_SENT);
+	}
+	snprintf(dir, sizeof(dir), "%s/new", path);
+	name = only_file(dir);
+	assert_string_equal(name, "1795362385.0123456789abcdef0123456789abcdef.pi.example.org");
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	assert_string_equal(w.answer, file);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	mail = read_file(file, NULL);
+	assert_non_null(strstr(mail, "\nFrom: tolld@pi.example.org\nTo: tolld@pi.example.org\n"
+				     "Subject: [FIRING:1] InstanceDown"));
+	assert_null(strchr(mail, '\r'));
+	free(mail);
+	free(name);
+	snprintf(dir, sizeof(dir), "%s/tmp", path);
+	assert_null(only_file(dir));
+	remove_tree(path);
+	rmdir(base);
+	config_unref(config);
+	teardown(&w);
+}
+
+static void a_folder_that_cannot_be_written_to_is_tried_again(void **state)
+{
+	char base[] = "/tmp/tolld-test-XXXXXX", text[200], error[400], expected[200];
+	struct config *config;
+	struct world w;
+	int fd;
+
+	setup(&w, 5000);
+	assert_non_null(mkdtemp(base));
+	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s/no/mail}"), base);
+	config = config_of(&w, text);
+	assert_int_equal(tell(&w, config, "maildir", error), 0);
+	assert_int_equal(w.result, DELIVERY_RETRY);
+	snprintf(expected, sizeof(expected),
+		"cannot make the folder %s/no/mail: No such file or directory", base);
+	assert_string_equal(w.message, expected);
+	config_unref(config);
+	/* A file where the folder should be. */
+	snprintf(text, sizeof(text), "%s/file", base);
+	fd = open(text, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s/file}"), base);
+	config = config_of(&w, text);
+	assert_int_equal(tell(&w, config, "maildir", error), 0);
+	assert_int_equal(w.result, DELIVERY_RETRY);
+	assert_true(starts_with(w.message, "cannot open the folder "));
+	snprintf(text, sizeof(text), "%s/file", base);
+	unlink(text);
+	rmdir(base);
+	config_unref(config);
+	teardown(&w);
+}
+
+static void what_is_no_longer_in_the_settings_is_not_found(void **state)
+{
+	static const char *const kinds[] = { "email", "maildir", "slack", "nonsense" };
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 5000);
+	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_int_equal(tell(&w, config, kinds[i], error), -ENOENT);
+	config_unref(config);
+	teardown(&w);
+}
+
+/* -- other Alertmanagers ----------------------------------------------------------------------- */
+
+static char own_address[32], last_change[400];
+static unsigned changes;
+
+static bool is_own(const char *address, void *userdata)
+{
+	return streq(address, own_address);
+}
+
+static void on_changed(const char *url, const char *error, void *userdata)
+{
+	changes++;
+	snprintf(last_change, sizeof(last_change), "%s %s", url, error ? error : "well");
+}
+
+static const struct forward_callbacks callbacks = { .is_own = is_own, .changed = on_changed };
+
+static struct alert *alert_of(const char *name, bool firing)
+{
+	struct labels *labels = LABELS("alertname", name, "secret", "x"),
+		      *annotations = LABELS("summary", "<\"&");
+	struct alert *alert = alert_new(labels, annotations);
+
+	assert_non_null(alert);
+	labels_unref(labels);
+	labels_unref(annotations);
+	alert->starts_wall_ms = AT_WALL_MS;
+	alert->ends_wall_ms = firing ? 0 : AT_WALL_MS + 60000;
+	alert->lease_ms = firing ? 240000 : 0;
+	alert->generator_url = strdup("http://p/graph?a&b");
+	return alert;
+}
+
+static void put_alert(struct forward *forward, const char *name, bool firing, struct instant now)
+{
+	struct alert *alert = alert_of(name, firing);
+
+	forward_put(forward, alert, now);
+	alert_unref(alert);
+}
+
+static void other_alertmanagers_are_sent_what_prometheus_sends(void **state)
+{
+	struct instant now = clock_now();
+	struct forward *forward;
+	struct forward_info info;
+	struct config *config;
+	struct world w;
+	char url[64], ends[64];
+	struct strbuf when = STRBUF_INIT;
+
+	setup(&w, 5000);
+	changes = 0;
+	snprintf(own_address, sizeof(own_address), "localhost:9093");
+	config = config_of(&w,
+		"alerting:\n  alert_relabel_configs: [{action: labeldrop, regex: secret}]\n"
+		"  alertmanagers:\n  - path_prefix: am/\n    basic_auth: {username: u, password: p}\n"
+		"    alert_relabel_configs: [{source_labels: [alertname], regex: Never, action: drop}, "
+		"{target_label: host, replacement: pi}]\n"
+		"    static_configs: [{targets: ['127.0.0.1:%', 'gone:1'], labels: {a: b}}]\n"
+		"    relabel_configs: [{source_labels: [__address__, a], regex: 'gone:1;b', action: drop}]\n"
+		"  - static_configs: [{targets: ['localhost:9093']}]\n");
+	assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
+	assert_int_equal(forward_configure(forward, config), 0);
+	assert_int_equal(forward_peers(forward), 3);
+	forward_info(forward, 1, &info);
+	assert_true(info.dropped);
+	assert_string_equal(info.url, "gone:1");
+	forward_info(forward, 2, &info);
+	assert_true(info.own);
+	assert_string_equal(info.url, "http://localhost:9093/api/v2/alerts");
+
+	put_alert(forward, "Down", true, now);
+	put_alert(forward, "Never", true, now);
+	put_alert(forward, "Over", false, now);
+	for (int i = 0; i < 100; i++) {
+		forward_info(forward, 0, &info);
+		if (info.sent)
+			break;
+		run_until(w.event, NULL, 20);
+	}
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/am/api/v2/alerts", w.server.port);
+	assert_string_equal(info.url, url);
+	assert_int_equal(info.sent, 2);
+	assert_int_equal(info.errors + info.lost + info.queued, 0);
+	assert_true(starts_with(w.server.last_request, "POST /am/api/v2/alerts HTTP/1.1\r\n"));
+	assert_non_null(strstr(w.server.last_request, "\r\nAuthorization: Basic dTpw\r\n"));
+	timestamp_format_rfc3339(&when, now.wall_ms + 240000);
+	snprintf(ends, sizeof(ends), "%s", when.s);
+	strbuf_release(&when);
+	strbuf_addf(&when,
+		"[{\"annotations\":{\"summary\":\"\\u003c\\\"\\u0026\"},\"endsAt\":\"%s\","
+		"\"startsAt\":\"2026-11-22T15:46:25.000Z\","
+		"\"generatorURL\":\"http://p/graph?a\\u0026b\","
+		"\"labels\":{\"alertname\":\"Down\",\"host\":\"pi\"}},"
+		"{\"annotations\":{\"summary\":\"\\u003c\\\"\\u0026\"},"
+		"\"endsAt\":\"2026-11-22T15:47:25.000Z\",\"startsAt\":\"2026-11-22T15:46:25.000Z\","
+		"\"generatorURL\":\"http://p/graph?a\\u0026b\","
+		"\"labels\":{\"alertname\":\"Over\",\"host\":\"pi\"}}]",
+		ends);
+	assert_string_equal(strstr(w.server.last_request, "\r\n\r\n") + 4, when.s);
+	assert_int_equal(changes, 0);
+	strbuf_release(&when);
+	forward_free(forward);
+	config_unref(config);
+	teardown(&w);
+}
+
+static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void **state)
+{
+	struct instant now = clock_now();
+	struct forward *forward;
+	struct forward_info info;
+	struct config *config, *again;
+	struct world w;
+	char expected[200];
+
+	setup(&w, 5000);
+	changes = 0;
+	own_address[0] = '\0';
+	config = config_of(&w, "alerting: {alertmanagers: [{static_configs: [{targets: "
+			       "['127.0.0.1:%']}]}]}\n");
+	again = config_of(&w, "alerting: {alertmanagers: [{timeout: 3s, static_configs: [{targets: "
+			      "['127.0.0.1:%']}]}]}\n");
+	w.server.head = HEAD("503 Unavailable");
+	assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
+	assert_int_equal(forward_configure(forward, config), 0);
+	put_alert(forward, "Down", true, now);
+	for (int i = 0; i < 100 && !changes; i++)
+		run_until(w.event, NULL, 20);
+	snprintf(expected, sizeof(expected),
+		"http://127.0.0.1:%u/api/v2/alerts unexpected status code 503: ok", w.server.port);
+	assert_string_equal(last_change, expected);
+	assert_int_equal(forward_configure(forward, again), 0);
+	forward_info(forward, 0, &info);
+	assert_int_equal(info.queued, 1);
+	assert_int_equal(info.errors, 1);
+	w.server.head = HEAD("200 OK");
+	for (int i = 0; i < 200 && changes < 2; i++)
+		run_until(w.event, NULL, 20);
+	forward_info(forward, 0, &info);
+	assert_int_equal(info.sent, 1);
+	assert_int_equal(info.lost, 0);
+	assert_non_null(strstr(last_change, " well"));
+	/* What is refused is not offered again. */
+	w.server.head = HEAD("400 Bad Request");
+	put_alert(forward, "Bad", true, now);
+	for (int i = 0; i < 100 && changes < 3; i++)
+		run_until(w.event, NULL, 20);
+	forward_info(forward, 0, &info);
+	assert_int_equal(info.lost, 1);
+	assert_int_equal(info.queued, 0);
+	forward_free(forward);
+	config_unref(config);
+	config_unref(again);
+	teardown(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_service_decides_whether_it_is_tried_again),
+		cmocka_unit_test(the_owners_timeout_ends_a_try),
+		cmocka_unit_test(nothing_is_sent_of_what_cannot_be_rendered),
+		cmocka_unit_test(requests_that_belong_together_follow_each_other),
+		cmocka_unit_test(a_delivery_can_be_left_at_any_time),
+		cmocka_unit_test(a_folder_takes_whole_mails_once),
+		cmocka_unit_test(a_folder_that_cannot_be_written_to_is_tried_again),
+		cmocka_unit_test(what_is_no_longer_in_the_settings_is_not_found),
+		cmocka_unit_test(other_alertmanagers_are_sent_what_prometheus_sends),
+		cmocka_unit_test(one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

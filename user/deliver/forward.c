@@ -1,0 +1,436 @@
+/*
+ * forward.c - alerts of our own rules sent on to other Alertmanagers.
+ *
+ * Source: prometheus notifier/manager.go, notifier/alertmanagerset.go.
+ */
+#include "deliver/forward.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include "base/escape.h"
+#include "client/request.h"
+#include "deliver/outbox.h"
+#include "model/timestamp.h"
+
+struct peer {
+	struct forward *forward;
+	char *url;
+	const struct config_alertmanagers *group;
+	bool own, dropped;
+	bool failing; /* told by `changed` */
+	struct outbox outbox;
+	struct client_call *call;
+	struct strbuf body; /* of the request under way */
+	sd_event_source *timer;
+};
+
+struct forward {
+	struct net *net;
+	struct client *client;
+	struct forward_callbacks callbacks;
+	struct config *config;
+	struct peer **peers;
+	size_t n_peers;
+};
+
+static void pump(struct peer *peer);
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	pump(userdata);
+	return 0;
+}
+
+static void peer_free(struct peer *peer)
+{
+	if (!peer)
+		return;
+	client_cancel(peer->call);
+	sd_event_source_disable_unref(peer->timer);
+	outbox_release(&peer->outbox);
+	strbuf_release(&peer->body);
+	free(peer->url);
+	free(peer);
+}
+
+static void peers_free(struct peer **peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		peer_free(peers[i]);
+	free(peers);
+}
+
+int forward_new(struct net *net, const struct forward_callbacks *callbacks, struct forward **ret)
+{
+	scoped(forward_freep) struct forward *forward = calloc(1, sizeof(*forward));
+	int err;
+
+	if (!forward)
+		return -ENOMEM;
+	forward->net = net;
+	forward->callbacks = *callbacks;
+	err = client_new(net, &forward->client);
+	if (err)
+		return err;
+	*ret = TAKE(forward);
+	return 0;
+}
+
+void forward_free(struct forward *forward)
+{
+	if (!forward)
+		return;
+	peers_free(forward->peers, forward->n_peers);
+	client_free(forward->client);
+	config_unref(forward->config);
+	free(forward);
+}
+
+/* -- who they are -- */
+
+/* A prefix begins with a slash and ends without one. */
+static char *join_path(const char *prefix)
+{
+	struct strbuf path = STRBUF_INIT;
+	size_t len = prefix ? strlen(prefix) : 0;
+	char *ret = NULL;
+
+	while (len && prefix[len - 1] == '/')
+		len--;
+	if (len && prefix[0] != '/')
+		strbuf_addch(&path, '/');
+	strbuf_add(&path, prefix ? prefix : "", len);
+	strbuf_adds(&path, "/api/v2/alerts");
+	strbuf_finish(&path, &ret);
+	return ret;
+}
+
+/* Labels as relabelling sees them; false: it is left out. */
+static bool relabel(const struct config_alertmanager *from, struct labels_builder *b)
+{
+	const struct config_alertmanagers *group = from->group;
+	scoped(freep) char *path = join_path(group->path_prefix.s);
+
+	for (size_t i = 0; from->labels && i < from->labels->n; i++)
+		labels_builder_set(
+			b, from->labels->items[i].name.s, from->labels->items[i].value.s);
+	labels_builder_set(b, "__address__", from->address.s);
+	labels_builder_set(
+		b, "__scheme__", group->scheme.s && *group->scheme.s ? group->scheme.s : "http");
+	labels_builder_set(b, "__alerts_path__", path ? path : "");
+	return relabel_apply(group->relabels.items, group->relabels.n, b);
+}
+
+static const char *label_or(struct labels_builder *b, const char *name)
+{
+	const char *value = labels_builder_get(b, name);
+
+	return value ? value : "";
+}
+
+static int peer_new(
+	struct forward *forward, const struct config_alertmanager *from, struct peer **ret)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct strbuf url = STRBUF_INIT;
+	int err = peer ? 0 : -ENOMEM;
+
+	if (peer) {
+		peer->forward = forward;
+		peer->group = from->group;
+		peer->body = STRBUF_INIT;
+		outbox_init(&peer->outbox, 0);
+		peer->dropped = !relabel(from, &b);
+		if (!peer->dropped)
+			strbuf_addf(&url, "%s://%s%s", label_or(&b, "__scheme__"),
+				label_or(&b, "__address__"), label_or(&b, "__alerts_path__"));
+		else
+			strbuf_adds(&url, from->address.s);
+		peer->own = !peer->dropped && forward->callbacks.is_own(label_or(&b, "__address__"),
+						      forward->callbacks.userdata);
+		err = strbuf_finish(&url, &peer->url);
+	}
+	if (!err && b.err)
+		err = b.err;
+	if (!err)
+		err = sd_event_add_time(net_event(forward->net), &peer->timer, CLOCK_BOOTTIME,
+			UINT64_MAX, 1000, on_timer, peer);
+	labels_builder_release(&b);
+	strbuf_release(&url);
+	if (err < 0) {
+		peer_free(peer);
+		return err;
+	}
+	sd_event_source_set_enabled(peer->timer, SD_EVENT_OFF);
+	*ret = peer;
+	return 0;
+}
+
+static struct peer *find(struct forward *forward, const char *url)
+{
+	for (size_t i = 0; i < forward->n_peers; i++) {
+		if (forward->peers[i] && streq(forward->peers[i]->url, url))
+			return forward->peers[i];
+	}
+	return NULL;
+}
+
+/* What waits goes over to the new one; what is on its way is sent again, which harms nobody. */
+static void inherit(struct peer *peer, struct peer *old)
+{
+	struct instant now = clock_now();
+
+	client_cancel(TAKE(old->call));
+	if (old->outbox.flight)
+		outbox_done(&old->outbox, OUTBOX_RETRY, now);
+	outbox_release(&peer->outbox);
+	peer->outbox = old->outbox;
+	outbox_init(&old->outbox, 0);
+	peer->failing = old->failing;
+}
+
+int forward_configure(struct forward *forward, const struct config *config)
+{
+	size_t n = config->n_alertmanagers;
+	struct peer **peers = calloc(n + 1, sizeof(struct peer *));
+	struct peer *old;
+	int err = peers ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = peer_new(forward, &config->alertmanagers[i], &peers[i]);
+	if (err) {
+		if (peers)
+			peers_free(peers, n);
+		return err;
+	}
+	for (size_t i = 0; i < n; i++) {
+		old = peers[i]->dropped ? NULL : find(forward, peers[i]->url);
+		if (old)
+			inherit(peers[i], old);
+	}
+	peers_free(forward->peers, forward->n_peers);
+	config_unref(forward->config);
+	forward->config = config_ref(config);
+	forward->peers = peers;
+	forward->n_peers = n;
+	for (size_t i = 0; i < n; i++)
+		pump(peers[i]);
+	return 0;
+}
+
+/* -- what they are sent -- */
+
+static void add_text(struct strbuf *out, const char *s)
+{
+	strbuf_addch(out, '"');
+	escape_json(out, s, strlen(s));
+	strbuf_addch(out, '"');
+}
+
+static void add_labels(struct strbuf *out, const char *name, const struct labels *labels)
+{
+	strbuf_addf(out, "\"%s\":{", name);
+	for (unsigned i = 0; i < labels->n; i++) {
+		if (i)
+			strbuf_addch(out, ',');
+		add_text(out, labels->v[i].name);
+		strbuf_addch(out, ':');
+		add_text(out, labels->v[i].value);
+	}
+	strbuf_addch(out, '}');
+}
+
+static void add_time(struct strbuf *out, const char *name, int64_t wall_ms)
+{
+	strbuf_addf(out, ",\"%s\":\"", name);
+	timestamp_format_rfc3339(out, wall_ms);
+	strbuf_addch(out, '"');
+}
+
+static void add_alert(struct strbuf *out, const struct alert *alert)
+{
+	strbuf_addch(out, '{');
+	add_labels(out, "annotations", alert->annotations);
+	add_time(out, "endsAt", alert->ends_wall_ms);
+	add_time(out, "startsAt", alert->starts_wall_ms);
+	strbuf_adds(out, ",\"generatorURL\":");
+	add_text(out, alert->generator_url ? alert->generator_url : "");
+	strbuf_addch(out, ',');
+	add_labels(out, "labels", alert->labels);
+	strbuf_addch(out, '}');
+}
+
+static enum outbox_result judge(const struct client_answer *answer)
+{
+	if (answer->error || answer->status / 100 == 5 || answer->status == 429)
+		return OUTBOX_RETRY;
+	return answer->status / 100 == 2 ? OUTBOX_SENT : OUTBOX_REFUSED;
+}
+
+/* Tells once that it begins to fail, and once that it is well again. */
+static void tell(struct peer *peer, enum outbox_result result, const char *words)
+{
+	const struct forward_callbacks *callbacks = &peer->forward->callbacks;
+	bool failing = result != OUTBOX_SENT;
+
+	if (failing == peer->failing)
+		return;
+	peer->failing = failing;
+	callbacks->changed(peer->url, failing ? words : NULL, callbacks->userdata);
+}
+
+static void on_answer(const struct client_answer *answer, void *userdata)
+{
+	struct peer *peer = userdata;
+	enum outbox_result result = judge(answer);
+	char words[300];
+
+	peer->call = NULL;
+	if (answer->error)
+		snprintf(words, sizeof(words), "%s", answer->error);
+	else
+		snprintf(words, sizeof(words), "unexpected status code %ld: %.200s", answer->status,
+			answer->body);
+	outbox_done(&peer->outbox, result, clock_now());
+	tell(peer, result, words);
+	pump(peer);
+}
+
+static int send_batch(struct peer *peer, const struct alert *const *alerts, size_t n, char *error,
+	size_t error_size)
+{
+	struct client_request request = { .method = "POST",
+		.url = peer->url,
+		.content_type = "application/json",
+		.timeout_ms = peer->group->timeout_ms };
+
+	strbuf_reset(&peer->body);
+	strbuf_addch(&peer->body, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			strbuf_addch(&peer->body, ',');
+		add_alert(&peer->body, alerts[i]);
+	}
+	strbuf_addch(&peer->body, ']');
+	if (peer->body.err)
+		return peer->body.err;
+	request.body = peer->body.s;
+	request.len = peer->body.len;
+	return client_start(peer->forward->client, &peer->group->client, &request, on_answer, peer,
+		&peer->call, error, error_size);
+}
+
+/* Sends what may be sent now, and arms the timer for what may be later. */
+static void pump(struct peer *peer)
+{
+	const struct alert *alerts[OUTBOX_BATCH];
+	char error[300] = "";
+	int64_t deadline;
+	size_t n;
+	int err;
+
+	if (peer->own || peer->dropped)
+		return;
+	n = outbox_take(&peer->outbox, clock_now(), alerts);
+	err = n ? send_batch(peer, alerts, n, error, sizeof(error)) : 0;
+	if (err) {
+		outbox_done(
+			&peer->outbox, err == -EINVAL ? OUTBOX_REFUSED : OUTBOX_RETRY, clock_now());
+		tell(peer, OUTBOX_RETRY, error[0] ? error : strerror(-err));
+	}
+	deadline = outbox_deadline(&peer->outbox);
+	if (deadline == BOOT_NS_NEVER) {
+		sd_event_source_set_enabled(peer->timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(peer->timer, (uint64_t)(deadline / NSEC_PER_USEC + 1));
+	sd_event_source_set_enabled(peer->timer, SD_EVENT_ONESHOT);
+}
+
+/* The alert as this list of rules leaves it, until when it is to be believed; NULL: not at all. */
+static struct alert *rewritten(
+	const struct alert *alert, const struct config_relabels *rules, int *ret_err)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+	struct alert *copy = alert_copy(alert);
+
+	*ret_err = copy ? 0 : -ENOMEM;
+	if (!copy || !rules->n)
+		return copy;
+	labels_builder_add(&b, alert->labels);
+	if (!relabel_apply(rules->items, rules->n, &b)) {
+		labels_builder_release(&b);
+		alert_unref(copy);
+		return NULL;
+	}
+	*ret_err = labels_build(&b, &labels);
+	if (*ret_err) {
+		alert_unref(copy);
+		return NULL;
+	}
+	labels_unref(copy->labels);
+	copy->labels = labels;
+	return copy;
+}
+
+static void put(struct peer *peer, const struct alert *alert)
+{
+	scoped(alert_unrefp) struct alert *own = NULL;
+	int err;
+
+	if (peer->own || peer->dropped)
+		return;
+	own = rewritten(alert, &peer->group->alert_relabels, &err);
+	if (own && own->labels->n)
+		outbox_put(&peer->outbox, own);
+	else if (err)
+		peer->outbox.dropped++;
+	/* From the loop, so that what one evaluation gives goes out together. */
+	if (outbox_deadline(&peer->outbox) == 0) {
+		sd_event_source_set_time(peer->timer, 0);
+		sd_event_source_set_enabled(peer->timer, SD_EVENT_ONESHOT);
+	}
+}
+
+void forward_put(struct forward *forward, const struct alert *alert, struct instant now)
+{
+	scoped(alert_unrefp) struct alert *copy = NULL;
+	int err;
+
+	if (!forward->n_peers)
+		return;
+	copy = rewritten(alert, &forward->config->alert_relabels, &err);
+	for (size_t i = 0; !copy && err && i < forward->n_peers; i++)
+		forward->peers[i]->outbox.dropped++;
+	if (!copy)
+		return;
+	if (!copy->ends_wall_ms)
+		copy->ends_wall_ms = now.wall_ms + copy->lease_ms;
+	else
+		copy->lease_ms = 0;
+	for (size_t i = 0; i < forward->n_peers; i++)
+		put(forward->peers[i], copy);
+}
+
+size_t forward_peers(const struct forward *forward)
+{
+	return forward->n_peers;
+}
+
+void forward_info(const struct forward *forward, size_t i, struct forward_info *ret)
+{
+	const struct peer *peer = forward->peers[i];
+
+	*ret = (struct forward_info){
+		.url = peer->url,
+		.own = peer->own,
+		.dropped = peer->dropped,
+		.queued = peer->outbox.n + peer->outbox.n_flight,
+		.sent = peer->outbox.sent,
+		.errors = peer->outbox.errors,
+		.lost = peer->outbox.dropped,
+	};
+}
