@@ -283,13 +283,27 @@ static void own_metrics(struct strbuf *out, void *userdata)
 		"tolld_config_reloads_total{result=\"failure\"} %llu\n",
 		d->reload_ok, (unsigned long long)d->reloads_ok,
 		(unsigned long long)d->reloads_failed);
+	/* By Alertmanager's names, too: its rules ask for these. */
+	strbuf_addf(out,
+		"# HELP alertmanager_config_last_reload_successful Whether the last reload of the settings took effect.\n"
+		"# TYPE alertmanager_config_last_reload_successful gauge\n"
+		"alertmanager_config_last_reload_successful %d\n"
+		"# HELP alertmanager_config_last_reload_success_timestamp_seconds When the settings in force were read, since 1970.\n"
+		"# TYPE alertmanager_config_last_reload_success_timestamp_seconds gauge\n"
+		"alertmanager_config_last_reload_success_timestamp_seconds %lld.%03d\n",
+		d->reload_ok, (long long)(d->reload_wall_ms / 1000),
+		(int)(d->reload_wall_ms % 1000));
 	alarms_metrics(d, out);
 }
 
 static int listen_all(struct daemon *d)
 {
 	const struct daemon_options *options = d->options;
-	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle };
+	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle,
+		.cors_origin = options->cors_origin,
+		.external_url = options->external_url,
+		.hostname = d->hostname,
+		.route_prefix = options->route_prefix };
 	const struct api_sources sources = {
 		.db = d->db,
 		.scrape = d->scrape,
@@ -402,6 +416,7 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 		return err;
 	d->ready = true;
 	d->reload_ok = true;
+	d->reload_wall_ms = clock_wall_ms();
 	sd_event_set_watchdog(d->event, true);
 	/* Loading the programs took megabytes for the kernel's types, which are not needed again. */
 	malloc_trim(0);

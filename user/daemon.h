@@ -14,6 +14,8 @@ struct daemon_options {
 	size_t n_listen;
 	bool listen_is_default;	  /* then an address in use is only a warning */
 	const char *external_url; /* NULL: this host at the first port of `listen` */
+	const char *route_prefix; /* NULL: the path of external_url */
+	const char *cors_origin;  /* NULL: pages of all origins may read, and change nothing */
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
 	enum watch_backend backend;
 	bool enable_lifecycle;

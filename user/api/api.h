@@ -49,11 +49,12 @@ struct api_options {
 	/* Pages of these origins may read and change; NULL: all may read, and only our own change. */
 	const char *cors_origin;
 	const char *external_url, *hostname; /* names that are our own; either may be NULL */
+	const char *route_prefix;	     /* of all paths; NULL: the path of external_url */
 	unsigned max_connections;	     /* 0: 64 */
 	int64_t query_timeout_ms;	     /* 0: two minutes */
 };
 
-/* Copies nothing: what the options name must outlive it. -EINVAL where cors_origin is no expression. */
+/* What the options name must outlive it. -EINVAL where cors_origin is no expression. */
 int api_new(sd_event *event, const struct api_options *options, const struct api_sources *sources,
 	struct api **ret);
 /* Listens on HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */

@@ -35,6 +35,7 @@ struct response {
 	const char *content_type; /* static text, as all below; NULL: no header */
 	const char *allow;
 	const char *cache_control;
+	const char *location;
 	bool page; /* HTML: gets the headers that keep it to itself */
 	/* A page of that origin, or "*" of any, may read it; in the request. NULL: none may. */
 	const char *cors_origin;

@@ -7,7 +7,7 @@
 #include "api/exposition.h"
 #include "api/process.h"
 #include "api/services.h"
-#include "api/state.h"
+#include "api/v2.h"
 
 #include <microhttpd.h>
 #include "base/map.h"
@@ -337,6 +337,7 @@ void metrics_get(struct request *req, struct instant now)
 		add_services(out, api->sources.watch);
 	}
 	add_answers(out, api);
+	metrics_alertmanager(out, api, now);
 	if (api->sources.metrics)
 		api->sources.metrics(out, api->sources.userdata);
 	req->response.status = MHD_HTTP_OK;

@@ -54,11 +54,11 @@ static void add_footer(struct strbuf *out, const struct api *api, struct instant
 		strbuf_adds(out, "</p>\n");
 	}
 	strbuf_adds(out, "<p>tolld " TOLLD_VERSION " (" TOLLD_REVISION "). "
-			 "<a href=\"/graph\">Query</a>, <a href=\"/metrics\">metrics</a>, "
-			 "<a href=\"/api/v1/services\">services</a>, "
-			 "<a href=\"/api/v1/rules\">rules</a>, "
-			 "<a href=\"/api/v1/alerts\">alerts</a>, "
-			 "<a href=\"/api/v1/targets\">targets</a>.</p>");
+			 "<a href=\"graph\">Query</a>, <a href=\"metrics\">metrics</a>, "
+			 "<a href=\"api/v1/services\">services</a>, "
+			 "<a href=\"api/v1/rules\">rules</a>, "
+			 "<a href=\"api/v1/alerts\">alerts</a>, "
+			 "<a href=\"api/v1/targets\">targets</a>.</p>");
 }
 
 struct part {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
 
 enum { GET = 1, POST = 2, PUT = 4, DELETE = 8 };
 
@@ -63,8 +64,8 @@ static const struct route {
 _Static_assert(ARRAY_SIZE(routes) <= API_MAX_ROUTES, "struct api counts the answers of each");
 
 /* Every status that a route can answer. */
-static const unsigned codes[] = { 200, 204, 400, 403, 404, 405, 408, 410, 413, 414, 415, 422, 499,
-	500, 503 };
+static const unsigned codes[] = { 200, 204, 301, 400, 403, 404, 405, 408, 410, 413, 414, 415, 422,
+	499, 500, 503 };
 
 _Static_assert(ARRAY_SIZE(codes) < API_MAX_CODES, "one column is kept for what is not listed");
 
@@ -150,9 +151,43 @@ static bool is_v2(const char *path)
 	return starts_with(path, "/api/v2/") || streq(path, "/api/v2");
 }
 
-size_t route_max_body(const char *path)
+char *route_prefix(const struct api_options *options)
 {
-	return starts_with(path, "/api/v2/alerts") ? HTTP_MAX_ALERTS : HTTP_MAX_BODY;
+	const char *url = options->external_url ? strstr(options->external_url, "://") : NULL;
+	const char *path = url ? strchr(url + 3, '/') : NULL;
+	char *prefix;
+	size_t len;
+
+	if (options->route_prefix)
+		path = options->route_prefix;
+	path = path ? path : "";
+	len = strcspn(path, "?#");
+	while (len && path[len - 1] == '/')
+		len--;
+	if (asprintf(&prefix, "%.*s/", (int)len, path) < 0)
+		return NULL;
+	return prefix;
+}
+
+/*
+ * The path without the prefix, which may be left out: a proxy in front may have cut it off. NULL for
+ * the prefix without its slash, from where no link of the page would lead to its place.
+ */
+static const char *without_prefix(const struct api *api, const char *path)
+{
+	size_t len = strlen(api->prefix) - 1;
+
+	if (!len || strncmp(path, api->prefix, len) != 0)
+		return path;
+	if (!path[len])
+		return NULL;
+	return path[len] == '/' ? path + len : path;
+}
+
+size_t route_max_body(const struct api *api, const char *path)
+{
+	path = without_prefix(api, path);
+	return path && starts_with(path, "/api/v2/alerts") ? HTTP_MAX_ALERTS : HTTP_MAX_BODY;
 }
 
 /* The row of the request's path and method, or only of its path; NULL: there is none. */
@@ -231,10 +266,18 @@ static void cut_slash(char *path)
 
 void route_dispatch(struct request *req, struct instant now)
 {
+	const char *path = without_prefix(req->api, req->path);
 	const struct route *route;
 	unsigned methods;
 	bool changes;
 
+	if (!path) {
+		respond_text(req, MHD_HTTP_MOVED_PERMANENTLY, "");
+		req->response.location = req->api->prefix;
+		req->route = ARRAY_SIZE(routes);
+		return;
+	}
+	memmove(req->path, path, strlen(path) + 1);
 	cut_slash(req->path);
 	route = find(req, &methods, &changes);
 	if (!route) {

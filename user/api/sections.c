@@ -24,7 +24,7 @@ static void end_section(struct strbuf *out, size_t rows, const char *path)
 		return;
 	html_end_table(out);
 	if (rows > PAGE_MAX_ROWS)
-		strbuf_addf(out, "<p>And %zu more: <a href=\"%s\">%s</a> has all.</p>\n",
+		strbuf_addf(out, "<p>And %zu more: <a href=\"%s\">/%s</a> has all.</p>\n",
 			rows - PAGE_MAX_ROWS, path, path);
 }
 
@@ -50,7 +50,7 @@ static void add_alert(struct strbuf *out, const struct rule_info *rule,
 	html_begin_row(out, state);
 	html_state_cell(out, state);
 	html_begin_cell(out, "Alert");
-	strbuf_adds(out, "<div><a class=\"name\" href=\"/graph?g0.expr=");
+	strbuf_adds(out, "<div><a class=\"name\" href=\"graph?g0.expr=");
 	escape_query(out, rule->query, strlen(rule->query));
 	strbuf_adds(out, "\">");
 	html_text(out, rule->name);
@@ -112,7 +112,7 @@ void page_alerts(
 	}
 	add_alerts_of(out, groups, n, RULE_FIRING, now, &rows, &counts->firing);
 	add_alerts_of(out, groups, n, RULE_PENDING, now, &rows, &counts->pending);
-	end_section(out, rows, "/api/v1/alerts");
+	end_section(out, rows, "api/v1/alerts");
 	free(groups);
 }
 
@@ -197,7 +197,7 @@ void page_services(
 				add_service(out, api, service, &info, now);
 		}
 	}
-	end_section(out, rows, "/api/v1/services");
+	end_section(out, rows, "api/v1/services");
 }
 
 static void add_target(struct strbuf *out, const struct target_info *target, struct instant now)
@@ -251,7 +251,7 @@ void page_targets(
 				add_target(out, &target, now);
 		}
 	}
-	end_section(out, rows, "/api/v1/targets");
+	end_section(out, rows, "api/v1/targets");
 }
 
 static void add_result(struct strbuf *out, const struct promql_result *result)
@@ -285,7 +285,7 @@ static void add_result(struct strbuf *out, const struct promql_result *result)
 		strbuf_adds(out, "</td></tr>\n");
 		strbuf_release(&name);
 	}
-	end_section(out, result->n, "/api/v1/query");
+	end_section(out, result->n, "api/v1/query");
 }
 
 static void add_value(
@@ -318,7 +318,7 @@ static void add_value(
 
 void page_query(struct strbuf *out, const struct api *api, const char *query, struct instant now)
 {
-	strbuf_adds(out, "<form action=\"/graph\" method=\"get\" role=\"search\">"
+	strbuf_adds(out, "<form action=\"graph\" method=\"get\" role=\"search\">"
 			 "<input name=\"g0.expr\" aria-label=\"Expression\" autocomplete=\"off\" "
 			 "spellcheck=\"false\" value=\"");
 	html_text(out, query);

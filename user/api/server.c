@@ -163,6 +163,8 @@ static void add_headers(struct MHD_Response *resp, const struct response *from)
 		MHD_add_response_header(resp, "Content-Type", from->content_type);
 	if (from->allow)
 		MHD_add_response_header(resp, "Allow", from->allow);
+	if (from->location)
+		MHD_add_response_header(resp, "Location", from->location);
 	if (from->cache_control)
 		MHD_add_response_header(resp, "Cache-Control", from->cache_control);
 	if (from->cors_origin)
@@ -399,7 +401,7 @@ static const char *refusal(unsigned status)
 static enum MHD_Result begin_request(struct exchange *ex, const char *method)
 {
 	struct request *req = ex->req;
-	size_t max_body = req ? route_max_body(req->path) : 0;
+	size_t max_body = req ? route_max_body(ex->api, req->path) : 0;
 
 	ex->state = RECEIVING;
 	if (!ex->refused && body_too_large(ex->mhd, max_body))
@@ -570,6 +572,9 @@ int api_new(sd_event *event, const struct api_options *options, const struct api
 	api->sources = *sources;
 	if (!api->options.max_connections)
 		api->options.max_connections = MAX_CONNECTIONS;
+	api->prefix = route_prefix(options);
+	if (!api->prefix)
+		return -ENOMEM;
 	if (options->cors_origin) {
 		char error[200];
 
@@ -611,6 +616,7 @@ void api_free(struct api *api)
 	}
 	free(api->listeners);
 	regex_free(api->cors_origin);
+	free(api->prefix);
 	sd_event_source_disable_unref(api->job_source);
 	sd_event_source_disable_unref(api->slow_source);
 	sd_event_unref(api->event);

@@ -28,6 +28,7 @@ struct api {
 	struct api_options options;
 	struct api_sources sources;
 	struct regex *cors_origin; /* NULL: not given */
+	char *prefix;		   /* of all paths, a slash at its end: "/tolld/", or only "/" */
 	struct listener **listeners;
 	size_t n_listeners, cap_listeners;
 	struct exchange *first_job, *last_job; /* in the order they came */
@@ -56,7 +57,9 @@ void route_dispatch(struct request *req, struct instant now);
 void route_count(struct api *api, unsigned route, unsigned status);
 size_t routes_count(void);
 /* What a body may measure at most. */
-size_t route_max_body(const char *path);
+size_t route_max_body(const struct api *api, const char *path);
+/* The prefix of all paths, of an option or of a URL; the caller frees. NULL when memory is out. */
+char *route_prefix(const struct api_options *options);
 /* The path of row i; for i == routes_count(), what stands for all unknown paths. */
 const char *route_path(size_t i);
 /* The status counted in column i, or 0 past the last. */

@@ -58,6 +58,8 @@ bool v2_receivers_have(const struct v2_receivers *receivers, const char *name);
 void v2_write_alert(struct jsonw *json, const struct notify_look *look,
 	const struct v2_receivers *only, const char *const *muted_by, size_t n_muted_by,
 	int64_t resolve_timeout_ms, struct instant now);
+/* Alertmanager's own metrics, in the text format; metrics_alertmanager.c. */
+void metrics_alertmanager(struct strbuf *out, const struct api *api, struct instant now);
 /* A silence as the API shows it. */
 void v2_write_silence(struct jsonw *json, const struct silence *silence, struct instant now);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "base/log.h"
 #include "base/num.h"
+#include "base/regex.h"
 #include "daemon.h"
 #include "model/duration.h"
 
@@ -16,6 +17,8 @@ enum flag {
 	FLAG_STORAGE,
 	FLAG_LISTEN,
 	FLAG_EXTERNAL_URL,
+	FLAG_ROUTE_PREFIX,
+	FLAG_CORS_ORIGIN,
 	FLAG_LIFECYCLE,
 	FLAG_BACKEND,
 	FLAG_BPFFS,
@@ -45,6 +48,10 @@ static const struct {
 		"may be given several times (default 127.0.0.1:9090 and 127.0.0.1:9093)" },
 	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
 		"what links in mails point to (default http://HOSTNAME:PORT of the first)" },
+	{ "web.route-prefix", "PATH", FLAG_ROUTE_PREFIX,
+		"what all paths may begin with (default the path of --web.external-url)" },
+	{ "web.cors.origin", "REGEX", FLAG_CORS_ORIGIN,
+		"pages of these origins may read and change things (default: all may read)" },
 	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
@@ -133,6 +140,16 @@ static int parse_size(const char *value, size_t *ret)
 	return wrong("storage.retention.size", value, "write it as 48MB, 512KB or 1GB");
 }
 
+static int check_regex(const char *flag, const char *value)
+{
+	scoped(regex_freep) struct regex *regex = NULL;
+	char error[200];
+
+	if (!regex_new(value, &regex, error, sizeof(error)))
+		return 0;
+	return wrong(flag, value, error);
+}
+
 static int add_repeated(const char *flag, const char **list, size_t *n, const char *value)
 {
 	if (*n == MAX_REPEATED)
@@ -159,6 +176,14 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 				"web.external-url", value, "it begins with http:// or https://");
 		o->external_url = value;
 		return 0;
+	case FLAG_ROUTE_PREFIX:
+		if (*value != '/')
+			return wrong("web.route-prefix", value, "it begins with a slash");
+		o->route_prefix = value;
+		return 0;
+	case FLAG_CORS_ORIGIN:
+		o->cors_origin = value;
+		return check_regex("web.cors.origin", value);
 	case FLAG_LIFECYCLE:
 		o->enable_lifecycle = true;
 		return 0;

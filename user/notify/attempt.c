@@ -103,6 +103,7 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 		return -ENOMEM;
 	}
 	flush->n_open++;
+	tally_begin(notify, integration->name);
 	*ret = attempt;
 	return 0;
 }
@@ -117,9 +118,12 @@ void attempt_free(struct notify *notify, struct attempt *attempt)
 	fields_free(attempt);
 }
 
-static void over(struct notify *notify, struct attempt *attempt, bool told, struct instant now)
+/* `result`: RETRY where there is no time left for another try. */
+static void over(struct notify *notify, struct attempt *attempt, enum notify_result result,
+	struct instant now)
 {
 	struct flush *flush = attempt->flush;
+	bool told = result == NOTIFY_SENT;
 
 	if (told) {
 		struct log_entry *entry = TAKE(attempt->entry);
@@ -131,6 +135,7 @@ static void over(struct notify *notify, struct attempt *attempt, bool told, stru
 		notify->stats.sent++;
 	} else {
 		notify->stats.failed++;
+		tally_failure(notify, attempt->notification->integration, result == NOTIFY_REFUSED);
 	}
 	/* After the log: killed in between, the id in the log shows that it was told. */
 	persist_delete(notify, NOTIFY_KEEP_OUTBOX, attempt->notification->id);
@@ -167,6 +172,7 @@ void attempt_try(struct notify *notify, struct attempt *attempt, struct instant 
 	}
 	n = notification_ref(attempt->notification);
 	attempt->sending = true;
+	attempt->sent_boot_ns = now.boot_ns;
 	timer_set(&notify->timers, &attempt->timer, lost);
 	send.notification = n;
 	notify->output(&send, notify->userdata);
@@ -178,7 +184,7 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 
 	if (attempt->sending || now.boot_ns >= attempt->flush->give_up_boot_ns ||
 		!integration_exists(notify->config, n->receiver, n->integration, n->index))
-		over(notify, attempt, false, now);
+		over(notify, attempt, NOTIFY_RETRY, now);
 	else
 		attempt_try(notify, attempt, now);
 }
@@ -190,13 +196,15 @@ void notify_sent(
 
 	if (!attempt || !attempt->sending)
 		return;
+	tally_request(notify, attempt->notification->integration, result == NOTIFY_SENT,
+		now.boot_ns - attempt->sent_boot_ns);
 	if (result != NOTIFY_RETRY) {
-		over(notify, attempt, result == NOTIFY_SENT, now);
+		over(notify, attempt, result, now);
 		return;
 	}
 	notify->stats.retried++;
 	if (now.boot_ns >= attempt->flush->give_up_boot_ns)
-		over(notify, attempt, false, now);
+		over(notify, attempt, result, now);
 	else
 		try_later(notify, attempt, now);
 }

@@ -415,14 +415,15 @@ static struct alert *shown(const struct entry *entry)
 	return copy;
 }
 
+/* `silent`: the group is, whatever its alerts, and here it is counted. */
 static enum verdict judge(
-	struct notify *notify, struct entry *entry, bool silent, struct instant now)
+	struct notify *notify, struct entry *entry, uint64_t *silent, struct instant now)
 {
 	bool over = entry_is_over(notify, entry, now);
 	size_t at = 0;
 
 	if (silent) {
-		notify->stats.out_of_time++;
+		++*silent;
 		return over ? HIDE_OVER : HIDE_FIRING;
 	}
 	if (inhibited_by(notify, entry->alert->labels, now)) {
@@ -440,7 +441,9 @@ static enum verdict judge(
 static int look(struct notify *notify, struct group *group, struct instant now, struct flush **ret)
 {
 	struct flush_alert *alerts = calloc(group->n, sizeof(*alerts));
-	bool silent = route_is_silent(group->route, now.wall_ms);
+	struct notify_stats *stats = &notify->stats;
+	bool muted, silent = route_is_silent(group->route, now.wall_ms, &muted);
+	uint64_t *counter = muted ? &stats->in_mute_time : &stats->out_of_time;
 	size_t counts[VERDICTS] = { 0 }, n = 0;
 
 	if (!alerts)
@@ -448,7 +451,7 @@ static int look(struct notify *notify, struct group *group, struct instant now, 
 	for (size_t i = 0; i < group->n; i++) {
 		struct membership *m = group->members[i];
 
-		m->verdict = judge(notify, m->entry, silent, now);
+		m->verdict = judge(notify, m->entry, silent ? counter : NULL, now);
 		counts[m->verdict]++;
 	}
 	for (enum verdict v = TELL_FIRING; v <= HIDE_OVER; v++) {

@@ -8,6 +8,7 @@
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
+ *   tally.c    what became of notifications, counted
  *   log.c      what receivers were told last
  *   view.c     what is known, for those who show it
  *   persist.c  rows written; restore.c: rows read, and brought to life after a restart
@@ -68,8 +69,8 @@ int route_match(
 int route_group_labels(const struct route *route, const struct labels *labels, struct labels **ret);
 /* {}:{alertname="X"}: a route's id or key, and the group's labels. */
 void route_group_key(const char *route, const struct labels *labels, struct strbuf *out);
-/* Whether it is silent at this time, whatever the alerts. */
-bool route_is_silent(const struct route *route, int64_t wall_ms);
+/* Whether it is silent at this time, whatever the alerts; and whether for an interval to be silent in. */
+bool route_is_silent(const struct route *route, int64_t wall_ms, bool *ret_muted);
 /* Each interval that makes it so: those to be silent in, or those to speak in that do not hold. */
 typedef bool route_interval_fn(const struct config_time_interval *interval, void *userdata);
 void route_silent_by(
@@ -303,6 +304,7 @@ struct attempt {
 	char *group_id;
 	struct timer timer;
 	bool sending; /* put out; notify_sent() will tell */
+	int64_t sent_boot_ns;
 	int64_t backoff_ns;
 };
 
@@ -313,6 +315,15 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 void attempt_free(struct notify *notify, struct attempt *attempt);
 void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now);
 void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now);
+
+/* -- tallies --------------------------------------------------------------------------------- */
+
+/* More kinds than Alertmanager has; what comes beyond is not counted. */
+#define MAX_TALLIES 32
+
+void tally_begin(struct notify *notify, const char *integration);
+void tally_request(struct notify *notify, const char *integration, bool told, int64_t took_ns);
+void tally_failure(struct notify *notify, const char *integration, bool refused);
 
 /* -- rows ------------------------------------------------------------------------------------ */
 
@@ -363,6 +374,8 @@ struct notify {
 	bool configured;
 	int64_t wall_offset_ms; /* the wall clock ahead of the boot clock, when last looked */
 	struct notify_stats stats;
+	struct notify_tally tallies[MAX_TALLIES];
+	size_t n_tallies;
 };
 
 uint64_t notify_random(struct notify *notify);

@@ -262,6 +262,16 @@ int64_t notify_deadline(const struct notify *notify)
 	return timer ? timer->at_boot_ns : BOOT_NS_NEVER;
 }
 
+/* As its groups' last flushes saw it. */
+static bool is_suppressed(const struct entry *entry)
+{
+	const struct membership *m = entry->members;
+
+	while (m && m->verdict == HIDE_FIRING)
+		m = m->next;
+	return entry->members && !m;
+}
+
 void notify_stats(const struct notify *notify, struct notify_stats *ret)
 {
 	*ret = notify->stats;
@@ -269,8 +279,12 @@ void notify_stats(const struct notify *notify, struct notify_stats *ret)
 	ret->groups = notify->groups.n;
 	ret->in_flight = notify->attempts.n;
 	ret->silences = notify->silences.n;
-	map_foreach (&notify->alerts, e)
-		ret->firing += !((const struct entry *)e->value)->resolved;
+	map_foreach (&notify->alerts, e) {
+		const struct entry *entry = e->value;
+
+		ret->firing += !entry->resolved;
+		ret->suppressed += !entry->resolved && is_suppressed(entry);
+	}
 }
 
 void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata)

@@ -142,11 +142,26 @@ void notify_silences(const struct notify *notify, notify_silence_fn *fn, void *u
 struct notify_stats {
 	size_t alerts, firing, groups, in_flight, silences;
 	uint64_t sent, failed, retried, refused_alerts;
+	size_t suppressed; /* of those that fire: left out by the last flush of all their groups */
 	/* Alerts left out of a flush, each time anew. */
-	uint64_t inhibited, out_of_time, silenced;
+	uint64_t inhibited, out_of_time, in_mute_time, silenced;
+};
+
+#define NOTIFY_SECONDS 5
+
+/* What became of notifications through one kind of integration. */
+struct notify_tally {
+	char integration[32]; /* "email" */
+	uint64_t notifications, refused, given_up;
+	uint64_t requests, failed_requests;
+	/* How long requests took: at most 1, 5, 10, 15 and 20 seconds, and all together. */
+	uint64_t within[NOTIFY_SECONDS];
+	int64_t total_ns;
 };
 
 void notify_stats(const struct notify *notify, struct notify_stats *ret);
+/* The i-th kind that was used since the start; false past the last. */
+bool notify_tally(const struct notify *notify, size_t i, struct notify_tally *ret);
 typedef bool notify_alert_fn(const struct alert *alert, void *userdata);
 void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata);
 

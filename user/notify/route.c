@@ -284,13 +284,14 @@ static bool is_outside(const struct route *route, int64_t wall_ms)
 	return route->n_active;
 }
 
-bool route_is_silent(const struct route *route, int64_t wall_ms)
+bool route_is_silent(const struct route *route, int64_t wall_ms, bool *ret_muted)
 {
-	bool silent = is_outside(route, wall_ms);
-
-	for (size_t i = 0; i < route->n_mute && !silent; i++)
-		silent = contains(route->mute[i], wall_ms);
-	return silent;
+	*ret_muted = false;
+	if (is_outside(route, wall_ms))
+		return true;
+	for (size_t i = 0; i < route->n_mute && !*ret_muted; i++)
+		*ret_muted = contains(route->mute[i], wall_ms);
+	return *ret_muted;
 }
 
 void route_silent_by(

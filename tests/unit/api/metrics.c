@@ -75,6 +75,63 @@ static void tells_what_the_modules_count(void **state)
 	world_end(&w);
 }
 
+static void tells_alertmanagers_figures_by_its_names(void **state)
+{
+	struct strbuf settings = STRBUF_INIT;
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	strbuf_adds(&settings,
+		"global: {smtp_smarthost: 'localhost:25', smtp_from: a@example.org}\n"
+		"route: {receiver: r, group_by: [alertname], group_wait: 0s, routes: [\n"
+		"  {matchers: [n=2], receiver: r, mute_time_intervals: [always]},\n"
+		"  {matchers: [n=3], receiver: r, active_time_intervals: [never]}]}\n"
+		"receivers: [{name: r, email_configs: [{to: o@example.org}]}, {name: s}]\n"
+		"inhibit_rules: [{source_matchers: [n=1], target_matchers: [n=4]}]\n"
+		"time_intervals:\n"
+		"- {name: always, time_intervals: [{years: ['1970:2900']}]}\n"
+		"- {name: never, time_intervals: [{years: ['1970:1971']}]}\n");
+	world_configure(&w, settings.s);
+	for (unsigned n = 1; n <= 4; n++) {
+		char name[2] = { (char)('0' + n), '\0' };
+		const char *const pairs[][2] = { { "alertname", name }, { "n", name } };
+		struct labels *labels = labels_new(2, pairs);
+		struct alert *alert = alert_new(labels, NULL);
+
+		alert->starts_wall_ms = w.now.wall_ms;
+		assert_int_equal(notify_put(w.notify, alert, w.now), 0);
+		alert_unref(alert);
+		labels_unref(labels);
+	}
+	notify_step(w.notify, w.now);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	assert_line(text, "alertmanager_alerts{state=\"active\"} 1");
+	assert_line(text, "alertmanager_alerts{state=\"suppressed\"} 3");
+	assert_line(text, "alertmanager_dispatcher_aggregation_groups 4");
+	assert_line(text, "alertmanager_silences{state=\"active\"} 0");
+	assert_line(text, "alertmanager_notifications_total{integration=\"email\"} 1");
+	assert_line(text, "alertmanager_notification_requests_total{integration=\"email\"} 1");
+	assert_line(text, "alertmanager_notification_latency_seconds_bucket{integration=\"email\","
+			  "le=\"1\"} 1");
+	assert_line(
+		text, "alertmanager_notification_latency_seconds_count{integration=\"email\"} 1");
+	assert_line(text, "alertmanager_notifications_failed_total{integration=\"email\","
+			  "reason=\"clientError\"} 0");
+	assert_line(text, "alertmanager_notifications_suppressed_total{reason=\"inhibition\"} 1");
+	assert_line(text,
+		"alertmanager_notifications_suppressed_total{reason=\"mute_time_interval\"} 1");
+	assert_line(text,
+		"alertmanager_notifications_suppressed_total{reason=\"active_time_interval\"} 1");
+	assert_line(text, "alertmanager_receivers 2");
+	assert_line(text, "alertmanager_integrations 1");
+	assert_line(text, "alertmanager_inhibition_rules 1");
+	assert_line(text, "tolld_notify_notifications_sent_total 1");
+	free(text);
+	strbuf_release(&settings);
+	world_end(&w);
+}
+
 static void a_series_never_comes_twice(void **state)
 {
 	struct world w;
@@ -166,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_what_the_modules_count),
+		cmocka_unit_test(tells_alertmanagers_figures_by_its_names),
 		cmocka_unit_test(a_series_never_comes_twice),
 		cmocka_unit_test(this_process_has_memory_and_descriptors),
 		cmocka_unit_test(promtool_finds_nothing_to_say),

@@ -480,6 +480,45 @@ static void browsers_are_told_who_may_ask(void **state)
 	}
 }
 
+static void paths_may_begin_with_a_prefix(void **state)
+{
+	static const struct {
+		const char *external_url, *route_prefix, *path;
+		unsigned status;
+		const char *location;
+	} rows[] = {
+		{ NULL, NULL, "/-/healthy", 200, NULL },
+		{ NULL, NULL, "/am/-/healthy", 404, NULL },
+		{ "http://h/am/", NULL, "/am/-/healthy", 200, NULL },
+		{ "http://h:80/am", NULL, "/am/api/v2/silences", 200, NULL },
+		{ "http://h/am", NULL, "/am", 301, "/am/" },
+		{ "http://h/am", NULL, "/am/", 200, NULL },
+		{ "http://h/am", NULL, "/amx/-/healthy", 404, NULL },
+		/* A proxy in front took it off. */
+		{ "http://h/am", NULL, "/-/healthy", 200, NULL },
+		{ "http://h/am", "/", "/am/-/healthy", 404, NULL },
+		{ "http://h/am", "/x/y", "/x/y/-/healthy", 200, NULL },
+		{ "http://h/am", "/x/y/", "/am/-/healthy", 404, NULL },
+		{ NULL, "/x", "/x/api/v2/nothing", 404, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct api_options options = { .external_url = rows[i].external_url,
+			.route_prefix = rows[i].route_prefix };
+		struct request *req;
+		struct world w;
+
+		world_begin_with(&w, &options);
+		req = v2_send(&w, "GET", rows[i].path, NULL);
+		if (req->response.status != rows[i].status)
+			fail_msg("%zu %s: %u", i, rows[i].path, req->response.status);
+		if (rows[i].location)
+			assert_string_equal(req->response.location, rows[i].location);
+		request_free(req);
+		world_end(&w);
+	}
+}
+
 static int make_without_memory(void *userdata)
 {
 	struct world *w = userdata;
@@ -544,6 +583,7 @@ int main(void)
 		cmocka_unit_test(the_status_shows_the_settings_without_secrets),
 		cmocka_unit_test(pages_of_others_change_nothing),
 		cmocka_unit_test(browsers_are_told_who_may_ask),
+		cmocka_unit_test(paths_may_begin_with_a_prefix),
 		cmocka_unit_test(survives_without_memory),
 	};
 

@@ -45,7 +45,7 @@ static inline struct request *v2_send(
 	if (body) {
 		req->content_type = strdup("application/json");
 		strbuf_release(&req->body);
-		strbuf_init(&req->body, route_max_body(req->path));
+		strbuf_init(&req->body, route_max_body(w->api, req->path));
 		strbuf_adds(&req->body, body);
 	}
 	route_dispatch(req, w->now);

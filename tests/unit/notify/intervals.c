@@ -50,7 +50,7 @@ static void a_muted_route_tells_when_the_time_is_over(void **state)
 	world_run(&w, 5 * HOUR + 29 * MINUTE);
 	assert_int_equal(w.n_mails, 0);
 	notify_stats(w.notify, &stats);
-	assert_true(stats.out_of_time > 300);
+	assert_true(stats.in_mute_time > 300);
 	assert_int_equal(stats.firing, 1);
 	world_run(&w, 2 * MINUTE);
 	assert_mails(&w, 0, "first notification: a!");
