@@ -237,6 +237,8 @@ static void on_scrape_end(const struct scrape_report *report, void *userdata)
 	struct target_info info;
 
 	tsdb_observe(d->db, NULL, NULL);
+	if (!report->up)
+		targets_sampled(report->target);
 	if (!report->up_changed)
 		return;
 	target_info(report->target, &info);

@@ -67,6 +67,8 @@ bool daemon_is_own_address(const struct daemon_options *options, const char *add
 /* After scrape_configure(): new targets get their service. */
 void targets_tie(struct daemon *d);
 void targets_stop(struct daemon *d);
+/* A sample that says that this target is down is in the store. */
+void targets_sampled(const struct target *target);
 /* The cause of death that belongs to an alert's labels. */
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
 

@@ -203,6 +203,14 @@ static void on_service(struct service *service, enum service_event what, void *u
 		rules_touch_cause(d->rules);
 }
 
+void targets_sampled(const struct target *target)
+{
+	struct service *service = target_userdata(target);
+
+	if (service)
+		service_sampled(service, clock_boot_ns());
+}
+
 int targets_start(struct daemon *d)
 {
 	struct watch_options options = {

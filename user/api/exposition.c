@@ -25,3 +25,29 @@ void exposition_sample(
 	num_format_go(text, value);
 	strbuf_addf(out, "%s %s\n", n ? "}" : "", text);
 }
+
+void exposition_histogram(
+	struct strbuf *out, const char *name, const char *help, const struct histogram *histogram)
+{
+	struct strbuf series = STRBUF_INIT;
+	uint64_t up_to = 0;
+
+	exposition_family(out, name, "histogram", help);
+	strbuf_addf(&series, "%s_bucket", name);
+	for (size_t i = 0; i <= histogram->n; i++) {
+		char bound[NUM_MAX] = "+Inf";
+
+		if (i < histogram->n)
+			num_format_go(bound, histogram->bounds[i]);
+		up_to += histogram->counts[i];
+		exposition_sample(out, series.s, 1, (const char *const[][2]){ { "le", bound } },
+			(double)up_to);
+	}
+	strbuf_reset(&series);
+	strbuf_addf(&series, "%s_sum", name);
+	exposition_sample(out, series.s, 0, NULL, histogram->sum);
+	strbuf_reset(&series);
+	strbuf_addf(&series, "%s_count", name);
+	exposition_sample(out, series.s, 0, NULL, (double)up_to);
+	strbuf_release(&series);
+}

@@ -231,6 +231,9 @@ static void add_events(struct strbuf *out, const struct watch_stats *watch)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		exposition_sample(out, "tolld_watch_lost_events_total", 1,
 			(const char *const[][2]){ { "type", rows[i].type } }, (double)rows[i].lost);
+	exposition_histogram(out, "tolld_watch_death_to_sample_seconds",
+		"From a death, by the kernel's time, to the first sample in the store that says so.",
+		&watch->death_to_sample_s);
 }
 
 static bool value_up(const struct service_info *info, double *ret)

@@ -11,6 +11,10 @@
 #include "watch/cgroup.h"
 #include "watch/watch_private.h"
 
+/* Of death_to_sample_s: fine around what a scrape on this machine takes, coarse beyond an interval. */
+static const double sample_bounds_s[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025,
+	0.1, 1, 15 };
+
 void watch_arm(struct watch *watch)
 {
 	int64_t next = MIN(services_next_deadline(&watch->services), select_next_deadline(watch));
@@ -308,6 +312,8 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 	if (!watch)
 		return -ENOMEM;
 	watch->options = *options;
+	watch->death_to_sample_s.bounds = sample_bounds_s;
+	watch->death_to_sample_s.n = ARRAY_SIZE(sample_bounds_s);
 	err = watch_open(watch, event, ring_bytes, error, error_size);
 	if (err) {
 		watch_free(watch);
@@ -499,6 +505,19 @@ void *service_userdata(const struct service *service)
 	return service->userdata;
 }
 
+void service_sampled(struct service *service, int64_t now_boot_ns)
+{
+	struct watch *watch = service->set->ops.userdata;
+	struct death *death = &service->last_death;
+
+	/* One that is served on, or again, is down for another reason than its last death. */
+	if (!service->died_since_up || death->has_sample || now_boot_ns < death->at.boot_ns)
+		return;
+	death->has_sample = true;
+	death->sample_after_ns = now_boot_ns - death->at.boot_ns;
+	histogram_observe(&watch->death_to_sample_s, (double)death->sample_after_ns / NSEC_PER_SEC);
+}
+
 void service_cause(const struct service *service, struct strbuf *out)
 {
 	if (service->state == SERVICE_DOWN && service->owner.pid && service->has_endpoint) {
@@ -558,6 +577,7 @@ void watch_stats(const struct watch *watch, struct watch_stats *ret)
 		.backend_reason = watch->reason,
 		.resyncs = watch->services.resyncs,
 		.services = watch->services.n,
+		.death_to_sample_s = watch->death_to_sample_s,
 	};
 
 	for (size_t i = 0; i < watch->services.n; i++)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/strbuf.h"
 #include "base/util.h"
 #include "model/labels.h"
@@ -106,6 +107,8 @@ struct death {
 	uint64_t minor_faults, major_faults;
 	bool has_peak_memory;
 	uint64_t peak_memory_bytes;
+	bool has_sample; /* a sample that says so was written: */
+	int64_t sample_after_ns;
 	/*
 	 * False for up to 100 ms where an OOM event may still follow, or how it ended is not yet told.
 	 * That may come still later: then SERVICE_CAUSE comes a second time.
@@ -244,6 +247,8 @@ void service_info(const struct service *service, struct service_info *ret);
 void service_recall(struct service *service, const struct death *death);
 void service_set_userdata(struct service *service, void *userdata);
 void *service_userdata(const struct service *service);
+/* A sample that says that it is down is in the store, since just now. Told once for each death. */
+void service_sampled(struct service *service, int64_t now_boot_ns);
 
 /*
  * Why it is down, or was last: of a process that lives and only stopped listening, that; else the last death
@@ -270,6 +275,7 @@ struct watch_stats {
 	uint64_t lost_exec, lost_exit, lost_signal, lost_oom, lost_listen;
 	uint64_t resyncs;
 	size_t services, processes;
+	struct histogram death_to_sample_s;
 };
 
 void watch_stats(const struct watch *watch, struct watch_stats *ret);

@@ -17,6 +17,7 @@ struct watch {
 	struct finder finder;
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
+	struct histogram death_to_sample_s;
 	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
 };
 

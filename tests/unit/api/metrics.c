@@ -9,6 +9,8 @@ extern char **environ;
 
 static void add_services(struct world *w)
 {
+	static const double bounds[] = { 0.001, 0.002 };
+
 	w->watch.services[0].info = (struct service_info){ .name = "web",
 		.selector = "listen :80",
 		.state = SERVICE_UP,
@@ -24,6 +26,10 @@ static void add_services(struct world *w)
 	w->watch.services[4].info =
 		(struct service_info){ .name = HOSTILE, .selector = HOSTILE, .state = SERVICE_UP };
 	w->watch.n = 5;
+	w->watch.stats.death_to_sample_s = (struct histogram){ .bounds = bounds, .n = 2 };
+	histogram_observe(&w->watch.stats.death_to_sample_s, 0.0005);
+	histogram_observe(&w->watch.stats.death_to_sample_s, 0.002);
+	histogram_observe(&w->watch.stats.death_to_sample_s, 0.5);
 	w->watch.stats.events_exit = 5;
 	w->watch.stats.lost_oom = 1;
 	w->watch.stats.services = 5;
@@ -63,6 +69,12 @@ static void tells_what_the_modules_count(void **state)
 	assert_line(text, "tolld_watch_lost_events_total{type=\"oom\"} 1");
 	assert_line(
 		text, "tolld_backend_info{backend=\"pidfd\",reason=\"this kernel has no BTF\"} 1");
+	assert_line(text, "# TYPE tolld_watch_death_to_sample_seconds histogram");
+	assert_line(text, "tolld_watch_death_to_sample_seconds_bucket{le=\"0.001\"} 1");
+	assert_line(text, "tolld_watch_death_to_sample_seconds_bucket{le=\"0.002\"} 2");
+	assert_line(text, "tolld_watch_death_to_sample_seconds_bucket{le=\"+Inf\"} 3");
+	assert_line(text, "tolld_watch_death_to_sample_seconds_sum 0.5025");
+	assert_line(text, "tolld_watch_death_to_sample_seconds_count 3");
 	assert_line(text, "tolld_services 5");
 	assert_line(text, "tolld_tsdb_series 1");
 	assert_line(text, "tolld_tsdb_samples_appended_total 2");

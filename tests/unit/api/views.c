@@ -371,6 +371,33 @@ static void add_death_json(struct strbuf *out, size_t i)
 		deaths[i].json, deaths[i].death.final ? "true" : "false", deaths[i].text);
 }
 
+static void shows_when_the_store_knew_of_a_death(void **state)
+{
+	const struct death like = { .kind = DEATH_EXIT,
+		.has_sample = true,
+		.sample_after_ns = 123000 };
+	struct service_info *info;
+	json_t *root, *death;
+	struct world w;
+
+	world_begin(&w);
+	info = &w.watch.services[0].info;
+	*info = (struct service_info){
+		.name = "s", .died = true, .last_death = death_now(&w, &like)
+	};
+	w.watch.n = 1;
+	root = ask_json(&w, "GET", "/api/v1/services", NULL, 200);
+	death = json_object_get(json_array_get(json_object_get(json_object_get(root, "data"),
+						       "services"),
+					0),
+		"lastDeath");
+	assert_true(json_real_value(json_object_get(death, "sampleAfterSeconds")) == 0.000123);
+	assert_true(json_real_value(json_object_get(death, "atBootSeconds")) ==
+		    (double)w.now.boot_ns / NSEC_PER_SEC);
+	json_decref(root);
+	world_end(&w);
+}
+
 static void shows_how_a_service_died(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++) {
@@ -614,6 +641,7 @@ int main(void)
 		cmocka_unit_test(shows_what_targets_say_of_their_metrics),
 		cmocka_unit_test(shows_a_service_that_lives),
 		cmocka_unit_test(shows_how_a_service_died),
+		cmocka_unit_test(shows_when_the_store_knew_of_a_death),
 		cmocka_unit_test(shows_what_became_of_a_service),
 		cmocka_unit_test(events_of_nobody_are_refused),
 		cmocka_unit_test(hostile_names_stay_text),

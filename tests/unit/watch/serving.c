@@ -233,6 +233,53 @@ static void a_service_that_comes_later_and_restarts_is_followed(void **state)
 	watch_remove(service);
 }
 
+static uint64_t counted_samples(void)
+{
+	struct watch_stats stats;
+	uint64_t sum = 0;
+
+	watch_stats(watch, &stats);
+	for (size_t i = 0; i <= stats.death_to_sample_s.n; i++)
+		sum += stats.death_to_sample_s.counts[i];
+	return sum;
+}
+
+static void the_first_sample_after_a_death_is_timed(void **state)
+{
+	uint16_t port = free_port();
+	struct service *service;
+	struct death death;
+	struct server server;
+	uint64_t before;
+
+	SKIP_WITHOUT_BACKEND();
+	before = counted_samples();
+	service = add_listen(port);
+	/* It never lived: that it is down follows from no death. */
+	service_sampled(service, clock_boot_ns());
+	server_start(&server, serve, port);
+	assert_true(wait_for(SERVICE_APPEARED, 1, 3000));
+	service_sampled(service, clock_boot_ns());
+	assert_int_equal(counted_samples(), before);
+	kill(server.pid, SIGKILL);
+	assert_true(wait_for(SERVICE_DIED, 1, 3000));
+	death = info_of(service).last_death;
+	assert_false(death.has_sample);
+	service_sampled(service, death.at.boot_ns + 1500000);
+	service_sampled(service, death.at.boot_ns + 9 * NSEC_PER_SEC);
+	assert_true(info_of(service).last_death.has_sample);
+	assert_int_equal(info_of(service).last_death.sample_after_ns, 1500000);
+	assert_int_equal(counted_samples(), before + 1);
+	server_end(&server);
+	server_start(&server, serve, port);
+	assert_true(wait_for(SERVICE_APPEARED, 2, 3000));
+	/* It is there again: what is wrong now is not that it died. */
+	service_sampled(service, clock_boot_ns());
+	assert_int_equal(counted_samples(), before + 1);
+	server_end(&server);
+	watch_remove(service);
+}
+
 static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
 {
 	uint16_t port = free_port();
@@ -596,6 +643,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_WITH_ALL(a_service_that_runs_already_is_found),
 		TEST_WITH_ALL(a_service_that_comes_later_and_restarts_is_followed),
+		TEST_WITH_ALL(the_first_sample_after_a_death_is_timed),
 		TEST_WITH_ALL(a_listener_that_closes_is_told_while_its_process_lives),
 		TEST_WITH_ALL(a_daemon_that_forks_after_it_listens_has_not_died),
 		TEST_WITH_ALL(connections_to_a_watched_port_cost_no_event),
