@@ -34,7 +34,9 @@ endif
 
 # -- what is built ---------------------------------------------------------------------------
 
-LIBS     := libbpf libelf zlib libcurl gnutls yaml-0.1 libsystemd libmicrohttpd jansson libpcre2-8 sqlite3
+LIBS     := libbpf libelf zlib gnutls yaml-0.1 libsystemd libmicrohttpd jansson libpcre2-8 sqlite3
+# Not linked, but loaded when it is first needed: user/net/curl.c.
+LOADED   := libcurl
 FLOORS   := base model net store tsdb config template client promql notify scrape watch deliver rules api cmd
 USER_SRC := $(sort $(foreach d,$(FLOORS),$(wildcard user/$(d)/*.c)) $(filter-out user/main.c,$(wildcard user/*.c)))
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
@@ -67,7 +69,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS)
 ASK_LIBS = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
 	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) $(PKG_CONFIG)
 # Asked only when something is compiled: `make deps` must run where pkg-config is not installed yet.
-LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(ASK_LIBS) --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(ASK_LIBS) --cflags $(LIBS) $(LOADED)))$(LIB_CFLAGS)
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(ASK_LIBS) --libs $(LIBS)))$(LIB_LIBS)
 
 .PHONY: help deps deps-check deps-check-all all run check check-all bench lint format install uninstall clean \

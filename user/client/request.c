@@ -190,6 +190,10 @@ static int begin(struct client_call *call, const struct config_client *settings,
 	transfer_release(call);
 	strbuf_init(&call->body, CLIENT_ANSWER_MAX);
 	call->curl_error[0] = '\0';
+	if (net_fault()) {
+		snprintf(call->error, size, "%s", net_fault());
+		return -ENOTSUP;
+	}
 	call->easy = curl_easy_init();
 	if (!call->easy)
 		return -ENOMEM;

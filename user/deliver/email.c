@@ -399,6 +399,10 @@ static int set_up(struct mail *d, const struct config_email *email, char *error,
 		snprintf(error, error_size, "smarthost: not set");
 		return -EINVAL;
 	}
+	if (net_fault()) {
+		snprintf(error, error_size, "%s", net_fault());
+		return -ENOTSUP;
+	}
 	d->easy = curl_easy_init();
 	if (!d->easy)
 		return -ENOMEM;

@@ -174,8 +174,6 @@ int net_new(sd_event *event, struct net **ret)
 	if (!net)
 		return -ENOMEM;
 	net->event = sd_event_ref(event);
-	/* Counted by libcurl; never undone, since others' handles may outlive this. */
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	/* libcurl measures its timeouts by CLOCK_MONOTONIC; 1 us of slack, not sd-event's 250 ms. */
 	err = sd_event_add_time(event, &net->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, net);
 	if (err < 0) {
@@ -183,16 +181,26 @@ int net_new(sd_event *event, struct net **ret)
 		return err;
 	}
 	sd_event_source_set_enabled(net->timer, SD_EVENT_OFF);
+	*ret = net;
+	return 0;
+}
+
+/* With the first transfer: until then nobody needs libcurl. */
+static int make_multi(struct net *net)
+{
+	if (net->multi)
+		return 0;
+	if (net_fault())
+		return -EIO;
+	/* Counted by libcurl; never undone, since others' handles may outlive this. */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	net->multi = curl_multi_init();
-	if (!net->multi) {
-		net_free(net);
+	if (!net->multi)
 		return -ENOMEM;
-	}
 	curl_multi_setopt(net->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(net->multi, CURLMOPT_SOCKETDATA, net);
 	curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
 	curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
-	*ret = net;
 	return 0;
 }
 
@@ -214,9 +222,13 @@ void net_free(struct net *net)
 
 static int start(struct net *net, const struct net_transfer *wanted, struct net_transfer **ret)
 {
-	struct net_transfer *t = calloc(1, sizeof(*t));
+	struct net_transfer *t;
 	CURLMcode code;
+	int err = make_multi(net);
 
+	if (err)
+		return err;
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	*t = *wanted;

@@ -14,6 +14,9 @@
 struct net;
 struct net_transfer;
 
+/* Why libcurl cannot be used at all, in words; NULL: it can. It is loaded by this, or by the first use. */
+const char *net_fault(void);
+
 /* Errors: -ENOMEM, or those of sd-event. */
 int net_new(sd_event *event, struct net **ret);
 /* Cancels what is under way, without calling back. Not from within a net_done_fn. */

@@ -3,9 +3,9 @@
  */
 #include "net/once.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
+#include "net/net.h"
 
 #define CONNECT_TIMEOUT_S 5l
 /* A query may take two minutes; what takes longer has its own error by then. */
@@ -41,9 +41,14 @@ int net_once(const char *url, const char *form, struct strbuf *body, long *ret_s
 	char error[NET_ONCE_ERROR_MAX])
 {
 	char text[CURL_ERROR_SIZE] = "";
-	CURL *easy = curl_easy_init();
+	CURL *easy;
 	CURLcode code;
 
+	if (net_fault()) {
+		snprintf(error, NET_ONCE_ERROR_MAX, "%s", net_fault());
+		return -EHOSTUNREACH;
+	}
+	easy = curl_easy_init();
 	if (!easy)
 		return -ENOMEM;
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);

@@ -1,32 +1,27 @@
 /*
- * fetch.c - HTTP by libcurl.
+ * fetch.c - which way a target is asked, and whether the answer is one that we read.
  *
- * The limit on the body counts what comes out of gzip, while it comes, so a small answer that
- * unfolds to gigabytes is cut at the limit.
+ * A target that is near is asked the simple way (net/http.h); if its answer takes more, it is asked again
+ * by libcurl, and from then on always.
  */
 #include "scrape/fetch.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
-#include "client/options.h"
-#include "scrape/headers.h"
+#include "scrape/fetch_curl.h"
+#include "scrape/near.h"
 #include "scrape/scrape.h"
-
-#define MAX_REDIRECTS 10l
 
 struct fetch {
 	struct net *net;
-	struct net_transfer *transfer;
-	sd_event_source *failing; /* it failed before it began */
-	CURL *easy;
-	struct curl_slist *headers; /* while a transfer is under way */
-	struct curl_slist *connect_to, *proxy_headers;
-	struct strbuf body;
+	struct http *near;		/* NULL: it is asked by libcurl */
+	struct fetch_curl *far;		/* NULL: not needed yet */
+	const struct target_spec *spec; /* while one is under way */
+	bool fresh;
+	bool follow_redirects;
 	size_t max_bytes;
 	char *fallback;
-	bool openmetrics; /* what the body is */
-	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 64];
 	fetch_done_fn *done;
 	void *userdata;
@@ -69,154 +64,117 @@ int fetch_check_type(const char *content_type, const char *fallback, bool *ret_o
 	return -EINVAL;
 }
 
-static long status(const struct fetch *f)
+size_t fetch_max_bytes(const struct target_spec *spec)
 {
-	long code = 0;
-
-	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &code);
-	return code;
+	return spec->job->body_size_limit_bytes > 0 ? (size_t)spec->job->body_size_limit_bytes
+						    : SCRAPE_MAX_BODY_BYTES;
 }
 
-static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
+/* An answer of 200, whichever way it came. */
+static void finish(struct fetch *f, const char *body, size_t len, const char *type)
+{
+	bool openmetrics = false;
+	int err = fetch_check_type(type, f->fallback, &openmetrics, f->error, sizeof(f->error));
+
+	f->done(body, err ? 0 : len, openmetrics, err ? f->error : NULL, f->userdata);
+}
+
+static void finish_badly(struct fetch *f, const char *error)
+{
+	f->done(NULL, 0, false, error, f->userdata);
+}
+
+static void on_far(
+	const char *body, size_t len, const char *type, const char *error, void *userdata)
+{
+	if (error)
+		finish_badly(userdata, error);
+	else
+		finish(userdata, body, len, type);
+}
+
+static int start_far(struct fetch *f)
+{
+	int err = 0;
+
+	if (!f->far)
+		err = net_fault() ? -ENOTSUP : fetch_curl_new(f->net, f->spec, on_far, f, &f->far);
+	return err ? err : fetch_curl_start(f->far, f->spec, f->fresh);
+}
+
+static void go_far(struct fetch *f)
+{
+	int err;
+
+	http_free(TAKE(f->near));
+	err = start_far(f);
+	if (err)
+		finish_badly(f, err == -ENOTSUP ? net_fault() : "out of memory");
+}
+
+static void on_near(const struct http_answer *answer, void *userdata)
 {
 	struct fetch *f = userdata;
 
-	/* What an error page says is not wanted, however long it is. */
-	if (status(f) != 200)
-		return 0;
-	strbuf_add(&f->body, bytes, size * n);
-	return f->body.err ? 0 : size * n;
-}
-
-static int check_type(struct fetch *f)
-{
-	char *type = NULL;
-
-	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
-	return fetch_check_type(type, f->fallback, &f->openmetrics, f->error, sizeof(f->error));
-}
-
-/* Why there is no body, or NULL. */
-static const char *why_not(struct fetch *f, CURLcode result)
-{
-	if (f->body.err == -EMSGSIZE)
+	switch (answer->result) {
+	case HTTP_FAILED:
+		finish_badly(f, answer->error);
+		break;
+	case HTTP_TOO_LARGE:
 		snprintf(f->error, sizeof(f->error),
 			"body size limit exceeded: more than %zu bytes", f->max_bytes);
-	else if (f->body.err)
-		snprintf(f->error, sizeof(f->error), "out of memory");
-	else if (status(f) != 200 && (!result || (result == CURLE_WRITE_ERROR && status(f))))
-		snprintf(f->error, sizeof(f->error), "server returned HTTP status %ld", status(f));
-	else if (result)
-		snprintf(f->error, sizeof(f->error), "%s",
-			f->curl_error[0] ? f->curl_error : curl_easy_strerror(result));
-	else if (!check_type(f))
-		return NULL;
-	return f->error;
+		finish_badly(f, f->error);
+		break;
+	case HTTP_ELSEWHERE:
+		go_far(f);
+		break;
+	case HTTP_ANSWERED:
+		if (answer->status == 200) {
+			finish(f, answer->body, answer->len, answer->type);
+		} else if (answer->redirects && f->follow_redirects) {
+			go_far(f);
+		} else {
+			snprintf(f->error, sizeof(f->error), "server returned HTTP status %d",
+				answer->status);
+			finish_badly(f, f->error);
+		}
+		break;
+	}
 }
 
-static void on_done(CURL *easy, CURLcode result, void *userdata)
+static int set_up(struct fetch *f, const struct target_spec *spec)
 {
-	struct fetch *f = userdata;
-	struct strbuf body = f->body;
-	const char *error;
-
-	f->transfer = NULL;
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-	client_headers_free(TAKE(f->headers));
-	error = why_not(f, result);
-	/* The callback may start the next one. */
-	strbuf_init(&f->body, f->max_bytes);
-	f->done(body.s, error ? 0 : body.len, f->openmetrics, error, f->userdata);
-	strbuf_release(&body);
-}
-
-static bool add(struct curl_slist **list, const char *text)
-{
-	struct curl_slist *longer = curl_slist_append(*list, text);
-
-	if (longer)
-		*list = longer;
-	return longer != NULL;
-}
-
-/*
- * libcurl checks a certificate against the host of the URL. Where server_name says another one,
- * that stands in the URL, and the connection goes to the target all the same.
- */
-static bool set_server_name(struct fetch *f, const struct target_spec *spec, const char *name)
-{
-	const char *rest = strstr(spec->url, "://") + 3 + strlen(spec->address);
-	const char *colon = strrchr(spec->address, ':');
-	bool has_port = colon && !strchr(colon, ']'), good;
+	const char *fallback = spec->job->fallback_scrape_protocol.s;
 	struct strbuf text = STRBUF_INIT;
+	struct http_request request;
+	int err = 0;
 
-	strbuf_addf(&text, "https://%s%s%s", name, has_port ? colon : "", rest);
-	good = !text.err && !curl_easy_setopt(f->easy, CURLOPT_URL, text.s);
-	strbuf_reset(&text);
-	strbuf_addf(&text, "::%s%s", spec->address, has_port ? "" : ":443");
-	good = good && !text.err && add(&f->connect_to, text.s);
+	f->max_bytes = fetch_max_bytes(spec);
+	f->follow_redirects = spec->job->follow_redirects;
+	if (fallback && *fallback) {
+		f->fallback = strdup(fallback);
+		if (!f->fallback)
+			return -ENOMEM;
+	}
+	if (!near_request(spec, &text, &request))
+		return 0;
+	request.max_bytes = f->max_bytes;
+	err = text.err ? text.err : http_new(net_event(f->net), &request, on_near, f, &f->near);
 	strbuf_release(&text);
-	curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, f->connect_to);
-	return good;
-}
-
-static bool set_tls(struct fetch *f, const struct target_spec *spec)
-{
-	const struct config_tls *tls = &spec->job->tls;
-	const char *name = target_spec_server_name(spec);
-
-	if (!starts_with(spec->url, "https:"))
-		return true;
-	if (tls->set && name && !set_server_name(f, spec, name))
-		return false;
-	return !client_set_tls(f->easy, tls);
-}
-
-static bool set_up(struct fetch *f, const struct target_spec *spec)
-{
-	CURL *easy = f->easy;
-
-	if (curl_easy_setopt(easy, CURLOPT_URL, spec->url))
-		return false;
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, (long)spec->job->follow_redirects);
-	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)spec->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1l);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536l);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->curl_error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-	if (spec->job->enable_compression)
-		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	return !curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION) &&
-	       !client_set_proxy(easy, &spec->job->http, spec->url, &f->proxy_headers) &&
-	       set_tls(f, spec);
+	return err;
 }
 
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
 	struct fetch **ret)
 {
 	scoped(fetch_freep) struct fetch *f = calloc(1, sizeof(*f));
-	const char *fallback = spec->job->fallback_scrape_protocol.s;
 
 	if (!f)
 		return -ENOMEM;
 	f->net = net;
 	f->done = done;
 	f->userdata = userdata;
-	f->max_bytes = spec->job->body_size_limit_bytes > 0
-			       ? (size_t)spec->job->body_size_limit_bytes
-			       : SCRAPE_MAX_BODY_BYTES;
-	strbuf_init(&f->body, f->max_bytes);
-	if (fallback && *fallback) {
-		f->fallback = strdup(fallback);
-		if (!f->fallback)
-			return -ENOMEM;
-	}
-	f->easy = curl_easy_init();
-	if (!f->easy || !set_up(f, spec))
+	if (set_up(f, spec))
 		return -ENOMEM;
 	*ret = TAKE(f);
 	return 0;
@@ -226,45 +184,15 @@ void fetch_free(struct fetch *fetch)
 {
 	if (!fetch)
 		return;
-	net_cancel(fetch->transfer);
-	sd_event_source_disable_unref(fetch->failing);
-	curl_easy_cleanup(fetch->easy);
-	client_headers_free(fetch->headers);
-	client_headers_free(fetch->proxy_headers);
-	curl_slist_free_all(fetch->connect_to);
-	strbuf_release(&fetch->body);
+	http_free(fetch->near);
+	fetch_curl_free(fetch->far);
 	free(fetch->fallback);
 	free(fetch);
 }
 
-static int on_failing(sd_event_source *source, void *userdata)
-{
-	struct fetch *f = userdata;
-
-	f->failing = sd_event_source_disable_unref(f->failing);
-	f->done(NULL, 0, false, f->error, f->userdata);
-	return 0;
-}
-
 int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh)
 {
-	int err;
-
-	strbuf_release(&fetch->body);
-	strbuf_init(&fetch->body, fetch->max_bytes);
-	fetch->curl_error[0] = '\0';
-	curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
-	client_headers_free(TAKE(fetch->headers));
-	err = headers_make(spec, &fetch->headers, fetch->error, sizeof(fetch->error));
-	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
-	if (!err && spec->job->http.basic_auth)
-		err = client_set_basic_auth(
-			fetch->easy, &spec->job->http, fetch->error, sizeof(fetch->error));
-	if (!err)
-		return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
-	if (err == -ENOMEM)
-		return err;
-	/* The caller is told from the loop, like of any other fault. */
-	err = sd_event_add_defer(net_event(fetch->net), &fetch->failing, on_failing, fetch);
-	return MIN(err, 0);
+	fetch->spec = spec;
+	fetch->fresh = fresh;
+	return fetch->near ? http_start(fetch->near, fresh) : start_far(fetch);
 }

@@ -14,6 +14,9 @@ struct fetch;
 typedef void fetch_done_fn(
 	const char *body, size_t len, bool openmetrics, const char *error, void *userdata);
 
+/* The longest body that is read. */
+size_t fetch_max_bytes(const struct target_spec *spec);
+
 /* The spec is looked at now and not kept. 0 or -ENOMEM. */
 int fetch_new(struct net *net, const struct target_spec *spec, fetch_done_fn *done, void *userdata,
 	struct fetch **ret);
@@ -22,9 +25,9 @@ void fetch_free(struct fetch *fetch);
 DEFINE_FREEP(fetch)
 
 /*
- * Calls back once, from the loop. The spec, of the same settings as the first, is for its secrets,
- * whose files are read now. fresh: over a connection of its own, because a kept one may be that of a
- * process that is no more. Errors: those of net_start().
+ * Calls back once, from the loop. The spec, of the same settings as the first, must stay where it is until
+ * then; it is for its secrets, whose files are read now. fresh: over a connection of its own, because a
+ * kept one may be that of a process that is no more. -ENOMEM, or -ENOTSUP where net_fault() tells why.
  */
 int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh);
 

@@ -28,17 +28,22 @@ static const char *type_of(const char *protocol)
 	return "text/plain";
 }
 
-/* Each a little less wanted than the one before, and anything rather than nothing. */
-static int add_accept(struct curl_slist **list, const struct config_protocols *protocols)
+void headers_accept(const struct config_protocols *protocols, struct strbuf *out)
 {
 	size_t n = protocols->n ? protocols->n : ARRAY_SIZE(formats);
+
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(out, "%s;q=0.%zu,",
+			protocols->n ? type_of(protocols->items[i].s) : formats[i].type, n + 1 - i);
+	strbuf_adds(out, "*/*;q=0.1");
+}
+
+static int add_accept(struct curl_slist **list, const struct config_protocols *protocols)
+{
 	struct strbuf line = STRBUF_INIT;
 	int err;
 
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(&line, "%s;q=0.%zu,",
-			protocols->n ? type_of(protocols->items[i].s) : formats[i].type, n + 1 - i);
-	strbuf_adds(&line, "*/*;q=0.1");
+	headers_accept(protocols, &line);
 	err = line.err ? line.err : client_add_header(list, "Accept", line.s);
 	strbuf_release(&line);
 	return err;

@@ -7,6 +7,9 @@
 #include <curl/curl.h>
 #include "scrape/target.h"
 
+/* What follows "Accept: ": each a little less wanted than the one before, anything rather than nothing. */
+void headers_accept(const struct config_protocols *protocols, struct strbuf *out);
+
 /*
  * All lines but those that libcurl writes itself. Files are read now. -ENOMEM; or another errno with
  * error[] telling which secret cannot be had. To be freed with client_headers_free().

@@ -149,12 +149,14 @@ static void finish(
 static void start(struct target *t, bool for_slot)
 {
 	struct instant now = clock_now();
+	int err;
 
 	t->triggered = !for_slot;
 	t->start_boot_ns = now.boot_ns;
 	t->at_wall_ms = schedule_begin(&t->schedule, now, for_slot);
-	if (fetch_start(t->fetch, &t->spec, !for_slot))
-		finish(NULL, 0, false, "out of memory", t);
+	err = fetch_start(t->fetch, &t->spec, !for_slot);
+	if (err)
+		finish(NULL, 0, false, err == -ENOTSUP ? net_fault() : "out of memory", t);
 }
 
 static void arm(struct scrape *scrape)

@@ -177,7 +177,8 @@ static void it_asks_as_prometheus_asks(void **state)
 	assert_true(starts_with(request, "GET /metrics?x=y HTTP/1.1\r\n"));
 	assert_non_null(strstr(request, "\r\nUser-Agent: tolld/" TOLLD_VERSION "\r\n"));
 	assert_non_null(strstr(request, "\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.5\r\n"));
-	assert_non_null(strstr(request, "\r\nAccept-Encoding: gzip\r\n"));
+	/* Here on loopback, where it would only cost time; below, where it may be worth it. */
+	assert_non_null(strstr(request, "\r\nAccept-Encoding: identity\r\n"));
 	assert_non_null(strstr(request, "text/plain;version=0.0.4"));
 	assert_non_null(strstr(request,
 		"\r\nAccept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
@@ -191,6 +192,34 @@ static void it_asks_as_prometheus_asks(void **state)
 	trigger(w);
 	assert_non_null(
 		strstr(request, "\r\nAccept: text/plain;version=0.0.4;q=0.2,*/*;q=0.1\r\n"));
+	/* A header more, and it is libcurl that asks. */
+	assert_int_equal(configure(w, "  bearer_token: x\n", w->server.port, 0), 0);
+	trigger(w);
+	assert_non_null(strstr(request, "\r\nAccept-Encoding: gzip\r\n"));
+	assert_non_null(strstr(request, "\r\nAccept: application/openmetrics-text;version=1.0.0;"));
+}
+
+static void a_target_that_moved_is_followed(void **state)
+{
+	struct world *w = *state;
+	struct server other = { .head = PLAIN, .body = "a 5\n", .body_len = 4 };
+	char head[200];
+
+	server_start(&other, w->event);
+	snprintf(head, sizeof(head),
+		"HTTP/1.1 301 Moved Permanently\r\nLocation: http://127.0.0.1:%u/x\r\n",
+		other.port);
+	w->server.head = head;
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		trigger(w);
+		assert_true(w->report.up);
+		assert_true(newest(w, "a").value == 5);
+		assert_true(starts_with(other.last_request, "GET /x HTTP/1.1\r\n"));
+		/* Known to take more: from the second time on it is asked once. */
+		assert_int_equal(w->server.requests, 1 + i);
+	}
+	server_stop(&other);
 }
 
 /* A file of the test's own, gone with its name at the end. */
@@ -726,6 +755,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_scrape_writes_samples_and_reports),
 		WORLD_TEST(it_asks_as_prometheus_asks),
+		WORLD_TEST(a_target_that_moved_is_followed),
 		cmocka_unit_test(credentials_and_headers_are_sent),
 		WORLD_TEST(a_secrets_file_is_read_anew_at_each_scrape),
 		WORLD_TEST(other_credentials_after_a_reload_are_used),
