@@ -51,6 +51,7 @@ def build_payload(machine, tree):
     build(machine)
     libraries = image.Libraries(machine)
     libraries.copy_program(machine.built("tolld"), tree)
+    libraries.copy("libcurl-gnutls.so.4", tree)  # which tolld loads when it first needs it
     libraries.copy("libgcc_s.so.1", tree)  # which pthread_exit() loads when it is called
     for name in UNITS:
         libraries.copy_program(machine.built("tests/unit/watch", name), tree, "tests/unit/watch")

@@ -87,8 +87,7 @@ void write_death(struct jsonw *json, const struct death *death)
 			json, "livedSeconds", (double)death_age_ns(death) / NSEC_PER_SEC);
 	if (death->has_sample) {
 		/* Both to the nanosecond; the first on the clock that durations run on. */
-		jsonw_field_double(
-			json, "atBootSeconds", (double)death->at.boot_ns / NSEC_PER_SEC);
+		jsonw_field_double(json, "atBootSeconds", (double)death->at.boot_ns / NSEC_PER_SEC);
 		jsonw_field_double(
 			json, "sampleAfterSeconds", (double)death->sample_after_ns / NSEC_PER_SEC);
 	}

@@ -47,8 +47,7 @@
 	F(struct curl_slist *, curl_slist_append, (struct curl_slist * list, const char *text),    \
 		(list, text), NULL)                                                                \
 	F(CURLU *, curl_url, (void), (), NULL)                                                     \
-	F(CURLUcode, curl_url_get,                                                                 \
-		(CURLU * url, CURLUPart part, char **ret, unsigned flags),                         \
+	F(CURLUcode, curl_url_get, (CURLU * url, CURLUPart part, char **ret, unsigned flags),      \
 		(url, part, ret, flags), CURLUE_OUT_OF_MEMORY)                                     \
 	F(CURLUcode, curl_url_set,                                                                 \
 		(CURLU * url, CURLUPart part, const char *text, unsigned flags),                   \

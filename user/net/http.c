@@ -96,7 +96,7 @@ static void fail_to_connect(struct http *h, int err)
 {
 	const struct sockaddr_storage *address = &h->request.addresses[h->address];
 	bool ipv6 = address->ss_family == AF_INET6;
-	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?", what[sizeof(host) + 40];
+	char host[INET6_ADDRSTRLEN] = "?", port[8] = "?", what[100];
 
 	getnameinfo((const void *)address, sizeof(*address), host, sizeof(host), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV);

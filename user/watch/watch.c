@@ -93,7 +93,9 @@ static int resync(struct watch *watch)
 		return err;
 	/* Exits that happened while the living were listed win: they come first. */
 	watch->ops->drain(watch->backend);
-	qsort(living, n, sizeof(*living), process_compare);
+	/* qsort() minds an array that is not there, though it has nothing to sort. */
+	if (n)
+		qsort(living, n, sizeof(*living), process_compare);
 	err = watch_anew(watch, &living, &n);
 	watch->ops->drain(watch->backend);
 	if (!err)

@@ -373,9 +373,9 @@ static void add_death_json(struct strbuf *out, size_t i)
 
 static void shows_when_the_store_knew_of_a_death(void **state)
 {
-	const struct death like = { .kind = DEATH_EXIT,
-		.has_sample = true,
-		.sample_after_ns = 123000 };
+	const struct death like = {
+		.kind = DEATH_EXIT, .has_sample = true, .sample_after_ns = 123000
+	};
 	struct service_info *info;
 	json_t *root, *death;
 	struct world w;
@@ -387,9 +387,8 @@ static void shows_when_the_store_knew_of_a_death(void **state)
 	};
 	w.watch.n = 1;
 	root = ask_json(&w, "GET", "/api/v1/services", NULL, 200);
-	death = json_object_get(json_array_get(json_object_get(json_object_get(root, "data"),
-						       "services"),
-					0),
+	death = json_object_get(
+		json_array_get(json_object_get(json_object_get(root, "data"), "services"), 0),
 		"lastDeath");
 	assert_true(json_real_value(json_object_get(death, "sampleAfterSeconds")) == 0.000123);
 	assert_true(json_real_value(json_object_get(death, "atBootSeconds")) ==
