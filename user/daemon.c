@@ -80,6 +80,7 @@ static int configure(struct daemon *d, struct config *config, struct diag *diag)
 	config_unref(d->config);
 	d->config = config_ref(config);
 	targets_tie(d);
+	services_configure(d, config);
 	return 0;
 }
 
@@ -93,6 +94,7 @@ static void put_back(struct daemon *d)
 	if (!err)
 		err = scrape_configure(d->scrape, d->config, &diag);
 	targets_tie(d);
+	services_configure(d, d->config);
 	if (err)
 		log_error("some parts run with the new settings, and some with the old ones, until "
 			  "the next reload");
@@ -394,6 +396,8 @@ static int make_modules(struct daemon *d)
 		err = alarms_start(d);
 	if (!err)
 		err = targets_start(d);
+	if (!err)
+		err = services_start(d);
 	return err;
 }
 
@@ -432,6 +436,7 @@ static void stop(struct daemon *d)
 {
 	alarms_stop(d);
 	targets_stop(d);
+	services_stop(d);
 	loop_stop(d);
 	past_stop(d);
 	api_free(d->api);

@@ -72,20 +72,23 @@ int past_start(struct daemon *d)
 	return err;
 }
 
+void past_meet_service(struct daemon *d, struct service *service)
+{
+	const struct death *death;
+	struct service_info info;
+
+	service_info(service, &info);
+	if (info.died)
+		return;
+	death = history_meet(d->history, &info, clock_now());
+	if (death)
+		service_recall(service, death);
+}
+
 void past_meet(struct daemon *d)
 {
-	for (size_t i = 0; d->watch && i < watch_services(d->watch); i++) {
-		struct service *service = watch_service(d->watch, i);
-		const struct death *death;
-		struct service_info info;
-
-		service_info(service, &info);
-		if (info.died)
-			continue;
-		death = history_meet(d->history, &info, clock_now());
-		if (death)
-			service_recall(service, death);
-	}
+	for (size_t i = 0; d->watch && i < watch_services(d->watch); i++)
+		past_meet_service(d, watch_service(d->watch, i));
 }
 
 void past_keep(struct daemon *d)

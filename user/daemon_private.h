@@ -42,6 +42,10 @@ struct daemon {
 	struct forward *forward;
 	struct api *api;
 
+	struct chosen *chosen; /* selections of the settings */
+	size_t n_chosen, cap_chosen;
+	struct map services; /* those of selections, by name */
+	sd_event_source *services_timer;
 	struct map targets; /* {instance, job or NULL}, both interned, to a target */
 	struct send *sends; /* deliveries that wait for the disk or for the server */
 	char *external_url;
@@ -72,10 +76,27 @@ void targets_sampled(const struct target *target);
 /* The cause of death that belongs to an alert's labels. */
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
 
+/* host:port or [v6]:port with a numeric host, or localhost: no name is asked for on the loop. */
+bool daemon_parse_address(const char *text, struct sockaddr_storage *ret);
+
+/* daemon_services.c: services of the section `watch`, and their series. */
+int services_start(struct daemon *d);
+void services_configure(struct daemon *d, const struct config *config);
+void services_stop(struct daemon *d);
+void services_on_event(struct daemon *d, struct service *service, enum service_event what,
+	const struct service_info *info);
+void services_on_added(struct service *service, void *selection_userdata, void *userdata);
+void services_on_removed(struct service *service, void *userdata);
+/* Which service these labels of an alert are of, NULL: none. */
+const struct service *services_find(const struct daemon *d, const struct labels *labels);
+/* Samples from before the jump are out of sight: new ones come at once. */
+void services_wall_jumped(struct daemon *d, struct instant now);
+
 /* daemon_history.c: what became of services, on the disk. */
 int past_start(struct daemon *d);
 /* Services that were made anew learn what is known of them. */
 void past_meet(struct daemon *d);
+void past_meet_service(struct daemon *d, struct service *service);
 /* Hands to the disk what it has room for. */
 void past_keep(struct daemon *d);
 void past_stop(struct daemon *d);

@@ -14,8 +14,7 @@
 /* A death longer ago than this explains nothing that is wrong with a service that runs. */
 #define CAUSE_RECENT_NS (5 * 60 * NSEC_PER_SEC)
 
-/* host:port or [v6]:port with a numeric host, or localhost: no name is asked for on the loop. */
-static bool parse_address(const char *text, struct sockaddr_storage *ret)
+bool daemon_parse_address(const char *text, struct sockaddr_storage *ret)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM };
@@ -63,7 +62,7 @@ bool daemon_is_own_address(const struct daemon_options *options, const char *tex
 {
 	struct sockaddr_storage address;
 
-	return parse_address(text, &address) &&
+	return daemon_parse_address(text, &address) &&
 	       watch_address_is_local((struct sockaddr *)&address) && is_own(options, &address);
 }
 
@@ -75,7 +74,7 @@ static void tie(struct daemon *d, struct target *target)
 	struct target_info info;
 
 	target_info(target, &info);
-	if (target_userdata(target) || !parse_address(info.address, &address) ||
+	if (target_userdata(target) || !daemon_parse_address(info.address, &address) ||
 		!watch_address_is_local((struct sockaddr *)&address) ||
 		is_own(d->options, &address))
 		return;
@@ -137,8 +136,11 @@ void targets_tie(struct daemon *d)
 	/* Services of targets that are no more. */
 	for (size_t i = watch_services(d->watch); i-- > 0;) {
 		struct service *service = watch_service(d->watch, i);
-		bool found = false;
+		struct service_info info;
+		bool found;
 
+		service_info(service, &info);
+		found = info.selected;
 		for (size_t k = 0; k < scrape_targets(d->scrape) && !found; k++)
 			found = target_userdata(scrape_target(d->scrape, k)) == service;
 		if (!found)
@@ -189,10 +191,13 @@ static void tell_event(struct daemon *d, const struct service_info *info, enum s
 static void on_service(struct service *service, enum service_event what, void *userdata)
 {
 	struct daemon *d = userdata;
-	struct target *target = service_userdata(service);
 	struct service_info info;
+	struct target *target;
 
 	service_info(service, &info);
+	target = info.selected ? NULL : service_userdata(service);
+	if (info.selected)
+		services_on_event(d, service, what, &info);
 	if (what == SERVICE_APPEARED || what == SERVICE_DIED || what == SERVICE_LISTENER_GONE) {
 		if (target)
 			target_trigger(target);
@@ -217,6 +222,8 @@ int targets_start(struct daemon *d)
 		.backend = d->options->backend,
 		.bpffs_dir = d->options->bpffs_dir,
 		.on_event = on_service,
+		.on_added = services_on_added,
+		.on_removed = services_on_removed,
 		.userdata = d,
 	};
 	struct watch_stats stats;
@@ -245,7 +252,7 @@ static const struct service *service_of(const struct daemon *d, const struct lab
 		labels_get(labels, LABEL_JOB) };
 	const struct target *target = key[0] ? map_get(&d->targets, key, sizeof(key)) : NULL;
 
-	return target ? target_userdata(target) : NULL;
+	return target ? target_userdata(target) : services_find(d, labels);
 }
 
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)

@@ -148,6 +148,7 @@ void services_leave(struct service *service, struct instant at)
 void services_stand(struct service *service, const struct standing *standing, struct instant at)
 {
 	enum service_state before = service->state;
+	bool is_first = service->unasked;
 
 	/* How it was found is how it was before: nobody knows since when. */
 	if (service->unasked && !service->since.boot_ns)
@@ -155,7 +156,7 @@ void services_stand(struct service *service, const struct standing *standing, st
 	service->unasked = false;
 	service->standing = *standing;
 	selected_decide(service, at);
-	if (service->state != before)
+	if (service->state != before || is_first)
 		service_tell(service, SERVICE_CHANGED);
 	else
 		service_changed(service);

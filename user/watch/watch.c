@@ -473,6 +473,7 @@ void service_info(const struct service *service, struct service_info *ret)
 		.processes = MAX(service->processes, (size_t)(service->owner.pid != 0)),
 		.cgroup = service->cgroup,
 		.unit = service->unit,
+		.selected = service->selection != NULL,
 		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,
 		.since = service->since,
 		.pid = service->owner.pid,

@@ -149,6 +149,7 @@ struct service_info {
 	char comm[WATCH_COMM_MAX];
 	int64_t start_boot_ns; /* of the process */
 	bool listening;	       /* what a service at an address needs to be up */
+	bool selected;	       /* by watch_select(), not by watch_add_listen() */
 	unsigned restarts;     /* times it came back after a death, since tolld started */
 	unsigned deaths;
 	bool died; /* last_death is one */
@@ -170,7 +171,8 @@ enum service_event {
 	 * oneshot units do, or runs another program now. `state` says whether that matters.
 	 */
 	SERVICE_LEFT,
-	SERVICE_CHANGED, /* its state, though no process came or went: systemd said so */
+	/* Its state, though no process came or went: systemd said so, or it is known for the first time. */
+	SERVICE_CHANGED,
 };
 
 /* Comes from the event loop. It must not add or remove services, nor free the watch. */

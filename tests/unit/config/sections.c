@@ -496,17 +496,49 @@ static void external_labels_take_the_environment(void **state)
 	diag_release(&diag);
 }
 
-static void watched_services_are_checked_but_not_served(void **state)
+static void watched_services_are_checked(void **state)
 {
 	static const struct fault_row rows[] = {
 		{ "watch:\n- {service: a, unit: x, exe: /y}\n- {unit: z, expect: up}\n- {service: b, "
 		  "cmdline: '('}\n",
-			"1:1: error: 'watch' " UNSERVED "\n"
 			"2:3: error: a watched service needs exactly one of unit, listen, exe, cmdline "
 			"and pidfile, not 2\n"
 			"3:21: error: expect must be running, listening or any, not 'up'\n"
 			"3:3: error: a watched service needs a name: service\n"
 			"4:25: error: invalid regular expression: missing closing parenthesis\n" },
+		{ "watch:\n- {service: a, listen: example.org:80}\n- {service: b, listen: nine}\n- "
+		  "{service: c, listen: ':99999'}\n- {service: d, listen: 9100, expect: any}\n- "
+		  "{service: e, listen: '[::1]'}\n",
+			"2:24: error: 'example.org' is no address of this machine: write it in numbers, "
+			"or as localhost, or leave it out and write the port alone\n"
+			"3:24: error: 'nine' is no port; it is host:port, or a number from 1 to 65535\n"
+			"4:24: error: ':99999' is no port; it is host:port, or a number from 1 to "
+			"65535\n"
+			"5:24: error: a service at an address is expected to listen there: leave "
+			"'expect' out\n"
+			"6:25: error: missing port in address; write it as host:port\n" },
+		{ "watch:\n- {service: a, exe: nginx}\n- {service: b, pidfile: run/x.pid}\n- "
+		  "{service: c, unit: a/b}\n- {service: d, unit: cups.socket}\n- {unit: '*.timer'}\n",
+			"2:21: error: exe must be a path that begins with a slash, not 'nginx'\n"
+			"3:25: error: pidfile must be a path that begins with a slash, not 'run/x.pid'\n"
+			"4:22: error: a unit's name has no slash: 'a/b'\n"
+			"5:22: error: only services can be watched, and 'cups.socket' is none: their "
+			"names end with .service\n"
+			"6:10: error: only services can be watched, and '*.timer' is none: their names "
+			"end with .service\n" },
+		{ "watch:\n- {service: a, unit: x}\n- {service: a, unit: y}\n- {service: b, unit: z, "
+		  "labels: {service: q, 'a-b': c, __x: d}}\n",
+			"3:13: error: service 'a' is watched twice, first in t.yml:2\n"
+			"4:34: error: the label 'service' is the service's name; give it another one by "
+			"the key 'service'\n"
+			"4:46: error: 'a-b' is no name for a label\n"
+			"4:56: error: '__x' is no name for a label\n" },
+		/* What is right; the route is not needed for this. */
+		{ "watch:\n- {service: a, listen: 22}\n- {service: b, listen: ':22'}\n- {service: c, "
+		  "listen: 'localhost:22'}\n- {service: d, listen: '[::1]:22'}\n- {unit: "
+		  "'web@*.service'}\n- {unit: '*'}\n- {service: e, unit: nginx, expect: listening}\n- "
+		  "{service: f, cmdline: 'java .*-jar app[.]jar', labels: {team: home}}\n",
+			"" },
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
@@ -527,7 +559,7 @@ int main(void)
 		cmocka_unit_test(mail_receivers_are_checked),
 		cmocka_unit_test(mail_receivers_inherit_from_global),
 		cmocka_unit_test(external_labels_take_the_environment),
-		cmocka_unit_test(watched_services_are_checked_but_not_served),
+		cmocka_unit_test(watched_services_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

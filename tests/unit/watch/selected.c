@@ -148,6 +148,8 @@ static void it_is_unknown_until_somebody_looked_and_then_down(void **state)
 	assert_int_equal(sim.service->state, SERVICE_DOWN);
 	stands((struct standing){ 0 });
 	assert_state(SERVICE_DOWN, 0, 0);
+	ASSERT_SEEN(SERVICE_CHANGED);
+	stands((struct standing){ 0 });
 	ASSERT_SEEN_NOTHING();
 	end();
 }
@@ -378,6 +380,7 @@ static void what_is_to_listen_is_up_when_it_does(void **state)
 {
 	begin_as(SELECT_EXE, EXPECTED_LISTENING);
 	stands((struct standing){ 0 });
+	sim.n_seen = 0;
 	adopt(first);
 	assert_state(SERVICE_DOWN, 0, 0);
 	assert_ptr_equal(services_wants_look(&sim.set, sim.now), sim.service);
