@@ -1,0 +1,478 @@
+/*
+ * files.c - a queue of orders about files, and the thread that carries them out.
+ *
+ * The thread allocates nothing. The file that was added to last stays open, because the next order is
+ * most often about it, too.
+ */
+#include "store/files.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "base/clock.h"
+
+/* The thread's; it keeps nothing on it but a path of the call. */
+#define STACK_BYTES ((size_t)256 << 10)
+
+enum order_kind { APPEND, RENAME, REMOVE };
+
+struct order {
+	struct order *next;
+	enum order_kind kind;
+	char name[STORE_FILES_MAX_NAME], to[STORE_FILES_MAX_NAME];
+	char *bytes;
+	size_t len;
+	bool durable;
+	int err;
+	store_files_done_fn *done;
+	void *userdata;
+};
+
+struct orders {
+	struct order *first, *last;
+	size_t bytes;
+};
+
+struct store_files {
+	int dir_fd, event_fd;
+	sd_event_source *source;
+	bool closed;
+	pthread_t thread;
+	pthread_mutex_t lock; /* over everything below */
+	pthread_cond_t wake, stopped_wake;
+	struct orders queue, finished;
+	size_t writing_bytes;
+	bool closing, stopped;
+	int64_t close_by_ns; /* CLOCK_MONOTONIC */
+	/* The thread's alone. */
+	char open_name[STORE_FILES_MAX_NAME];
+	int open_fd;
+};
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static void push(struct orders *orders, struct order *order)
+{
+	order->next = NULL;
+	if (orders->last)
+		orders->last->next = order;
+	else
+		orders->first = order;
+	orders->last = order;
+	orders->bytes += order->len;
+}
+
+static struct order *pop(struct orders *orders)
+{
+	struct order *order = orders->first;
+
+	if (!order)
+		return NULL;
+	orders->first = order->next;
+	if (!orders->first)
+		orders->last = NULL;
+	orders->bytes -= order->len;
+	return order;
+}
+
+/* -- the thread's side ------------------------------------------------------------------------- */
+
+static void close_current(struct store_files *files)
+{
+	closep(&files->open_fd);
+	files->open_fd = -1;
+	files->open_name[0] = '\0';
+}
+
+/* *ret_new: its name has to be made durable as well. */
+static int open_to_add(struct store_files *files, const char *name, bool *ret_new)
+{
+	static const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+	int fd;
+
+	*ret_new = false;
+	if (files->open_fd >= 0 && streq(files->open_name, name))
+		return 0;
+	close_current(files);
+	fd = openat(files->dir_fd, name, flags | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		fd = openat(files->dir_fd, name, flags | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		*ret_new = true;
+	}
+	if (fd < 0)
+		return -errno;
+	files->open_fd = fd;
+	snprintf(files->open_name, sizeof(files->open_name), "%s", name);
+	return 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int append(struct store_files *files, const struct order *order)
+{
+	struct stat before;
+	bool fresh;
+	int err = open_to_add(files, order->name, &fresh);
+
+	if (err)
+		return err;
+	if (fstat(files->open_fd, &before) < 0)
+		return -errno;
+	err = write_all(files->open_fd, order->bytes, order->len);
+	if (!err && order->durable && fdatasync(files->open_fd) < 0)
+		err = -errno;
+	if (!err && order->durable && fresh && fsync(files->dir_fd) < 0)
+		err = -errno;
+	/* Half of it must not stand before what comes next. */
+	if (err && ftruncate(files->open_fd, before.st_size) < 0)
+		close_current(files);
+	return err;
+}
+
+static int rename_file(struct store_files *files, const struct order *order)
+{
+	bool fresh;
+	int err = open_to_add(files, order->name, &fresh);
+
+	if (!err && fdatasync(files->open_fd) < 0)
+		err = -errno;
+	close_current(files);
+	if (!err && renameat(files->dir_fd, order->name, files->dir_fd, order->to) < 0)
+		err = -errno;
+	if (!err && fsync(files->dir_fd) < 0)
+		err = -errno;
+	return err;
+}
+
+static int remove_file(struct store_files *files, const struct order *order)
+{
+	if (streq(files->open_name, order->name))
+		close_current(files);
+	return unlinkat(files->dir_fd, order->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int carry_out(struct store_files *files, const struct order *order)
+{
+	static int (*const how[])(struct store_files *, const struct order *) = {
+		[APPEND] = append,
+		[RENAME] = rename_file,
+		[REMOVE] = remove_file,
+	};
+
+	return how[order->kind](files, order);
+}
+
+static void *files_main(void *userdata)
+{
+	struct store_files *files = userdata;
+	struct order *order;
+	uint64_t one = 1;
+
+	pthread_setname_np(pthread_self(), "tolld-files");
+	pthread_mutex_lock(&files->lock);
+	for (;;) {
+		while (!files->queue.first && !files->closing)
+			pthread_cond_wait(&files->wake, &files->lock);
+		if (!files->queue.first)
+			break;
+		if (files->closing && monotonic_ns() >= files->close_by_ns)
+			break;
+		order = pop(&files->queue);
+		files->writing_bytes = order->len;
+		pthread_mutex_unlock(&files->lock);
+		order->err = carry_out(files, order);
+		pthread_mutex_lock(&files->lock);
+		files->writing_bytes = 0;
+		push(&files->finished, order);
+		/* It can only fail where the counter is full, and then the loop is being woken. */
+		if (write(files->event_fd, &one, sizeof(one)) < 0)
+			continue;
+	}
+	close_current(files);
+	files->stopped = true;
+	pthread_cond_signal(&files->stopped_wake);
+	pthread_mutex_unlock(&files->lock);
+	return NULL;
+}
+
+/* -- the loop's side --------------------------------------------------------------------------- */
+
+static void call_back(struct orders *orders, int err)
+{
+	struct order *order;
+
+	while ((order = pop(orders))) {
+		if (order->done)
+			order->done(err ? err : order->err, order->userdata);
+		free(order->bytes);
+		free(order);
+	}
+}
+
+static int on_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct store_files *files = userdata;
+	struct orders finished;
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	pthread_mutex_lock(&files->lock);
+	finished = files->finished;
+	files->finished = (struct orders){ 0 };
+	pthread_mutex_unlock(&files->lock);
+	call_back(&finished, 0);
+	return 0;
+}
+
+static void files_free(struct store_files *files)
+{
+	if (!files)
+		return;
+	sd_event_source_disable_unref(files->source);
+	closep(&files->event_fd);
+	closep(&files->dir_fd);
+	pthread_mutex_destroy(&files->lock);
+	pthread_cond_destroy(&files->wake);
+	pthread_cond_destroy(&files->stopped_wake);
+	free(files);
+}
+
+static int open_directory(const char *dir, int *ret)
+{
+	scoped(closep) int fd = -1;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return -errno;
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+static int start_thread(struct store_files *files)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int err;
+
+	/* Signals are for the loop, which reads them from a descriptor. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	err = pthread_create(&files->thread, &attr, files_main, files);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+static struct store_files *files_new(void)
+{
+	struct store_files *files = calloc(1, sizeof(*files));
+	pthread_condattr_t attr;
+
+	if (!files)
+		return NULL;
+	files->dir_fd = files->event_fd = files->open_fd = -1;
+	pthread_mutex_init(&files->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&files->wake, &attr);
+	pthread_cond_init(&files->stopped_wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return files;
+}
+
+int store_files_open(
+	const char *dir, sd_event *event, struct store_files **ret, char *error, size_t error_size)
+{
+	struct store_files *files = files_new();
+	int err = files ? open_directory(dir, &files->dir_fd) : -ENOMEM;
+
+	if (!err) {
+		files->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = files->event_fd < 0 ? -errno : 0;
+	}
+	if (!err)
+		err = sd_event_add_io(
+			event, &files->source, files->event_fd, EPOLLIN, on_finished, files);
+	if (err >= 0)
+		err = start_thread(files);
+	if (err) {
+		snprintf(error, error_size, "%s: %s", dir, strerror(-err));
+		files_free(files);
+		return err;
+	}
+	sd_event_source_set_description(files->source, "files");
+	*ret = files;
+	return 0;
+}
+
+static bool stop_thread(struct store_files *files, int64_t timeout_ms)
+{
+	int64_t until = monotonic_ns() + timeout_ms * NSEC_PER_MSEC, patience;
+	struct timespec ts;
+	bool stopped;
+
+	/* A little more than the thread takes for itself: giving up in time is its affair. */
+	patience = until + NSEC_PER_SEC;
+	ts = (struct timespec){ patience / NSEC_PER_SEC, patience % NSEC_PER_SEC };
+	pthread_mutex_lock(&files->lock);
+	files->closing = true;
+	files->close_by_ns = until;
+	pthread_cond_signal(&files->wake);
+	while (!files->stopped && monotonic_ns() < patience)
+		pthread_cond_timedwait(&files->stopped_wake, &files->lock, &ts);
+	stopped = files->stopped;
+	pthread_mutex_unlock(&files->lock);
+	if (stopped)
+		pthread_join(files->thread, NULL);
+	else
+		pthread_detach(files->thread);
+	return stopped;
+}
+
+void store_files_close(struct store_files *files, int64_t timeout_ms)
+{
+	struct orders finished, rest;
+
+	if (!files)
+		return;
+	if (!stop_thread(files, timeout_ms)) {
+		/* It hangs in the kernel and still uses all of this: left behind, as we end. */
+		sd_event_source_disable_unref(TAKE(files->source));
+		return;
+	}
+	finished = files->finished;
+	rest = files->queue;
+	files->closed = true;
+	call_back(&finished, 0);
+	call_back(&rest, -ECANCELED);
+	files_free(files);
+}
+
+static int give(struct store_files *files, const struct order *what)
+{
+	struct order *order = files->closed ? NULL : malloc(sizeof(*order));
+	int err = files->closed ? -ECANCELED : order ? 0 : -ENOMEM;
+
+	if (!err) {
+		*order = *what;
+		pthread_mutex_lock(&files->lock);
+		if (files->queue.bytes + files->writing_bytes + what->len >
+			STORE_FILES_MAX_QUEUED_BYTES)
+			err = -ENOBUFS;
+		else
+			push(&files->queue, order);
+		pthread_cond_signal(&files->wake);
+		pthread_mutex_unlock(&files->lock);
+	}
+	if (err) {
+		free(order);
+		free(what->bytes);
+	}
+	return err;
+}
+
+static void set_name(char to[STORE_FILES_MAX_NAME], const char *name)
+{
+	assert(*name && !strchr(name, '/') && strlen(name) < STORE_FILES_MAX_NAME);
+	snprintf(to, STORE_FILES_MAX_NAME, "%s", name);
+}
+
+int store_files_append(struct store_files *files, const char *name, char *bytes, size_t len,
+	bool durable, store_files_done_fn *done, void *userdata)
+{
+	struct order order = { .kind = APPEND,
+		.bytes = bytes,
+		.len = len,
+		.durable = durable,
+		.done = done,
+		.userdata = userdata };
+
+	set_name(order.name, name);
+	return give(files, &order);
+}
+
+int store_files_rename(struct store_files *files, const char *from, const char *to,
+	store_files_done_fn *done, void *userdata)
+{
+	struct order order = { .kind = RENAME, .done = done, .userdata = userdata };
+
+	set_name(order.name, from);
+	set_name(order.to, to);
+	return give(files, &order);
+}
+
+int store_files_remove(
+	struct store_files *files, const char *name, store_files_done_fn *done, void *userdata)
+{
+	struct order order = { .kind = REMOVE, .done = done, .userdata = userdata };
+
+	set_name(order.name, name);
+	return give(files, &order);
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+int store_files_list(struct store_files *files, store_files_list_fn *fn, void *userdata)
+{
+	int fd = openat(files->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	scoped(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!dir) {
+		err = -errno;
+		closep(&fd);
+		return err;
+	}
+	while (!err && (entry = readdir(dir))) {
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISREG(st.st_mode) || strlen(entry->d_name) >= STORE_FILES_MAX_NAME)
+			continue;
+		err = fn(entry->d_name, st.st_size, userdata);
+	}
+	return err;
+}
+
+int store_files_read(struct store_files *files, const char *name)
+{
+	int fd = openat(files->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
