@@ -160,13 +160,13 @@ WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strn
 $(BUILD)/tests/unit/%: tests/unit/%.c tests/unit/harness.c $(BUILD)/libtolld.a | $(SKEL)
 	@mkdir -p $(@D)
 	$(say) TEST $<
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(LDHARDEN) $(LDFLAGS) $(WRAP) -o $@ $< tests/unit/harness.c \
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) $(LDFLAGS) $(WRAP) -o $@ $< tests/unit/harness.c \
 		$(BUILD)/libtolld.a $(LIB_LIBS) -lcmocka -lm -lpthread
 
 $(BUILD)/tests/helpers/%: tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(say) HELPER $<
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(LDHARDEN) -o $@ $< $(if $(NOLIB),,-lpthread)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) -o $@ $< $(if $(NOLIB),,-lpthread)
 
 # Built by clang, from the sources themselves: coverage must reach into them.
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtolld.a

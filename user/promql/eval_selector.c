@@ -52,6 +52,7 @@ static size_t fill_row(const struct eval *ev, const struct series *series,
 		v[i] = times ? (double)newest.wall_ms / 1000 : newest.value;
 		found++;
 	}
+	series_iter_release(&it);
 	return found;
 }
 
@@ -203,6 +204,7 @@ int range_load(struct eval *ev, const struct range *range, size_t i, size_t *ret
 			if (!is_stale_nan(sample.value))
 				err = add_sample(ev, &n, sample);
 		}
+		series_iter_release(&it);
 	} else {
 		for (size_t k = 0; !err && k < inner->n; k++) {
 			sample = (struct sample){ step_time(inner, k), range->inner.rows[i].v[k] };

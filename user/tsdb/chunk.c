@@ -12,7 +12,7 @@
 #include <errno.h>
 
 /* With the header this fills glibc's 80-byte class: three or four samples, or many equal ones. */
-#define FIRST_CAP_BYTES 26
+#define FIRST_CAP_BYTES 21
 
 #define LEADING_MAX 31
 
@@ -174,6 +174,60 @@ int chunk_append(struct chunk **chunk, struct chunk_state *state, int64_t ms, ui
 	next.trailing = plan.trailing;
 	*state = next;
 	return 0;
+}
+
+/* Reads n samples behind what `state` has read; false where they are none, or not in order. */
+static bool follow(const struct chunk *c, unsigned n, uint64_t bit, struct chunk_state *state)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int64_t before = state->ms;
+
+		if (!chunk_next(c, c->n - n + i, &bit, state) ||
+			(c->n - n + i && state->ms <= before))
+			return false;
+	}
+	return bit == c->n_bits;
+}
+
+int chunk_extend(struct chunk **chunk, struct chunk_state *state, int64_t first_ms, unsigned n,
+	const uint8_t *bits, uint32_t n_bits)
+{
+	uint32_t old_bits = *chunk ? (*chunk)->n_bits : 0;
+	unsigned old_n = *chunk ? (*chunk)->n : 0;
+	uint64_t at = old_bits, from = 0;
+	struct chunk_state next = *state;
+	struct chunk *c = *chunk;
+
+	if (!n || old_n + n > CHUNK_SAMPLES || old_bits + n_bits > CHUNK_MAX_BITS)
+		return -EBADMSG;
+	if (reserve(&c, n_bits))
+		return -ENOMEM;
+	if (!old_n)
+		c->first_ms = first_ms;
+	while (from < n_bits) {
+		unsigned take = (unsigned)MIN(n_bits - from, (uint64_t)32);
+
+		bits_put(c->data, &at, bits_get(bits, n_bits, &from, take), take);
+	}
+	c->n = (uint8_t)(old_n + n);
+	c->n_bits = (uint16_t)at;
+	if (follow(c, n, old_bits, &next)) {
+		c->last_ms = next.ms;
+		*state = next;
+		*chunk = c;
+		return 0;
+	}
+	if (!old_n) {
+		free(c);
+		return -EBADMSG;
+	}
+	c->n = (uint8_t)old_n;
+	c->n_bits = (uint16_t)old_bits;
+	/* What is written next is added bit by bit to a last byte that must be clear. */
+	if (old_bits % 8)
+		c->data[old_bits / 8] &= (uint8_t)(0xff00 >> (old_bits % 8));
+	*chunk = c;
+	return -EBADMSG;
 }
 
 bool chunk_full(const struct chunk *chunk)

@@ -5,7 +5,7 @@
  * matchers filters them one by one. A value is compared with an expression once, however many
  * series have it: texts are interned, so a small table by address remembers the answer.
  */
-#include "tsdb/internal.h"
+#include "tsdb/recall.h"
 
 #include <errno.h>
 #include "model/intern.h"
@@ -288,6 +288,7 @@ void tsdb_selection_release(struct tsdb_selection *selection)
 	*selection = (struct tsdb_selection){ 0 };
 }
 
+/* What follows in memory; NULL at the end. */
 static const struct chunk *next_chunk(const struct series *s, const struct chunk *c)
 {
 	if (c == s->open)
@@ -295,8 +296,8 @@ static const struct chunk *next_chunk(const struct series *s, const struct chunk
 	return c->next ? c->next : s->open;
 }
 
-void series_iter_init(struct series_iter *it, const struct series *series, int64_t min_wall_ms,
-	int64_t max_wall_ms)
+/* The first chunk in memory that matters. */
+static const struct chunk *first_chunk(const struct series *series, int64_t min_wall_ms)
 {
 	const struct chunk *c = series->oldest ? series->oldest : series->open;
 
@@ -305,9 +306,51 @@ void series_iter_init(struct series_iter *it, const struct series *series, int64
 		c = series->newest;
 	while (c && c->last_ms < min_wall_ms)
 		c = next_chunk(series, c);
-	*it = (struct series_iter){
-		.series = series, .chunk = c, .min_wall_ms = min_wall_ms, .max_wall_ms = max_wall_ms
-	};
+	return c;
+}
+
+static void leave_recall(struct series_iter *it)
+{
+	recall_free(TAKE(it->recall));
+	it->chunk = first_chunk(it->series, it->min_wall_ms);
+	it->until_ms = INT64_MAX;
+}
+
+/* The chunk after the one that was read. */
+static void advance(struct series_iter *it)
+{
+	it->index = 0;
+	it->bit = 0;
+	if (!it->recall) {
+		it->chunk = next_chunk(it->series, it->chunk);
+		return;
+	}
+	it->chunk = recall_next(it->recall, &it->until_ms);
+	if (!it->chunk)
+		leave_recall(it);
+}
+
+void series_iter_init(struct series_iter *it, const struct series *series, int64_t min_wall_ms,
+	int64_t max_wall_ms)
+{
+	struct tsdb *db = series->db;
+
+	*it = (struct series_iter){ .series = series,
+		.min_wall_ms = min_wall_ms,
+		.max_wall_ms = max_wall_ms,
+		.until_ms = INT64_MAX };
+	if (recall_open(db, series, min_wall_ms, max_wall_ms, &it->recall))
+		db->disk->unreadable++;
+	if (it->recall)
+		advance(it);
+	else
+		it->chunk = first_chunk(series, min_wall_ms);
+}
+
+void series_iter_release(struct series_iter *it)
+{
+	recall_free(TAKE(it->recall));
+	it->chunk = NULL;
 }
 
 bool series_iter_next(struct series_iter *it, struct sample *ret)
@@ -315,17 +358,17 @@ bool series_iter_next(struct series_iter *it, struct sample *ret)
 	struct chunk_state *state = &it->state;
 
 	do {
-		while (it->chunk && !chunk_next(it->chunk, it->index, &it->bit, state)) {
-			it->chunk = next_chunk(it->series, it->chunk);
-			it->index = 0;
-			it->bit = 0;
-		}
+		while (it->chunk && (!chunk_next(it->chunk, it->index, &it->bit, state) ||
+					    state->ms > it->until_ms))
+			advance(it);
 		if (!it->chunk || state->ms > it->max_wall_ms) {
-			it->chunk = NULL;
+			series_iter_release(it);
 			return false;
 		}
 		it->index++;
+		/* A block may have once more what was cut off another one. */
 	} while (state->ms < it->min_wall_ms);
+	it->min_wall_ms = state->ms + 1;
 	ret->wall_ms = state->ms;
 	memcpy(&ret->value, &state->value_bits, sizeof(ret->value));
 	return true;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include "base/hash.h"
+#include "tsdb/disk.h"
 
 #define FIRST_BUCKETS 64u
 #define MALLOC_SHARE  8
@@ -58,11 +59,12 @@ void tsdb_free(struct tsdb *db)
 {
 	if (!db)
 		return;
+	disk_free(db->disk);
 	for (uint32_t i = 0; i < db->n_slots; i++) {
 		if (!db->slots[i])
 			continue;
 		if (db->slots[i]->refs)
-			db->slots[i]->orphan = true;
+			db->slots[i]->db = NULL;
 		else
 			series_free(db->slots[i]);
 	}
@@ -83,7 +85,7 @@ void series_unref(struct series *series)
 	if (!series)
 		return;
 	series->refs--;
-	if (!series->refs && series->orphan)
+	if (!series->refs && !series->db)
 		series_free(series);
 }
 
@@ -94,7 +96,7 @@ const struct labels *series_labels(const struct series *series)
 
 bool series_last(const struct series *series, struct sample *ret)
 {
-	if (series_empty(series))
+	if (!series_in_memory(series))
 		return false;
 	ret->wall_ms = series->state.ms;
 	memcpy(&ret->value, &series->state.value_bits, sizeof(ret->value));
@@ -141,7 +143,7 @@ static void grow_buckets(struct tsdb *db)
 /* Gives the living the lowest ids, in the same order; their number is then near the slots'. */
 static bool renumber(struct tsdb *db)
 {
-	uint32_t *new_ids = malloc(db->n_slots * sizeof(*new_ids)), n = 0, hand = 0;
+	uint32_t *new_ids = malloc(db->n_slots * sizeof(*new_ids)), n = 0, hand = 0, disk_hand = 0;
 
 	if (!new_ids)
 		return false;
@@ -150,6 +152,8 @@ static bool renumber(struct tsdb *db)
 
 		if (i == db->hand)
 			hand = n;
+		if (i == db->disk_hand)
+			disk_hand = n;
 		new_ids[i] = s ? n : UINT32_MAX;
 		if (!s)
 			continue;
@@ -157,7 +161,10 @@ static bool renumber(struct tsdb *db)
 		db->slots[n++] = s;
 	}
 	db->hand = db->hand >= db->n_slots ? n : hand;
+	db->disk_hand = db->disk_hand >= db->n_slots ? n : disk_hand;
 	db->n_slots = n;
+	for (struct chunk *c = db->queue_oldest; c; c = c->later)
+		c->slot = new_ids[c->slot];
 	index_renumber(&db->index, new_ids);
 	free(new_ids);
 	return true;
@@ -202,6 +209,9 @@ static int make_series(struct tsdb *db, const struct labels *labels, struct seri
 	if (!s)
 		return -ENOMEM;
 	s->id = db->n_slots++;
+	s->db = db;
+	s->key = disk_new_key(db);
+	s->disk_first_ms = NO_TIME;
 	db->slots[s->id] = NULL;
 	err = index_add(&db->index, labels, s->id);
 	if (err) {
@@ -235,35 +245,77 @@ int tsdb_series(struct tsdb *db, const struct labels *labels, struct series **re
 	return 0;
 }
 
-static void seal(struct tsdb *db, struct series *s)
+static void queue_add(struct tsdb *db, struct chunk *c)
+{
+	c->later = NULL;
+	c->earlier = db->queue_newest;
+	if (db->queue_newest)
+		db->queue_newest->later = c;
+	else
+		db->queue_oldest = c;
+	db->queue_newest = c;
+}
+
+static void queue_remove(struct tsdb *db, struct chunk *c)
+{
+	if (c->earlier)
+		c->earlier->later = c->later;
+	else
+		db->queue_oldest = c->later;
+	if (c->later)
+		c->later->earlier = c->earlier;
+	else
+		db->queue_newest = c->earlier;
+}
+
+void series_seal(struct tsdb *db, struct series *s, bool log)
 {
 	struct chunk *c = s->open;
 
+	if (!c)
+		return;
+	if (log)
+		disk_log(db, s);
+	s->logged = 0;
+	s->logged_bits = 0;
 	db->stats.bytes -= chunk_bytes(c);
 	c = chunk_seal(c);
 	db->stats.bytes += chunk_bytes(c);
-	c->series = s;
+	c->slot = s->id;
+	c->next = NULL;
 	if (s->newest)
 		s->newest->next = c;
 	else
 		s->oldest = c;
 	s->newest = c;
 	s->open = NULL;
-	if (db->queue_newest)
-		db->queue_newest->queue = c;
-	else
-		db->queue_oldest = c;
-	db->queue_newest = c;
+	queue_add(db, c);
+}
+
+static bool holds_nothing(const struct tsdb *db)
+{
+	return !db->stats.chunks && (!db->disk || !db->disk->n_blocks);
 }
 
 static void note_times(struct tsdb *db, int64_t wall_ms)
 {
 	struct tsdb_stats *st = &db->stats;
+	bool first = holds_nothing(db);
 
-	if (!st->chunks || wall_ms < st->oldest_wall_ms)
+	if (first || wall_ms < st->oldest_wall_ms)
 		st->oldest_wall_ms = wall_ms;
-	if (!st->chunks || wall_ms > st->newest_wall_ms)
+	if (first || wall_ms > st->newest_wall_ms)
 		st->newest_wall_ms = wall_ms;
+}
+
+void series_extended(struct tsdb *db, struct series *s, size_t bytes_before)
+{
+	note_times(db, s->open->first_ms);
+	note_times(db, s->open->last_ms);
+	db->stats.chunks += !bytes_before;
+	db->stats.bytes += chunk_bytes(s->open) - bytes_before;
+	if (chunk_full(s->open))
+		series_seal(db, s, false);
 }
 
 /* 1: write it; else what tsdb_append() returns. */
@@ -294,7 +346,7 @@ int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double 
 	err = check_order(db, series, wall_ms, bits);
 	if (err <= 0)
 		return err;
-	changed = series_empty(series) || bits != series->state.value_bits;
+	changed = !series_in_memory(series) || bits != series->state.value_bits;
 	err = chunk_append(&series->open, &series->state, wall_ms, bits);
 	if (err)
 		return err;
@@ -303,7 +355,7 @@ int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double 
 	db->stats.bytes += chunk_bytes(series->open) - before;
 	db->stats.samples_appended++;
 	if (chunk_full(series->open))
-		seal(db, series);
+		series_seal(db, series, true);
 	if (changed && db->observer)
 		db->observer(series->labels, value, db->observer_data);
 	return 0;
@@ -323,19 +375,24 @@ static void chunk_gone(struct tsdb *db, struct chunk *c)
 	free(c);
 }
 
-/* The queue's head is its series' oldest too: both are in the order of sealing. */
-static void drop_oldest_sealed(struct tsdb *db)
+/* What a block has is not lost. */
+void series_drop_oldest(struct tsdb *db, struct series *s)
 {
-	struct chunk *c = db->queue_oldest;
-	struct series *s = c->series;
+	struct chunk *c = s->oldest;
 
-	db->queue_oldest = c->queue;
-	if (!db->queue_oldest)
-		db->queue_newest = NULL;
+	queue_remove(db, c);
 	s->oldest = c->next;
 	if (!s->oldest)
 		s->newest = NULL;
+	if (c->kept == CHUNK_SAVED)
+		db->stats.samples_dropped -= c->n;
 	chunk_gone(db, c);
+}
+
+/* The queue's head is its series' oldest too: both are in the order of sealing. */
+static void drop_oldest_sealed(struct tsdb *db)
+{
+	series_drop_oldest(db, db->slots[db->queue_oldest->slot]);
 }
 
 static void remove_series(struct tsdb *db, struct series *s)
@@ -350,11 +407,22 @@ static void remove_series(struct tsdb *db, struct series *s)
 	series_free(s);
 }
 
+void series_drop_open(struct tsdb *db, struct series *s)
+{
+	chunk_gone(db, s->open);
+	s->open = NULL;
+	s->logged = 0;
+	s->logged_bits = 0;
+}
+
 static void sweep_one(struct tsdb *db, struct series *s, int64_t cutoff_ms)
 {
-	if (s->open && !s->oldest && s->state.ms < cutoff_ms) {
-		chunk_gone(db, s->open);
-		s->open = NULL;
+	disk_sweep(db, s);
+	if (s->state.ms < cutoff_ms) {
+		if (s->open && !s->oldest)
+			series_drop_open(db, s);
+		s->disk_first_ms = NO_TIME;
+		s->told = false;
 	}
 	if (!series_empty(s)) {
 		db->sweep_silent_ms = MIN(db->sweep_silent_ms, s->state.ms);
@@ -379,7 +447,7 @@ static void sweep_ends(struct tsdb *db)
 {
 	db->hand = 0;
 	db->silent_ms = db->sweep_silent_ms;
-	if (db->stats.chunks)
+	if (db->sweep_oldest_ms != INT64_MAX)
 		db->stats.oldest_wall_ms = db->sweep_oldest_ms;
 	if (db->n_slots > FIRST_BUCKETS && db->n_series < db->n_slots / 4)
 		renumber(db);
@@ -390,6 +458,7 @@ bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget)
 	/* A clock that jumped far ahead must not empty the store: the newest sample counts as well. */
 	int64_t cutoff = MIN(now_wall_ms, db->stats.newest_wall_ms) - db->options.retention_ms;
 
+	disk_expire(db, cutoff);
 	while (db->queue_oldest && (db->queue_oldest->last_ms < cutoff || over_limit(db))) {
 		if (!budget--)
 			return true;
@@ -451,6 +520,8 @@ static void rewind_series(struct tsdb *db, struct series *s, int64_t wall_ms)
 		else
 			c = s->open;
 		s->open = NULL;
+		s->logged = 0;
+		s->logged_bits = 0;
 	}
 	if (s->newest) {
 		/* With nothing open, the state is only asked for the last sample. */
@@ -463,20 +534,21 @@ static void rewind_series(struct tsdb *db, struct series *s, int64_t wall_ms)
 		next = c->next;
 		chunk_gone(db, c);
 	}
+	/* What a block has of it ends there at the latest. */
+	s->state.ms = MIN(s->state.ms, wall_ms);
+	if (s->disk_first_ms > wall_ms)
+		s->disk_first_ms = NO_TIME;
 }
 
 void tsdb_rewind(struct tsdb *db, int64_t wall_ms)
 {
-	struct chunk **at = &db->queue_oldest, *kept = NULL;
+	struct chunk *later;
 
-	for (struct chunk *c = db->queue_oldest; c; c = c->queue) {
+	for (struct chunk *c = db->queue_oldest; c; c = later) {
+		later = c->later;
 		if (c->last_ms > wall_ms)
-			continue;
-		*at = kept = c;
-		at = &c->queue;
+			queue_remove(db, c);
 	}
-	*at = NULL;
-	db->queue_newest = kept;
 	for (uint32_t i = 0; i < db->n_slots; i++) {
 		struct series *s = db->slots[i];
 
@@ -485,6 +557,7 @@ void tsdb_rewind(struct tsdb *db, int64_t wall_ms)
 	}
 	db->stats.newest_wall_ms = MIN(db->stats.newest_wall_ms, wall_ms);
 	db->stats.oldest_wall_ms = MIN(db->stats.oldest_wall_ms, wall_ms);
+	disk_rewind(db, wall_ms);
 }
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret)
@@ -492,6 +565,7 @@ void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret)
 	*ret = db->stats;
 	ret->series = db->n_series;
 	ret->bytes += db->index.bytes;
-	if (!ret->chunks)
+	if (holds_nothing(db))
 		ret->oldest_wall_ms = ret->newest_wall_ms = 0;
+	disk_stats(db->disk, ret);
 }

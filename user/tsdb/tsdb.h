@@ -1,23 +1,26 @@
 /*
  * tsdb.h - the sample store: series known by their labels, samples in compressed chunks.
  *
- * In memory (the disk is another module's). Chunks hold delta-of-delta times and XORed values, as in
- * Facebook's Gorilla paper. It knows no metric names and no query language. One thread.
+ * What is new is in memory, in compressed chunks; with a disk, what is older stands in files there and
+ * is read when it is asked for. It knows no metric names and no query language. One thread.
  */
 #ifndef TOLLD_TSDB_TSDB_H
 #define TOLLD_TSDB_TSDB_H
 
+#include "base/clock.h"
 #include "model/labels.h"
 #include "model/matcher.h"
 #include "model/sample.h"
+#include "store/files.h"
 #include "tsdb/chunk.h"
 
 struct tsdb;
 struct series;
+struct recall;
 
 struct tsdb_options {
 	int64_t retention_ms; /* samples older than the newest one by this much may go */
-	size_t max_bytes;     /* of chunks and series; the oldest samples go first */
+	size_t max_bytes;     /* of chunks and series in memory; the oldest samples go first */
 	size_t max_series;    /* new series beyond are refused with -ENOSPC */
 };
 
@@ -53,6 +56,39 @@ bool series_last(const struct series *series, struct sample *ret);
  * -ENOMEM.
  */
 int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double value);
+
+/* -- the disk -- */
+
+struct tsdb_disk_options {
+	int64_t flush_ms; /* what a power cut may cost */
+	int64_t block_ms; /* how long chunks gather before they go into a block and out of memory */
+	uint64_t max_bytes; /* of files; the oldest block goes first */
+	/*
+	 * What the owner of the machine should know: a file that is damaged, a disk that takes nothing
+	 * and that takes it again. Each once.
+	 */
+	void (*tell)(bool bad, const char *text, void *userdata);
+	void *userdata;
+};
+
+/* A minute, an hour, 512 MiB: a month of 1,500 series at 15 s, on a card that is to live. */
+#define TSDB_DISK_OPTIONS_DEFAULT                                                                  \
+	((struct tsdb_disk_options){ .flush_ms = 60 * 1000,                                        \
+		.block_ms = 3600 * 1000,                                                           \
+		.max_bytes = (uint64_t)512 << 20 })
+
+/*
+ * Before the first series: takes up what stands in the files (borrowed until tsdb_free()), and keeps
+ * what comes there. A file that is damaged is set aside as NAME.broken, and told. -ENOMEM, or what
+ * reading the directory says: there is nothing but tsdb_free() for the store then.
+ */
+int tsdb_open_disk(struct tsdb *db, struct store_files *files,
+	const struct tsdb_disk_options *options, struct instant now);
+/* Does what is due about the files; a little at a time. */
+void tsdb_step(struct tsdb *db, struct instant now);
+int64_t tsdb_deadline(const struct tsdb *db);
+/* Hands over all that is not on the disk yet; to be called before store_files_close(). */
+void tsdb_flush(struct tsdb *db);
 
 /*
  * While set, called after each append whose value differs (by bits) from the sample before it, or
@@ -99,13 +135,20 @@ struct series_iter {
 	uint64_t bit;
 	uint32_t index;
 	struct chunk_state state;
-	int64_t min_wall_ms, max_wall_ms;
+	int64_t min_wall_ms, max_wall_ms; /* the first is of the next sample */
+	int64_t until_ms;		  /* what counts of this chunk */
+	struct recall *recall;		  /* files are read first; NULL: nothing more of them */
 };
 
 /* From the first sample with time >= min_wall_ms to the last with time <= max_wall_ms. */
 void series_iter_init(struct series_iter *it, const struct series *series, int64_t min_wall_ms,
 	int64_t max_wall_ms);
-/* The next sample (stale markers too), or false at the end. */
+/* To be called after the last use, unless series_iter_next() has said that there is no more. */
+void series_iter_release(struct series_iter *it);
+/*
+ * The next sample (stale markers too), or false at the end. What a file cannot give back is left out,
+ * counted and told.
+ */
 bool series_iter_next(struct series_iter *it, struct sample *ret);
 
 /*
@@ -127,6 +170,12 @@ struct tsdb_stats {
 	uint64_t refused_series;
 	int64_t oldest_wall_ms; /* as of the last whole sweep of tsdb_expire() */
 	int64_t newest_wall_ms; /* both 0 when empty */
+	/* Of the disk. */
+	size_t blocks;
+	uint64_t disk_bytes;	/* of all files */
+	uint64_t written_bytes; /* since the start */
+	uint64_t disk_failures; /* orders that the disk refused */
+	uint64_t unreadable;	/* pieces of history that could not be read */
 };
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret);

@@ -2,7 +2,7 @@
 #include "harness.h"
 
 #include "model/sample.h"
-#include "tsdb/chunk.h"
+#include "tsdb/chunk_code.h"
 
 struct point {
 	int64_t ms;
@@ -236,6 +236,85 @@ static void a_young_chunk_is_small(void **state)
 	free(c);
 }
 
+/* The bits of a chunk from one position to its end, as a file keeps them. */
+static void copy_bits(const struct chunk *c, uint64_t from, uint8_t *to)
+{
+	uint64_t at = 0;
+
+	while (from < c->n_bits)
+		bits_put(to, &at, bits_get_one(c->data, c->n_bits, &from), 1);
+}
+
+static void pieces_make_the_chunk_again(void **state)
+{
+	for (int round = 0; round < 200; round++) {
+		struct chunk_state writer = { 0 }, state_again = { 0 };
+		struct chunk *c = NULL, *again = NULL;
+		struct point points[CHUNK_SAMPLES];
+		unsigned logged = 0;
+		uint32_t logged_bits = 0;
+
+		for (unsigned i = 0; i < CHUNK_SAMPLES; i++) {
+			uint8_t bits[4000] = { 0xff };
+
+			points[i] =
+				(struct point){ (int64_t)i * 15000 + (int64_t)(next_random() % 3),
+					next_random() % 3 ? hundredths(i) : next_random() };
+			assert_int_equal(
+				chunk_append(&c, &writer, points[i].ms, points[i].bits), 0);
+			if (next_random() % 4)
+				continue;
+			copy_bits(c, logged_bits, bits);
+			assert_int_equal(chunk_extend(&again, &state_again, points[0].ms,
+						 i + 1 - logged, bits, c->n_bits - logged_bits),
+				0);
+			logged = i + 1;
+			logged_bits = c->n_bits;
+			assert_memory_equal(&state_again, &writer, sizeof(writer));
+		}
+		if (again)
+			assert_reads_back(again, points, logged);
+		/* It goes on where it was, not only as a copy to be read. */
+		for (unsigned i = logged; again && i < CHUNK_SAMPLES; i++)
+			assert_int_equal(
+				chunk_append(&again, &state_again, points[i].ms, points[i].bits),
+				0);
+		if (again)
+			assert_reads_back(again, points, CHUNK_SAMPLES);
+		free(c);
+		free(again);
+	}
+}
+
+static void bits_that_do_not_fit_change_nothing(void **state)
+{
+	struct point points[40];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(points); i++)
+		points[i] = (struct point){ (int64_t)i * 1000, next_random() };
+	for (int round = 0; round < 2000; round++) {
+		struct chunk_state writer = { 0 };
+		unsigned half = 1 + (unsigned)(next_random() % 20);
+		struct chunk *c = NULL;
+		uint8_t bits[64];
+		int err;
+
+		for (unsigned i = 0; i < half; i++)
+			chunk_append(&c, &writer, points[i].ms, points[i].bits);
+		for (size_t i = 0; i < sizeof(bits); i++)
+			bits[i] = (uint8_t)next_random();
+		err = chunk_extend(&c, &writer, 0, 1 + (unsigned)(next_random() % 130), bits,
+			(uint32_t)(next_random() % (sizeof(bits) * 8)));
+		assert_true(!err || err == -EBADMSG);
+		if (err) {
+			for (unsigned i = half; i < ARRAY_SIZE(points); i++)
+				chunk_append(&c, &writer, points[i].ms, points[i].bits);
+			assert_reads_back(c, points, ARRAY_SIZE(points));
+		}
+		free(c);
+	}
+}
+
 static void damaged_bits_end_the_reading(void **state)
 {
 	struct chunk *c = calloc(1, sizeof(*c) + 64);
@@ -291,6 +370,8 @@ int main(void)
 		cmocka_unit_test(a_sealed_chunk_is_as_small_as_its_values_allow),
 		cmocka_unit_test(sealing_without_memory_keeps_the_samples),
 		cmocka_unit_test(decimal_fractions_of_any_size_come_back),
+		cmocka_unit_test(pieces_make_the_chunk_again),
+		cmocka_unit_test(bits_that_do_not_fit_change_nothing),
 		cmocka_unit_test(damaged_bits_end_the_reading),
 		cmocka_unit_test(a_failed_append_changes_nothing),
 	};
