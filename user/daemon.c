@@ -208,7 +208,7 @@ static int open_store(struct daemon *d)
 		log_error("the state in %s was broken: it is set aside as %s, and a new one begun",
 			dir, broken);
 	if (!err)
-		return 0;
+		return samples_open(d, dir);
 	if (asked || err == -EBUSY) {
 		log_error("--storage.path %s", error);
 		return err;
@@ -373,17 +373,11 @@ static int name_host(struct daemon *d)
 
 static int make_modules(struct daemon *d)
 {
-	struct tsdb_options tsdb = TSDB_OPTIONS_DEFAULT;
 	const struct scrape_callbacks callbacks = {
 		.begin = on_scrape_begin, .end = on_scrape_end, .userdata = d
 	};
-	int err;
+	int err = samples_start(d);
 
-	if (d->options->retention_ms)
-		tsdb.retention_ms = d->options->retention_ms;
-	if (d->options->retention_bytes)
-		tsdb.max_bytes = d->options->retention_bytes;
-	err = tsdb_new(&tsdb, &d->db);
 	if (!err)
 		err = net_new(d->event, &d->net);
 	if (!err)
@@ -447,9 +441,9 @@ static void stop(struct daemon *d)
 	notify_free(d->notify);
 	scrape_free(d->scrape);
 	net_free(d->net);
+	samples_stop(d);
 	store_close(d->store, STORE_CLOSE_MS);
 	history_free(d->history);
-	tsdb_free(d->db);
 	config_unref(d->config);
 	free(d->external_url);
 	sd_event_unref(d->event);

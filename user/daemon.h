@@ -19,12 +19,16 @@ struct daemon_options {
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
 	enum watch_backend backend;
 	bool enable_lifecycle;
-	int64_t retention_ms;	/* 0: default */
-	size_t retention_bytes; /* 0: default */
+	/* Of samples; 0: the default. */
+	int64_t retention_ms;
+	size_t retention_bytes, memory_bytes;
+	int64_t flush_ms, block_ms;
 };
 
 #define DAEMON_DEFAULT_CONFIG  "/etc/tolld/tolld.yml"
 #define DAEMON_DEFAULT_STORAGE "/var/lib/tolld"
+/* 15 days, as Prometheus. */
+#define DAEMON_DEFAULT_RETENTION_MS (15 * 24 * 3600 * 1000ll)
 
 /* Runs until SIGTERM or SIGINT. Returns an exit status; what went wrong was told in the log. */
 int daemon_run(const struct daemon_options *options);

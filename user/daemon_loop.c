@@ -17,6 +17,7 @@
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
 
+/* Of what wants its turn at once; samples can wait for the next one. */
 static int64_t earliest(const struct daemon *d)
 {
 	int64_t rules = rules_deadline(d->rules), notify = notify_deadline(d->notify);
@@ -56,7 +57,10 @@ static void step(struct daemon *d)
 			notify_step(d->notify, now);
 		now = clock_now();
 	}
-	int64_t due = earliest(d), latest = now.boot_ns + FAR_AWAY_NS;
+	/* Alarms first, and of this little at a time: a block is long. */
+	if (tsdb_deadline(d->db) <= now.boot_ns)
+		tsdb_step(d->db, now);
+	int64_t due = MIN(earliest(d), tsdb_deadline(d->db)), latest = now.boot_ns + FAR_AWAY_NS;
 
 	sd_event_source_set_time(d->timer, (uint64_t)(MIN(due, latest) / NSEC_PER_USEC + 1));
 	sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);

@@ -29,6 +29,7 @@ struct daemon {
 	struct config *config;
 	struct net *net;
 	struct tsdb *db;
+	struct store_files *files; /* the samples'; NULL: they are in memory alone */
 	struct store *store;
 	struct history *history;
 	char boot_name
@@ -63,6 +64,11 @@ struct daemon {
 /* daemon_loop.c: the one timer, and the wall clock's jumps. */
 int loop_start(struct daemon *d);
 void loop_stop(struct daemon *d);
+
+/* daemon_samples.c: the sample store, in memory and then with its files; and its end. */
+int samples_start(struct daemon *d);
+int samples_open(struct daemon *d, const char *storage);
+void samples_stop(struct daemon *d);
 
 /* daemon_targets.c: targets on this machine tied to the processes that serve them. */
 int targets_start(struct daemon *d);

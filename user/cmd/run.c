@@ -24,6 +24,9 @@ enum flag {
 	FLAG_BPFFS,
 	FLAG_RETENTION_TIME,
 	FLAG_RETENTION_SIZE,
+	FLAG_MEMORY,
+	FLAG_FLUSH,
+	FLAG_BLOCK,
 	FLAG_LOG_LEVEL,
 	FLAG_LOG_FORMAT,
 	FLAG_HELP,
@@ -41,9 +44,15 @@ static const struct {
 	{ "storage.path", "DIR", FLAG_STORAGE,
 		"where state is kept over a restart (default " DAEMON_DEFAULT_STORAGE ")" },
 	{ "storage.retention.time", "DURATION", FLAG_RETENTION_TIME,
-		"how long samples are kept (default 1d)" },
+		"how long samples are kept (default 15d)" },
 	{ "storage.retention.size", "SIZE", FLAG_RETENTION_SIZE,
-		"memory that samples may take, as 48MB or 512KB (default 48MB)" },
+		"what they may take on the disk, as 1GB or 64MB (default 512MB)" },
+	{ "storage.memory-limit", "SIZE", FLAG_MEMORY,
+		"what they may take in memory (default 48MB)" },
+	{ "storage.flush-interval", "DURATION", FLAG_FLUSH,
+		"how often they are written: what a power cut may cost (default 1m)" },
+	{ "storage.block-interval", "DURATION", FLAG_BLOCK,
+		"how long they gather in memory before they go into a file that lasts (default 1h)" },
 	{ "web.listen-address", "HOST:PORT", FLAG_LISTEN,
 		"may be given several times (default 127.0.0.1:9090 and 127.0.0.1:9093)" },
 	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
@@ -112,7 +121,7 @@ static int parse_backend(const char *value, enum watch_backend *ret)
 	return wrong("watch.backend", value, "it is one of auto, kernel, pidfd, poll");
 }
 
-static int parse_size(const char *value, size_t *ret)
+static int parse_size(const char *flag, const char *value, size_t *ret)
 {
 	static const struct {
 		const char *unit;
@@ -137,7 +146,14 @@ static int parse_size(const char *value, size_t *ret)
 		*ret = (size_t)(n * units[i].bytes);
 		return 0;
 	}
-	return wrong("storage.retention.size", value, "write it as 48MB, 512KB or 1GB");
+	return wrong(flag, value, "write it as 48MB, 512KB or 1GB");
+}
+
+static int parse_duration(const char *flag, const char *value, int64_t *ret_ms)
+{
+	if (duration_parse(value, strlen(value), ret_ms) || *ret_ms <= 0)
+		return wrong(flag, value, "write it as 1d, 12h or 90m");
+	return 0;
 }
 
 static int check_regex(const char *flag, const char *value)
@@ -193,11 +209,15 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		o->bpffs_dir = value;
 		return 0;
 	case FLAG_RETENTION_TIME:
-		if (duration_parse(value, strlen(value), &o->retention_ms) || !o->retention_ms)
-			return wrong("storage.retention.time", value, "write it as 1d, 12h or 90m");
-		return 0;
+		return parse_duration("storage.retention.time", value, &o->retention_ms);
 	case FLAG_RETENTION_SIZE:
-		return parse_size(value, &o->retention_bytes);
+		return parse_size("storage.retention.size", value, &o->retention_bytes);
+	case FLAG_MEMORY:
+		return parse_size("storage.memory-limit", value, &o->memory_bytes);
+	case FLAG_FLUSH:
+		return parse_duration("storage.flush-interval", value, &o->flush_ms);
+	case FLAG_BLOCK:
+		return parse_duration("storage.block-interval", value, &o->block_ms);
 	case FLAG_LOG_LEVEL:
 		if (log_level_parse(value, &a->level))
 			return wrong("log.level", value, "it is one of error, warn, info, debug");
