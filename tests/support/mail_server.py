@@ -2,12 +2,13 @@
 """A real mail server (aiosmtpd) for tests: STARTTLS or implicit TLS, AUTH PLAIN, and faults on demand.
 
     mail_server.py --dir D [--host H] [--port P] [--user U --password W] [--no-tls | --implicit-tls]
-                   [--client-certificate] [--fault 'STEP ACTION']... [--until-eof]
+                   [--client-certificate] [--cram-md5 | --xoauth2] [--fault 'STEP ACTION']... [--until-eof]
 
 Writes `ready PORT` to its output once it listens. Every mail that it takes becomes one JSON line in
 D/mails.jsonl: received (seconds since 1970), begun and accepted (the first RCPT and the end of its text, in
 seconds of CLOCK_BOOTTIME), from, to, helo, tls, user, raw, subject, text, html. Its self-signed certificate
-for localhost is D/cert.pem; with --client-certificate, clients must show the same one.
+for localhost is D/cert.pem; with --client-certificate, clients must show the same one. With --cram-md5
+or --xoauth2 that is the only way to log in; the password is the secret, or the access token.
 
 Faults stand in D/faults, one a line, and are read anew at every step, so a test may change them:
 
@@ -20,8 +21,10 @@ As a module: `with MailServer(directory, user=..., password=...) as server: serv
 
 import argparse
 import asyncio
+import base64
 import email
 import email.policy
+import hmac
 import json
 import logging
 import os
@@ -207,11 +210,44 @@ class Handler:
         return "250 2.0.0 taken"
 
 
+class OneWayHandler(Handler):
+    """Logs in by one mechanism that aiosmtpd does not have; `judge` says whether it was right."""
+
+    def __init__(self, store, implicit_tls, judge):
+        super().__init__(store, implicit_tls)
+        self.judge = judge
+
+    def _result(self, login, good):
+        message = None if good else "535 5.7.8 wrong user or secret"
+        return AuthResult(success=good, handled=False, message=message, auth_data=LoginPassword(login, b""))
+
+
+class CramHandler(OneWayHandler):
+    async def auth_CRAM__MD5(self, server, args):
+        challenge = b"<1896.697170952@localhost>"
+        answer = await server.challenge_auth(challenge)
+        login, _, digest = answer.partition(b" ")
+        return self._result(login, self.judge(login, lambda secret: hmac.compare_digest(
+            hmac.new(secret, challenge, "md5").hexdigest().encode(), digest)))
+
+
+class TokenHandler(OneWayHandler):
+    async def auth_XOAUTH2(self, server, args):
+        answer = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
+        fields = dict(f.partition(b"=")[::2] for f in answer.split(b"\1") if f)
+        login, token = fields.get(b"user", b""), fields.get(b"auth", b"")
+        good = self.judge(login, lambda secret: token == b"Bearer " + secret)
+        if not good:
+            # As Gmail does: why stands in a challenge, and an empty answer ends it.
+            await server.challenge_auth(b'{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}')
+        return self._result(login, good)
+
+
 class MailServer:
     """The server in a thread of its own. Port 0 is any free one; `port` tells which."""
 
     def __init__(self, directory, host="127.0.0.1", port=0, user=None, password=None, tls="starttls",
-                 client_certificate=False, faults=()):
+                 client_certificate=False, mechanism=None, faults=()):
         self.store = Store(directory)
         self.store.set_faults(*faults)
         self.host, self.port = host, port
@@ -221,7 +257,10 @@ class MailServer:
         if client_certificate:
             self.context.load_verify_locations(os.path.join(directory, "cert.pem"))
             self.context.verify_mode = ssl.CERT_REQUIRED
-        self.handler = Handler(self.store, tls == "implicit")
+        self.mechanism = mechanism
+        kind = {"CRAM-MD5": CramHandler, "XOAUTH2": TokenHandler}.get(mechanism)
+        implicit = tls == "implicit"
+        self.handler = kind(self.store, implicit, self.judge) if kind else Handler(self.store, implicit)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -230,13 +269,16 @@ class MailServer:
             return AuthResult(success=True, auth_data=data)
         return AuthResult(success=False, handled=False, message="535 5.7.8 wrong user or password")
 
+    def judge(self, login, proves):
+        return login == self.user.encode() and proves(self.password.encode())
+
     def session(self):
         # LOGIN is left to login_server.py: aiosmtpd's prompts are not those that clients know.
         return FaultySMTP(
             self.store, self.handler, hostname="localhost", ident="tolld test server", loop=self.loop,
             tls_context=self.context if self.tls == "starttls" else None, authenticator=self.authenticate,
             auth_required=bool(self.user), auth_require_tls=self.tls == "starttls",
-            auth_exclude_mechanism=["LOGIN"])
+            auth_exclude_mechanism=["LOGIN", "PLAIN"] if self.mechanism else ["LOGIN"])
 
     def start(self):
         self.thread.start()
@@ -295,13 +337,15 @@ def main():
     parser = arguments(argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter))
     parser.add_argument("--no-tls", action="store_true")
     parser.add_argument("--client-certificate", action="store_true")
+    parser.add_argument("--cram-md5", dest="mechanism", action="store_const", const="CRAM-MD5")
+    parser.add_argument("--xoauth2", dest="mechanism", action="store_const", const="XOAUTH2")
     args = parser.parse_args()
     # Clients that leave in the middle are what this is for, and no news.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     tls = "implicit" if args.implicit_tls else None if args.no_tls else "starttls"
     server = MailServer(args.dir, args.host, args.port, args.user, args.password, tls,
-                        args.client_certificate, args.fault)
+                        args.client_certificate, args.mechanism, args.fault)
     with server:
         print("ready", server.port, flush=True)
         wait_for_the_end(args.until_eof)

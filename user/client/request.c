@@ -25,9 +25,10 @@ struct client_call {
 	struct client_call *next, **link;
 	const struct config_client *settings;
 	struct client_request request; /* strings are the caller's */
+	struct config_client own;      /* settings of one that is only for a token */
 	struct config_client way;      /* to the token: its own TLS and proxy, no credentials */
 	struct strbuf form;	       /* what asks for a token */
-	bool for_token, in_params;
+	bool for_token, in_params, only_token;
 	int64_t end_boot_ns;
 	CURL *easy;
 	struct net_transfer *transfer;
@@ -320,6 +321,13 @@ static void on_token(struct client_call *call, CURLcode code, long status)
 	} else {
 		err = tokens_learn(&call->client->tokens, oauth2, status, call->body.s,
 			clock_boot_ns(), call->error, sizeof(call->error));
+		if (!err && call->only_token) {
+			finish(call, (struct client_answer){ .status = status,
+					     .content_type = "",
+					     .body = "",
+					     .retry_after_s = -1 });
+			return;
+		}
 		if (!err)
 			err = begin_request(call);
 	}
@@ -354,24 +362,29 @@ static void on_done(CURL *easy, CURLcode code, void *userdata)
 	finish(call, answer);
 }
 
-int client_start(struct client *client, const struct config_client *settings,
-	const struct client_request *request, client_done_fn *done, void *userdata,
-	struct client_call **ret, char *error, size_t error_size)
+static struct client_call *call_new(
+	struct client *client, int64_t timeout_ms, client_done_fn *done, void *userdata)
 {
-	scoped(call_freep) struct client_call *call = calloc(1, sizeof(*call));
-	int err;
+	struct client_call *call = calloc(1, sizeof(*call));
 
 	if (!call)
-		return -ENOMEM;
+		return NULL;
 	call->client = client;
-	call->settings = settings;
-	call->request = *request;
 	call->done = done;
 	call->userdata = userdata;
 	call->form = STRBUF_INIT;
 	call->body = STRBUF_INIT;
-	call->end_boot_ns = clock_boot_ns() + request->timeout_ms * NSEC_PER_MSEC;
-	err = begin_request(call);
+	call->end_boot_ns = clock_boot_ns() + timeout_ms * NSEC_PER_MSEC;
+	return call;
+}
+
+/* Takes the call, which has begun or, with err, has not. */
+static int call_begun(struct client_call *begun, int err, struct client_call **ret, char *error,
+	size_t error_size)
+{
+	scoped(call_freep) struct client_call *call = begun;
+	struct client *client = call->client;
+
 	if (err) {
 		if (err != -ENOMEM)
 			snprintf(error, error_size, "%s",
@@ -387,4 +400,44 @@ int client_start(struct client *client, const struct config_client *settings,
 		*ret = call;
 	TAKE(call);
 	return 0;
+}
+
+int client_start(struct client *client, const struct config_client *settings,
+	const struct client_request *request, client_done_fn *done, void *userdata,
+	struct client_call **ret, char *error, size_t error_size)
+{
+	struct client_call *call = call_new(client, request->timeout_ms, done, userdata);
+
+	if (!call)
+		return -ENOMEM;
+	call->settings = settings;
+	call->request = *request;
+	return call_begun(call, begin_request(call), ret, error, error_size);
+}
+
+int client_fetch_token(struct client *client, const struct config_oauth2 *oauth2,
+	int64_t timeout_ms, client_done_fn *done, void *userdata, struct client_call **ret,
+	char *error, size_t error_size)
+{
+	struct client_call *call = call_new(client, timeout_ms, done, userdata);
+
+	if (!call)
+		return -ENOMEM;
+	call->own = (struct config_client){ .oauth2 = *oauth2, .follow_redirects = true };
+	call->settings = &call->own;
+	call->only_token = true;
+	return call_begun(call, begin_token(call), ret, error, error_size);
+}
+
+const char *client_token(const struct client *client, const struct config_oauth2 *oauth2)
+{
+	const char *header = tokens_find(&client->tokens, oauth2, clock_boot_ns());
+	const char *space = header ? strchr(header, ' ') : NULL;
+
+	return space ? space + 1 : NULL;
+}
+
+void client_forget_token(struct client *client, const struct config_oauth2 *oauth2)
+{
+	tokens_forget(&client->tokens, oauth2);
 }

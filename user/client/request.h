@@ -59,6 +59,17 @@ typedef void client_done_fn(const struct client_answer *answer, void *userdata);
 int client_start(struct client *client, const struct config_client *settings,
 	const struct client_request *request, client_done_fn *done, void *userdata,
 	struct client_call **ret, char *error, size_t error_size);
+/*
+ * Only fetches the token of oauth2, for who logs in elsewhere with it: an answer without `error` says that
+ * client_token() has it. As client_start() otherwise.
+ */
+int client_fetch_token(struct client *client, const struct config_oauth2 *oauth2,
+	int64_t timeout_ms, client_done_fn *done, void *userdata, struct client_call **ret,
+	char *error, size_t error_size);
+/* The token itself, which is good for a while yet; or NULL. Valid until the next call on the client. */
+const char *client_token(const struct client *client, const struct config_oauth2 *oauth2);
+/* Whoever was shown it would not take it. */
+void client_forget_token(struct client *client, const struct config_oauth2 *oauth2);
 /* Without calling back; NULL does nothing. */
 void client_cancel(struct client_call *call);
 

@@ -1,7 +1,7 @@
 /*
- * token.c - tokens of OAuth 2.0 by client credentials.
+ * token.c - tokens of OAuth 2.0 by client credentials or a refresh token.
  *
- * Source: RFC 6749 4.4 and 5; golang.org/x/oauth2 for who is asked in which way.
+ * Source: RFC 6749 4.4, 5 and 6; golang.org/x/oauth2 for who is asked in which way.
  */
 #include "client/token.h"
 
@@ -41,6 +41,10 @@ void tokens_release(struct tokens *tokens)
 static void owner(const struct config_oauth2 *oauth2, struct strbuf *key)
 {
 	strbuf_addf(key, "%s\n%s\n", oauth2->token_url.s, oauth2->client_id.s);
+	/* One client may stand for several accounts. */
+	strbuf_addf(key, "%s\n%s\n",
+		oauth2->refresh_token.file.s ? oauth2->refresh_token.file.s : "",
+		oauth2->refresh_token.value.s ? oauth2->refresh_token.value.s : "");
 	for (size_t i = 0; i < oauth2->scopes.n; i++)
 		strbuf_addf(key, "%s ", oauth2->scopes.items[i].s);
 	for (size_t i = 0; i < oauth2->endpoint_params.n; i++)
@@ -135,6 +139,11 @@ static void param(struct strbuf *form, const char *name, const char *value)
 	escape_query(form, value, strlen(value));
 }
 
+static bool refreshed(const struct config_oauth2 *oauth2)
+{
+	return oauth2->refresh_token.value.s || oauth2->refresh_token.file.s;
+}
+
 int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config_client *way,
 	struct strbuf *form, char *error, size_t error_size)
 {
@@ -143,7 +152,14 @@ int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config
 	int err = 0;
 
 	strbuf_reset(form);
-	param(form, "grant_type", "client_credentials");
+	param(form, "grant_type", refreshed(oauth2) ? "refresh_token" : "client_credentials");
+	if (refreshed(oauth2)) {
+		err = client_secret(
+			&oauth2->refresh_token, "refresh_token", &secret, error, error_size);
+		if (!err)
+			param(form, "refresh_token", secret);
+		config_secret_wipe(&secret);
+	}
 	for (size_t i = 0; i < oauth2->scopes.n; i++)
 		strbuf_addf(&scopes, "%s%s", i ? " " : "", oauth2->scopes.items[i].s);
 	if (scopes.len)
@@ -151,14 +167,14 @@ int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config
 	for (size_t i = 0; i < oauth2->endpoint_params.n; i++)
 		param(form, oauth2->endpoint_params.items[i].name.s,
 			oauth2->endpoint_params.items[i].value.s);
-	if (in_params) {
+	if (in_params && !err) {
 		err = client_secret(
 			&oauth2->client_secret, "client_secret", &secret, error, error_size);
 		param(form, "client_id", oauth2->client_id.s);
 		if (!err)
 			param(form, "client_secret", secret);
 		config_secret_wipe(&secret);
-	} else {
+	} else if (!err) {
 		way->http.basic_auth = true;
 		way->http.username.value = oauth2->client_id;
 		way->http.password = oauth2->client_secret;

@@ -1,5 +1,6 @@
 /*
- * token.h - tokens of OAuth 2.0 by client credentials (RFC 6749 4.4): asked for, kept, forgotten.
+ * token.h - tokens of OAuth 2.0 by client credentials (RFC 6749 4.4) or a refresh token (6): asked for, kept,
+ * forgotten.
  */
 #ifndef TOLLD_CLIENT_TOKEN_H
 #define TOLLD_CLIENT_TOKEN_H

@@ -88,6 +88,7 @@ struct config_oauth2 {
 	bool set;
 	struct config_text client_id, token_url;
 	struct config_secret client_secret;
+	struct config_secret refresh_token; /* of mail only; else the client's own credentials do */
 	struct config_texts scopes;
 	struct config_pairs endpoint_params; /* go along in the body */
 	struct config_tls tls;		     /* of the way to token_url */
@@ -118,6 +119,8 @@ struct config_global {
 	struct config_text smtp_smarthost, smtp_from, smtp_hello, smtp_auth_username,
 		smtp_auth_identity;
 	struct config_secret smtp_auth_password;
+	struct config_secret smtp_auth_secret; /* of CRAM-MD5 */
+	struct config_oauth2 smtp_oauth2;
 	bool smtp_require_tls; /* true */
 	struct config_tls smtp_tls;
 };
@@ -175,10 +178,21 @@ struct config_group {
 	size_t n_rules, cap_rules;
 };
 
+/* Which mails a mail program shows as one thread. */
+enum config_threading {
+	THREAD_BY_FIRST_DAY, /* not set: a group's, by the day on which the oldest of its alerts began */
+	THREAD_NOT,
+	THREAD_BY_GROUP,
+	THREAD_BY_DAY, /* and the day of the mail, as Alertmanager has it */
+};
+
 struct config_email {
 	bool send_resolved; /* false */
 	struct config_text to, from, smarthost, hello, auth_username, auth_identity;
 	struct config_secret auth_password;
+	struct config_secret auth_secret; /* of CRAM-MD5 */
+	struct config_oauth2 oauth2;	  /* XOAUTH2 takes the place of a password */
+	enum config_threading threading;
 	bool require_tls;
 	/* -1: implicit TLS exactly on port 465; 0 and 1 as the file says */
 	int force_implicit_tls;

@@ -14,6 +14,7 @@
 
 static void read_external_labels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_smtp_oauth2(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_protocols(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_http_config(struct reader *r, const struct tree_pair *pair, void *out);
 
@@ -53,8 +54,9 @@ static const struct schema_key alertmanager_keys[] = {
 	SERVED("smtp_require_tls", S_BOOL, G, c.smtp_require_tls),
 	SERVED("smtp_force_implicit_tls", S_TRISTATE, G, smtp_force_implicit_tls),
 	CUSTOM("smtp_tls_config", read_smtp_tls),
-	LATER("smtp_auth_secret", S_SECRET),
-	LATER("smtp_auth_secret_file", S_TEXT),
+	SERVED("smtp_auth_secret", S_SECRET, G, c.smtp_auth_secret.value),
+	SERVED("smtp_auth_secret_file", S_TEXT, G, c.smtp_auth_secret.file),
+	CUSTOM("smtp_oauth2", read_smtp_oauth2),
 	CUSTOM("http_config", read_http_config),
 	/* Taken by the receivers that have none of their own: integrations.c. */
 	QUIET("jira_api_url", S_TEXT),
@@ -100,6 +102,11 @@ static const char *const exclusive[] = { "smtp_auth_password", "smtp_auth_secret
 static void read_smtp_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	config_read_tls(r, pair, &((struct reader_global *)out)->c.smtp_tls);
+}
+
+static void read_smtp_oauth2(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_mail_oauth2(r, pair, &((struct reader_global *)out)->c.smtp_oauth2);
 }
 
 /* It only matters to receivers without their own; one that takes it tells what is not served. */

@@ -33,6 +33,12 @@ void config_read_client(
 /* Where its keys stand among others: when all of `node` were read by client_schema's rows. */
 void config_check_client(
 	struct reader *r, const struct tree_node *node, struct config_client *client);
+/*
+ * oauth2 of a mail account, tolld's own: the token is renewed by a refresh token, at Google's address
+ * where none is set.
+ */
+void config_read_mail_oauth2(
+	struct reader *r, const struct tree_pair *pair, struct config_oauth2 *oauth2);
 /* What a client is where nothing is set. */
 #define CONFIG_CLIENT_DEFAULT ((struct config_client){ .follow_redirects = true })
 

@@ -356,6 +356,7 @@ static void read_oauth2(struct reader *r, const struct tree_pair *pair, void *ou
 static void read_oauth2_tls(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_oauth2_secret(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_oauth2_grant(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_refresh_token(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_oauth2_proxy(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_scopes(struct reader *r, const struct tree_pair *pair, void *out);
 
@@ -397,6 +398,12 @@ static const struct schema_key oauth2_keys[] = {
 #undef O
 static const struct schema oauth2_schema = SCHEMA("oauth2", oauth2_keys, NULL);
 
+static const struct schema_key mail_oauth2_keys[] = {
+	SERVED("refresh_token", S_SECRET, struct config_oauth2, refresh_token.value),
+	CUSTOM("refresh_token_file", read_refresh_token),
+};
+static const struct schema mail_oauth2_schema = SCHEMA("oauth2", mail_oauth2_keys, &oauth2_schema);
+
 static void read_client_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	config_read_tls_here(r, pair, &((struct config_client *)out)->tls);
@@ -410,6 +417,11 @@ static void read_oauth2_tls(struct reader *r, const struct tree_pair *pair, void
 static void read_oauth2_secret(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	read_path(r, pair, &((struct config_oauth2 *)out)->client_secret.file);
+}
+
+static void read_refresh_token(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	read_path(r, pair, &((struct config_oauth2 *)out)->refresh_token.file);
 }
 
 static void read_oauth2_proxy(struct reader *r, const struct tree_pair *pair, void *out)
@@ -459,6 +471,29 @@ static void read_oauth2(struct reader *r, const struct tree_pair *pair, void *ou
 		diag_error(r->diag, pos,
 			"at most one of oauth2 client_secret, client_secret_file & "
 			"client_secret_ref must be configured");
+	check_proxy(r, pair->value, &oauth2->http, true);
+}
+
+void config_read_mail_oauth2(
+	struct reader *r, const struct tree_pair *pair, struct config_oauth2 *oauth2)
+{
+	static char google[] = "https://oauth2.googleapis.com/token";
+	struct pos pos = pair->key->pos;
+
+	if (pair->value->null)
+		return;
+	oauth2->set = true;
+	schema_read(r, &mail_oauth2_schema, pair->value, oauth2);
+	if (!text_set(&oauth2->client_id))
+		diag_error(r->diag, pos, "oauth2 client_id must be configured");
+	if (!text_set(&oauth2->refresh_token.value) && !text_set(&oauth2->refresh_token.file))
+		diag_error(r->diag, pos,
+			"oauth2 refresh_token_file must be configured: access tokens are made of it");
+	if (both_set(&oauth2->client_secret) || both_set(&oauth2->refresh_token))
+		diag_error(r->diag, pos,
+			"of a secret and its _file in oauth2, at most one must be configured");
+	if (!text_set(&oauth2->token_url))
+		oauth2->token_url.s = google;
 	check_proxy(r, pair->value, &oauth2->http, true);
 }
 

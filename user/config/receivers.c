@@ -20,6 +20,8 @@ static void read_emails(struct reader *r, const struct tree_pair *pair, void *ou
 static void read_maildirs(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_mode(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_email_oauth2(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_threading(struct reader *r, const struct tree_pair *pair, void *out);
 
 static const struct schema_key receiver_keys[] = {
 	SERVED("name", S_TEXT, struct receiver_read, receiver.name),
@@ -36,10 +38,17 @@ struct email_read {
 	int require_tls;
 };
 
-static const struct schema_key threading_keys[] = {
-	LATER("enabled", S_BOOL),
-	LATER("thread_by_date", S_TEXT),
+struct threading_read {
+	bool enabled;
+	struct config_text by_date;
 };
+
+#define T struct threading_read
+static const struct schema_key threading_keys[] = {
+	SERVED("enabled", S_BOOL, T, enabled),
+	SERVED("thread_by_date", S_TEXT, T, by_date),
+};
+#undef T
 static const struct schema threading_schema = SCHEMA("threading", threading_keys, NULL);
 
 #define E struct email_read
@@ -59,9 +68,10 @@ static const struct schema_key email_keys[] = {
 	SERVED("require_tls", S_TRISTATE, E, require_tls),
 	SERVED("force_implicit_tls", S_TRISTATE, E, c.force_implicit_tls),
 	CUSTOM("tls_config", read_email_tls),
-	LATER("auth_secret", S_SECRET),
-	LATER("auth_secret_file", S_TEXT),
-	LATER_IN("threading", S_MAP, threading_schema),
+	SERVED("auth_secret", S_SECRET, E, c.auth_secret.value),
+	SERVED("auth_secret_file", S_TEXT, E, c.auth_secret.file),
+	CUSTOM("oauth2", read_email_oauth2),
+	CUSTOM("threading", read_threading),
 };
 #undef E
 static const struct schema email_schema = SCHEMA("email_configs", email_keys, NULL);
@@ -85,24 +95,50 @@ static void read_email_tls(struct reader *r, const struct tree_pair *pair, void 
 	config_read_tls(r, pair, &((struct email_read *)out)->c.tls);
 }
 
+static void read_email_oauth2(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_mail_oauth2(r, pair, &((struct email_read *)out)->c.oauth2);
+}
+
+/* As Alertmanager reads it: its text calls daily the default, and its code wants it to be written. */
+static void read_threading(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_email *c = &((struct email_read *)out)->c;
+	struct threading_read threading = { 0 };
+	const char *by_date;
+
+	if (pair->value->null)
+		return;
+	schema_read(r, &threading_schema, pair->value, &threading);
+	by_date = threading.by_date.s ? threading.by_date.s : "";
+	c->threading = THREAD_NOT;
+	if (!threading.enabled)
+		return;
+	if (!streq(by_date, "none") && !streq(by_date, "daily"))
+		diag_error(r->diag, threading.by_date.s ? threading.by_date.pos : pair->value->pos,
+			"threading.thread_by_date must be either 'none' or 'daily'");
+	c->threading = streq(by_date, "none") ? THREAD_BY_GROUP : THREAD_BY_DAY;
+}
+
 static void inherit(struct config_text *text, const struct config_text *from)
 {
 	if (!text_set(text))
 		*text = *from;
 }
 
-/* Password and file belong together: a local one of either kind puts both global ones away. */
-static void inherit_password(struct reader *r, struct config_secret *secret)
+/* A secret and its file belong together: a local one of either kind puts both global ones away. */
+static void inherit_secret(struct reader *r, struct config_secret *secret,
+	const struct config_secret *from, const char *key)
 {
 	if (!text_set(&secret->value) && !text_set(&secret->file))
-		*secret = r->global.c.smtp_auth_password;
+		*secret = *from;
 	if (!text_set(&secret->value))
 		secret->value = (struct config_text){ 0 };
 	if (!text_set(&secret->file))
 		secret->file = (struct config_text){ 0 };
 	if (secret->value.s && secret->file.s) {
 		diag_warning(r->diag, secret->file.pos,
-			"auth_password and auth_password_file are both set: the file wins");
+			"%s and %s_file are both set: the file wins", key, key);
 		secret->value = (struct config_text){ 0 };
 	}
 	if (secret->file.s && access(secret->file.s, R_OK))
@@ -122,7 +158,10 @@ static void inherit_global(struct reader *r, struct email_read *email)
 	inherit(&c->hello, &g->smtp_hello);
 	inherit(&c->auth_username, &g->smtp_auth_username);
 	inherit(&c->auth_identity, &g->smtp_auth_identity);
-	inherit_password(r, &c->auth_password);
+	inherit_secret(r, &c->auth_password, &g->smtp_auth_password, "auth_password");
+	inherit_secret(r, &c->auth_secret, &g->smtp_auth_secret, "auth_secret");
+	if (!c->oauth2.set)
+		c->oauth2 = g->smtp_oauth2;
 	c->require_tls = email->require_tls < 0 ? g->smtp_require_tls : email->require_tls;
 	if (c->force_implicit_tls < 0)
 		c->force_implicit_tls = r->global.smtp_force_implicit_tls;
@@ -151,6 +190,38 @@ static void check_headers(struct reader *r, const struct config_pairs *headers)
 			break;
 		}
 	}
+}
+
+/* What would make threads of its own beside the ones that were asked for. */
+static void check_threading(struct reader *r, const struct config_email *c)
+{
+	static const char *const names[] = { "References", "In-Reply-To" };
+
+	for (size_t i = 0; i < c->headers.n && c->threading > THREAD_NOT; i++) {
+		const struct config_text *name = &c->headers.items[i].name;
+
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+			if (!strcasecmp(name->s, names[k]))
+				diag_error(r->diag, name->pos,
+					"conflicting configuration: threading.enabled conflicts with "
+					"custom %s header",
+					names[k]);
+		}
+	}
+}
+
+static void check_login(
+	struct reader *r, const struct config_email *c, const struct tree_node *node)
+{
+	if (!c->oauth2.set)
+		return;
+	if (!text_set(&c->auth_username))
+		diag_error(r->diag, node->pos,
+			"oauth2 needs auth_username, the address of the account");
+	if (!c->require_tls &&
+		!(c->force_implicit_tls < 0 ? c->port == 465 : c->force_implicit_tls))
+		diag_error(r->diag, node->pos,
+			"oauth2 needs require_tls: true: its token is as good as a password");
 }
 
 static void check_addresses(struct reader *r, struct config_email *c,
@@ -202,6 +273,8 @@ static void read_email(
 	inherit_global(r, &email);
 	check_addresses(r, &email.c, &local, node);
 	check_headers(r, &email.c.headers);
+	check_threading(r, &email.c);
+	check_login(r, &email.c, node);
 	if (!arena_reserve(&r->config->arena, receiver->emails, receiver->n_emails,
 		    receiver->cap_emails)) {
 		reader_no_memory(r);

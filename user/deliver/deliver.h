@@ -57,7 +57,8 @@ int deliver_configure(struct deliver *deliver, const struct config *config, stru
 int deliver_check(const struct config *config, struct diag *diag);
 
 /*
- * Starts to send a notification through one email_config; both are borrowed for this call only. What
+ * Starts to send a notification, which is borrowed for this call only, through one email_config, which
+ * is borrowed until the delivery is over. What
  * can be found before the server is spoken to comes back at once, and done is not called: -ENOMEM;
  * -EINVAL for what cannot be rendered or addressed, for good; those of config_secret_read(), which
  * may be mended while we run. error[] tells why, but for -ENOMEM. Afterwards done is called exactly

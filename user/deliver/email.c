@@ -26,8 +26,10 @@
 struct mail {
 	struct delivery delivery;
 	struct deliver *deliver;
+	const struct config_email *email;
 	struct message message;
 	struct smtp_dialogue dialogue;
+	struct client_call *token; /* under way, before all else */
 	CURL *easy;
 	CURLU *url;
 	struct curl_slist *connect_to;
@@ -47,6 +49,7 @@ static void mail_free(struct mail *d)
 	if (!d)
 		return;
 	delivery_unlink(&d->delivery);
+	client_cancel(d->token);
 	sd_event_source_disable_unref(d->io);
 	sd_event_source_disable_unref(d->timer);
 	closep(&d->fd);
@@ -99,6 +102,12 @@ static void finish(struct mail *done, const char *words)
 
 	/* The callback may end the daemon's end; this delivery is none of its business any more. */
 	delivery_unlink(&d->delivery);
+	/*
+	 * A token may be taken back before its time; the next try brings a new one. Why it is refused
+	 * comes in a challenge (334), after which libcurl hangs up: there is no 5xx to go by.
+	 */
+	if (d->email->oauth2.set && d->dialogue.stage == SMTP_AUTH && d->dialogue.code / 100 != 2)
+		client_forget_token(d->deliver->client, &d->email->oauth2);
 	report.result = smtp_dialogue_result(&d->dialogue);
 	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
 	if (report.result != DELIVERY_SENT)
@@ -332,26 +341,58 @@ static int set_tls(struct mail *d, const struct config_email *email)
 	return err ? -ENOMEM : 0;
 }
 
+static bool secret_set(const struct config_secret *secret)
+{
+	return secret->value.s || secret->file.s;
+}
+
 /*
  * PLAIN or LOGIN, whichever the server has; libcurl prefers PLAIN. Over a bare connection to another
- * machine only LOGIN, because that is what Alertmanager does with the same file.
+ * machine only LOGIN, because that is what Alertmanager does with the same file. CRAM-MD5 has a secret
+ * of its own; where there is a password, too, that is taken wherever it may be shown.
  */
+static const char *login_options(const struct config_email *email)
+{
+	bool shown = email->require_tls || is_implicit_tls(email) || is_localhost(email->host);
+
+	if (secret_set(&email->auth_secret) && !(shown && secret_set(&email->auth_password)))
+		return "AUTH=CRAM-MD5";
+	return shown ? "AUTH=PLAIN;AUTH=LOGIN" : "AUTH=LOGIN";
+}
+
+static int set_token(struct mail *d, const struct config_email *email)
+{
+	const char *username = text_or(&email->auth_username, "");
+	const char *token = client_token(d->deliver->client, &email->oauth2);
+	CURLcode err = CURLE_OK;
+
+	if (!token)
+		return -ETIMEDOUT;
+	SET(d, err, CURLOPT_LOGIN_OPTIONS, "AUTH=XOAUTH2");
+	SET(d, err, CURLOPT_USERNAME, username);
+	SET(d, err, CURLOPT_XOAUTH2_BEARER, token);
+	return err ? -ENOMEM : smtp_dialogue_hide_token(&d->dialogue, username, token);
+}
+
 static int set_login(struct mail *d, const struct config_email *email)
 {
 	const char *username = text_or(&email->auth_username, NULL);
 	const char *identity = text_or(&email->auth_identity, "");
-	bool tls = email->require_tls || is_implicit_tls(email);
+	const char *options = login_options(email);
 	char *password = NULL;
 	CURLcode err = CURLE_OK;
 	int failed;
 
 	if (!username)
 		return 0;
-	failed = config_secret_read(&email->auth_password, &password);
+	if (email->oauth2.set)
+		return set_token(d, email);
+	failed = config_secret_read(
+		streq(options, "AUTH=CRAM-MD5") ? &email->auth_secret : &email->auth_password,
+		&password);
 	if (failed)
 		return failed;
-	SET(d, err, CURLOPT_LOGIN_OPTIONS,
-		tls || is_localhost(email->host) ? "AUTH=PLAIN;AUTH=LOGIN" : "AUTH=LOGIN");
+	SET(d, err, CURLOPT_LOGIN_OPTIONS, options);
 	SET(d, err, CURLOPT_USERNAME, username);
 	SET(d, err, CURLOPT_PASSWORD, password ? password : "");
 	if (*identity)
@@ -415,7 +456,37 @@ static int set_up(struct mail *d, const struct config_email *email, char *error,
 	if (err)
 		return fault(error, error_size, err, "smarthost, hello or server_name");
 	err = set_login(d, email);
-	return err ? fault(error, error_size, err, "auth_password_file") : 0;
+	if (!err)
+		return 0;
+	return fault(error, error_size, err,
+		email->oauth2.set		  ? "oauth2"
+		: secret_set(&email->auth_secret) ? "auth_secret_file or auth_password_file"
+						  : "auth_password_file");
+}
+
+static int connect_server(struct mail *d, char *error, size_t error_size)
+{
+	int err = set_up(d, d->email, error, error_size);
+
+	return err ? err
+		   : net_start_connection(d->deliver->net, d->easy, on_connected, d, &d->transfer);
+}
+
+static void on_token(const struct client_answer *answer, void *userdata)
+{
+	struct mail *d = userdata;
+	char error[DELIVERY_ERROR_MAX] = "";
+	int err;
+
+	d->token = NULL;
+	if (answer->error) {
+		smtp_dialogue_begin(&d->dialogue, SMTP_AUTH);
+		finish(d, answer->error);
+		return;
+	}
+	err = connect_server(d, error, sizeof(error));
+	if (err)
+		finish(d, error[0] ? error : strerror(-err));
 }
 
 int deliver_email(struct deliver *deliver, const struct config_email *email,
@@ -428,6 +499,7 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	if (!d)
 		return -ENOMEM;
 	d->deliver = deliver;
+	d->email = email;
 	d->done = done;
 	d->userdata = userdata;
 	d->started_boot_ns = clock_boot_ns();
@@ -436,10 +508,11 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 
 	err = message_render(email, notification, &deliver->options, deliver->templates,
 		&d->message, error, error_size);
-	if (!err)
-		err = set_up(d, email, error, error_size);
-	if (!err)
-		err = net_start_connection(deliver->net, d->easy, on_connected, d, &d->transfer);
+	if (!err && email->oauth2.set && !client_token(deliver->client, &email->oauth2))
+		err = client_fetch_token(deliver->client, &email->oauth2,
+			deliver->options.timeout_ms, on_token, d, &d->token, error, error_size);
+	else if (!err)
+		err = connect_server(d, error, error_size);
 	if (err)
 		return err;
 

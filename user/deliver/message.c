@@ -13,6 +13,7 @@
 #include "deliver/body.h"
 #include "deliver/data.h"
 #include "deliver/mime.h"
+#include "deliver/thread.h"
 #include "model/timestamp.h"
 
 /* Longer values are no subject any more; the body has them whole. */
@@ -199,6 +200,27 @@ static int add_message_id(struct render *r)
 	return 0;
 }
 
+static int add_thread(struct render *r, const char *name)
+{
+	struct strbuf root = STRBUF_INIT;
+	int err = thread_root(r->email->threading, r->n, &root);
+
+	if (!err && root.len)
+		mime_header(&r->out, name, root.s);
+	strbuf_release(&root);
+	return err;
+}
+
+static int add_in_reply_to(struct render *r)
+{
+	return add_thread(r, "In-Reply-To");
+}
+
+static int add_references(struct render *r)
+{
+	return add_thread(r, "References");
+}
+
 /* RFC 3834: no program answers this mail. */
 static int add_auto_submitted(struct render *r)
 {
@@ -223,6 +245,8 @@ static const struct standard_header {
 	{ "To", add_to, false },
 	{ "Subject", add_subject, false },
 	{ "Message-Id", add_message_id, false },
+	{ "In-Reply-To", add_in_reply_to, false },
+	{ "References", add_references, false },
 	{ "Auto-Submitted", add_auto_submitted, false },
 	{ "MIME-Version", add_mime_version, true },
 	/* Written by add_body(). */

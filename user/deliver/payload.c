@@ -6,7 +6,6 @@
 #include "deliver/payload.h"
 
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "client/options.h"
 #include "deliver/data.h"
 #include "deliver/mime.h"
+#include "deliver/thread.h"
 #include "model/duration.h"
 
 /* Shorter ones would be found everywhere. */
@@ -254,16 +254,12 @@ const char *payload_trim(struct payload *p, const char *text)
 
 const char *payload_group_hash(struct payload *p)
 {
-	unsigned char digest[32];
-	char *hex = arena_alloc(&p->arena, 2 * sizeof(digest) + 1);
+	char *hex = arena_alloc(&p->arena, GROUP_HASH_SIZE);
 
-	if (!hex || gnutls_hash_fast(
-			    GNUTLS_DIG_SHA256, p->n->group_key, strlen(p->n->group_key), digest)) {
+	if (!hex || group_hash(p->n->group_key, hex)) {
 		no_memory(p);
 		return "";
 	}
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	return hex;
 }
 

@@ -107,6 +107,21 @@ int smtp_dialogue_hide(
 	return d->secrets[0] && d->secrets[1] && d->secrets[2] ? 0 : -ENOMEM;
 }
 
+int smtp_dialogue_hide_token(struct smtp_dialogue *d, const char *username, const char *token)
+{
+	struct strbuf sent = STRBUF_INIT;
+	int err;
+
+	strbuf_addf(&sent, "user=%s\1auth=Bearer %s\1\1", username, token);
+	err = sent.err;
+	d->secrets[0] = base64(sent.s, sent.len);
+	d->secrets[1] = base64(token, strlen(token));
+	d->secrets[2] = strdup(token);
+	explicit_bzero(sent.s, sent.len);
+	strbuf_release(&sent);
+	return !err && d->secrets[0] && d->secrets[1] && d->secrets[2] ? 0 : -ENOMEM;
+}
+
 /* The text with every secret in it replaced. */
 static void hide_secrets(const struct smtp_dialogue *d, struct strbuf *text)
 {

@@ -56,6 +56,9 @@ void smtp_dialogue_release(struct smtp_dialogue *d);
 int smtp_dialogue_hide(
 	struct smtp_dialogue *d, const char *identity, const char *username, const char *password);
 
+/* The same for XOAUTH2, whose token stands where the password would. */
+int smtp_dialogue_hide_token(struct smtp_dialogue *d, const char *username, const char *token);
+
 /* A command goes out, and a new stage begins with it. */
 void smtp_dialogue_begin(struct smtp_dialogue *d, enum smtp_stage stage);
 /* The same, told by the command, of which `bytes` may be the start only. */

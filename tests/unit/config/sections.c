@@ -420,8 +420,17 @@ static void mail_receivers_are_checked(void **state)
 			"8:39: error: 'a b' cannot be the name of a header\n" },
 		{ MAIL "    from: a@b\n    smarthost: h:25\n    threading: {enabled: true}\n"
 		       "    auth_secret: x\n",
-			"8:5: error: 'threading' " UNSERVED "\n"
-			"9:5: error: 'auth_secret' " UNSERVED "\n" },
+			"8:16: error: threading.thread_by_date must be either 'none' or 'daily'\n" },
+		{ MAIL "    from: a@b\n    smarthost: h:25\n    threading: {enabled: true, thread_by_date: none}\n"
+		       "    headers: {references: x}\n",
+			"9:15: error: conflicting configuration: threading.enabled conflicts with "
+			"custom References header\n" },
+		{ MAIL "    from: a@b\n    smarthost: h:25\n    oauth2: {client_secret: x}\n    require_tls: false\n",
+			"5:5: error: oauth2 needs auth_username, the address of the account\n"
+			"5:5: error: oauth2 needs require_tls: true: its token is as good as a password\n"
+			"8:5: error: oauth2 client_id must be configured\n"
+			"8:5: error: oauth2 refresh_token_file must be configured: access tokens are "
+			"made of it\n" },
 		{ "global: {smtp_smarthost: h, smtp_from: nobody}\n",
 			"1:26: error: missing port in address; write it as host:port\n"
 			"1:40: error: not a mail address; write it as name@example.org or Name "

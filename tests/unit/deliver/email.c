@@ -6,7 +6,7 @@
 #include <time.h>
 #include "base/clock.h"
 
-static struct server starttls, implicit, no_tls, login, login_implicit;
+static struct server starttls, implicit, no_tls, login, login_implicit, cram;
 
 /* -- one try -- */
 
@@ -445,6 +445,29 @@ static void no_reply_brings_a_secret_back(void **state)
 	assert_failed(&o, DELIVERY_RETRY, "AUTH: 535 5.7.8 no somebody with <secret> (<secret>)");
 }
 
+static void a_secret_is_never_shown_to_the_server(void **state)
+{
+	struct config_email email = settings(&cram);
+	struct outcome o;
+
+	email.auth_secret = email.auth_password;
+	email.auth_password = (struct config_secret){ 0 };
+	o = try(&email);
+	assert_sent(&o);
+	assert_arrived(&cram, "watcher", true);
+
+	email.auth_secret.value = TEXT("another");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "AUTH: 535 5.7.8 wrong user or secret");
+
+	/* A server that only takes passwords does not get the secret for one. */
+	email = settings(&starttls);
+	email.auth_secret = email.auth_password;
+	email.auth_password = (struct config_secret){ 0 };
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "");
+}
+
 static void faults_are_told_apart(void **state)
 {
 	static const struct {
@@ -688,6 +711,7 @@ static int start_servers(void **state)
 	server_start(&starttls, "tests/support/mail_server.py", NULL, "127.0.0.1");
 	server_start(&implicit, "tests/support/mail_server.py", "--implicit-tls", "127.0.0.1");
 	server_start(&no_tls, "tests/support/mail_server.py", "--no-tls", "127.0.0.1");
+	server_start(&cram, "tests/support/mail_server.py", "--cram-md5", "127.0.0.1");
 	server_start(&login, "tests/support/login_server.py", NULL, "127.0.0.1");
 	server_start(
 		&login_implicit, "tests/support/login_server.py", "--implicit-tls", "127.0.0.1");
@@ -696,7 +720,8 @@ static int start_servers(void **state)
 
 static int end_servers(void **state)
 {
-	struct server *const all[] = { &starttls, &implicit, &no_tls, &login, &login_implicit };
+	struct server *const all[] = { &starttls, &implicit, &no_tls, &cram, &login,
+		&login_implicit };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		server_end(all[i]);
@@ -721,6 +746,7 @@ int main(void)
 		cmocka_unit_test(other_transfers_leave_a_slow_conversation_alone),
 		cmocka_unit_test(a_wrong_password_may_be_mended),
 		cmocka_unit_test(no_reply_brings_a_secret_back),
+		cmocka_unit_test(a_secret_is_never_shown_to_the_server),
 		cmocka_unit_test(faults_are_told_apart),
 		cmocka_unit_test(a_server_that_falls_silent_is_given_up_in_time),
 		cmocka_unit_test(a_server_that_never_says_goodbye_costs_no_time),

@@ -104,6 +104,51 @@ static void a_mail_has_the_headers_it_needs(void **state)
 	notification_unref(n);
 }
 
+/* "root" of a mail, or "" for none; both headers name it. */
+static void thread_of(
+	const struct config_email *email, struct notification *n, char *ret, size_t size)
+{
+	struct message message = render(email, n);
+	const char *references = strstr(message.data, "\r\nReferences: ");
+	const char *reply = strstr(message.data, "\r\nIn-Reply-To: ");
+	size_t len;
+
+	*ret = '\0';
+	assert_true(!references == !reply);
+	if (references) {
+		references += strlen("\r\nReferences: ");
+		reply += strlen("\r\nIn-Reply-To: ");
+		len = strcspn(references, "\r");
+		assert_int_equal(strncmp(references, reply, len + 2), 0);
+		snprintf(ret, size, "%.*s", (int)len, references);
+	}
+	message_release(&message);
+}
+
+static void mails_of_one_outage_are_one_thread(void **state)
+{
+	struct config_email email = fixture_email();
+	struct notification *n = fixture_seed();
+	char first[120], later[120];
+
+	thread_of(&email, n, first, sizeof(first));
+	assert_string_equal(first, "<alert-cc9772a1ec901d26-2026-11-22@alertmanager>");
+	/* The end of it comes after midnight. */
+	n->at_wall_ms += 12 * 3600 * 1000;
+	thread_of(&email, n, later, sizeof(later));
+	assert_string_equal(later, first);
+	email.threading = THREAD_BY_DAY;
+	thread_of(&email, n, later, sizeof(later));
+	assert_string_equal(later, "<alert-cc9772a1ec901d26-2026-11-23@alertmanager>");
+	email.threading = THREAD_BY_GROUP;
+	thread_of(&email, n, later, sizeof(later));
+	assert_string_equal(later, "<alert-cc9772a1ec901d26-@alertmanager>");
+	email.threading = THREAD_NOT;
+	thread_of(&email, n, later, sizeof(later));
+	assert_string_equal(later, "");
+	notification_unref(n);
+}
+
 static void the_owners_headers_win(void **state)
 {
 	struct config_pair pairs[] = {
@@ -373,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(subjects_are_alertmanagers),
 		cmocka_unit_test(a_mail_has_the_headers_it_needs),
+		cmocka_unit_test(mails_of_one_outage_are_one_thread),
 		cmocka_unit_test(the_owners_headers_win),
 		cmocka_unit_test(bodies_of_the_owners_own_replace_ours),
 		cmocka_unit_test(what_cannot_be_rendered_says_why),

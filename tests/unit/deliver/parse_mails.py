@@ -64,7 +64,7 @@ def check(raw, subject, text, markup):
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     if mail.defects:
         raise ValueError(f"defects: {mail.defects}")
-    names = ["date", "from", "to", "subject", "message-id", "auto-submitted", "mime-version", "content-type"]
+    names = ["date", "from", "to", "subject", "message-id", "in-reply-to", "references", "auto-submitted", "mime-version", "content-type"]
     compare("headers", [name.lower() for name in mail.keys()], names)
     # The policy above trims; the header itself is decoded without.
     found = email.header.decode_header(email.message_from_bytes(head)["subject"].replace("\r\n", ""))
