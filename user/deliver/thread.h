@@ -15,7 +15,6 @@
 /* The SHA-256 of a group's key in hex, as Alertmanager shows it to services. -ENOMEM. */
 int group_hash(const char *group_key, char hex[GROUP_HASH_SIZE]);
 /* "<alert-0123456789abcdef-2026-11-22@alertmanager>", or nothing where no threads are wanted. -ENOMEM. */
-int thread_root(
-	enum config_threading threading, const struct notification *n, struct strbuf *out);
+int thread_root(enum config_threading threading, const struct notification *n, struct strbuf *out);
 
 #endif

@@ -103,7 +103,7 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 		return -ENOMEM;
 	}
 	flush->n_open++;
-	tally_begin(notify, integration->name);
+	count_notification(notify, integration->name);
 	*ret = attempt;
 	return 0;
 }
@@ -135,7 +135,7 @@ static void over(struct notify *notify, struct attempt *attempt, enum notify_res
 		notify->stats.sent++;
 	} else {
 		notify->stats.failed++;
-		tally_failure(notify, attempt->notification->integration, result == NOTIFY_REFUSED);
+		count_failure(notify, attempt->notification->integration, result == NOTIFY_REFUSED);
 	}
 	/* After the log: killed in between, the id in the log shows that it was told. */
 	persist_delete(notify, NOTIFY_KEEP_OUTBOX, attempt->notification->id);
@@ -196,7 +196,7 @@ void notify_sent(
 
 	if (!attempt || !attempt->sending)
 		return;
-	tally_request(notify, attempt->notification->integration, result == NOTIFY_SENT,
+	count_request(notify, attempt->notification->integration, result == NOTIFY_SENT,
 		now.boot_ns - attempt->sent_boot_ns);
 	if (result != NOTIFY_RETRY) {
 		over(notify, attempt, result, now);

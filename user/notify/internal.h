@@ -321,9 +321,9 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 /* More kinds than Alertmanager has; what comes beyond is not counted. */
 #define MAX_TALLIES 32
 
-void tally_begin(struct notify *notify, const char *integration);
-void tally_request(struct notify *notify, const char *integration, bool told, int64_t took_ns);
-void tally_failure(struct notify *notify, const char *integration, bool refused);
+void count_notification(struct notify *notify, const char *integration);
+void count_request(struct notify *notify, const char *integration, bool told, int64_t took_ns);
+void count_failure(struct notify *notify, const char *integration, bool refused);
 
 /* -- rows ------------------------------------------------------------------------------------ */
 

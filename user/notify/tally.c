@@ -20,7 +20,7 @@ static struct notify_tally *tally_of(struct notify *notify, const char *integrat
 	return tally;
 }
 
-void tally_begin(struct notify *notify, const char *integration)
+void count_notification(struct notify *notify, const char *integration)
 {
 	struct notify_tally *tally = tally_of(notify, integration);
 
@@ -28,7 +28,7 @@ void tally_begin(struct notify *notify, const char *integration)
 		tally->notifications++;
 }
 
-void tally_request(struct notify *notify, const char *integration, bool told, int64_t took_ns)
+void count_request(struct notify *notify, const char *integration, bool told, int64_t took_ns)
 {
 	static const int64_t seconds[NOTIFY_SECONDS] = { 1, 5, 10, 15, 20 };
 	struct notify_tally *tally = tally_of(notify, integration);
@@ -42,7 +42,7 @@ void tally_request(struct notify *notify, const char *integration, bool told, in
 		tally->within[i] += took_ns <= seconds[i] * NSEC_PER_SEC;
 }
 
-void tally_failure(struct notify *notify, const char *integration, bool refused)
+void count_failure(struct notify *notify, const char *integration, bool refused)
 {
 	struct notify_tally *tally = tally_of(notify, integration);
 
