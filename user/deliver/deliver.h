@@ -31,6 +31,7 @@ struct delivery_report {
 	const char *refused_recipients; /* NULL for none */
 	/* The server's last words in any case, one line: "250 2.0.0 Ok"; NULL where it has said none. */
 	const char *answer;
+	const char *transcript; /* line by line, where the options ask for it; else NULL */
 	int64_t duration_ns;
 };
 
@@ -41,6 +42,7 @@ struct deliver_options {
 	const char *external_url; /* http://host:9093; links point there */
 	const char *hostname;
 	int64_t timeout_ms; /* of one try; 0: 30 s */
+	bool transcript;    /* reports have all that a mail server said */
 };
 
 int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret);

@@ -115,6 +115,8 @@ static void finish(struct mail *done, const char *words)
 	else if (d->dialogue.refused.len)
 		report.refused_recipients = d->dialogue.refused.s;
 	report.answer = d->dialogue.words;
+	if (d->dialogue.keeps)
+		report.transcript = d->dialogue.heard.s;
 	report.message = message.s;
 	d->done(&report, d->userdata);
 	strbuf_release(&message);
@@ -505,6 +507,7 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 	d->started_boot_ns = clock_boot_ns();
 	d->fd = -1;
 	smtp_dialogue_init(&d->dialogue, &d->message.to);
+	d->dialogue.keeps = deliver->options.transcript;
 
 	err = message_render(email, notification, &deliver->options, deliver->templates,
 		&d->message, error, error_size);

@@ -45,6 +45,7 @@ void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to)
 {
 	*d = (struct smtp_dialogue){ .to = to };
 	strbuf_init(&d->refused, SMTP_REFUSED_MAX);
+	strbuf_init(&d->heard, SMTP_HEARD_MAX);
 }
 
 void smtp_dialogue_release(struct smtp_dialogue *d)
@@ -56,6 +57,7 @@ void smtp_dialogue_release(struct smtp_dialogue *d)
 		d->secrets[i] = NULL;
 	}
 	strbuf_release(&d->refused);
+	strbuf_release(&d->heard);
 }
 
 /* -- secrets -- */
@@ -195,6 +197,8 @@ static void add_words(struct smtp_dialogue *d, const char *line, size_t len)
 	memcpy(d->words + d->words_len, text.s, n);
 	d->words_len += n;
 	d->words[d->words_len] = '\0';
+	if (d->keeps)
+		strbuf_addf(&d->heard, "%s\n", text.s + (*text.s == ' '));
 	strbuf_release(&raw);
 	strbuf_release(&text);
 }

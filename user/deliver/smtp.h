@@ -15,6 +15,7 @@
 
 #define SMTP_WORDS_MAX	 400
 #define SMTP_REFUSED_MAX ((size_t)4 << 10)
+#define SMTP_HEARD_MAX	 ((size_t)16 << 10)
 #define SMTP_SECRETS	 3
 
 enum smtp_stage {
@@ -44,6 +45,8 @@ struct smtp_dialogue {
 	struct strbuf refused;	       /* "a@b: 550 no; c@d: 450 later" */
 
 	char *secrets[SMTP_SECRETS]; /* never shown: what to search for */
+	bool keeps;		     /* all replies are wanted, line by line, in `heard` */
+	struct strbuf heard;
 };
 
 void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to);
