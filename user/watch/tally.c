@@ -97,8 +97,17 @@ static struct item *item_of(const struct tally *tally, const struct tally_proces
 {
 	struct item *item = item_by_pid(tally, process->pid);
 
-	return item && usage_same_start(item->process.start_boot_ns, process->start_boot_ns) ? item
-											     : NULL;
+	if (item && process->start_boot_ns &&
+		!usage_same_start(item->process.start_boot_ns, process->start_boot_ns))
+		return NULL;
+	return item;
+}
+
+bool tally_has(const struct tally *tally, const struct tally_process *process)
+{
+	const struct item *item = item_of(tally, process);
+
+	return item && item->pass == tally->pass;
 }
 
 static struct item *item_add(struct tally *tally)

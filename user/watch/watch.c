@@ -172,6 +172,7 @@ static void on_event(struct service *service, enum service_event what, void *use
 
 	if (what == SERVICE_APPEARED)
 		learn_cgroup(service);
+	meter_event(watch->meter, service, what);
 	if (what == SERVICE_DIED || what == SERVICE_LEFT)
 		select_lost_process(service, clock_now());
 	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
@@ -274,6 +275,18 @@ static int open_backend(
 	return err;
 }
 
+static int open_meter(struct watch *watch)
+{
+	return meter_new(
+		&(struct meter_options){
+			.event = watch->event,
+			.ops = watch->ops,
+			.backend = watch->backend,
+			.services = &watch->services,
+		},
+		&watch->meter);
+}
+
 static int watch_open(
 	struct watch *watch, sd_event *event, uint32_t ring_bytes, char *error, size_t error_size)
 {
@@ -301,7 +314,8 @@ static int watch_open(
 	if (err < 0)
 		return err;
 	sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
-	return open_backend(watch, &backend_options, error, error_size);
+	err = open_backend(watch, &backend_options, error, error_size);
+	return err ? err : open_meter(watch);
 }
 
 int watch_new_with_ring(sd_event *event, const struct watch_options *options, uint32_t ring_bytes,
@@ -340,6 +354,7 @@ void watch_free(struct watch *watch)
 	sd_event_source_disable_unref(watch->timer);
 	services_release(&watch->services);
 	select_release(watch);
+	meter_free(watch->meter);
 	if (watch->backend)
 		watch->ops->close(watch->backend);
 	free(watch);

@@ -6,6 +6,7 @@
 #define TOLLD_WATCH_WATCH_PRIVATE_H
 
 #include "watch/internal.h"
+#include "watch/meter.h"
 #include "watch/select.h"
 
 struct watch {
@@ -15,6 +16,7 @@ struct watch {
 	sd_event *event;
 	struct services services;
 	struct finder finder;
+	struct meter *meter;
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	struct histogram death_to_sample_s;

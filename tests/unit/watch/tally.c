@@ -131,6 +131,35 @@ static void relatives_count_where_they_are_asked_for(void **state)
 	end(&w);
 }
 
+static void collect_pid(pid_t pid, void *userdata)
+{
+	*(unsigned *)userdata += (unsigned)pid;
+}
+
+static void knows_who_was_read_and_who_counts(void **state)
+{
+	const struct tally_process rows[] = { { 10, 5 * SECOND }, { 10, 0 }, { 10, 6 * SECOND },
+		{ 13, 0 } };
+	static const struct reading readings[] = { { 10, 5, 100, 10 }, { 11, 6, 20, 10 },
+		{ 12, 7, 3, 10 } };
+	struct world w;
+	unsigned sum = 0;
+
+	begin(&w);
+	pass(&w, readings, ARRAY_SIZE(readings), 1, true);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(tally_has(w.tally, &rows[i]), i < 2);
+	tally_members(w.tally, rows, 1, true, collect_pid, &sum);
+	assert_int_equal(sum, 10 + 11 + 12);
+	sum = 0;
+	tally_members(w.tally, rows, ARRAY_SIZE(rows), false, collect_pid, &sum);
+	assert_int_equal(sum, 10 + 10);
+	/* In the next pass nobody was read yet. */
+	tally_begin(w.tally, w.now + SECOND);
+	assert_false(tally_has(w.tally, &rows[0]));
+	end(&w);
+}
+
 static void a_death_brings_what_no_pass_saw(void **state)
 {
 	const struct tally_process known = { 10, 5 * SECOND }, brief = { 20, 1016 * SECOND },
@@ -380,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_total_never_falls),
 		cmocka_unit_test(what_others_used_before_they_joined_is_not_its_own),
 		cmocka_unit_test(relatives_count_where_they_are_asked_for),
+		cmocka_unit_test(knows_who_was_read_and_who_counts),
 		cmocka_unit_test(a_death_brings_what_no_pass_saw),
 		cmocka_unit_test(a_death_while_a_pass_is_read_counts_once),
 		cmocka_unit_test(parts_are_added_up),

@@ -1,0 +1,28 @@
+/*
+ * figures.c - the meter, as everybody sees it.
+ */
+#include "watch/figures.h"
+
+#include "watch/watch_private.h"
+
+void service_figures(const struct service *service, struct service_figures *ret)
+{
+	const struct watch *watch = service->set->ops.userdata;
+
+	meter_figures(watch->meter, service, ret);
+}
+
+void watch_machine(const struct watch *watch, struct machine_figures *ret)
+{
+	meter_machine(watch->meter, ret);
+}
+
+void watch_set_figures_callbacks(struct watch *watch, const struct figures_callbacks *callbacks)
+{
+	meter_set_callbacks(watch->meter, callbacks);
+}
+
+bool watch_measure(struct watch *watch, int64_t budget_ns)
+{
+	return meter_measure(watch->meter, budget_ns);
+}
