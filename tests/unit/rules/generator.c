@@ -9,11 +9,11 @@
 
 #include <math.h>
 
-#define SUITE "alert_generator_test_suite"
-#define SLOT  30000
+#define SUITE  "alert_generator_test_suite"
+#define SLOT   30000
 #define RESENT 90000
 /* A number of samples of one value, one each 15 s. */
-#define STEPS(n) ((n) * 15000)
+#define STEPS(n) ((n)*15000)
 
 /* What a series is worth from a time on; NAN ends it. */
 struct turn {
@@ -112,7 +112,9 @@ static void scrape(struct suite *s, struct line *lines, size_t n, int64_t ms)
 		double value = value_at(&lines[i], ms);
 
 		if (!isnan(value))
-			assert_int_equal(tsdb_append(s->w.db, lines[i].series, at(&s->w, ms).wall_ms, value), 0);
+			assert_int_equal(
+				tsdb_append(s->w.db, lines[i].series, at(&s->w, ms).wall_ms, value),
+				0);
 	}
 }
 
@@ -161,7 +163,8 @@ static double state_at(struct suite *s, const char *alert, const char *state, in
 {
 	char query[200];
 
-	snprintf(query, sizeof(query), "sum(ALERTS{alertname=\"%s\",alertstate=\"%s\"})", alert, state);
+	snprintf(query, sizeof(query), "sum(ALERTS{alertname=\"%s\",alertstate=\"%s\"})", alert,
+		state);
 	return value_of(&s->w, query, NULL, ms);
 }
 
@@ -219,7 +222,9 @@ static void pending_then_firing_then_resolved(void **state)
 	assert_true(state_at(&s, name, "firing", resolved) == -1);
 	/* Sent again at the first evaluation that is more than a minute later, as Prometheus does it. */
 	for (size_t i = 1; nth(&s, name, false, i); i++)
-		assert_int_equal(nth(&s, name, false, i)->at_ms - nth(&s, name, false, i - 1)->at_ms, RESENT);
+		assert_int_equal(
+			nth(&s, name, false, i)->at_ms - nth(&s, name, false, i - 1)->at_ms,
+			RESENT);
 	for (size_t i = 1; nth(&s, name, true, i); i++) {
 		const struct sent *again = nth(&s, name, true, i);
 
@@ -238,9 +243,11 @@ static void pending_then_gone_is_never_sent(void **state)
 	static const char name[] = "PendingAndResolved_AlwaysInactive_PendingAlert";
 	static const char other[] = "PendingAndResolved_AlwaysInactive_InactiveAlert";
 	struct line lines[] = {
-		{ .pairs = { { "alertname", (char *)name }, { "rulegroup", "PendingAndResolved_AlwaysInactive" } },
+		{ .pairs = { { "alertname", (char *)name },
+			  { "rulegroup", "PendingAndResolved_AlwaysInactive" } },
 			.turns = { { 0, 5 }, { STEPS(8), 11 }, { STEPS(18), 7 } } },
-		{ .pairs = { { "alertname", (char *)other }, { "rulegroup", "PendingAndResolved_AlwaysInactive" } },
+		{ .pairs = { { "alertname", (char *)other },
+			  { "rulegroup", "PendingAndResolved_AlwaysInactive" } },
 			.turns = { { 0, 5 } } },
 	};
 	struct suite s;
@@ -253,13 +260,15 @@ static void pending_then_gone_is_never_sent(void **state)
 	assert_true(state_at(&s, name, "pending", STEPS(17)) == 1);
 	assert_true(state_at(&s, name, "pending", STEPS(18) + SLOT) == -1);
 	assert_true(value_of(&s.w, "count(ALERTS{alertstate=\"firing\"})", NULL, STEPS(17)) == -1);
-	assert_true(value_of(&s.w, "count(ALERTS{alertname=~\".*_InactiveAlert\"})", NULL, STEPS(17)) == -1);
+	assert_true(value_of(&s.w, "count(ALERTS{alertname=~\".*_InactiveAlert\"})", NULL,
+			    STEPS(17)) == -1);
 	suite_release(&s);
 }
 
 static void a_rule_sees_what_the_rule_above_it_wrote(void **state)
 {
-	static const char one[] = "NewAlerts_OrderCheck_Rule1", two[] = "NewAlerts_OrderCheck_Rule2";
+	static const char one[] = "NewAlerts_OrderCheck_Rule1",
+			  two[] = "NewAlerts_OrderCheck_Rule2";
 	struct line lines[] = {
 		{ .pairs = { { "alertname", (char *)one }, { "rulegroup", "NewAlerts_OrderCheck" },
 			  { "variant", "one" } },
@@ -290,7 +299,8 @@ static void a_rule_sees_what_the_rule_above_it_wrote(void **state)
 
 static void no_for_fires_at_once_and_a_small_one_when_it_is_over(void **state)
 {
-	static const char none[] = "ZeroFor_SmallFor_ZeroFor", small[] = "ZeroFor_SmallFor_SmallFor";
+	static const char none[] = "ZeroFor_SmallFor_ZeroFor",
+			  small[] = "ZeroFor_SmallFor_SmallFor";
 	static const char group[] = "ZeroFor_SmallFor";
 	struct line lines[] = {
 		{ .pairs = { { "alertname", (char *)none }, { "rulegroup", (char *)group } },
