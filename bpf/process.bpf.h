@@ -207,6 +207,11 @@ static __always_inline struct wanted_program *wanted(struct task_struct *task, _
 
 	__builtin_memcpy(key.name, task->comm, sizeof(key.name));
 	program = bpf_map_lookup_elem(&tolld_programs, &key);
+	if (!program && task->real_parent->tgid == 1) {
+		key.parent_pid = 1;
+		program = bpf_map_lookup_elem(&tolld_programs, &key);
+		key.parent_pid = 0;
+	}
 	if (!program) {
 		__builtin_memset(key.name, 0, sizeof(key.name));
 		key.inode = inode;

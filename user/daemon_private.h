@@ -93,6 +93,7 @@ void services_on_event(struct daemon *d, struct service *service, enum service_e
 	const struct service_info *info);
 void services_on_added(struct service *service, void *selection_userdata, void *userdata);
 void services_on_removed(struct service *service, void *userdata);
+void services_on_systemd(const char *why, void *userdata);
 /* Which service these labels of an alert are of, NULL: none. */
 const struct service *services_find(const struct daemon *d, const struct labels *labels);
 /* Samples from before the jump are out of sight: new ones come at once. */

@@ -195,6 +195,14 @@ void services_on_removed(struct service *service, void *userdata)
 	watched_free(w);
 }
 
+void services_on_systemd(const char *why, void *userdata)
+{
+	if (why)
+		log_error("units are not watched: %s", why);
+	else
+		log_info("systemd is asked about units");
+}
+
 const struct service *services_find(const struct daemon *d, const struct labels *labels)
 {
 	const char *name = labels_get(labels, "service");
@@ -255,6 +263,9 @@ static int labels_of(const struct config_watch *c, struct labels **ret)
 
 	for (size_t i = 0; i < c->labels.n; i++)
 		labels_builder_set(&b, c->labels.items[i].name.s, c->labels.items[i].value.s);
+	/* Of a pattern each unit has its own name; what the owner called them all is told beside it. */
+	if (c->service.s && c->unit.s && strpbrk(c->unit.s, "*?["))
+		labels_builder_set(&b, "group", c->service.s);
 	return labels_build(&b, ret);
 }
 

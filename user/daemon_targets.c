@@ -224,6 +224,7 @@ int targets_start(struct daemon *d)
 		.on_event = on_service,
 		.on_added = services_on_added,
 		.on_removed = services_on_removed,
+		.on_systemd = services_on_systemd,
 		.userdata = d,
 	};
 	struct watch_stats stats;

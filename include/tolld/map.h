@@ -64,10 +64,12 @@ struct watched_port {
  */
 struct program_key {
 	__u64 inode;
+	__u32 parent_pid; /* 1: only where process 1 starts it; 0: whoever does */
+	__u32 unused;
 	char name[TOLLD_COMM_MAX];
 };
 
-_Static_assert(sizeof(struct program_key) == 24, "shared layout");
+_Static_assert(sizeof(struct program_key) == 32, "shared layout");
 
 struct wanted_program {
 	char service[TOLLD_NAME_MAX]; /* one of them */

@@ -107,12 +107,14 @@ struct backend_ops {
 
 	/*
 	 * From now on a process that becomes a program of that name, with that inode, or with NULL and 0
-	 * any program, is watched and told by NOTICE_EXEC. Missing where nobody sees programs start:
-	 * then they are found by looking at all processes now and again.
+	 * any program, is watched and told by NOTICE_EXEC; with `parent` 1 only process 1's children
+	 * are. Missing where nobody sees programs start: then they are found by looking at all processes
+	 * now and again.
 	 */
-	int (*add_program)(
-		struct backend *backend, const char *name, uint64_t inode, const char *service);
-	void (*remove_program)(struct backend *backend, const char *name, uint64_t inode);
+	int (*add_program)(struct backend *backend, const char *name, uint64_t inode, pid_t parent,
+		const char *service);
+	void (*remove_program)(
+		struct backend *backend, const char *name, uint64_t inode, pid_t parent);
 
 	/* Those watched processes that live now, in an array of the caller's. */
 	int (*living)(struct backend *backend, struct process **ret, size_t *ret_n);

@@ -649,9 +649,9 @@ static size_t kernel_family(struct backend *backend, pid_t family, struct proces
 
 /* -- programs ------------------------------------------------------------------------------- */
 
-static struct program_key program_key(const char *name, uint64_t inode)
+static struct program_key program_key(const char *name, uint64_t inode, pid_t parent)
 {
-	struct program_key key = { .inode = inode };
+	struct program_key key = { .inode = inode, .parent_pid = (uint32_t)parent };
 
 	/* As the kernel cuts the name of a process. */
 	if (name)
@@ -659,19 +659,20 @@ static struct program_key program_key(const char *name, uint64_t inode)
 	return key;
 }
 
-static int kernel_add_program(
-	struct backend *backend, const char *name, uint64_t inode, const char *service)
+static int kernel_add_program(struct backend *backend, const char *name, uint64_t inode,
+	pid_t parent, const char *service)
 {
-	struct program_key key = program_key(name, inode);
+	struct program_key key = program_key(name, inode, parent);
 	struct wanted_program value = { 0 };
 
 	copy_name(value.service, service);
 	return bpf_map_update_elem(backend->maps[MAP_PROGRAMS].map_fd, &key, &value, BPF_ANY);
 }
 
-static void kernel_remove_program(struct backend *backend, const char *name, uint64_t inode)
+static void kernel_remove_program(
+	struct backend *backend, const char *name, uint64_t inode, pid_t parent)
 {
-	struct program_key key = program_key(name, inode);
+	struct program_key key = program_key(name, inode, parent);
 
 	bpf_map_delete_elem(backend->maps[MAP_PROGRAMS].map_fd, &key);
 }

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "watch/pidfiles.h"
 #include "watch/procfs.h"
+#include "watch/units.h"
 #include "watch/watch_private.h"
 
 /*
@@ -252,6 +253,7 @@ void select_resync(struct watch *watch)
 	if (watch->finder.n_by_process)
 		scan(watch, true);
 	pidfiles_look(watch, false);
+	units_resync(watch);
 }
 
 /* -- programs that start -------------------------------------------------------------------- */
@@ -293,6 +295,7 @@ static void program_started(struct watch *watch, const struct notice *notice, st
 			services_started(s->service, &notice->process, at);
 	}
 	looked_at_release(&p);
+	units_started(watch, notice, at);
 	services_let_go(&watch->services, &notice->process);
 }
 
@@ -349,6 +352,8 @@ bool select_heir(struct service *service, pid_t family, struct process *ret)
 		return false;
 	if (s->kind == SELECT_PIDFILE)
 		return pidfile_heir(s, ret);
+	if (s->kind == SELECT_UNIT)
+		return units_heir(service, ret);
 	if (!selection_is_by_process(s))
 		return false;
 	return s->watch->ops->family ? heir_in_family(s->watch, s, family, ret)

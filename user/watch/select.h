@@ -22,7 +22,8 @@ struct selection {
 	char *text;
 	struct labels *labels; /* NULL: none */
 	void *userdata;
-	struct service *service; /* NULL: there are several, or none yet */
+	const char *const *leave_out; /* patterns of units; NULL: none */
+	struct service *service;      /* NULL: there are several, or none yet */
 
 	struct program program; /* SELECT_EXE */
 	uint64_t told_inode;	/* what the backend looks for; 0: nothing */
@@ -62,6 +63,12 @@ void select_lost_process(struct service *service, struct instant now);
 void select_resync(struct watch *watch);
 /* Who is the service after its process has ended? */
 bool select_heir(struct service *service, pid_t family, struct process *ret);
+
+/* One more service, of a selection that is a pattern, named as what was found. */
+int selection_add_service(struct selection *s, const char *name, struct service **ret);
+void selection_tell_added(struct service *service);
+void selection_remove_service(struct service *service);
+bool selection_leaves_out(const struct selection *s, const char *name);
 
 /* Is it found by looking at processes? */
 bool selection_is_by_process(const struct selection *s);

@@ -112,9 +112,11 @@ void selected_exited(
 	struct services *set = service->set;
 	struct process heir;
 	bool looks_like_main = service->kind == SELECT_UNIT && !service->standing.main_told;
+	/* Those of a unit need not be related. */
+	bool has_others = notice->exit.forked || service->kind == SELECT_UNIT;
 
 	/* A daemon that forks and lets its parent exit has not died; nor has one that loses a worker. */
-	if ((is_clean(death) || looks_like_main) && notice->exit.forked && set->ops.heir &&
+	if ((is_clean(death) || looks_like_main) && has_others && set->ops.heir &&
 		set->ops.heir(service, notice->exit.family, &heir, set->ops.userdata)) {
 		service->standing.main_told = false;
 		selected_adopt(service, &heir, death->at);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include "watch/pidfiles.h"
+#include "watch/unit.h"
+#include "watch/units.h"
 #include "watch/watch_private.h"
 
 /* -- programs ------------------------------------------------------------------------------- */
@@ -31,14 +33,14 @@ void selection_tell_program(struct selection *s)
 		return;
 	if (s->program.inode && s->told_inode != s->program.inode) {
 		if (s->told_inode)
-			ops->remove_program(backend, NULL, s->told_inode);
+			ops->remove_program(backend, NULL, s->told_inode, 0);
 		s->told_inode = s->program.inode;
 	}
 	if (s->told_inode)
-		ops->add_program(backend, NULL, s->told_inode, s->name);
-	ops->add_program(backend, base_name(s->program.path), 0, s->name);
+		ops->add_program(backend, NULL, s->told_inode, 0, s->name);
+	ops->add_program(backend, base_name(s->program.path), 0, 0, s->name);
 	if (s->program.real)
-		ops->add_program(backend, base_name(s->program.real), 0, s->name);
+		ops->add_program(backend, base_name(s->program.real), 0, 0, s->name);
 }
 
 static void tell_programs(struct watch *watch, struct selection *s)
@@ -46,7 +48,7 @@ static void tell_programs(struct watch *watch, struct selection *s)
 	if (s->kind == SELECT_EXE)
 		selection_tell_program(s);
 	else if (s->kind == SELECT_CMDLINE && watch->ops->add_program)
-		watch->ops->add_program(watch->backend, NULL, 0, s->name);
+		watch->ops->add_program(watch->backend, NULL, 0, 0, s->name);
 }
 
 /* Others may look for the same: they say so again. */
@@ -58,17 +60,19 @@ static void untell_programs(struct selection *s)
 		return;
 	if (s->kind == SELECT_EXE) {
 		if (s->told_inode)
-			watch->ops->remove_program(watch->backend, NULL, s->told_inode);
-		watch->ops->remove_program(watch->backend, base_name(s->program.path), 0);
+			watch->ops->remove_program(watch->backend, NULL, s->told_inode, 0);
+		watch->ops->remove_program(watch->backend, base_name(s->program.path), 0, 0);
 		if (s->program.real)
-			watch->ops->remove_program(watch->backend, base_name(s->program.real), 0);
+			watch->ops->remove_program(
+				watch->backend, base_name(s->program.real), 0, 0);
 	} else if (s->kind == SELECT_CMDLINE) {
-		watch->ops->remove_program(watch->backend, NULL, 0);
+		watch->ops->remove_program(watch->backend, NULL, 0, 0);
 	}
 	for (size_t i = 0; i < watch->finder.n; i++) {
 		if (watch->finder.items[i]->kind == s->kind)
 			tell_programs(watch, watch->finder.items[i]);
 	}
+	units_tell_programs(watch);
 }
 
 /* -- life ----------------------------------------------------------------------------------- */
@@ -97,6 +101,8 @@ static int read_description(struct selection *s, char *error, size_t error_size)
 		return program_init(&s->program, s->text);
 	case SELECT_CMDLINE:
 		return regex_new_search(s->text, &s->regex, error, error_size);
+	case SELECT_UNIT:
+		return 0;
 	case SELECT_PIDFILE:
 		if (*s->text != '/')
 			return refuse(error, error_size, "the path must begin with a slash");
@@ -118,17 +124,17 @@ static int service_at_address(struct selection *s, const struct sockaddr *addres
 	return 0;
 }
 
-static int service_new(struct selection *s, struct service **ret)
+static int service_new(
+	struct selection *s, const char *name, const char *what, struct service **ret)
 {
 	struct strbuf text = STRBUF_INIT;
 	struct service *service;
 	int err;
 
-	strbuf_addf(&text, "%s %s", kind_words[s->kind], s->text);
+	strbuf_addf(&text, "%s %s", kind_words[s->kind], what);
 	err = text.err;
 	if (!err)
-		err = services_add(
-			&s->watch->services, s->name, text.s, NULL, clock_now(), &service);
+		err = services_add(&s->watch->services, name, text.s, NULL, clock_now(), &service);
 	strbuf_release(&text);
 	if (err)
 		return err;
@@ -141,14 +147,47 @@ static int service_new(struct selection *s, struct service **ret)
 	return 0;
 }
 
+int selection_add_service(struct selection *s, const char *name, struct service **ret)
+{
+	return service_new(s, name, name, ret);
+}
+
+void selection_tell_added(struct service *service)
+{
+	struct watch *watch = service->selection->watch;
+
+	if (watch->options.on_added)
+		watch->options.on_added(
+			service, service->selection->userdata, watch->options.userdata);
+}
+
+void selection_remove_service(struct service *service)
+{
+	struct watch *watch = service->selection->watch;
+
+	if (watch->options.on_removed)
+		watch->options.on_removed(service, watch->options.userdata);
+	watch_remove(service);
+}
+
+bool selection_leaves_out(const struct selection *s, const char *name)
+{
+	for (const char *const *pattern = s->leave_out; pattern && *pattern; pattern++) {
+		if (unit_fits(*pattern, name))
+			return true;
+	}
+	return false;
+}
+
 static int selection_fill(struct selection *s, const struct watch_spec *spec)
 {
 	s->kind = spec->kind;
 	s->expect = spec->expect;
 	s->userdata = spec->userdata;
+	s->leave_out = spec->leave_out;
 	s->wd = -1;
 	s->labels = spec->labels ? labels_ref(spec->labels) : NULL;
-	s->name = strdup(spec->name);
+	s->name = strdup(spec->name ? spec->name : "");
 	s->text = strdup(spec->text ? spec->text : "");
 	return s->name && s->text ? 0 : -ENOMEM;
 }
@@ -177,6 +216,16 @@ static void begin(struct watch *watch, struct selection *s)
 	}
 }
 
+/* Those that fit a pattern come when they are found. */
+static int first_service(struct selection *s, const struct watch_spec *spec)
+{
+	if (s->kind == SELECT_LISTEN)
+		return service_at_address(s, spec->address);
+	if (s->kind == SELECT_UNIT && unit_is_pattern(s->text))
+		return 0;
+	return service_new(s, s->name, s->text, &s->service);
+}
+
 int watch_select(struct watch *watch, const struct watch_spec *spec, struct selection **ret,
 	char *error, size_t error_size)
 {
@@ -194,25 +243,22 @@ int watch_select(struct watch *watch, const struct watch_spec *spec, struct sele
 	if (!err && s->kind != SELECT_LISTEN)
 		err = read_description(s, error, error_size);
 	if (!err)
-		err = s->kind == SELECT_LISTEN ? service_at_address(s, spec->address)
-					       : service_new(s, &s->service);
+		err = first_service(s, spec);
 	if (err) {
 		selection_release(s);
 		return err;
 	}
 	begin(watch, s);
+	err = s->kind == SELECT_UNIT ? units_select(s) : 0;
+	if (err) {
+		watch_unselect(s);
+		return err;
+	}
 	watch_arm(watch);
-	if (watch->options.on_added)
-		watch->options.on_added(s->service, s->userdata, watch->options.userdata);
+	if (s->service)
+		selection_tell_added(s->service);
 	*ret = s;
 	return 0;
-}
-
-static void remove_service(struct watch *watch, struct service *service)
-{
-	if (watch->options.on_removed)
-		watch->options.on_removed(service, watch->options.userdata);
-	watch_remove(service);
 }
 
 void watch_unselect(struct selection *s)
@@ -228,7 +274,10 @@ void watch_unselect(struct selection *s)
 	finder->n--;
 	if (selection_is_by_process(s))
 		finder->n_by_process--;
-	remove_service(watch, s->service);
+	if (s->kind == SELECT_UNIT)
+		units_unselect(s);
+	if (s->service)
+		selection_remove_service(s->service);
 	untell_programs(s);
 	selection_release(s);
 	watch_arm(watch);
@@ -243,6 +292,7 @@ void select_init(struct watch *watch)
 
 void select_release(struct watch *watch)
 {
+	units_free(watch->units);
 	while (watch->finder.n)
 		selection_release(watch->finder.items[--watch->finder.n]);
 	free(watch->finder.items);

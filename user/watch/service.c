@@ -76,6 +76,7 @@ void service_set_owner(struct service *service, const struct process *process)
 	service->owner = process ? *process : (struct process){ 0 };
 	if (!service->owner.pid)
 		return;
+	service->last_pid = service->owner.pid;
 	/* At the end: of several services of one process the first one is told of first. */
 	at = bucket_of(service->set, service->owner.pid);
 	while (*at)
@@ -371,17 +372,24 @@ static void notice_status(struct services *set, const struct notice *notice)
 
 /* -- resync --------------------------------------------------------------------------------- */
 
+void services_doubt(struct service *service)
+{
+	if (service->doubtful)
+		return;
+	service->doubtful = true;
+	service_changed(service);
+}
+
+void service_told_more(struct service *service)
+{
+	service_tell(service, SERVICE_CAUSE);
+}
+
 static void notice_lost(struct services *set, struct instant now)
 {
 	set->resync_boot_ns = now.boot_ns;
-	for (size_t i = 0; i < set->n; i++) {
-		struct service *service = set->items[i];
-
-		if (!service->doubtful) {
-			service->doubtful = true;
-			service_changed(service);
-		}
-	}
+	for (size_t i = 0; i < set->n; i++)
+		services_doubt(set->items[i]);
 }
 
 void services_owner_gone(struct service *service, struct instant now)

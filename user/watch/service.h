@@ -33,7 +33,11 @@ struct service {
 	enum selector_kind kind;
 	enum service_expect expect;
 	struct labels *labels; /* may be NULL */
-	char *cgroup;	       /* of the owner, or of the last one; NULL: not known */
+	struct unit *of_unit;  /* that it is; NULL: it is none */
+	struct unit_info unit_info;
+	bool has_unit_info;
+	int64_t restarts_ahead; /* systemd's count of restarts, when ours was 0 */
+	char *cgroup;		/* of the owner, or of the last one; NULL: not known */
 	char *unit;
 	bool has_endpoint; /* else it is a single process */
 	struct endpoint endpoint;
@@ -46,6 +50,7 @@ struct service {
 	bool unasked;	      /* nobody has looked yet: a resync does not end the doubt */
 
 	struct process owner;		 /* pid 0: none, or nobody knows */
+	pid_t last_pid;			 /* of the owner, or of the last one */
 	struct service *next_in_bucket;	 /* of those with an owner */
 	int64_t missing_boot_ns;	 /* since when it is not among the living; 0: it is */
 	struct tolld_signal last_signal; /* sent to the owner */
@@ -178,6 +183,10 @@ void services_listens(
 	struct service *service, const uint64_t *cookies, size_t n, struct instant now);
 /* Lived it already when the service's last process died? Then it is no restart. */
 bool service_outlived(const struct service *service, const struct process *process);
+/* What is told of it may be incomplete: its state is unknown until somebody has looked. */
+void services_doubt(struct service *service);
+/* More is known of why it is as it is than its last death says. */
+void service_told_more(struct service *service);
 /* The services that this process is, one after the other: NULL first, NULL at the end. */
 struct service *services_of(
 	const struct services *set, const struct process *process, const struct service *after);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include "base/escape.h"
 #include "watch/cgroup.h"
+#include "watch/unit.h"
+#include "watch/units.h"
 #include "watch/watch_private.h"
 
 /* Of death_to_sample_s: fine around what a scrape on this machine takes, coarse beyond an interval. */
@@ -155,7 +157,9 @@ static void learn_cgroup(struct service *service)
 	struct strbuf path = STRBUF_INIT;
 	char *cgroup = NULL, *unit = NULL;
 
-	if (service->owner.pid && process_cgroup(service->owner.pid, &path) == 0 &&
+	/* Of a unit systemd says it. */
+	if (service->owner.pid && !service->of_unit &&
+		process_cgroup(service->owner.pid, &path) == 0 &&
 		strbuf_finish(&path, &cgroup) == 0) {
 		unit = cgroup_unit(cgroup);
 		free(service->cgroup);
@@ -488,6 +492,7 @@ void service_info(const struct service *service, struct service_info *ret)
 		.processes = MAX(service->processes, (size_t)(service->owner.pid != 0)),
 		.cgroup = service->cgroup,
 		.unit = service->unit,
+		.unit_info = service->has_unit_info ? &service->unit_info : NULL,
 		.selected = service->selection != NULL,
 		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,
 		.since = service->since,
@@ -536,16 +541,44 @@ void service_sampled(struct service *service, int64_t now_boot_ns)
 	histogram_observe(&watch->death_to_sample_s, (double)death->sample_after_ns / NSEC_PER_SEC);
 }
 
+/* Of one that is down without having died. */
+static void describe_unit(const struct service *service, struct strbuf *out)
+{
+	const char *fault = units_fault(service->set->ops.userdata);
+
+	if (fault)
+		strbuf_adds(out, fault);
+	else if (service->has_unit_info)
+		unit_describe(&service->unit_info, out);
+}
+
+static void describe_death(const struct service *service, struct strbuf *out)
+{
+	size_t before;
+
+	death_describe(&service->last_death, out);
+	if (!service->has_unit_info || !service->died_since_up)
+		return;
+	before = out->len;
+	strbuf_adds(out, "; ");
+	unit_describe_result(&service->unit_info, out);
+	if (out->len == before + 2)
+		strbuf_truncate(out, before);
+}
+
 void service_cause(const struct service *service, struct strbuf *out)
 {
-	if (service->state == SERVICE_DOWN && service->owner.pid && service->has_endpoint) {
-		strbuf_addf(out, "%s (pid %d) lives, but does not %s any more",
+	bool down = service->state == SERVICE_DOWN;
+
+	if (down && service->owner.pid && service->expect == EXPECTED_LISTENING)
+		strbuf_addf(out, "%s (pid %d) lives, but does not %s%s",
 			*service->owner.comm ? service->owner.comm : "its process",
-			service->owner.pid, service->selector);
-		return;
-	}
-	if (service->died)
-		death_describe(&service->last_death, out);
+			service->owner.pid, service->has_endpoint ? service->selector : "listen",
+			service->has_endpoint ? " any more" : "");
+	else if (down && service->kind == SELECT_UNIT && !service->died_since_up)
+		describe_unit(service, out);
+	else if (service->died)
+		describe_death(service, out);
 }
 
 /* -- the rest ------------------------------------------------------------------------------- */

@@ -191,6 +191,9 @@ struct watch_options {
 	watch_event_fn *on_event;
 	watch_added_fn *on_added;     /* may be NULL */
 	watch_removed_fn *on_removed; /* may be NULL */
+	/* systemd cannot be asked, and why; NULL: it can again. May be NULL. */
+	void (*on_systemd)(const char *why, void *userdata);
+	const char *systemd_address; /* of a D-Bus peer that is systemd; NULL: the usual */
 	void *userdata;
 };
 
@@ -221,9 +224,13 @@ void watch_remove(struct service *service);
 
 /* What the owner of the machine described. The texts are copied. */
 struct watch_spec {
-	const char *name; /* of the service */
+	const char *
+		name; /* of the service; not used for units by pattern, which have their own names */
 	enum selector_kind kind;
-	const char *text; /* an absolute path, a regular expression that is searched for */
+	/* An absolute path, a regular expression that is searched for, a unit's name or a pattern of them. */
+	const char *text;
+	const char *const
+		*leave_out; /* of a pattern of units: patterns, NULL at their end; lives on */
 	const struct sockaddr *address; /* SELECT_LISTEN: in place of a text */
 	enum service_expect expect;
 	const struct labels *labels; /* NULL: none */
@@ -232,7 +239,8 @@ struct watch_spec {
 
 /*
  * Watches what fits the description, from now on. Its service exists at once, as unknown until
- * somebody has looked, which the next turn of the loop does. -EINVAL, with error[] saying what is
+ * somebody has looked, which the next turn of the loop does, or systemd has answered. Units that a pattern
+ * fits are services while they are or were active. -EINVAL, with error[] saying what is
  * wrong with the text; -ENOMEM; or what inotify said.
  */
 int watch_select(struct watch *watch, const struct watch_spec *spec, struct selection **ret,

@@ -17,6 +17,7 @@ struct watch {
 	struct services services;
 	struct finder finder;
 	struct meter *meter;
+	struct units *units; /* NULL: no unit is selected */
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	struct histogram death_to_sample_s;

@@ -1,0 +1,308 @@
+/*
+ * units.c - keeps what systemd says of units, those that are selected and those that start them.
+ */
+#include "watch/units_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* -- units ---------------------------------------------------------------------------------- */
+
+struct unit *unit_find(const struct units *units, const char *name)
+{
+	return map_gets(&units->by_name, name);
+}
+
+static void unit_free(struct unit *unit)
+{
+	unit_facts_release(&unit->facts);
+	free(unit->services);
+	free(unit->told_program);
+	free(unit->name);
+	free(unit);
+}
+
+static int unit_keep(struct units *units, const char *name, struct unit **ret)
+{
+	struct unit *unit = unit_find(units, name);
+
+	if (!unit) {
+		unit = calloc(1, sizeof(*unit));
+		if (!unit)
+			return -ENOMEM;
+		unit->units = units;
+		unit->name = strdup(name);
+		if (!unit->name || map_puts(&units->by_name, name, unit)) {
+			unit_free(unit);
+			return -ENOMEM;
+		}
+	}
+	*ret = unit;
+	return 0;
+}
+
+static bool is_trigger_of(const struct unit *trigger, const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->facts.n_triggers; i++) {
+		if (streq(unit->facts.triggers[i], trigger->name))
+			return true;
+	}
+	return false;
+}
+
+bool unit_is_service(const char *name)
+{
+	return unit_fits("*", name);
+}
+
+/* -- from systemd --------------------------------------------------------------------------- */
+
+static bool is_selected(const struct units *units, const char *name)
+{
+	const struct watch *watch = units->watch;
+
+	if (!unit_is_service(name))
+		return false;
+	for (size_t i = 0; i < watch->finder.n; i++) {
+		const struct selection *s = watch->finder.items[i];
+
+		if (s->kind == SELECT_UNIT &&
+			(s->service ? streq(s->service->unit, name) : unit_fits(s->text, name)))
+			return true;
+	}
+	return false;
+}
+
+static void on_loaded(const char *name, void *userdata)
+{
+	struct units *units = userdata;
+	struct unit *unit;
+
+	/* One that is known already was loaded anew: what it was may be no more. */
+	if ((unit_find(units, name) || is_selected(units, name)) &&
+		unit_keep(units, name, &unit) == 0)
+		systemd_ask(units->systemd, name);
+}
+
+static void on_listed(void *userdata)
+{
+}
+
+/* Neither active nor wanted: systemd forgets those. */
+static void on_unloaded(const char *name, void *userdata)
+{
+	struct units *units = userdata;
+	struct unit *unit = unit_find(units, name);
+
+	if (!unit || !unit->known)
+		return;
+	snprintf(unit->facts.info.active_state, sizeof(unit->facts.info.active_state), "inactive");
+	snprintf(unit->facts.info.sub_state, sizeof(unit->facts.info.sub_state), "dead");
+	unit->facts.info.main_pid = 0;
+	unit_changed(unit);
+}
+
+static void ask_triggers(struct unit *unit)
+{
+	for (size_t i = 0; i < unit->facts.n_triggers; i++) {
+		struct unit *trigger;
+
+		if (!unit_find(unit->units, unit->facts.triggers[i]) &&
+			unit_keep(unit->units, unit->facts.triggers[i], &trigger) == 0)
+			systemd_ask(unit->units->systemd, trigger->name);
+	}
+}
+
+static void judge_triggered(struct unit *trigger)
+{
+	map_foreach (&trigger->units->by_name, e) {
+		struct unit *unit = e->value;
+
+		if (unit != trigger && is_trigger_of(trigger, unit))
+			unit_changed(unit);
+	}
+}
+
+static void on_properties(
+	const char *name, sd_bus_message *properties, bool is_last, void *userdata)
+{
+	struct units *units = userdata;
+	struct unit *unit = unit_find(units, name);
+	bool whole = false;
+
+	if (!unit || (!unit->known && !is_last))
+		return;
+	if (properties && unit_read(properties, &unit->facts))
+		return;
+	whole = *unit->facts.info.load_state;
+	/* Changes before the first answer are in it. */
+	if (!unit->known && properties && !whole)
+		return;
+	unit->known = true;
+	if (unit_is_service(name))
+		ask_triggers(unit);
+	if (!is_last)
+		return;
+	if (unit_is_service(name))
+		unit_changed(unit);
+	judge_triggered(unit);
+	watch_arm(units->watch);
+}
+
+static void on_reloaded(void *userdata)
+{
+	struct units *units = userdata;
+
+	map_foreach (&units->by_name, e)
+		systemd_ask(units->systemd, ((struct unit *)e->value)->name);
+}
+
+static void ask_all(struct units *units)
+{
+	struct watch *watch = units->watch;
+	bool patterns = false;
+
+	for (size_t i = 0; i < watch->finder.n; i++) {
+		const struct selection *s = watch->finder.items[i];
+
+		if (s->kind == SELECT_UNIT && s->service)
+			systemd_load(units->systemd, s->service->unit);
+		patterns |= s->kind == SELECT_UNIT && !s->service;
+	}
+	if (patterns)
+		systemd_list(units->systemd);
+}
+
+static void on_up(void *userdata)
+{
+	struct units *units = userdata;
+
+	units->was_up = true;
+	*units->fault = '\0';
+	if (units->watch->options.on_systemd)
+		units->watch->options.on_systemd(NULL, units->watch->options.userdata);
+	ask_all(units);
+}
+
+static void each_service(struct units *units, void (*fn)(struct service *service))
+{
+	map_foreach (&units->by_name, e) {
+		struct unit *unit = e->value;
+
+		for (size_t i = 0; i < unit->n; i++)
+			fn(unit->services[i]);
+	}
+}
+
+/* Its process is still watched; what systemd would say is not known. */
+static void doubt(struct service *service)
+{
+	service->unasked = true;
+	services_doubt(service);
+}
+
+static void give_up_asking(struct service *service)
+{
+	if (service->unasked)
+		services_stand(service, &service->standing, clock_now());
+}
+
+static void on_down(const char *why, void *userdata)
+{
+	struct units *units = userdata;
+
+	snprintf(units->fault, sizeof(units->fault), "%s", why);
+	each_service(units, units->was_up ? doubt : give_up_asking);
+	if (units->watch->options.on_systemd)
+		units->watch->options.on_systemd(why, units->watch->options.userdata);
+}
+
+const char *units_fault(const struct watch *watch)
+{
+	return watch->units && *watch->units->fault ? watch->units->fault : NULL;
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+static int units_new(struct watch *watch)
+{
+	const struct systemd_callbacks callbacks = {
+		.on_up = on_up,
+		.on_down = on_down,
+		.on_loaded = on_loaded,
+		.on_listed = on_listed,
+		.on_unloaded = on_unloaded,
+		.on_properties = on_properties,
+		.on_reloaded = on_reloaded,
+	};
+	struct systemd_callbacks mine = callbacks;
+	struct units *units = calloc(1, sizeof(*units));
+	int err;
+
+	if (!units)
+		return -ENOMEM;
+	units->watch = watch;
+	group_roots_find(&units->roots);
+	mine.userdata = units;
+	err = systemd_new(watch->event, watch->options.systemd_address, &mine, &units->systemd);
+	if (err) {
+		units_free(units);
+		return err;
+	}
+	watch->units = units;
+	return 0;
+}
+
+void units_free(struct units *units)
+{
+	if (!units)
+		return;
+	systemd_free(units->systemd);
+	map_foreach (&units->by_name, e)
+		unit_free(e->value);
+	map_release(&units->by_name);
+	free(units);
+}
+
+int units_select(struct selection *s)
+{
+	struct watch *watch = s->watch;
+	scoped(freep) char *name = NULL;
+	struct unit *unit;
+	int err = watch->units ? 0 : units_new(watch);
+
+	if (err)
+		return err;
+	if (!s->service) {
+		systemd_list(watch->units->systemd);
+		return 0;
+	}
+	name = unit_full_name(s->text);
+	err = name ? unit_keep(watch->units, name, &unit) : -ENOMEM;
+	if (!err)
+		err = unit_add_service(unit, s->service);
+	if (err)
+		return err;
+	if (*watch->units->fault && !watch->units->was_up)
+		give_up_asking(s->service);
+	systemd_load(watch->units->systemd, name);
+	return 0;
+}
+
+void units_unselect(struct selection *s)
+{
+	if (!s->watch->units)
+		return;
+	map_foreach (&s->watch->units->by_name, e) {
+		struct unit *unit = e->value;
+		struct service *service = s->service && s->service->of_unit == unit
+						  ? s->service
+						  : unit_service_by_pattern(unit, s);
+
+		if (!service)
+			continue;
+		unit_remove_service(unit, service);
+		if (service != s->service)
+			selection_remove_service(service);
+	}
+}
