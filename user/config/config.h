@@ -274,6 +274,8 @@ struct config_route {
 	size_t n_group_by, cap_group_by;
 	bool group_by_all; /* ['...'] */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	struct config_pairs
+		labels; /* templates, the parents' among them; the nearest of a name last */
 	/* From here on nothing is inherited. */
 	bool continues;			 /* `continue`: siblings after it are asked, too */
 	struct config_matchers matchers; /* of match, match_re and matchers; all must match */

@@ -37,7 +37,7 @@ static const struct schema_key route_keys[] = {
 	CUSTOM("mute_time_intervals", read_time_intervals),
 	CUSTOM("active_time_intervals", read_time_intervals),
 	CUSTOM("routes", read_children),
-	IGNORED("labels", S_PAIRS),
+	SERVED("labels", S_PAIRS, R, route.labels),
 };
 #undef R
 static const struct schema route_schema = SCHEMA("route", route_keys, NULL);
@@ -187,6 +187,24 @@ static void read_children(struct reader *r, const struct tree_pair *pair, void *
 	}
 }
 
+/* The parent's come first, so that what is said again replaces them. */
+static void inherit_labels(
+	struct reader *r, struct config_pairs *own, const struct config_pairs *parents)
+{
+	struct config_pairs all = { 0 };
+
+	if (!parents->n)
+		return;
+	all.items = reader_alloc(r, (parents->n + own->n) * sizeof(*all.items));
+	if (!all.items)
+		return;
+	memcpy(all.items, parents->items, parents->n * sizeof(*all.items));
+	if (own->n)
+		memcpy(all.items + parents->n, own->items, own->n * sizeof(*all.items));
+	all.n = all.cap = parents->n + own->n;
+	*own = all;
+}
+
 static void inherit_ms(int64_t *own_ms, int64_t parents_ms)
 {
 	if (*own_ms == NOT_SET)
@@ -212,6 +230,7 @@ static void settle(struct reader *r, struct route_read *read, const struct confi
 	struct config_route *to)
 {
 	inherit(&read->route, read->group_by_set, parent);
+	inherit_labels(r, &read->route.labels, &parent->labels);
 	if (read->n_children)
 		read->route.routes =
 			reader_alloc(r, read->n_children * sizeof(*read->route.routes));

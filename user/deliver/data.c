@@ -21,7 +21,8 @@ struct data {
 	const struct notification *n;
 	const struct deliver_options *options;
 	struct tvalue alerts; /* all of them: objects of struct alert_view */
-	struct tvalue group_labels, common_labels, common_annotations;
+	struct tvalue group_labels, common_labels, common_annotations, route_labels;
+	bool route_labels_set;
 	const char *cause; /* where all alerts share it */
 };
 
@@ -492,8 +493,7 @@ static int data_field(struct arena *arena, const struct data *d, int field, stru
 		*ret = d->common_annotations;
 		return 0;
 	case DATA_ROUTE_LABELS:
-		*ret = (struct tvalue){ .type = TVALUE_MAP,
-			.map = { .of_strings = true, .class = &kv_class } };
+		*ret = d->route_labels;
 		return 0;
 	case DATA_EXTERNAL_URL:
 		*ret = text_of(d->options->external_url);
@@ -553,6 +553,8 @@ int data_new(struct arena *arena, const struct notification *n,
 		return -ENOMEM;
 	d->n = n;
 	d->options = options;
+	d->route_labels = (struct tvalue){ .type = TVALUE_MAP,
+		.map = { .of_strings = true, .class = &kv_class } };
 	err = alerts_new(arena, n, &d->alerts);
 	if (!err)
 		err = kv_new(arena, n->group_labels, &d->group_labels);
@@ -561,6 +563,45 @@ int data_new(struct arena *arena, const struct notification *n,
 	if (!err)
 		*ret = (struct tvalue){ .type = TVALUE_OBJECT, .object = { &data_class, d } };
 	return err;
+}
+
+const struct notification *data_notification(const struct tvalue *data)
+{
+	return ((const struct data *)data->object.self)->n;
+}
+
+int data_set_route_labels(
+	struct arena *arena, const struct tvalue *data, const struct labels *labels)
+{
+	struct data *d = (struct data *)data->object.self;
+	struct tvalue_pair *pairs;
+	int err = kv_new(arena, labels, &d->route_labels);
+
+	/* The set does not live as long as the arena. */
+	pairs = err ? NULL : (struct tvalue_pair *)d->route_labels.map.pairs;
+	for (unsigned i = 0; i < labels->n && !err; i++) {
+		pairs[i].key = arena_strdup(arena, labels->v[i].name);
+		*(struct tvalue *)pairs[i].value = text_of(arena_strdup(arena, labels->v[i].value));
+		err = pairs[i].key ? 0 : -ENOMEM;
+	}
+	d->route_labels_set = !err;
+	return err;
+}
+
+bool data_is(const struct tvalue *value)
+{
+	return value && value->type == TVALUE_OBJECT && value->object.class == &data_class;
+}
+
+bool data_route_label(const struct tvalue *data, const char *name, struct tvalue *ret)
+{
+	const struct data *d = data->object.self;
+
+	for (size_t i = 0; i < d->route_labels.map.n; i++) {
+		if (streq(d->route_labels.map.pairs[i].key, name))
+			*ret = *d->route_labels.map.pairs[i].value;
+	}
+	return d->route_labels_set;
 }
 
 /* -- JSON -- */

@@ -15,6 +15,15 @@
 int data_new(struct arena *arena, const struct notification *n,
 	const struct deliver_options *options, struct tvalue *ret);
 
+/* Whether a value is of data_new(). */
+bool data_is(const struct tvalue *value);
+const struct notification *data_notification(const struct tvalue *data);
+/* Makes the labels of the route known to .RouteLabels; they are executed by now. -ENOMEM. */
+int data_set_route_labels(
+	struct arena *arena, const struct tvalue *data, const struct labels *labels);
+/* False: nobody has set them yet. "" for a name that there is not. */
+bool data_route_label(const struct tvalue *data, const char *name, struct tvalue *ret);
+
 /*
  * Adds any value as JSON, as Go's encoding/json writes it. -EDOM: a number that JSON has not; -ELOOP:
  * nested too deep; -ENOMEM, and out's own failures.

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "deliver/data.h"
 #include "deliver/go_time.h"
+#include "deliver/templates.h"
 #include "template/functions_common.h"
 
 #define FUNCTION(name)                                                                             \
@@ -247,11 +248,41 @@ FUNCTION(dict)
 	return 0;
 }
 
-/* Labels of routes are not served: every name is unknown. */
+/* The fault itself, without the labels that led to it. */
+static const char *innermost(const char *text)
+{
+	static const char call[] = "error calling routeLabels: ";
+	const char *next;
+
+	while ((next = strstr(text, call)))
+		text = next + strlen(call);
+	return text;
+}
+
+/*
+ * A label of the route, executed. While they are being executed themselves, one may need another, but
+ * not itself.
+ */
 FUNCTION(route_labels)
 {
+	const struct functions_data *fd = call->userdata;
+	struct template_error error = { 0 };
+	struct strbuf text = STRBUF_INIT;
+	int err;
+
+	if (template_want_text(call, &args[0]))
+		return -EINVAL;
 	*ret = tvalue_string("", 0);
-	return 0;
+	if (!data_is(fd->data) || data_route_label(fd->data, args[0].str.s, ret))
+		return 0;
+	if (fd->depth >= ROUTE_LABELS_DEPTH)
+		return template_call_fail(call, "the labels of the route need each other");
+	err = mail_templates_route_label(fd->templates, args[0].str.s, fd->data, fd->now_wall_ms,
+		fd->depth + 1, &text, &error);
+	if (!err)
+		return template_give_text(call, &text, ret);
+	strbuf_release(&text);
+	return err == -EINVAL ? template_call_fail(call, "%s", innermost(error.text)) : err;
 }
 
 /* -- time -- */

@@ -6,9 +6,14 @@
 
 #include "template/template.h"
 
-/* What `now` and `since` are to know: the userdata of an execution. */
+struct mail_templates;
+
+/* What `now`, `since` and `routeLabels` are to know: the userdata of an execution. */
 struct functions_data {
 	int64_t now_wall_ms;
+	struct mail_templates *templates;
+	const struct tvalue *data; /* of data_new(); NULL: there are no labels of a route */
+	unsigned depth;		   /* of labels that need other labels */
 };
 
 /* Ends with a NULL name. */

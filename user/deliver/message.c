@@ -75,7 +75,8 @@ static int expand(struct render *r, enum template_mode mode, const char *setting
 		return out->err;
 	}
 	if (!r->data.type)
-		err = data_new(&r->arena, r->n, r->options, &r->data);
+		err = mail_templates_data(
+			r->templates, &r->arena, r->n, r->options, &r->data, &error);
 	if (!err)
 		err = mail_templates_render(
 			r->templates, mode, setting, text, &r->data, r->n->at_wall_ms, out, &error);

@@ -77,6 +77,17 @@ static void no_memory(struct payload *p)
 
 /* -- rendering -- */
 
+void payload_read_data(struct payload *p)
+{
+	struct template_error error = { 0 };
+	int err = mail_templates_data(p->templates, &p->arena, p->n, p->options, &p->data, &error);
+
+	if (err == -EINVAL)
+		payload_fail(p, err, "labels of the route: %s", error.text);
+	else if (err)
+		no_memory(p);
+}
+
 int payload_render(struct payload *p, const struct config_integration *integration,
 	const struct notification *n, const struct deliver_options *options,
 	struct mail_templates *templates)
@@ -90,9 +101,9 @@ int payload_render(struct payload *p, const struct config_integration *integrati
 		strbuf_init(&p->requests[i].body, PAYLOAD_MAX_BYTES);
 	if (!kind)
 		payload_fail(p, -EINVAL, "%s: not known", integration->type);
-	else if (data_new(&p->arena, n, options, &p->data))
-		no_memory(p);
 	else
+		payload_read_data(p);
+	if (!p->err)
 		kind->render(p);
 	for (size_t i = 0; i < p->n_requests; i++) {
 		if (p->requests[i].body.err == -EMSGSIZE)

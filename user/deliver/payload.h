@@ -79,6 +79,8 @@ enum delivery_result payload_judge(
 /* -- for the types' functions ------------------------------------------------------------------ */
 
 void payload_fail(struct payload *p, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* What templates see, made anew: after `n` was changed. */
+void payload_read_data(struct payload *p);
 /* Takes a text that was made here into the arena; "" when memory is out. */
 const char *payload_keep(struct payload *p, struct strbuf *text);
 /* A setting, executed where it is a template; "" where it is not set. */

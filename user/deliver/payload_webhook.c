@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include "base/num.h"
-#include "deliver/data.h"
 
 /* What incident.io takes. */
 #define INCIDENTIO_MAX ((size_t)512 << 10)
@@ -29,8 +28,7 @@ static size_t keep_alerts(struct payload *p, size_t max)
 	shorter->n_alerts = max;
 	shorter->n_firing = MIN(shorter->n_firing, max);
 	p->n = shorter;
-	if (data_new(&p->arena, p->n, p->options, &p->data))
-		payload_fail(p, -ENOMEM, "out of memory");
+	payload_read_data(p);
 	return left_out;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include "base/map.h"
+#include "deliver/data.h"
 #include "deliver/functions.h"
 #include "deliver/payload.h"
 
@@ -63,20 +64,96 @@ static int name_of(struct mail_templates *t, enum template_mode mode, const char
 	return result;
 }
 
-int mail_templates_render(struct mail_templates *t, enum template_mode mode, const char *setting,
-	const char *text, const struct tvalue *data, int64_t now_wall_ms, struct strbuf *out,
-	struct template_error *err)
+static int render(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, struct functions_data fd, struct strbuf *out, struct template_error *err)
 {
 	const struct template_limits limits = { .max_output_bytes = MAX_OUTPUT };
-	struct functions_data now = { .now_wall_ms = now_wall_ms };
 	const char *name;
 	int result;
 
 	err->text[0] = '\0';
 	result = name_of(t, mode, setting, text, &name, err);
 	if (!result)
-		result = template_execute(t->sets[mode], name, data, &limits, &now, out, err);
+		result = template_execute(t->sets[mode], name, fd.data, &limits, &fd, out, err);
 	return result == -EINVAL && !err->text[0] ? -ENOMEM : result;
+}
+
+/* Values that are no notification have no route. */
+static bool has_route(const struct tvalue *data)
+{
+	return data_is(data) && data_notification(data)->route_labels;
+}
+
+int mail_templates_render(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, const struct tvalue *data, int64_t now_wall_ms, struct strbuf *out,
+	struct template_error *err)
+{
+	const struct functions_data fd = {
+		.now_wall_ms = now_wall_ms, .templates = t, .data = data
+	};
+
+	return render(t, mode, setting, text, fd, out, err);
+}
+
+int mail_templates_route_label(struct mail_templates *t, const char *name,
+	const struct tvalue *data, int64_t now_wall_ms, unsigned depth, struct strbuf *out,
+	struct template_error *err)
+{
+	const struct functions_data fd = {
+		.now_wall_ms = now_wall_ms, .templates = t, .data = data, .depth = depth
+	};
+	const char *text =
+		has_route(data) ? labels_get(data_notification(data)->route_labels, name) : NULL;
+
+	if (!text)
+		return 0;
+	if (strstr(text, "{{"))
+		return render(t, TEMPLATE_TEXT, "labels", text, fd, out, err);
+	strbuf_adds(out, text);
+	return out->err;
+}
+
+/* All are parsed before the first is executed: one that runs must not find the set changing. */
+static int parse_labels(
+	struct mail_templates *t, const struct labels *labels, struct template_error *err)
+{
+	const char *name;
+	int result = 0;
+
+	for (unsigned i = 0; i < labels->n && !result; i++) {
+		if (strstr(labels->v[i].value, "{{"))
+			result =
+				name_of(t, TEMPLATE_TEXT, "labels", labels->v[i].value, &name, err);
+	}
+	return result;
+}
+
+int mail_templates_data(struct mail_templates *t, struct arena *arena, const struct notification *n,
+	const struct deliver_options *options, struct tvalue *ret, struct template_error *err)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct strbuf text = STRBUF_INIT;
+	struct labels *labels = NULL;
+	int result = data_new(arena, n, options, ret);
+
+	if (result || !n->route_labels || !n->route_labels->n)
+		return result;
+	result = parse_labels(t, n->route_labels, err);
+	for (unsigned i = 0; i < n->route_labels->n && !result; i++) {
+		strbuf_reset(&text);
+		result = mail_templates_route_label(
+			t, n->route_labels->v[i].name, ret, n->at_wall_ms, 1, &text, err);
+		labels_builder_set(&b, n->route_labels->v[i].name, text.s);
+	}
+	strbuf_release(&text);
+	if (result)
+		labels_builder_release(&b);
+	else
+		result = labels_build(&b, &labels);
+	if (!result)
+		result = data_set_route_labels(arena, ret, labels);
+	labels_unref(labels);
+	return result;
 }
 
 /* -- reading -- */
@@ -151,6 +228,24 @@ static int check_integration(
 	return err;
 }
 
+/* The labels of routes; those that are inherited come first, and were told where they stand. */
+static int check_route(struct mail_templates *t, const struct config_route *route,
+	size_t n_inherited, struct diag *diag)
+{
+	int err = 0, one;
+
+	for (size_t i = n_inherited; i < route->labels.n; i++) {
+		one = check_text(t, TEMPLATE_TEXT, route->labels.items[i].name.s,
+			&route->labels.items[i].value, diag);
+		err = one ? one : err;
+	}
+	for (size_t i = 0; i < route->n_routes; i++) {
+		one = check_route(t, &route->routes[i], route->labels.n, diag);
+		err = one ? one : err;
+	}
+	return err;
+}
+
 /* The place of a byte in a file that was read. */
 static struct pos pos_in(struct source *source, size_t offset)
 {
@@ -202,6 +297,7 @@ static int read_config(struct mail_templates *t, const struct config *config, st
 	if (err)
 		return err;
 	find_replaced(t, "default.tmpl");
+	err = config->route ? check_route(t, config->route, 0, diag) : 0;
 	for (size_t i = 0; i < config->n_receivers; i++) {
 		const struct config_receiver *receiver = &config->receivers[i];
 

@@ -5,7 +5,7 @@
 #ifndef TOLLD_DELIVER_TEMPLATES_H
 #define TOLLD_DELIVER_TEMPLATES_H
 
-#include "config/config.h"
+#include "deliver/deliver.h"
 #include "template/template.h"
 
 struct mail_templates;
@@ -20,6 +20,21 @@ DEFINE_FREEP(mail_templates)
 
 /* Whether the owner's files define one of the names that the built-in mail is made of. */
 bool mail_templates_replaced(const struct mail_templates *templates);
+
+/* A label of a route may need another one, that may need another one. */
+#define ROUTE_LABELS_DEPTH 8
+
+/*
+ * What templates see of a notification (data.h), the labels of its route among it. -ENOMEM; -EINVAL
+ * with err->text set where one of these labels cannot be executed.
+ */
+int mail_templates_data(struct mail_templates *templates, struct arena *arena,
+	const struct notification *n, const struct deliver_options *options, struct tvalue *ret,
+	struct template_error *err);
+/* One of them, executed: for the function that has this purpose. "" where there is none. */
+int mail_templates_route_label(struct mail_templates *templates, const char *name,
+	const struct tvalue *data, int64_t now_wall_ms, unsigned depth, struct strbuf *out,
+	struct template_error *err);
 
 /*
  * Executes a text of the settings; `setting` names it in messages. Adds to out, or nothing. -ENOMEM;

@@ -32,6 +32,7 @@ void notification_unref(struct notification *n)
 	free(n->integration);
 	free(n->group_key);
 	labels_unref(n->group_labels);
+	labels_unref(n->route_labels);
 	free(n);
 }
 

@@ -19,6 +19,8 @@ struct notification {
 	unsigned index;	   /* which of the receiver's integrations of that kind */
 	char *group_key;   /* {}:{alertname="InstanceDown"} */
 	struct labels *group_labels;
+	struct labels *
+		route_labels; /* the route's own, as templates that are yet to be executed; or NULL */
 	struct alert **alerts; /* firing first, each part sorted by alert_compare() */
 	size_t n_alerts, n_firing;
 	int64_t at_wall_ms; /* when the group was flushed */

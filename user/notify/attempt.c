@@ -43,6 +43,7 @@ static struct notification *render(const struct flush *flush, const struct integ
 	n->n_firing = flush->n_firing;
 	n->index = to->index;
 	n->group_labels = labels_ref(group->labels);
+	n->route_labels = group->route_labels ? labels_ref(group->route_labels) : NULL;
 	n->at_wall_ms = flush->at.wall_ms;
 	n->reason = reason_text(reason);
 	return TAKE(n);

@@ -488,6 +488,7 @@ static int fan_out(struct notify *notify, struct flush *flush, struct group *gro
 	struct strbuf key = STRBUF_INIT;
 	struct fingerprints firing = { flush->hashes, flush->n_firing };
 	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
+	struct group_name name = group->name;
 	struct attempt *attempt;
 	struct log_entry *entry;
 	enum reason reason;
@@ -509,7 +510,8 @@ static int fan_out(struct notify *notify, struct flush *flush, struct group *gro
 			free(entry);
 		}
 	} else if (reason != REASON_NONE) {
-		err = attempt_new(notify, flush, to, &group->name, reason,
+		name.route_labels = group->route->labels;
+		err = attempt_new(notify, flush, to, &name, reason,
 			group->route->repeat_interval_ns, NULL, &attempt);
 		if (!err)
 			attempt_try(notify, attempt, now);

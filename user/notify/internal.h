@@ -41,6 +41,7 @@ struct route {
 	const char **group_by; /* interned, with references */
 	size_t n_group_by;
 	bool group_by_all;
+	struct labels *labels; /* what it says of itself: templates */
 	int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
 	/* Silent in the first ones, and outside the others where there are any; the configuration's. */
 	const struct config_time_interval **mute, **active;
@@ -236,6 +237,7 @@ struct group_name {
 	const char *id;	 /* no other group has it: in rows and in the log */
 	const char *key; /* what receivers see; two routes that say the same share it */
 	const struct labels *labels;
+	const struct labels *route_labels; /* only for attempt_new(); or NULL */
 };
 
 struct group {

@@ -625,7 +625,9 @@ static int send_again(struct notify *notify, const struct restored_send *send, s
 {
 	struct integration to = { send->receiver, send->integration, send->index,
 		send->send_resolved };
-	const struct group_name group = { send->group_id, send->group_key, send->labels };
+	const struct group *known = group_find(notify, send->group_id);
+	const struct group_name group = { send->group_id, send->group_key, send->labels,
+		known ? known->route->labels : NULL };
 	struct strbuf key = STRBUF_INIT;
 	const struct log_entry *told;
 	struct attempt *attempt;

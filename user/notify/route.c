@@ -74,6 +74,15 @@ static int build_intervals(const struct config *config, const struct config_text
 	return 0;
 }
 
+static int build_labels(const struct config_pairs *from, struct route *route)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+
+	for (size_t i = 0; i < from->n; i++)
+		labels_builder_set(&b, from->items[i].name.s, from->items[i].value.s);
+	return labels_build(&b, &route->labels);
+}
+
 static int build_key(struct building *b, const struct route *parent, struct route *route)
 {
 	struct strbuf key = STRBUF_INIT, id = STRBUF_INIT;
@@ -128,6 +137,8 @@ static int build(struct building *b, const struct config_route *from, const stru
 		err = build_intervals(
 			b->config, &from->active_time_intervals, &route->active, &route->n_active);
 	if (!err)
+		err = build_labels(&from->labels, route);
+	if (!err)
 		err = build_key(b, parent, route);
 	if (err || !from->n_routes)
 		return err;
@@ -165,6 +176,7 @@ static void release(struct route *route)
 	for (size_t i = 0; i < route->n_group_by; i++)
 		intern_unref(route->group_by[i]);
 	free(route->group_by);
+	labels_unref(route->labels);
 	free(route->mute);
 	free(route->active);
 	matcher_list_release(&route->matchers);

@@ -541,6 +541,47 @@ struct rendering {
 	struct notification *n;
 };
 
+/* A label of a route may need another one, and is not asked to need itself. */
+static void routes_say_something_of_themselves(void **state)
+{
+	static const char settings[] =
+		"route:\n  receiver: r\n"
+		"  labels: {reason: '{{ .GroupLabels.alertname }}', text: 'for {{ routeLabels "
+		"\"reason\" }}!', plain: p, loop: '{{ routeLabels \"loop\" }}'}\n"
+		"  routes:\n  - labels: {reason: 'x {{ .Status }}', loop: ''}\n    matchers: [a=b]\n"
+		"receivers: [{name: r, webhook_configs: [{url: 'http://h', payload: '{{ toJson "
+		".RouteLabels }} {{ routeLabels \"text\" }} {{ routeLabels \"none\" }}'}]}]\n";
+	struct config *config = NULL;
+	struct diag diag = DIAG_INIT;
+	struct notification *n = notification_of(true);
+	struct payload p;
+
+	assert_int_equal(config_load_text("t.yml", settings, &config, &diag), 0);
+	for (int i = 0; i < 2; i++) {
+		const struct config_pairs *pairs =
+			i ? &config->route->routes[0].labels : &config->route->labels;
+		struct labels_builder b = LABELS_BUILDER_INIT;
+
+		for (size_t k = 0; k < pairs->n; k++)
+			labels_builder_set(&b, pairs->items[k].name.s, pairs->items[k].value.s);
+		labels_unref(n->route_labels);
+		assert_int_equal(labels_build(&b, &n->route_labels), 0);
+		payload_render(&p, &config->receivers[0].integrations[0], n, &fixture_options,
+			fixture_templates());
+		if (i)
+			assert_string_equal(p.requests[0].body.s,
+				"\"{\\\"plain\\\":\\\"p\\\",\\\"reason\\\":\\\"x firing\\\","
+				"\\\"text\\\":\\\"for x firing!\\\"} for x firing! \"");
+		else
+			assert_non_null(strstr(p.error, "calling routeLabels: the labels of the "
+							"route need each other"));
+		payload_release(&p);
+	}
+	notification_unref(n);
+	config_unref(config);
+	diag_release(&diag);
+}
+
 static int render_once(void *userdata)
 {
 	const struct rendering *r = userdata;
@@ -581,6 +622,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_long_is_cut_where_the_service_cuts),
 		cmocka_unit_test(large_details_are_left_out),
 		cmocka_unit_test(labels_are_never_executed),
+		cmocka_unit_test(routes_say_something_of_themselves),
 		cmocka_unit_test(survives_every_failing_allocation),
 	};
 
