@@ -5,6 +5,7 @@
 #include "daemon_private.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@
 #define JUMP_MS		     1000
 #define HOUSEKEEPING_NS	     (10 * NSEC_PER_SEC)
 #define EXPIRE_BUDGET_SERIES 2000
+#define TRIM_AFTER_ROWS	     20000
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
 
@@ -127,6 +129,18 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+/* After a flood of rows: what they took while they waited for the disk goes back to the kernel. */
+static void give_back_memory(struct daemon *d)
+{
+	struct store_status status;
+
+	store_status(d->store, &status);
+	if (status.queued || status.written - d->written_when_trimmed < TRIM_AFTER_ROWS)
+		return;
+	d->written_when_trimmed = status.written;
+	malloc_trim(0);
+}
+
 static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -137,6 +151,7 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 	alarms_mend(d);
 	past_meet(d);
 	history_expire(d->history, now);
+	give_back_memory(d);
 	sd_event_source_set_time(
 		source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -55,6 +55,7 @@ struct daemon {
 	bool ready;
 	bool settled; /* alerts from before the restart are confirmed or over */
 	bool stopping;
+	uint64_t written_when_trimmed;
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms;

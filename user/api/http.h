@@ -28,6 +28,11 @@ struct job {
 	/* Does a little; true: it is done, and the response is filled. */
 	bool (*step)(struct job *job, struct request *req);
 	void (*free)(struct job *job);
+	/*
+	 * What a turn has added to the body may go out, and the body be empty again, before the next one:
+	 * however long the answer is, it takes little memory. A status that changes ends the connection.
+	 */
+	bool streams;
 };
 
 struct response {

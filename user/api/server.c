@@ -16,6 +16,7 @@
 #define MAX_CONNECTIONS	  64
 #define CONNECTION_MEMORY ((size_t)64 << 10) /* holds the request line and all headers */
 #define IDLE_SECONDS	  30u
+#define STREAM_BLOCK	  ((size_t)64 << 10)
 
 /*
  * libmicrohttpd's own timeout starts again with each byte. These do not: a client that drips its
@@ -52,7 +53,9 @@ struct exchange {
 	struct request *req; /* NULL: its line could not be read, `refused` says it */
 	unsigned refused;
 	enum exchange_state state;
-	bool queued; /* among the jobs */
+	bool queued;	/* among the jobs */
+	bool streaming; /* the answer goes out while it is written */
+	size_t n_taken; /* of the body, then */
 	struct exchange *next, *prev;
 };
 
@@ -268,16 +271,29 @@ static void wake_listener(struct exchange *ex)
 	}
 }
 
+static void resume(struct exchange *ex)
+{
+	if (ex->state != WAITING)
+		return;
+	ex->state = ex->streaming ? ANSWERED : RECEIVING;
+	MHD_resume_connection(ex->mhd);
+	wake_listener(ex);
+}
+
 static void job_finish(struct exchange *ex)
 {
 	job_unlink(ex);
 	ex->req->job->free(ex->req->job);
 	ex->req->job = NULL;
-	if (ex->state == WAITING) {
-		ex->state = RECEIVING;
-		MHD_resume_connection(ex->mhd);
-		wake_listener(ex);
-	}
+	resume(ex);
+}
+
+/* Whether there is something for the client already, and at first so much that it is worth it. */
+static bool has_output(const struct exchange *ex)
+{
+	size_t enough = ex->streaming ? 1 : STREAM_BLOCK;
+
+	return ex->req->job->streams && ex->req->response.body.len >= enough;
 }
 
 /* One turn for one of the first API_MAX_RUNNING queries; those behind wait without using memory. */
@@ -292,6 +308,11 @@ static int on_job(sd_event_source *source, void *userdata)
 	}
 	if (ex->req->job->step(ex->req->job, ex->req)) {
 		job_finish(ex);
+		return 0;
+	}
+	if (has_output(ex)) {
+		job_unlink(ex);
+		resume(ex);
 		return 0;
 	}
 	for (size_t i = 1; i < API_MAX_RUNNING && after->next; i++)
@@ -309,20 +330,72 @@ static int on_job(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+static void job_wait(struct exchange *ex)
+{
+	job_append(ex);
+	ex->state = WAITING;
+	MHD_suspend_connection(ex->mhd);
+	sd_event_source_set_enabled(ex->api->job_source, SD_EVENT_ON);
+}
+
+/*
+ * The next bytes of an answer that goes out while it is written. Called when the client has taken those
+ * before: a slow one lets its job rest.
+ */
+static ssize_t on_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct exchange *ex = cls;
+	struct request *req = ex->req;
+	struct strbuf *body = &req->response.body;
+
+	if (ex->n_taken == body->len && req->job) {
+		ex->n_taken = 0;
+		strbuf_reset(body);
+		if (req->job->step(req->job, req))
+			job_finish(ex);
+		else if (!body->len)
+			job_wait(ex);
+	}
+	/* Half an answer is out already: all that can be done is to hang up. */
+	if (body->err || req->response.status != MHD_HTTP_OK)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (ex->n_taken == body->len)
+		return req->job ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
+	max = MIN(max, body->len - ex->n_taken);
+	memcpy(to, body->s + ex->n_taken, max);
+	ex->n_taken += max;
+	return (ssize_t)max;
+}
+
+static enum MHD_Result queue_stream(struct exchange *ex)
+{
+	struct response *from = &ex->req->response;
+	struct MHD_Response *resp = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, ex, NULL);
+
+	ex->state = ANSWERED;
+	ex->streaming = true;
+	route_count(ex->api, ex->req->route, from->status);
+	if (resp)
+		add_headers(resp, from);
+	return queue(ex->mhd, from->status, resp);
+}
+
 /* Most queries end in their first turn, without ever leaving this function. */
 static enum MHD_Result start_job(struct exchange *ex)
 {
 	struct api *api = ex->api;
 
-	if (api->n_jobs < API_MAX_RUNNING && ex->req->job->step(ex->req->job, ex->req)) {
-		job_finish(ex);
-		return queue_answer(ex);
+	if (api->n_jobs < API_MAX_RUNNING) {
+		if (ex->req->job->step(ex->req->job, ex->req)) {
+			job_finish(ex);
+			return queue_answer(ex);
+		}
+		if (has_output(ex))
+			return queue_stream(ex);
 	}
-	job_append(ex);
-	ex->state = WAITING;
 	connection_deadline(ex->mhd, BOOT_NS_NEVER);
-	MHD_suspend_connection(ex->mhd);
-	sd_event_source_set_enabled(api->job_source, SD_EVENT_ON);
+	job_wait(ex);
 	return MHD_YES;
 }
 
@@ -437,8 +510,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 		/* Without a length said before, all that can be done is to hang up. */
 		return ex->req->body.err ? MHD_NO : MHD_YES;
 	}
+	/* A job that had to wait comes back here. */
 	if (ex->req->response.status)
-		return queue_answer(ex);
+		return ex->req->job ? queue_stream(ex) : queue_answer(ex);
 	route_dispatch(ex->req, clock_now());
 	return ex->req->job ? start_job(ex) : queue_answer(ex);
 }

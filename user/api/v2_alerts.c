@@ -318,7 +318,7 @@ static void listing_start(struct request *req, bool groups, struct instant now)
 		v2_text(req, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
 		return;
 	}
-	l->job = (struct job){ .step = listing_step, .free = listing_free };
+	l->job = (struct job){ .step = listing_step, .free = listing_free, .streams = true };
 	l->begun = now;
 	l->resolve_timeout_ms = config ? config->global.resolve_timeout_ms : 300000;
 	err = listing_read(req, l);

@@ -60,8 +60,16 @@ int v2_no_memory(const struct v2_input *in)
 	return -ENOMEM;
 }
 
-int v2_wrong_type(
-	const struct v2_input *in, const json_t *value, const char *field, const char *type)
+int v2_wrong_type(const struct v2_input *in, const char *kind, const char *field, const char *type)
+{
+	v2_fault(in->req, MHD_HTTP_BAD_REQUEST,
+		"parsing %s body from \"\" failed, because json: cannot unmarshal %s into %s of "
+		"type %s",
+		in->name, kind, field, type);
+	return -EINVAL;
+}
+
+const char *v2_kind(const json_t *value)
 {
 	static const char *const kinds[] = {
 		[JSON_OBJECT] = "object",
@@ -74,10 +82,19 @@ int v2_wrong_type(
 		[JSON_NULL] = "null",
 	};
 
+	return kinds[json_typeof(value)];
+}
+
+int v2_wrong_time(const struct v2_input *in, const char *field, const char *text)
+{
+	struct strbuf quoted = STRBUF_INIT;
+
+	escape_quoted(&quoted, text, strlen(text));
 	v2_fault(in->req, MHD_HTTP_BAD_REQUEST,
-		"parsing %s body from \"\" failed, because json: cannot unmarshal %s into %s of "
-		"type %s",
-		in->name, kinds[json_typeof(value)], field, type);
+		"parsing %s body from \"\" failed, because parsing time \"%s\" of %s: it is not "
+		"like \"2006-01-02T15:04:05.000Z\"",
+		in->name, quoted.s, field);
+	strbuf_release(&quoted);
 	return -EINVAL;
 }
 
@@ -111,7 +128,7 @@ int v2_field_text(
 	if (!value)
 		return 0;
 	if (!json_is_string(value))
-		return v2_wrong_type(in, value, field, "string");
+		return v2_wrong_type(in, v2_kind(value), field, "string");
 	*ret = json_string_value(value);
 	return 0;
 }
@@ -119,7 +136,6 @@ int v2_field_text(
 int v2_field_time(
 	const struct v2_input *in, const json_t *object, const char *field, int64_t *ret_wall_ms)
 {
-	struct strbuf quoted = STRBUF_INIT;
 	const char *text;
 	int err;
 
@@ -127,13 +143,7 @@ int v2_field_time(
 	err = v2_field_text(in, object, field, &text);
 	if (err || !text || !v2_time_parse(text, ret_wall_ms))
 		return err;
-	escape_quoted(&quoted, text, strlen(text));
-	v2_fault(in->req, MHD_HTTP_BAD_REQUEST,
-		"parsing %s body from \"\" failed, because parsing time \"%s\" of %s: it is not "
-		"like \"2006-01-02T15:04:05.000Z\"",
-		in->name, quoted.s, field);
-	strbuf_release(&quoted);
-	return -EINVAL;
+	return v2_wrong_time(in, field, text);
 }
 
 int v2_field_bool(const struct v2_input *in, const json_t *object, const char *field, int *ret)
@@ -144,7 +154,7 @@ int v2_field_bool(const struct v2_input *in, const json_t *object, const char *f
 	if (!value)
 		return 0;
 	if (!json_is_boolean(value))
-		return v2_wrong_type(in, value, field, "bool");
+		return v2_wrong_type(in, v2_kind(value), field, "bool");
 	*ret = json_is_true(value);
 	return 0;
 }
@@ -160,7 +170,7 @@ int v2_field_labels(
 	if (!map)
 		return 0;
 	if (!json_is_object(map))
-		return v2_wrong_type(in, map, field, "a map of strings");
+		return v2_wrong_type(in, v2_kind(map), field, "a map of strings");
 	json_object_foreach((json_t *)map, name, value)
 	{
 		if (json_is_string(value)) {
@@ -168,7 +178,7 @@ int v2_field_labels(
 				json_string_length(value));
 		} else if (!json_is_null(value)) {
 			labels_builder_release(&b);
-			return v2_wrong_type(in, value, field, "string");
+			return v2_wrong_type(in, v2_kind(value), field, "string");
 		}
 	}
 	return labels_build(&b, ret) ? v2_no_memory(in) : 0;

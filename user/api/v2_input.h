@@ -35,8 +35,11 @@ int v2_field_bool(const struct v2_input *in, const json_t *object, const char *f
 int v2_field_labels(
 	const struct v2_input *in, const json_t *object, const char *field, struct labels **ret);
 /* "json: cannot unmarshal number into FIELD of type string"; -EINVAL. */
-int v2_wrong_type(
-	const struct v2_input *in, const json_t *value, const char *field, const char *type);
+int v2_wrong_type(const struct v2_input *in, const char *kind, const char *field, const char *type);
+/* "number", "object" ... */
+const char *v2_kind(const json_t *value);
+/* A text that should be an instant, and is none; -EINVAL. */
+int v2_wrong_time(const struct v2_input *in, const char *field, const char *text);
 /* The parser's words; -EINVAL. */
 int v2_not_json(const struct v2_input *in, const json_error_t *error, size_t at);
 int v2_no_memory(const struct v2_input *in);

@@ -1,15 +1,18 @@
 /*
  * v2_post.c - POST /api/v2/alerts: alerts from outside.
  *
- * Read one by one, so that a large body never becomes a tree many times its size, and in turns, so that
- * a flood does not hold the loop. As with Alertmanager, a body that cannot be understood changes nothing;
+ * Read in place and one by one: a large body never becomes a tree many times its size. And in turns, so
+ * that a flood does not hold the loop. As with Alertmanager, a body that cannot be understood changes nothing;
  * of one that can, the valid alerts are taken and the others told.
  */
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
+#include <strings.h>
 #include "api/v2.h"
 #include "api/v2_input.h"
 #include "base/escape.h"
+#include "base/jread.h"
 
 /* So many between two looks at the clock. */
 #define AT_ONCE 16
@@ -20,12 +23,14 @@ struct posting {
 	struct job job;
 	struct v2_input in;
 	struct instant begun;
-	size_t at; /* in the body */
+	struct jread json; /* in the body */
 	size_t n_read;
 	bool read; /* all of it */
 	struct alert **alerts;
 	size_t n, cap, n_put;
-	uint64_t received[2]; /* firing, over */
+	uint64_t received[2];	  /* firing, over */
+	struct label_text *texts; /* of the set at hand */
+	size_t n_texts, cap_texts;
 	struct strbuf faults; /* of alerts that are not valid */
 	size_t n_faults;
 	size_t n_refused;
@@ -43,25 +48,40 @@ static void posting_free(struct job *job)
 	for (size_t i = p->n_put; i < p->n; i++)
 		alert_unref(p->alerts[i]);
 	free(p->alerts);
+	free(p->texts);
 	strbuf_release(&p->faults);
 	free(p);
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
 
-static void skip_space(struct posting *p)
+/* What the reader found. */
+static int not_json(const struct posting *p)
 {
-	const struct strbuf *body = &p->in.req->body;
-
-	while (p->at < body->len && strchr(" \t\r\n", body->s[p->at]) && body->s[p->at])
-		p->at++;
+	v2_fault(p->in.req, MHD_HTTP_BAD_REQUEST,
+		"parsing alerts body from \"\" failed, because %s at byte %zu", p->json.error,
+		p->json.error_at);
+	return -EINVAL;
 }
 
-/* The next character that is no space, or 0 at the end. */
-static char peek(struct posting *p)
+static int wrong_type(struct posting *p, const char *field, const char *type)
 {
-	skip_space(p);
-	return p->at < p->in.req->body.len ? p->in.req->body.s[p->at] : '\0';
+	static const char *const kinds[] = {
+		[JREAD_OBJECT] = "object",
+		[JREAD_ARRAY] = "array",
+		[JREAD_STRING] = "string",
+		[JREAD_NUMBER] = "number",
+		[JREAD_BOOL] = "bool",
+		[JREAD_NULL] = "null",
+	};
+	enum jread_type kind = jread_type(&p->json);
+
+	/* What is no value at all is another fault. */
+	if (kind == JREAD_END || !jread_skip(&p->json)) {
+		jread_skip(&p->json);
+		return not_json(p);
+	}
+	return v2_wrong_type(&p->in, kinds[kind], field, type);
 }
 
 static void add_fault(struct posting *p, const char *what, const char *name)
@@ -104,21 +124,100 @@ static void posted_release(struct posted *posted)
 	labels_unref(posted->annotations);
 }
 
-static int read_fields(const struct posting *p, const json_t *object, struct posted *ret)
+/* A text, or NULL where there is none. */
+static int read_text(struct posting *p, const char *field, const char **ret)
 {
-	const struct v2_input *in = &p->in;
+	struct jread_text text;
+
+	*ret = NULL;
+	if (jread_type(&p->json) == JREAD_NULL)
+		return jread_skip(&p->json) ? 0 : not_json(p);
+	if (jread_type(&p->json) != JREAD_STRING)
+		return wrong_type(p, field, "string");
+	if (!jread_string(&p->json, &text))
+		return not_json(p);
+	*ret = text.s;
+	return 0;
+}
+
+static int read_time(struct posting *p, const char *field, int64_t *ret_wall_ms)
+{
+	const char *text;
 	int err;
 
-	err = v2_field_labels(in, object, "annotations", &ret->annotations);
-	if (!err)
-		err = v2_field_time(in, object, "endsAt", &ret->ends_wall_ms);
-	if (!err)
-		err = v2_field_time(in, object, "startsAt", &ret->starts_wall_ms);
-	if (!err)
-		err = v2_field_text(in, object, "generatorURL", &ret->generator_url);
-	if (!err)
-		err = v2_field_labels(in, object, "labels", &ret->labels);
+	err = read_text(p, field, &text);
+	if (!err && text && v2_time_parse(text, ret_wall_ms))
+		err = v2_wrong_time(&p->in, field, text);
 	return err;
+}
+
+/* One name and its value, to p->texts. */
+static int read_label(struct posting *p, const char *field, const struct jread_text *name)
+{
+	struct jread_text value;
+
+	if (jread_type(&p->json) == JREAD_NULL)
+		return jread_skip(&p->json) ? 0 : not_json(p);
+	if (jread_type(&p->json) != JREAD_STRING)
+		return wrong_type(p, field, "string");
+	if (!jread_string(&p->json, &value))
+		return not_json(p);
+	if (!vec_reserve(p->texts, p->n_texts, p->cap_texts))
+		return v2_no_memory(&p->in);
+	p->texts[p->n_texts++] = (struct label_text){ name->s, value.s, name->len, value.len };
+	return 0;
+}
+
+static int read_labels(struct posting *p, const char *field, struct labels **ret)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct jread_text name;
+	int err = 0;
+
+	labels_unref(TAKE(*ret));
+	if (jread_type(&p->json) == JREAD_NULL)
+		return jread_skip(&p->json) ? 0 : not_json(p);
+	if (jread_type(&p->json) != JREAD_OBJECT)
+		return wrong_type(p, field, "a map of strings");
+	jread_begin(&p->json);
+	p->n_texts = 0;
+	while (!err && jread_next(&p->json, &name))
+		err = read_label(p, field, &name);
+	if (err || p->json.error)
+		return err ? err : not_json(p);
+	labels_builder_set_all(&b, p->texts, p->n_texts);
+	return labels_build(&b, ret) ? v2_no_memory(&p->in) : 0;
+}
+
+/* Keys in other capitals are the same, as they are to Go. */
+static int read_field(struct posting *p, const char *field, struct posted *ret)
+{
+	if (!strcasecmp(field, "labels"))
+		return read_labels(p, "labels", &ret->labels);
+	if (!strcasecmp(field, "annotations"))
+		return read_labels(p, "annotations", &ret->annotations);
+	if (!strcasecmp(field, "startsAt"))
+		return read_time(p, "startsAt", &ret->starts_wall_ms);
+	if (!strcasecmp(field, "endsAt"))
+		return read_time(p, "endsAt", &ret->ends_wall_ms);
+	if (!strcasecmp(field, "generatorURL"))
+		return read_text(p, "generatorURL", &ret->generator_url);
+	return jread_skip(&p->json) ? 0 : not_json(p);
+}
+
+static int read_fields(struct posting *p, struct posted *ret)
+{
+	struct jread_text key;
+	int err = 0;
+
+	if (jread_type(&p->json) == JREAD_NULL)
+		return jread_skip(&p->json) ? 0 : not_json(p);
+	if (jread_type(&p->json) != JREAD_OBJECT)
+		return wrong_type(p, "an alert", "an object");
+	jread_begin(&p->json);
+	while (!err && jread_next(&p->json, &key))
+		err = read_field(p, key.s, ret);
+	return !err && p->json.error ? not_json(p) : err;
 }
 
 /* The times that it leaves open. */
@@ -179,14 +278,12 @@ static int keep(struct posting *p, const struct posted *posted, struct instant n
 	return 0;
 }
 
-static int take(struct posting *p, const json_t *object, struct instant now)
+static int read_one(struct posting *p, struct instant now)
 {
 	struct posted posted = { 0 };
 	int err;
 
-	if (!json_is_object(object) && !json_is_null(object))
-		return v2_wrong_type(&p->in, object, "an alert", "an object");
-	err = read_fields(p, object, &posted);
+	err = read_fields(p, &posted);
 	if (!err && posted.generator_url && *posted.generator_url &&
 		!v2_uri_valid(posted.generator_url))
 		lacks(p, V2_INVALID_TYPE, "generatorURL", posted.generator_url);
@@ -199,38 +296,19 @@ static int take(struct posting *p, const json_t *object, struct instant now)
 			err = keep(p, &posted, now);
 	}
 	posted_release(&posted);
+	p->n_read++;
 	return err;
 }
 
-static int read_one(struct posting *p, struct instant now)
+/* The next one, or the end of all. */
+static int read_next(struct posting *p, struct instant now)
 {
-	const struct strbuf *body = &p->in.req->body;
-	json_error_t error;
-	json_t *object;
-	char next;
-	int err;
-
-	object = json_loadb(body->s + p->at, body->len - p->at,
-		JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
-	if (!object)
-		return v2_not_json(&p->in, &error, p->at);
-	/* On success this is where it ended. */
-	p->at += (size_t)error.position;
-	err = take(p, object, now);
-	json_decref(object);
-	if (err)
-		return err;
-	p->n_read++;
-	next = peek(p);
-	p->read = next == ']';
-	if (next == ',' || next == ']') {
-		p->at++;
-		return 0;
-	}
-	v2_fault(p->in.req, MHD_HTTP_BAD_REQUEST,
-		"parsing alerts body from \"\" failed, because %s at byte %zu",
-		next ? "there is neither , nor ]" : "unexpected EOF", p->at);
-	return -EINVAL;
+	if (jread_next(&p->json, NULL))
+		return read_one(p, now);
+	if (p->json.error)
+		return not_json(p);
+	p->read = true;
+	return 0;
 }
 
 /* -- taking them ------------------------------------------------------------------------------ */
@@ -277,7 +355,7 @@ static bool posting_step(struct job *job, struct request *req)
 
 	do {
 		for (size_t i = 0; i < AT_ONCE && !p->read; i++) {
-			if (read_one(p, now))
+			if (read_next(p, now))
 				return true;
 		}
 		if (p->read && p->lacking) {
@@ -298,26 +376,18 @@ static bool posting_step(struct job *job, struct request *req)
 static bool begin_list(struct posting *p)
 {
 	const struct strbuf *body = &p->in.req->body;
-	json_error_t error;
-	json_t *value;
+	enum jread_type type;
 
-	if (peek(p) == '[') {
-		p->at++;
-		p->read = peek(p) == ']';
-		return true;
-	}
-	if (p->at == body->len) {
+	jread_init(&p->json, body->s, body->len);
+	type = jread_type(&p->json);
+	if (type == JREAD_ARRAY)
+		return jread_begin(&p->json);
+	if (p->json.at == body->len)
 		v2_fault(p->in.req, V2_REQUIRED, "alerts in body is required");
-		return false;
-	}
-	value = json_loadb(body->s, body->len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
-	if (!value)
-		v2_not_json(&p->in, &error, 0);
-	else if (json_is_null(value))
+	else if (type == JREAD_NULL && jread_skip(&p->json))
 		v2_empty(p->in.req, MHD_HTTP_OK);
 	else
-		v2_wrong_type(&p->in, value, "the body", "a list of alerts");
-	json_decref(value);
+		wrong_type(p, "the body", "a list of alerts");
 	return false;
 }
 

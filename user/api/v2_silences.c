@@ -227,7 +227,7 @@ static int read_matcher(
 	int err;
 
 	if (!json_is_object(item) && !json_is_null(item))
-		return v2_wrong_type(in, item, "matchers", "an object");
+		return v2_wrong_type(in, v2_kind(item), "matchers", "an object");
 	err = v2_field_bool(in, item, "isRegex", &matcher->is_regex);
 	if (!err)
 		err = v2_field_bool(in, item, "isEqual", &matcher->is_equal);
@@ -244,7 +244,7 @@ static int read_matchers(const struct v2_input *in, const json_t *object, struct
 	if (!list || json_is_null(list))
 		return 0;
 	if (!json_is_array(list))
-		return v2_wrong_type(in, list, "matchers", "a list");
+		return v2_wrong_type(in, v2_kind(list), "matchers", "a list");
 	posted->list = list;
 	posted->matchers = calloc(json_array_size(list) + 1, sizeof(*posted->matchers));
 	if (!posted->matchers)
@@ -444,7 +444,7 @@ void v2_silences_post(struct request *req, struct instant now)
 	if (!silence)
 		v2_no_memory(&in);
 	else if (!json_is_object(object) && !json_is_null(object))
-		v2_wrong_type(&in, object, "silence", "an object");
+		v2_wrong_type(&in, v2_kind(object), "silence", "an object");
 	else if (!read_silence(&in, object, silence, now))
 		put(req, TAKE(silence), now);
 	json_decref(object);

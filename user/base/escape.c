@@ -45,9 +45,16 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *ret_rune)
 
 bool utf8_valid(const char *s, size_t len)
 {
+	uint64_t eight;
 	size_t n;
 
 	for (; len; s += n, len -= n) {
+		n = sizeof(eight);
+		if (len >= n) {
+			memcpy(&eight, s, n);
+			if (!(eight & 0x8080808080808080ull))
+				continue;
+		}
 		n = utf8_decode(s, len, NULL);
 		if (!n)
 			return false;
@@ -79,12 +86,26 @@ void utf8_encode(struct strbuf *out, uint32_t rune)
 /* One character of a text: adds it, or its escape, to out. */
 typedef void escape_rune_fn(struct strbuf *out, uint32_t rune, const char *s, size_t n);
 
+/* Bytes that stand for themselves everywhere here: most text is nothing else. */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '\'' && c != '<' &&
+	       c != '>' && c != '&';
+}
+
 static void escape_runes(struct strbuf *out, const char *s, size_t len, escape_rune_fn *escape)
 {
 	uint32_t rune;
 	size_t n;
 
 	while (len) {
+		for (n = 0; n < len && is_plain((unsigned char)s[n]); n++)
+			;
+		strbuf_add(out, s, n);
+		s += n;
+		len -= n;
+		if (!len)
+			return;
 		n = utf8_decode(s, len, &rune);
 		if (n)
 			escape(out, rune, s, n);

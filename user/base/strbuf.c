@@ -80,22 +80,24 @@ void strbuf_addch(struct strbuf *sb, char c)
 
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list args)
 {
+	size_t room = sb->cap > sb->len ? sb->cap - sb->len : 0;
 	va_list again;
 	char *to;
 	int len;
 
+	/* Mostly there is room, and once is enough. */
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, again);
+	len = vsnprintf(room ? sb->s + sb->len : NULL, room, fmt, again);
 	va_end(again);
-	if (len < 0) {
+	if (len < 0)
 		sb->err = sb->err ? sb->err : -EINVAL;
-		return;
-	}
-	to = strbuf_room(sb, (size_t)len);
-	if (!to)
-		return;
-	vsnprintf(to, (size_t)len + 1, fmt, args);
-	sb->len += (size_t)len;
+	to = len < 0 ? NULL : strbuf_room(sb, (size_t)len);
+	if (to && (size_t)len >= room)
+		vsnprintf(to, (size_t)len + 1, fmt, args);
+	if (to)
+		sb->len += (size_t)len;
+	else if (room)
+		sb->s[sb->len] = '\0';
 }
 
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...)

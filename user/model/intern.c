@@ -62,14 +62,10 @@ static struct text *find(const char *s, size_t len, uint32_t hash)
 	return text;
 }
 
-const char *intern(const char *s, size_t len)
+static const char *intern_hashed(const char *s, size_t len, uint32_t hash)
 {
-	struct text *text;
-	uint32_t hash;
+	struct text *text = find(s, len, hash);
 
-	len = strnlen(s, len);
-	hash = (uint32_t)hash_seeded(s, len);
-	text = find(s, len, hash);
 	if (text) {
 		text->refs++;
 		return text->s;
@@ -87,6 +83,37 @@ const char *intern(const char *s, size_t len)
 	table.n++;
 	table.bytes += len;
 	return text->s;
+}
+
+const char *intern(const char *s, size_t len)
+{
+	len = strnlen(s, len);
+	return intern_hashed(s, len, (uint32_t)hash_seeded(s, len));
+}
+
+void intern_all(struct intern_item *items, size_t n)
+{
+	enum { AT_ONCE = 32 };
+	uint32_t hashes[AT_ONCE];
+
+	while (n) {
+		size_t few = MIN(n, (size_t)AT_ONCE);
+
+		/* First where their chains begin, then the chains, then the texts. */
+		for (size_t i = 0; i < few; i++) {
+			items[i].len = strnlen(items[i].s, items[i].len);
+			hashes[i] = (uint32_t)hash_seeded(items[i].s, items[i].len);
+			if (table.n_buckets)
+				__builtin_prefetch(
+					&table.buckets[hashes[i] & (table.n_buckets - 1)]);
+		}
+		for (size_t i = 0; i < few && table.n_buckets; i++)
+			__builtin_prefetch(table.buckets[hashes[i] & (table.n_buckets - 1)]);
+		for (size_t i = 0; i < few; i++)
+			items[i].interned = intern_hashed(items[i].s, items[i].len, hashes[i]);
+		items += few;
+		n -= few;
+	}
 }
 
 const char *intern_peek(const char *s, size_t len)

@@ -11,6 +11,14 @@
 
 /* The one copy, with a reference for the caller; NULL when memory is out. NUL bytes end the text. */
 const char *intern(const char *s, size_t len);
+struct intern_item {
+	const char *s;
+	size_t len;
+	const char *interned; /* as intern() returns it */
+};
+
+/* intern() for each: in a large table this waits for memory once, and not for each. */
+void intern_all(struct intern_item *items, size_t n);
 /* The one copy without a reference, or NULL where nobody holds that text. */
 const char *intern_peek(const char *s, size_t len);
 const char *intern_ref(const char *interned);

@@ -156,6 +156,7 @@ void labels_builder_reset(struct labels_builder *b)
 	}
 	b->n = 0;
 	b->err = 0;
+	b->unsorted = false;
 }
 
 void labels_builder_release(struct labels_builder *b)
@@ -167,6 +168,11 @@ void labels_builder_release(struct labels_builder *b)
 
 static struct label *find(const struct labels_builder *b, const char *name, size_t len)
 {
+	const char *last = b->n ? b->v[b->n - 1].name : "";
+
+	/* Most sets come sorted: then there is none. */
+	if (!b->unsorted && strncmp(last, name, len) < 0)
+		return NULL;
 	for (size_t i = 0; i < b->n; i++) {
 		if (!strncmp(b->v[i].name, name, len) && !b->v[i].name[len])
 			return &b->v[i];
@@ -185,38 +191,77 @@ void labels_builder_set(struct labels_builder *b, const char *name, const char *
 	labels_builder_setn(b, name, strlen(name), value, strlen(value));
 }
 
-void labels_builder_setn(struct labels_builder *b, const char *name, size_t name_len,
-	const char *value, size_t value_len)
+static void remove_label(struct labels_builder *b, struct label *label)
 {
-	struct label *label = find(b, name, name_len), made;
+	intern_unref(label->name);
+	intern_unref(label->value);
+	memmove(label, label + 1, (char *)(b->v + b->n) - (char *)(label + 1));
+	b->n--;
+}
 
-	if (!strnlen(value, value_len)) {
-		if (label) {
-			intern_unref(label->name);
-			intern_unref(label->value);
-			memmove(label, label + 1, (char *)(b->v + b->n) - (char *)(label + 1));
-			b->n--;
-		}
-		return;
-	}
-	made.value = intern(value, value_len);
-	if (!made.value) {
-		b->err = -ENOMEM;
-		return;
-	}
-	if (label) {
-		intern_unref(label->value);
-		label->value = made.value;
-		return;
-	}
-	made.name = intern(name, name_len);
-	if (!made.name || !vec_reserve(b->v, b->n, b->cap)) {
+/* Takes over both references; either may be NULL for want of memory. */
+static void place(struct labels_builder *b, struct label *known, struct label made)
+{
+	if (!made.value || !made.name || (!known && !vec_reserve(b->v, b->n, b->cap))) {
 		intern_unref(made.name);
 		intern_unref(made.value);
 		b->err = -ENOMEM;
 		return;
 	}
+	if (known) {
+		intern_unref(known->name);
+		intern_unref(known->value);
+		*known = made;
+		return;
+	}
+	if (b->n && strcmp(b->v[b->n - 1].name, made.name) > 0)
+		b->unsorted = true;
 	b->v[b->n++] = made;
+}
+
+void labels_builder_setn(struct labels_builder *b, const char *name, size_t name_len,
+	const char *value, size_t value_len)
+{
+	struct label *label = find(b, name, name_len);
+
+	if (strnlen(value, value_len))
+		place(b, label, (struct label){ intern(name, name_len), intern(value, value_len) });
+	else if (label)
+		remove_label(b, label);
+}
+
+void labels_builder_set_all(struct labels_builder *b, const struct label_text *texts, size_t n)
+{
+	enum { AT_ONCE = 16 };
+	struct intern_item items[2 * AT_ONCE];
+
+	while (n) {
+		size_t few = MIN(n, (size_t)AT_ONCE);
+
+		for (size_t i = 0; i < few; i++) {
+			items[2 * i] =
+				(struct intern_item){ texts[i].name, texts[i].name_len, NULL };
+			items[2 * i + 1] =
+				(struct intern_item){ texts[i].value, texts[i].value_len, NULL };
+		}
+		intern_all(items, 2 * few);
+		for (size_t i = 0; i < few; i++) {
+			const struct label made = { items[2 * i].interned,
+				items[2 * i + 1].interned };
+			struct label *known = find(b, texts[i].name, texts[i].name_len);
+
+			if (made.value && !*made.value) {
+				intern_unref(made.name);
+				intern_unref(made.value);
+				if (known)
+					remove_label(b, known);
+			} else {
+				place(b, known, made);
+			}
+		}
+		texts += few;
+		n -= few;
+	}
 }
 
 void labels_builder_del(struct labels_builder *b, const char *name)
@@ -253,7 +298,8 @@ int labels_build(struct labels_builder *b, struct labels **ret)
 	labels->n = (unsigned)b->n;
 	labels->hash = HASH_FNV1A_INIT;
 	if (b->n) {
-		qsort(b->v, b->n, sizeof(*b->v), by_name);
+		if (b->unsorted)
+			qsort(b->v, b->n, sizeof(*b->v), by_name);
 		memcpy(labels->v, b->v, b->n * sizeof(struct label));
 	}
 	for (unsigned i = 0; i < labels->n; i++) {

@@ -72,6 +72,7 @@ struct labels_builder {
 	struct label *v; /* interned, each with a reference */
 	size_t n, cap;
 	int err;
+	bool unsorted;
 };
 
 #define LABELS_BUILDER_INIT ((struct labels_builder){ 0 })
@@ -83,6 +84,12 @@ void labels_builder_add(struct labels_builder *b, const struct labels *labels);
 void labels_builder_set(struct labels_builder *b, const char *name, const char *value);
 void labels_builder_setn(struct labels_builder *b, const char *name, size_t name_len,
 	const char *value, size_t value_len);
+/* Names and values of a set that was read, in any order: the same as setting each. */
+struct label_text {
+	const char *name, *value;
+	size_t name_len, value_len;
+};
+void labels_builder_set_all(struct labels_builder *b, const struct label_text *texts, size_t n);
 void labels_builder_del(struct labels_builder *b, const char *name);
 const char *labels_builder_get(const struct labels_builder *b, const char *name);
 /* 0 and a new set of the caller's; the builder is empty afterwards. -ENOMEM. */

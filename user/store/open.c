@@ -25,8 +25,11 @@
 #define LOOKASIDE_SIZE 256
 #define LOOKASIDE_N    64
 
-/* Memory counts: a quarter of a megabyte of pages for each connection, and nothing in files. */
-static const char pragmas[] = "PRAGMA cache_size = -256;"
+/*
+ * Memory counts: pages are kept as far as they are touched, at most two megabytes while a flood is
+ * written (an index that does not fit is written again and again), and given back after it.
+ */
+static const char pragmas[] = "PRAGMA cache_size = -2048;"
 			      "PRAGMA mmap_size = 0;"
 			      "PRAGMA temp_store = MEMORY;"
 			      "PRAGMA journal_size_limit = 4194304;"

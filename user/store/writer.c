@@ -141,6 +141,7 @@ static void empty_wal(struct writer *w)
 	if (w->db_lock)
 		pthread_mutex_lock(w->db_lock);
 	sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_db_release_memory(w->db);
 	if (w->db_lock)
 		pthread_mutex_unlock(w->db_lock);
 	w->wal_pages = 0;

@@ -17,9 +17,9 @@ static const struct {
 	{ "{}", "400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because json: "
 		"cannot unmarshal object into the body of type a list of alerts'}" },
 	{ "[{}", "400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because "
-		 "unexpected EOF at byte 3'}" },
+		 "unexpected end at byte 3'}" },
 	{ "[{}}", "400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because "
-		  "there is neither , nor ] at byte 3'}" },
+		  "there is neither a comma nor an end at byte 3'}" },
 	{ "[{}]", "422 {'code':602,'message':'0.labels in body is required'}" },
 	{ "[null]", "422 {'code':602,'message':'0.labels in body is required'}" },
 	{ "[{'labels':null}]", "422 {'code':602,'message':'0.labels in body is required'}" },
@@ -40,7 +40,7 @@ static const struct {
 		"400 'invalid annotations: invalid name \\'\\''" },
 	{ "[{'labels':{'a':'\\u0000'}}]",
 		"400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because a text "
-		"holds a NUL character at byte 24'}" },
+		"holds a NUL character at byte 17'}" },
 	{ "[{'labels':{'a':'b'},'startsAt':'x'}]",
 		"400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because parsing "
 		"time \\'x\\' of startsAt: it is not like \\'2006-01-02T15:04:05.000Z\\''}" },
@@ -52,6 +52,8 @@ static const struct {
 		"bar\\''}" },
 	{ "[{'labels':{'a':'b'},'generatorURL':''}]", "200 " },
 	{ "[{'labels':{'a':'b'},'unknown':[1,{}]}]", "200 " },
+	{ "[{'LABELS':{'a':'b'},'StartsAt':null}]", "200 " },
+	{ "[{'labels':{},'labels':{'a':'b'}}]", "200 " },
 	{ "[{'labels':{'a':'b'},'annotations':null,'startsAt':null}]", "200 " },
 	{ "[{'labels':{'a':'b'},'startsAt':'2030-01-01T00:00:00Z','endsAt':'2020-01-01T00:00:00Z'}]",
 		"400 'start time must be before end time'" },
@@ -60,7 +62,7 @@ static const struct {
 	{ "[{'labels':{'':'x'}},{'labels':{'taken':'yes'}},{'labels':{}}]",
 		"400 'invalid label set: invalid name \\'\\'; at least one label pair required'" },
 	{ "[{'labels':{'a':'b'}},]", "400 {'code':400,'message':'parsing alerts body from \\'\\' "
-				     "failed, because unexpected token near ']' at byte 23'}" },
+				     "failed, because no value is here at byte 22'}" },
 };
 
 static void what_is_posted_is_taken_or_told_what_is_wrong(void **state)

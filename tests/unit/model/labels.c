@@ -176,6 +176,56 @@ static void alerts_are_ordered_as_alertmanager_orders_them(void **state)
 		alert_unref(alerts[i]);
 }
 
+/* Names that come twice, in any order, with empty values: as if each were set. */
+static void all_at_once_is_the_same_as_one_by_one(void **state)
+{
+	static const char *const names[] = { "a", "b", "bb", "c", "d", "__name__" };
+	static const char *const values[] = { "", "1", "2", "long enough to be a value" };
+	size_t before = intern_count();
+	uint32_t random = 1;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		struct labels_builder one = LABELS_BUILDER_INIT, all = LABELS_BUILDER_INIT;
+		struct labels *by_one, *by_all;
+		struct label_text texts[40];
+		size_t n = round % ARRAY_SIZE(texts);
+
+		for (size_t i = 0; i < n; i++) {
+			const char *name, *value;
+
+			random = random * 1664525 + 1013904223;
+			name = names[(random >> 8) % ARRAY_SIZE(names)];
+			value = values[(random >> 16) % ARRAY_SIZE(values)];
+			texts[i] = (struct label_text){ name, value, strlen(name), strlen(value) };
+			labels_builder_set(&one, name, value);
+		}
+		labels_builder_set_all(&all, texts, n);
+		assert_int_equal(labels_build(&one, &by_one), 0);
+		assert_int_equal(labels_build(&all, &by_all), 0);
+		assert_true(labels_equal(by_one, by_all));
+		for (unsigned i = 1; i < by_all->n; i++)
+			assert_true(strcmp(by_all->v[i - 1].name, by_all->v[i].name) < 0);
+		labels_unref(by_one);
+		labels_unref(by_all);
+	}
+	assert_int_equal(intern_count(), before);
+}
+
+static int build_all(void *userdata)
+{
+	const struct label_text texts[] = { { "x1", "v1", 2, 2 }, { "x2", "v2", 2, 2 },
+		{ "x1", "v3", 2, 2 }, { "x0", "v4", 2, 2 } };
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels;
+	int err;
+
+	labels_builder_set_all(&b, texts, ARRAY_SIZE(texts));
+	err = labels_build(&b, &labels);
+	if (!err)
+		labels_unref(labels);
+	return err;
+}
+
 static int build(void *userdata)
 {
 	const char *const pairs[][2] = { { "n1", "v1" }, { "n2", "v2" } };
@@ -192,7 +242,11 @@ static int build(void *userdata)
 
 static void they_survive_failing_allocations(void **state)
 {
+	size_t before = intern_count();
+
 	with_failing_allocations(build, NULL);
+	with_failing_allocations(build_all, NULL);
+	assert_int_equal(intern_count(), before);
 }
 
 int main(void)
@@ -205,6 +259,7 @@ int main(void)
 		cmocka_unit_test(sets_are_ordered_label_by_label),
 		cmocka_unit_test(matchers_take_a_missing_label_for_an_empty_one),
 		cmocka_unit_test(common_labels_are_those_that_all_alerts_share),
+		cmocka_unit_test(all_at_once_is_the_same_as_one_by_one),
 		cmocka_unit_test(alerts_are_ordered_as_alertmanager_orders_them),
 		cmocka_unit_test(they_survive_failing_allocations),
 	};
