@@ -42,6 +42,7 @@ USER_SRC := $(sort $(foreach d,$(FLOORS),$(wildcard user/$(d)/*.c)) $(filter-out
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+RULES    := $(BUILD)/packaging/rules.yml.h
 WEB      := $(patsubst user/web/%,$(BUILD)/web/%.h,$(wildcard user/web/*.html user/web/*.css user/web/*.js))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*.c))
 UNIT     := $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -134,12 +135,17 @@ vmlinux-check:
 # -- user space ------------------------------------------------------------------------------
 
 # A page is text in the tree and bytes in the program.
+$(BUILD)/packaging/%.h: user/packaging/%
+	@mkdir -p $(@D)
+	$(say) EMBED $<
+	$(Q)$(PYTHON) user/web/embed.py $< > $@
+
 $(BUILD)/web/%.h: user/web/%
 	@mkdir -p $(@D)
 	$(say) WEB $<
 	$(Q)$(PYTHON) user/web/embed.py $< > $@
 
-$(BUILD)/user/%.o: user/%.c | $(SKEL) $(WEB)
+$(BUILD)/user/%.o: user/%.c | $(SKEL) $(WEB) $(RULES)
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@

@@ -199,7 +199,7 @@ FLOORS = {
     "skeleton": 0,
 }
 # What is made by the build, and the only module that may hold it.
-GENERATED = {"bpf": ("skeleton", "watch"), "web": ("skeleton", "api")}
+GENERATED = {"bpf": ("skeleton", "watch"), "web": ("skeleton", "api"), "packaging": ("skeleton", "config")}
 # A library stands behind one door.
 LIBRARIES = {
     "bpf/": ("watch",), "libelf.h": ("watch",),

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <systemd/sd-daemon.h>
 #include "model/sample.h"
 
 #define JOB "watch"
@@ -307,7 +308,11 @@ static int choose(struct daemon *d, const struct watch_spec *spec, char *identit
 	if (!err)
 		err = watch_select(d->watch, spec, &selection, error, sizeof(error));
 	if (err) {
-		log_error("'%s' is not watched: %s", spec->name ? spec->name : spec->text, error);
+		log_error("'%s' is not watched: %s",
+			spec->name   ? spec->name
+			: spec->text ? spec->text
+				     : "every process that listens",
+			error);
 		return err;
 	}
 	d->chosen[d->n_chosen++] = (struct chosen){ .selection = selection, .identity = identity };
@@ -351,10 +356,37 @@ static void replace_all(struct daemon *d, const struct config *config, char **id
 	}
 }
 
+/* Nobody has said what is a service: every unit is one, or without systemd whoever listens. */
+static void choose_all(struct daemon *d)
+{
+	bool units = sd_booted() > 0;
+	const struct watch_spec spec = {
+		.kind = units ? SELECT_UNIT : SELECT_LISTEN,
+		.text = units ? "*" : NULL,
+		.expect = units ? EXPECTED_RUNNING : EXPECTED_LISTENING,
+	};
+	char *identity = strdup("all");
+
+	for (size_t i = d->n_chosen; i-- > 0;) {
+		if (!streq(d->chosen[i].identity, "all"))
+			unchoose(d, &d->chosen[i]);
+	}
+	if (!d->watch || !identity || chosen_find(d, "all") || choose(d, &spec, identity)) {
+		free(identity);
+		return;
+	}
+	log_info("watching %s", units ? "every service unit" : "every process that listens");
+}
+
 void services_configure(struct daemon *d, const struct config *config)
 {
 	char **identities = identities_of(config);
 
+	if (config->watch_all) {
+		free(identities);
+		choose_all(d);
+		return;
+	}
 	if (!d->watch || !identities) {
 		if (config->n_watches)
 			log_error("the services under 'watch' are not watched: %s",

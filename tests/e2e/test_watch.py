@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from process import ROOT, Process, http, wait_until
-from subject import Timing, write_settings
+from process import ROOT, Process, answers, http, port_is_free, wait_until
+from subject import TOLLD, Timing, write_settings
 
 WAITS = os.path.join(ROOT, "build/tests/helpers/waits")
 BACKENDS = ["kernel", "pidfd", "poll"]
@@ -166,6 +166,41 @@ while True:
         service.signal(signal.SIGUSR2)
         wait_up(subject, "listener", "0")
         assert services(subject)["listener"]["pid"] == service.pid
+
+
+# -- without settings ------------------------------------------------------------------------------
+
+def test_without_settings_and_systemd_who_listens_is_watched(ports, tmp_path, exporter, needs_root):
+    if os.path.isdir("/run/systemd/system") or os.path.exists("/etc/tolld/tolld.yml"):
+        pytest.skip("this machine runs systemd, or has settings")
+    listener = low_port()
+    with Process("listener", ["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", str(listener)],
+                 tmp_path) as service:
+        wait_until("it listens", lambda: answers(f"http://127.0.0.1:{listener}/"))
+        tolld = Process("tolld", [TOLLD, "run", "--storage.path", str(tmp_path / "data"), "--watch.bpffs", "",
+                                  "--web.listen-address", f"127.0.0.1:{ports.prometheus}"], tmp_path)
+        url = f"http://127.0.0.1:{ports.prometheus}"
+        with tolld:
+            wait_until("it is ready", lambda: answers(url + "/-/ready"), detail=tolld.log)
+            names = {s["name"]: s["state"] for s in http(url + "/api/v1/services").json()["data"]["services"]}
+            name, = [n for n in names if n.endswith(f":{listener}")]
+            assert names[name] == "up"
+            # Whoever watches is no service of its own.
+            assert not [n for n in names if n.endswith(f":{ports.prometheus}")]
+            groups = http(url + "/api/v1/rules").json()["data"]["groups"]
+            assert "ServiceDown" in [r["name"] for g in groups for r in g["rules"]]
+            service.kill()
+            wait_until("the death is in the log", lambda: "SIGKILL" in tolld.log(), detail=tolld.log)
+            wait_until("the alert is pending in the log", lambda: "alert ServiceDown is pending" in tolld.log(),
+                       detail=tolld.log)
+
+
+def low_port():
+    """One below those that the kernel gives out by itself, where services are."""
+    for port in range(20000, 32000, 37):
+        if port_is_free(port):
+            return port
+    raise AssertionError("no port is free")
 
 
 # -- settings --------------------------------------------------------------------------------------

@@ -348,6 +348,7 @@ struct config {
 	/* The files that `templates` names, in order; sources owns them. */
 	struct source **templates;
 	size_t n_templates, cap_templates;
+	bool watch_all; /* the built-in settings: every service unit, or who listens */
 	struct config_watch *watches;
 	size_t n_watches, cap_watches;
 	/*

@@ -1,9 +1,12 @@
 /*
  * defaults.c - what tolld does where no file tells it otherwise.
  *
- * It scrapes itself and has one rule. Without a route, alerts go to the journal and the page.
+ * It watches every service unit, or without systemd every listening process, scrapes itself, and has the
+ * rules that `make install` lays out. Without a route, alerts go to the journal and the page.
  */
 #include "config/defaults.h"
+
+#include "packaging/rules.yml.h"
 
 void config_default_settings(struct strbuf *out, const char *own_address)
 {
@@ -25,12 +28,8 @@ void config_default_settings(struct strbuf *out, const char *own_address)
 	strbuf_adds(out, "']\n");
 }
 
-const char config_default_rules[] =
-	"groups:\n"
-	"  - name: built-in\n"
-	"    rules:\n"
-	"      - alert: InstanceDown\n"
-	"        expr: up == 0\n"
-	"        for: 1m\n"
-	"        annotations:\n"
-	"          summary: '{{ $labels.job }} on {{ $labels.instance }} does not answer'\n";
+const char *config_default_rules(size_t *ret_len)
+{
+	*ret_len = rules_yml_size;
+	return (const char *)rules_yml;
+}

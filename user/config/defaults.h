@@ -8,6 +8,7 @@
 
 /* Adds the settings; `own_address` is the HOST:PORT that this daemon serves its metrics on. */
 void config_default_settings(struct strbuf *out, const char *own_address);
-extern const char config_default_rules[];
+/* The rules, as a file's text. */
+const char *config_default_rules(size_t *ret_len);
 
 #endif

@@ -208,7 +208,8 @@ int config_load_defaults(const char *own_address, struct config **ret, struct di
 {
 	scoped(source_unrefp) struct source *rules = NULL;
 	struct strbuf settings = STRBUF_INIT;
-	size_t errors = diag->errors;
+	size_t errors = diag->errors, len;
+	const char *text;
 	struct reader r;
 
 	if (reader_init(&r, diag))
@@ -221,7 +222,9 @@ int config_load_defaults(const char *own_address, struct config **ret, struct di
 	strbuf_release(&settings);
 	if (!r.err)
 		read_sections(&r);
-	rules = source_new("<built-in rules>", config_default_rules, strlen(config_default_rules));
+	r.config->watch_all = true;
+	text = config_default_rules(&len);
+	rules = source_new("<built-in rules>", text, len);
 	if (!rules)
 		reader_no_memory(&r);
 	else if (reader_add_source(&r, rules))

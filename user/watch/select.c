@@ -206,9 +206,13 @@ int64_t select_next_deadline(const struct watch *watch)
 {
 	const struct finder *finder = &watch->finder;
 
-	if (!finder->n_by_process)
-		return finder->scan_boot_ns;
-	return MIN(finder->scan_boot_ns, pace_next(&finder->pace));
+	int64_t next = finder->scan_boot_ns;
+
+	for (size_t i = 0; i < finder->n; i++) {
+		if (finder->items[i]->everyone)
+			next = MIN(next, finder->items[i]->everyone->next_boot_ns);
+	}
+	return finder->n_by_process ? MIN(next, pace_next(&finder->pace)) : next;
 }
 
 void select_due(struct watch *watch, struct instant now)
@@ -217,11 +221,19 @@ void select_due(struct watch *watch, struct instant now)
 
 	if (select_next_deadline(watch) > now.boot_ns)
 		return;
+	for (size_t i = 0; i < finder->n; i++) {
+		const struct everyone *everyone = finder->items[i]->everyone;
+
+		if (everyone && everyone->next_boot_ns <= now.boot_ns)
+			selection_look_at_everyone(finder->items[i]);
+	}
 	if (finder->scan_boot_ns <= now.boot_ns) {
 		finder->scan_boot_ns = BOOT_NS_NEVER;
 		if (finder->n_by_process)
 			scan(watch, false);
 		pidfiles_look(watch, true);
+	} else if (!finder->n_by_process || pace_next(&finder->pace) > now.boot_ns) {
+		return;
 	} else if (pace_is_needed(&finder->pace, process_last_number())) {
 		scan(watch, false);
 	} else {

@@ -8,6 +8,7 @@
 #define TOLLD_WATCH_SELECT_H
 
 #include "base/regex.h"
+#include "watch/everyone.h"
 #include "watch/pace.h"
 #include "watch/program.h"
 #include "watch/service.h"
@@ -22,14 +23,14 @@ struct selection {
 	char *text;
 	struct labels *labels; /* NULL: none */
 	void *userdata;
-	const char *const *leave_out; /* patterns of units; NULL: none */
-	struct service *service;      /* NULL: there are several, or none yet */
+	struct service *service; /* NULL: there are several, or none yet */
 
-	struct program program; /* SELECT_EXE */
-	uint64_t told_inode;	/* what the backend looks for; 0: nothing */
-	struct regex *regex;	/* SELECT_CMDLINE */
-	int wd;			/* SELECT_PIDFILE: of inotify, for its folder; negative: none */
-	bool is_dir_watched;	/* and not only one above it */
+	struct everyone *everyone; /* SELECT_LISTEN without an address */
+	struct program program;	   /* SELECT_EXE */
+	uint64_t told_inode;	   /* what the backend looks for; 0: nothing */
+	struct regex *regex;	   /* SELECT_CMDLINE */
+	int wd;			   /* SELECT_PIDFILE: of inotify, for its folder; negative: none */
+	bool is_dir_watched;	   /* and not only one above it */
 
 	/* Of the look at all processes that is under way: */
 	size_t fits;
@@ -68,7 +69,9 @@ bool select_heir(struct service *service, pid_t family, struct process *ret);
 int selection_add_service(struct selection *s, const char *name, struct service **ret);
 void selection_tell_added(struct service *service);
 void selection_remove_service(struct service *service);
-bool selection_leaves_out(const struct selection *s, const char *name);
+
+/* Whoever listens now and is not a service yet. */
+void selection_look_at_everyone(struct selection *s);
 
 /* Is it found by looking at processes? */
 bool selection_is_by_process(const struct selection *s);

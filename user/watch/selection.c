@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "watch/pidfiles.h"
+#include "watch/procfs.h"
 #include "watch/unit.h"
 #include "watch/units.h"
 #include "watch/watch_private.h"
@@ -170,13 +171,62 @@ void selection_remove_service(struct service *service)
 	watch_remove(service);
 }
 
-bool selection_leaves_out(const struct selection *s, const char *name)
+/* It lives in the selection alone: as one at an address it knows how to be watched. */
+static bool add_listening(const struct listener *l, void *userdata)
 {
-	for (const char *const *pattern = s->leave_out; pattern && *pattern; pattern++) {
-		if (unit_fits(*pattern, name))
+	struct selection *s = userdata;
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(l->endpoint.port) };
+	struct owner owners[OWNERS_MAX];
+	struct process_stat stat;
+	struct service *service;
+	char name[64];
+
+	snprintf(name, sizeof(name), "port %u", l->endpoint.port);
+	if (owners_find(&l->inode, 1, owners) && process_stat_read(owners[0].pid, &stat) == 0) {
+		/* Whoever watches is no service of its own. */
+		if (owners[0].pid == getpid())
 			return true;
+		snprintf(name, sizeof(name), "%s:%u", stat.comm, l->endpoint.port);
 	}
-	return false;
+	if (watch_add_listen(s->watch, name, (struct sockaddr *)&any, &service))
+		return false;
+	service->selection = s;
+	service->labels = s->labels ? labels_ref(s->labels) : NULL;
+	selection_tell_added(service);
+	return true;
+}
+
+void selection_look_at_everyone(struct selection *s)
+{
+	struct listeners listeners;
+
+	/* What fails now is tried again with the next look. */
+	s->everyone->next_boot_ns = clock_boot_ns() + EVERYONE_EVERY_NS;
+	if (listeners_read(&listeners))
+		return;
+	everyone_look(s->everyone, &listeners, clock_boot_ns(), add_listening, s);
+	listeners_release(&listeners);
+}
+
+static int everyone_new(struct selection *s)
+{
+	s->everyone = malloc(sizeof(*s->everyone));
+	if (!s->everyone)
+		return -ENOMEM;
+	everyone_init(s->everyone);
+	return 0;
+}
+
+static void remove_all_of(struct selection *s)
+{
+	struct watch *watch = s->watch;
+
+	for (size_t i = watch_services(watch); i-- > 0;) {
+		struct service *service = watch_service(watch, i);
+
+		if (service->selection == s)
+			selection_remove_service(service);
+	}
 }
 
 static int selection_fill(struct selection *s, const struct watch_spec *spec)
@@ -184,7 +234,6 @@ static int selection_fill(struct selection *s, const struct watch_spec *spec)
 	s->kind = spec->kind;
 	s->expect = spec->expect;
 	s->userdata = spec->userdata;
-	s->leave_out = spec->leave_out;
 	s->wd = -1;
 	s->labels = spec->labels ? labels_ref(spec->labels) : NULL;
 	s->name = strdup(spec->name ? spec->name : "");
@@ -195,6 +244,9 @@ static int selection_fill(struct selection *s, const struct watch_spec *spec)
 static void selection_release(struct selection *s)
 {
 	program_release(&s->program);
+	if (s->everyone)
+		everyone_release(s->everyone);
+	free(s->everyone);
 	regex_free(s->regex);
 	labels_unref(s->labels);
 	free(s->name);
@@ -220,7 +272,7 @@ static void begin(struct watch *watch, struct selection *s)
 static int first_service(struct selection *s, const struct watch_spec *spec)
 {
 	if (s->kind == SELECT_LISTEN)
-		return service_at_address(s, spec->address);
+		return spec->address ? service_at_address(s, spec->address) : everyone_new(s);
 	if (s->kind == SELECT_UNIT && unit_is_pattern(s->text))
 		return 0;
 	return service_new(s, s->name, s->text, &s->service);
@@ -276,8 +328,7 @@ void watch_unselect(struct selection *s)
 		finder->n_by_process--;
 	if (s->kind == SELECT_UNIT)
 		units_unselect(s);
-	if (s->service)
-		selection_remove_service(s->service);
+	remove_all_of(s);
 	untell_programs(s);
 	selection_release(s);
 	watch_arm(watch);

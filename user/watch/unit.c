@@ -45,11 +45,16 @@ char *unit_full_name(const char *text)
 	return name;
 }
 
+static bool is_of_login(const char *name)
+{
+	return starts_with(name, "user@") || starts_with(name, "user-runtime-dir@");
+}
+
 bool unit_fits(const char *pattern, const char *name)
 {
 	scoped(freep) char *bare = NULL;
 
-	if (!ends_with(name, suffix))
+	if (!ends_with(name, suffix) || (is_of_login(name) && !is_of_login(pattern)))
 		return false;
 	if (fnmatch(pattern, name, 0) == 0)
 		return true;

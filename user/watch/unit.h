@@ -46,7 +46,10 @@ struct unit_verdict {
 /* was_stopped: since it was last active somebody had it stopped. */
 void unit_judge(const struct unit_facts *facts, bool was_stopped, struct unit_verdict *ret);
 
-/* Does the name, with ".service" or without, fit a name or a pattern of the shell's? */
+/*
+ * Does the name, with ".service" or without, fit a name or a pattern of the shell's? Units that come and
+ * go with logins (user@1000.service) only fit patterns that begin as they do.
+ */
 bool unit_is_pattern(const char *text);
 bool unit_fits(const char *pattern, const char *name);
 /* "nginx" as "nginx.service", from the heap. */

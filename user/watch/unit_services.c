@@ -340,7 +340,7 @@ static void add_by_patterns(struct unit *unit, const struct unit_verdict *v)
 
 		/* The first pattern that fits has it. */
 		if (unit->n || s->kind != SELECT_UNIT || s->service ||
-			!unit_fits(s->text, unit->name) || selection_leaves_out(s, unit->name))
+			!unit_fits(s->text, unit->name))
 			continue;
 		if (selection_add_service(s, unit->name, &service))
 			return;

@@ -231,7 +231,8 @@ struct watch_spec {
 	const char *text;
 	const char *const
 		*leave_out; /* of a pattern of units: patterns, NULL at their end; lives on */
-	const struct sockaddr *address; /* SELECT_LISTEN: in place of a text */
+	const struct sockaddr
+		*address; /* SELECT_LISTEN: in place of a text; NULL: whoever listens */
 	enum service_expect expect;
 	const struct labels *labels; /* NULL: none */
 	void *userdata;		     /* for on_added */

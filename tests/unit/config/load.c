@@ -81,7 +81,9 @@ static void the_built_in_configuration_loads_without_a_word(void **state)
 	assert_int_equal(config_load_defaults("127.0.0.1:9090", &config, &diag), 0);
 	assert_int_equal(diag.n, 0);
 	assert_string_equal(config->scrapes[0].targets[0].address.s, "localhost:9090");
-	assert_string_equal(config->groups[0].rules[0].expr.s, "up == 0");
+	assert_string_equal(config->groups[0].rules[0].alert.s, "InstanceDown");
+	assert_string_equal(config->groups[0].rules[1].alert.s, "ServiceDown");
+	assert_true(config->watch_all);
 	assert_null(config->route);
 	config_unref(config);
 	diag_release(&diag);
@@ -347,7 +349,8 @@ static void the_packaged_files_load(void **state)
 	for (size_t i = 0; i < diag.n; i++)
 		assert_non_null(
 			strstr(diag.entries[i].text, "cannot read '/etc/tolld/smtp-password'"));
-	assert_int_equal(config->n_groups, 1);
+	assert_int_equal(config->n_groups, 3);
+	assert_int_equal(config->n_watches, 1);
 	assert_string_equal(config->receivers[0].emails[0].host, "smtp.gmail.com");
 	assert_true(config->receivers[0].emails[0].require_tls);
 	config_unref(config);

@@ -131,6 +131,10 @@ static void names_fit_with_their_ending_or_without(void **state)
 		{ "cron.service", "cron.service", true },
 		{ "cron", "anacron.service", false },
 		{ "*", ".service", false },
+		{ "*", "user@1000.service", false },
+		{ "*", "user-runtime-dir@1000.service", false },
+		{ "user@*", "user@1000.service", true },
+		{ "user*", "userdbd.service", true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
