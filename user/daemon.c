@@ -258,6 +258,19 @@ static void on_scrape_end(const struct scrape_report *report, void *userdata)
 			report->error);
 }
 
+static void on_scrape_faults(const struct diag *diag, void *userdata)
+{
+	entry_diag(diag);
+}
+
+static void on_scrape_changed(void *userdata)
+{
+	struct daemon *d = userdata;
+
+	targets_tie(d);
+	log_info("targets changed by a file: %zu targets", scrape_targets(d->scrape));
+}
+
 static bool is_ready(void *userdata)
 {
 	return ((struct daemon *)userdata)->ready;
@@ -374,7 +387,11 @@ static int name_host(struct daemon *d)
 static int make_modules(struct daemon *d)
 {
 	const struct scrape_callbacks callbacks = {
-		.begin = on_scrape_begin, .end = on_scrape_end, .userdata = d
+		.begin = on_scrape_begin,
+		.end = on_scrape_end,
+		.faults = on_scrape_faults,
+		.changed = on_scrape_changed,
+		.userdata = d,
 	};
 	int err = samples_start(d);
 

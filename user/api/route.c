@@ -38,6 +38,7 @@ static const struct route {
 	{ "/api/v1/rules", GET, rules_list, CORS },
 	{ "/api/v1/alerts", GET, rules_alerts, CORS },
 	{ "/api/v1/targets", GET, targets_list, CORS },
+	{ "/api/v1/scrape_pools", GET, targets_pools, CORS },
 	{ "/api/v1/alertmanagers", GET, status_alertmanagers, CORS },
 	{ "/api/v1/services", GET, services_list, CORS },
 	{ "/api/v1/services/*/events", GET, services_events, CORS },

@@ -72,7 +72,7 @@ typedef void handler_fn(struct request *req, struct instant now);
 handler_fn query_instant, query_range, query_format;		 /* query.c */
 handler_fn catalogue_series, catalogue_labels, catalogue_values; /* catalogue.c */
 handler_fn rules_list, rules_alerts;				 /* rules.c */
-handler_fn targets_list;					 /* targets.c */
+handler_fn targets_list, targets_pools;				 /* targets.c */
 handler_fn metadata_list;					 /* metadata.c */
 handler_fn services_list;					 /* services.c */
 handler_fn services_events;					 /* events.c */

@@ -33,25 +33,51 @@ static void write_target(struct jsonw *json, const struct target_info *target)
 	jsonw_end_object(json);
 }
 
-/* Those of one pool stand together: a scrape configures job by job. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct pool_info *)a)->name, ((const struct pool_info *)b)->name);
+}
+
+/* The jobs by name; NULL where memory is out or there is none. */
+static struct pool_info *sorted_pools(const struct scrape *scrape, size_t *ret_n)
+{
+	size_t n = scrape ? scrape_pools(scrape) : 0;
+	struct pool_info *pools = n ? calloc(n, sizeof(*pools)) : NULL;
+
+	*ret_n = pools ? n : 0;
+	for (size_t i = 0; i < *ret_n; i++)
+		scrape_pool(scrape, i, &pools[i]);
+	if (pools)
+		qsort(pools, n, sizeof(*pools), by_name);
+	return pools;
+}
+
 static void write_dropped_counts(struct jsonw *json, const struct scrape *scrape)
 {
-	struct dropped_target target, next;
-	int64_t n = 0;
+	size_t n;
+	scoped(freep) struct pool_info *pools = sorted_pools(scrape, &n);
 
 	jsonw_begin_object(json);
-	for (size_t i = 0; scrape && i < scrape_dropped_targets(scrape); i++) {
-		scrape_dropped_target(scrape, i, &target);
-		n++;
-		if (i + 1 < scrape_dropped_targets(scrape)) {
-			scrape_dropped_target(scrape, i + 1, &next);
-			if (streq(next.job, target.job))
-				continue;
-		}
-		jsonw_field_int(json, target.job, n);
-		n = 0;
-	}
+	for (size_t i = 0; i < n; i++)
+		jsonw_field_int(json, pools[i].name, (int64_t)pools[i].dropped);
 	jsonw_end_object(json);
+}
+
+void targets_pools(struct request *req, struct instant now)
+{
+	size_t n;
+	scoped(freep) struct pool_info *pools = sorted_pools(req->api->sources.scrape, &n);
+	struct jsonw json;
+
+	answer_begin(req, &json);
+	jsonw_begin_object(&json);
+	jsonw_key(&json, "scrapePools");
+	jsonw_begin_array(&json);
+	for (size_t i = 0; i < n; i++)
+		jsonw_string(&json, pools[i].name);
+	jsonw_end_array(&json);
+	jsonw_end_object(&json);
+	answer_end(req, &json);
 }
 
 static void write_dropped(struct jsonw *json, const struct scrape *scrape, const char *pool)

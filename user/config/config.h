@@ -137,6 +137,18 @@ struct config_param {
 	size_t n, cap;
 };
 
+/* One item of file_sd_configs. */
+struct config_file_sd {
+	struct config_texts files; /* patterns, as seen from the file that names them */
+	int64_t refresh_ms;	   /* 5m */
+};
+
+/* What samples and targets may be at most; 0: whatever they are. */
+struct config_limits {
+	int64_t targets, dropped_targets;
+	int64_t labels, label_name_bytes, label_value_bytes;
+};
+
 struct config_scrape {
 	struct config_text job_name;
 	int64_t interval_ms, timeout_ms;
@@ -144,20 +156,27 @@ struct config_scrape {
 	struct config_text scheme;	 /* http or https */
 	struct config_param *params;
 	size_t n_params, cap_params;
-	bool honor_labels;	       /* false */
-	bool honor_timestamps;	       /* true */
-	bool enable_compression;       /* true */
-	bool follow_redirects;	       /* true */
-	int64_t body_size_limit_bytes; /* 0: tolld's own limit */
-	int64_t sample_limit;	       /* 0: tolld's own limit */
+	bool honor_labels;		 /* false */
+	bool honor_timestamps;		 /* true */
+	bool enable_compression;	 /* true */
+	bool follow_redirects;		 /* true */
+	int64_t body_size_limit_bytes;	 /* 0: tolld's own limit */
+	int64_t sample_limit;		 /* 0: tolld's own limit */
+	bool track_timestamps_staleness; /* false */
+	int extra_scrape_metrics;	 /* -1: what `global` says, until it is read; then 0 or 1 */
+	bool legacy_names;		 /* metric_name_validation_scheme: legacy */
+	struct config_text escaping;	 /* metric_name_escaping_scheme, as Accept says it */
 	struct config_tls tls;
 	struct config_http http;
 	struct config_protocols
 		protocols; /* in the order of preference; n == 0: Prometheus's own */
 	struct config_text fallback_scrape_protocol;
 	struct config_relabels relabels, metric_relabels;
+	struct config_limits limits;
 	struct config_target *targets;
 	size_t n_targets, cap_targets;
+	struct config_file_sd *file_sds;
+	size_t n_file_sds, cap_file_sds;
 };
 
 struct config_rule {
@@ -378,6 +397,12 @@ int config_check_text(const char *name, const char *text, struct config **ret, s
 int config_salvage(const char *const *paths, size_t n_paths, struct config **ret);
 /* The built-in configuration, which scrapes this daemon itself at HOST:PORT; see defaults.c. */
 int config_load_defaults(const char *own_address, struct config **ret, struct diag *diag);
+/*
+ * A file of targets, read by the caller: a configuration with one job, whose targets are the file's and
+ * have the label __meta_filepath. A path that ends in .json is JSON, any other YAML. As config_load().
+ */
+int config_load_targets(
+	const char *path, const char *text, size_t len, struct config **ret, struct diag *diag);
 /* From memory, named `name`: for tests. Rule files it names are read relative to the working directory. */
 int config_load_text(const char *name, const char *text, struct config **ret, struct diag *diag);
 

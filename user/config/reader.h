@@ -23,6 +23,9 @@ struct reader_global {
 	int64_t rule_query_offset_ms;
 	int64_t body_size_limit_bytes;
 	int64_t sample_limit;
+	struct config_limits limits;
+	bool extra_scrape_metrics;
+	struct config_text validation, escaping; /* of metric names */
 	struct config_protocols protocols;
 	struct config_client client; /* http_config */
 	struct pos client_pos;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include "config/address.h"
+#include "config/file_sd.h"
 #include "config/http.h"
 #include "config/relabel.h"
 
@@ -16,6 +17,8 @@ static void read_protocols(struct reader *r, const struct tree_pair *pair, void 
 static void read_http(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_relabels(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_metric_relabels(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_file_sds(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_validation(struct reader *r, const struct tree_pair *pair, void *out);
 
 static const struct schema_key scrape_keys[] = {
 	SERVED("job_name", S_TEXT, struct config_scrape, job_name),
@@ -45,20 +48,22 @@ static const struct schema_key scrape_keys[] = {
 	CUSTOM("relabel_configs", read_relabels),
 	CUSTOM("metric_relabel_configs", read_metric_relabels),
 	CUSTOM("scrape_protocols", read_protocols),
-	IGNORED("target_limit", S_COUNT),
-	IGNORED("label_limit", S_COUNT),
-	IGNORED("label_name_length_limit", S_COUNT),
-	IGNORED("label_value_length_limit", S_COUNT),
-	IGNORED("keep_dropped_targets", S_COUNT),
-	IGNORED("track_timestamps_staleness", S_BOOL),
-	IGNORED("metric_name_validation_scheme", S_TEXT),
-	IGNORED("metric_name_escaping_scheme", S_TEXT),
+	CUSTOM("file_sd_configs", read_file_sds),
+	SERVED("target_limit", S_COUNT, struct config_scrape, limits.targets),
+	SERVED("label_limit", S_COUNT, struct config_scrape, limits.labels),
+	SERVED("label_name_length_limit", S_COUNT, struct config_scrape, limits.label_name_bytes),
+	SERVED("label_value_length_limit", S_COUNT, struct config_scrape, limits.label_value_bytes),
+	SERVED("keep_dropped_targets", S_COUNT, struct config_scrape, limits.dropped_targets),
+	SERVED("track_timestamps_staleness", S_BOOL, struct config_scrape,
+		track_timestamps_staleness),
+	SERVED("extra_scrape_metrics", S_TRISTATE, struct config_scrape, extra_scrape_metrics),
+	SERVED("metric_name_escaping_scheme", S_TEXT, struct config_scrape, escaping),
+	CUSTOM("metric_name_validation_scheme", read_validation),
 	IGNORED("scrape_native_histograms", S_BOOL),
 	IGNORED("always_scrape_classic_histograms", S_BOOL),
 	IGNORED("convert_classic_histograms_to_nhcb", S_BOOL),
 	IGNORED("native_histogram_bucket_limit", S_COUNT),
 	IGNORED("native_histogram_min_bucket_factor", S_TEXT),
-	IGNORED("extra_scrape_metrics", S_BOOL),
 	IGNORED("scrape_failure_log_file", S_TEXT),
 };
 static const struct schema scrape_schema = SCHEMA("scrape_configs", scrape_keys, &discovery_schema);
@@ -147,6 +152,11 @@ static void read_metric_relabels(struct reader *r, const struct tree_pair *pair,
 	config_read_relabels(r, pair, &((struct config_scrape *)out)->metric_relabels);
 }
 
+static void read_file_sds(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	config_read_file_sds(r, pair, out);
+}
+
 static void read_param_values(
 	struct reader *r, const struct tree_pair *pair, struct config_param *param)
 {
@@ -205,7 +215,7 @@ static void add_target(struct reader *r, struct config_scrape *scrape, const str
 	scrape->targets[scrape->n_targets++] = target;
 }
 
-static void read_static_config(
+void config_read_static_config(
 	struct reader *r, struct config_scrape *scrape, const struct tree_node *node)
 {
 	const struct tree_pair *targets, *labels;
@@ -235,7 +245,7 @@ static void read_static_configs(struct reader *r, const struct tree_pair *pair, 
 	size_t n = reader_list(r, pair);
 
 	for (size_t i = 0; i < n; i++)
-		read_static_config(r, out, pair->value->items[i]);
+		config_read_static_config(r, out, pair->value->items[i]);
 }
 
 /* The place of a key's value, or of the whole mapping where it is not set. */
@@ -295,9 +305,70 @@ static void check_job_name(
 	}
 }
 
+/* True for "legacy". */
+static bool check_validation(struct reader *r, const struct config_text *scheme)
+{
+	if (text_set(scheme) && !streq(scheme->s, "legacy") && !streq(scheme->s, "utf8"))
+		diag_error(r->diag, scheme->pos,
+			"unknown metric name validation scheme '%s': it is utf8 or legacy",
+			scheme->s);
+	return text_set(scheme) && streq(scheme->s, "legacy");
+}
+
+static void read_validation(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_text scheme = { 0 };
+
+	if (reader_text(r, pair, &scheme) && text_set(&scheme))
+		((struct config_scrape *)out)->legacy_names = check_validation(r, &scheme);
+}
+
+/* What names are asked for: any, where they may be any. */
+static void check_escaping(struct reader *r, struct config_scrape *scrape)
+{
+	static const char *const known[] = { "allow-utf-8", "underscores", "dots", "values",
+		"allow-utf8" };
+	static char any[] = "allow-utf-8", underscores[] = "underscores";
+	struct config_text *scheme = &scrape->escaping;
+	bool found = false;
+
+	if (!text_set(scheme))
+		*scheme = r->global.escaping;
+	if (!text_set(scheme)) {
+		scheme->s = scrape->legacy_names ? underscores : any;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		found |= streq(scheme->s, known[i]);
+	if (!found)
+		diag_error(r->diag, scheme->pos,
+			"unknown metric name escaping scheme '%s': it is allow-utf-8, underscores, "
+			"dots or values",
+			scheme->s);
+	else if (scrape->legacy_names && starts_with(scheme->s, "allow"))
+		diag_error(r->diag, scheme->pos,
+			"utf8 metric names requested but validation scheme is not set to UTF8");
+	if (streq(scheme->s, "allow-utf8"))
+		scheme->s = any;
+}
+
+/* What a job leaves out is what `global` says. */
+static void inherit_limits(struct config_limits *own, const struct config_limits *global)
+{
+	int64_t *const to[] = { &own->targets, &own->dropped_targets, &own->labels,
+		&own->label_name_bytes, &own->label_value_bytes };
+	const int64_t from[] = { global->targets, global->dropped_targets, global->labels,
+		global->label_name_bytes, global->label_value_bytes };
+
+	for (size_t i = 0; i < ARRAY_SIZE(to); i++)
+		*to[i] = *to[i] ? *to[i] : from[i];
+}
+
 static void read_scrape(struct reader *r, const struct tree_node *node)
 {
 	struct config_scrape scrape = {
+		.extra_scrape_metrics = -1,
+		.legacy_names = check_validation(r, &r->global.validation),
 		.honor_timestamps = true,
 		.enable_compression = true,
 		.follow_redirects = true,
@@ -322,6 +393,10 @@ static void read_scrape(struct reader *r, const struct tree_node *node)
 		scrape.protocols = r->global.protocols;
 	if (!scrape.sample_limit)
 		scrape.sample_limit = r->global.sample_limit;
+	inherit_limits(&scrape.limits, &r->global.limits);
+	if (scrape.extra_scrape_metrics < 0)
+		scrape.extra_scrape_metrics = r->global.extra_scrape_metrics;
+	check_escaping(r, &scrape);
 	if (!arena_reserve(&c->arena, c->scrapes, c->n_scrapes, c->cap_scrapes)) {
 		reader_no_memory(r);
 		return;

@@ -260,11 +260,54 @@ static int relabel(const struct ingest_settings *settings, struct labels_builder
 	return 0;
 }
 
+/* Prometheus's words (scrape.go, verifyLabelLimits), which people search for. */
+static int check_labels(const struct ingest_settings *settings, const struct labels *labels,
+	char *error, size_t error_size)
+{
+	const char *metric = labels_get(labels, LABEL_NAME);
+
+	if (settings->max_labels && labels->n > settings->max_labels) {
+		snprintf(error, error_size,
+			"label_limit exceeded (metric: %.50s, number of labels: %u, limit: %zu)",
+			metric, labels->n, settings->max_labels);
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+		size_t name = strlen(l->name), value = strlen(l->value);
+
+		if (settings->max_label_name_bytes && name > settings->max_label_name_bytes) {
+			snprintf(error, error_size,
+				"label_name_length_limit exceeded (metric: %.50s, label name: %.50s, "
+				"length: %zu, limit: %zu)",
+				metric, l->name, name, settings->max_label_name_bytes);
+			return -EINVAL;
+		}
+		if (settings->max_label_value_bytes && value > settings->max_label_value_bytes) {
+			snprintf(error, error_size,
+				"label_value_length_limit exceeded (metric: %.50s, label name: %.50s, "
+				"value: \"%.50s\", length: %zu, limit: %zu)",
+				metric, l->name, l->value, value, settings->max_label_value_bytes);
+			return -EINVAL;
+		}
+		if (settings->legacy_names &&
+			!(streq(l->name, LABEL_NAME) ? metric_name_valid_classic(l->value, value)
+						     : label_name_valid_classic(l->name, name))) {
+			snprintf(error, error_size, "invalid metric name or label names: %.100s",
+				streq(l->name, LABEL_NAME) ? l->value : l->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int make_labels(const struct ingest_settings *settings, const struct exposition_entry *entry,
 	enum metric_type type, struct labels **ret, char *error, size_t error_size)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
 	bool twice;
+	int err;
 
 	exposition_labels(entry->series, entry->series_len, type, &b, &twice);
 	if (twice) {
@@ -277,7 +320,14 @@ static int make_labels(const struct ingest_settings *settings, const struct expo
 		honor_labels(&b, settings->target_labels, entry);
 	else
 		override_labels(&b, settings->target_labels);
-	return relabel(settings, &b, ret, error, error_size);
+	err = relabel(settings, &b, &labels, error, error_size);
+	if (!err && labels)
+		err = check_labels(settings, labels, error, error_size);
+	if (err)
+		labels_unref(labels);
+	else
+		*ret = labels;
+	return err;
 }
 
 static int make_entry(struct scrape_cache *cache, const struct ingest_settings *settings,
@@ -525,6 +575,7 @@ int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
 	*counts = (struct ingest_counts){ 0 };
 	snprintf(error, error_size, "out of memory");
 	cache->round++;
+	cache->track_timestamps = settings->track_timestamps;
 	if (!cache->n_buckets && !grow(cache))
 		return -ENOMEM;
 	exposition_init(&r.text, text, len);
@@ -562,7 +613,7 @@ void scrape_cache_commit(
 		const struct staged *s = &cache->staged[i];
 		bool timed = s->wall_ms != STAGED_NO_TIME;
 
-		if (!timed) {
+		if (!timed || cache->track_timestamps) {
 			s->entry->live = true;
 			s->entry->live_round = cache->round;
 		}

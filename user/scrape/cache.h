@@ -36,6 +36,7 @@ struct scrape_cache {
 	size_t n_order;
 	struct map metadata; /* by family: struct family */
 	uint32_t round;
+	bool track_timestamps;
 	/* Between scrape_cache_read() and the commit. */
 	struct cache_entry **seen; /* the next `order` */
 	size_t n_seen, cap_seen;
@@ -58,6 +59,10 @@ struct ingest_settings {
 	bool honor_labels, honor_timestamps;
 	bool openmetrics;   /* the body's format */
 	size_t max_samples; /* that are left after relabelling */
+	/* Of what relabelling leaves; 0: any. Other ones than last time: scrape_cache_retire() first. */
+	size_t max_labels, max_label_name_bytes, max_label_value_bytes;
+	bool legacy_names;     /* other names than [a-zA-Z_:][a-zA-Z0-9_:]* fail the scrape */
+	bool track_timestamps; /* samples with a time of their own get stale markers, too */
 	/* metric_relabel_configs. Other rules than last time: scrape_cache_retire() first. */
 	struct relabel_rule *const *rules;
 	size_t n_rules;

@@ -11,39 +11,48 @@
 /* The formats by the names that scrape_protocols has for them, in Prometheus 3's order. */
 static const struct format {
 	const char *protocol, *type;
+	bool escaping; /* says how names are to be escaped */
 } formats[] = {
-	{ "OpenMetricsText1.0.0",
-		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8" },
-	{ "OpenMetricsText0.0.1", "application/openmetrics-text;version=0.0.1" },
-	{ "PrometheusText1.0.0", "text/plain;version=1.0.0;escaping=allow-utf-8" },
-	{ "PrometheusText0.0.4", "text/plain;version=0.0.4" },
+	{ "OpenMetricsText1.0.0", "application/openmetrics-text;version=1.0.0", true },
+	{ "OpenMetricsText0.0.1", "application/openmetrics-text;version=0.0.1", false },
+	{ "PrometheusText1.0.0", "text/plain;version=1.0.0", true },
+	{ "PrometheusText0.0.4", "text/plain;version=0.0.4", false },
 };
 
-static const char *type_of(const char *protocol)
+static const struct format *format_of(const char *protocol)
 {
+	static const struct format other = { "", "text/plain", false };
+
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (streq(formats[i].protocol, protocol))
-			return formats[i].type;
+			return &formats[i];
 	}
-	return "text/plain";
+	return &other;
 }
 
-void headers_accept(const struct config_protocols *protocols, struct strbuf *out)
+void headers_accept(
+	const struct config_protocols *protocols, const char *escaping, struct strbuf *out)
 {
 	size_t n = protocols->n ? protocols->n : ARRAY_SIZE(formats);
 
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(out, "%s;q=0.%zu,",
-			protocols->n ? type_of(protocols->items[i].s) : formats[i].type, n + 1 - i);
+	for (size_t i = 0; i < n; i++) {
+		const struct format *f =
+			protocols->n ? format_of(protocols->items[i].s) : &formats[i];
+
+		strbuf_adds(out, f->type);
+		if (f->escaping)
+			strbuf_addf(out, ";escaping=%s", escaping ? escaping : "allow-utf-8");
+		strbuf_addf(out, ";q=0.%zu,", n + 1 - i);
+	}
 	strbuf_adds(out, "*/*;q=0.1");
 }
 
-static int add_accept(struct curl_slist **list, const struct config_protocols *protocols)
+static int add_accept(struct curl_slist **list, const struct config_scrape *job)
 {
 	struct strbuf line = STRBUF_INIT;
 	int err;
 
-	headers_accept(protocols, &line);
+	headers_accept(&job->protocols, job->escaping.s, &line);
 	err = line.err ? line.err : client_add_header(list, "Accept", line.s);
 	strbuf_release(&line);
 	return err;
@@ -52,7 +61,7 @@ static int add_accept(struct curl_slist **list, const struct config_protocols *p
 static int add_plain(struct curl_slist **list, const struct target_spec *spec)
 {
 	char seconds[NUM_MAX];
-	int err = add_accept(list, &spec->job->protocols);
+	int err = add_accept(list, spec->job);
 
 	num_format(seconds, (double)spec->timeout_ms / 1000);
 	if (!err)

@@ -8,7 +8,8 @@
 #include "scrape/target.h"
 
 /* What follows "Accept: ": each a little less wanted than the one before, anything rather than nothing. */
-void headers_accept(const struct config_protocols *protocols, struct strbuf *out);
+void headers_accept(
+	const struct config_protocols *protocols, const char *escaping, struct strbuf *out);
 
 /*
  * All lines but those that libcurl writes itself. Files are read now. -ENOMEM; or another errno with

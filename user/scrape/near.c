@@ -86,7 +86,7 @@ bool near_request(const struct target_spec *spec, struct strbuf *text, struct ht
 	strbuf_addf(text, "GET %s HTTP/1.1\r\nHost: %s\r\n",
 		spec->url + strlen("http://") + strlen(spec->address), spec->address);
 	strbuf_adds(text, "User-Agent: tolld/" TOLLD_VERSION "\r\nAccept: ");
-	headers_accept(&spec->job->protocols, text);
+	headers_accept(&spec->job->protocols, spec->job->escaping.s, text);
 	/* To press and to unfold it would cost both of us more than the loopback device does. */
 	strbuf_addf(text,
 		"\r\nAccept-Encoding: identity\r\nX-Prometheus-Scrape-Timeout-Seconds: %s\r\n\r\n",

@@ -4,15 +4,27 @@
 #include "scrape/scrape.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/map.h"
 #include "scrape/cache.h"
-#include "scrape/fetch.h"
+#include "scrape/plan.h"
 #include "scrape/schedule.h"
-#include "scrape/target.h"
 
-enum report_series { UP, DURATION, SCRAPED, POST_RELABELING, SERIES_ADDED, REPORTS };
+enum report_series {
+	UP,
+	DURATION,
+	SCRAPED,
+	POST_RELABELING,
+	SERIES_ADDED,
+	/* Where extra_scrape_metrics asks for them. */
+	TIMEOUT,
+	SAMPLE_LIMIT,
+	BODY_SIZE,
+	REPORTS,
+	FIRST_EXTRA = TIMEOUT,
+};
 
 static const char *const report_names[REPORTS] = {
 	[UP] = "up",
@@ -20,6 +32,9 @@ static const char *const report_names[REPORTS] = {
 	[SCRAPED] = "scrape_samples_scraped",
 	[POST_RELABELING] = "scrape_samples_post_metric_relabeling",
 	[SERIES_ADDED] = "scrape_series_added",
+	[TIMEOUT] = "scrape_timeout_seconds",
+	[SAMPLE_LIMIT] = "scrape_sample_limit",
+	[BODY_SIZE] = "scrape_body_size_bytes",
 };
 
 struct target {
@@ -33,6 +48,7 @@ struct target {
 	int64_t at_wall_ms, start_boot_ns;
 	int up; /* -1: unknown */
 	int64_t last_wall_ms, last_duration_ns;
+	double body_bytes; /* of the last scrape; -1: more than body_size_limit */
 	char last_error[256];
 	void *userdata;
 };
@@ -48,6 +64,9 @@ struct scrape {
 	size_t n_targets;
 	struct target_spec *dropped; /* by relabelling */
 	size_t n_dropped;
+	struct pool *pools; /* one for each job */
+	size_t n_pools;
+	struct file_sd *files;
 };
 
 static void start(struct target *t, bool for_slot);
@@ -70,10 +89,14 @@ static struct series *report_series(struct target *t, size_t i)
 static void write_reports(struct target *t, const double values[REPORTS])
 {
 	for (size_t i = 0; i < REPORTS; i++) {
-		struct series *series = report_series(t, i);
+		bool wanted = i < FIRST_EXTRA || t->spec.job->extra_scrape_metrics;
+		struct series *series = wanted ? report_series(t, i) : t->reports[i];
 
 		if (series)
-			tsdb_append(t->scrape->db, series, t->at_wall_ms, values[i]);
+			tsdb_append(t->scrape->db, series, t->at_wall_ms,
+				wanted ? values[i] : stale_nan());
+		if (series && !wanted)
+			series_unref(TAKE(t->reports[i]));
 	}
 }
 
@@ -103,6 +126,9 @@ static void write_scrape(
 				 [SCRAPED] = (double)counts->scraped,
 				 [POST_RELABELING] = (double)counts->added,
 				 [SERIES_ADDED] = (double)counts->series_added,
+				 [TIMEOUT] = (double)t->spec.timeout_ms / 1000,
+				 [SAMPLE_LIMIT] = (double)t->spec.job->sample_limit,
+				 [BODY_SIZE] = t->body_bytes,
 			 });
 	t->up = report->up;
 	t->last_wall_ms = t->at_wall_ms;
@@ -122,6 +148,11 @@ static void finish(
 		.openmetrics = openmetrics,
 		.max_samples =
 			job->sample_limit > 0 ? (size_t)job->sample_limit : SCRAPE_MAX_SAMPLES,
+		.max_labels = (size_t)job->limits.labels,
+		.max_label_name_bytes = (size_t)job->limits.label_name_bytes,
+		.max_label_value_bytes = (size_t)job->limits.label_value_bytes,
+		.legacy_names = job->legacy_names,
+		.track_timestamps = job->track_timestamps_staleness,
 		.rules = job->metric_relabels.items,
 		.n_rules = job->metric_relabels.n,
 	};
@@ -131,6 +162,7 @@ static void finish(
 	struct ingest_counts counts = { 0 };
 
 	t->last_error[0] = '\0';
+	t->body_bytes = error && starts_with(error, "body size limit") ? -1 : (double)len;
 	if (error)
 		snprintf(t->last_error, sizeof(t->last_error), "%s", error);
 	else
@@ -146,6 +178,16 @@ static void finish(
 		start(t, false);
 }
 
+static void finish_past_limit(struct target *t)
+{
+	char error[120];
+
+	snprintf(error, sizeof(error),
+		"target_limit exceeded (number of targets: %zu, limit: %" PRId64 ")",
+		t->spec.too_many, t->spec.job->limits.targets);
+	finish(NULL, 0, false, error, t);
+}
+
 static void start(struct target *t, bool for_slot)
 {
 	struct instant now = clock_now();
@@ -154,6 +196,10 @@ static void start(struct target *t, bool for_slot)
 	t->triggered = !for_slot;
 	t->start_boot_ns = now.boot_ns;
 	t->at_wall_ms = schedule_begin(&t->schedule, now, for_slot);
+	if (t->spec.too_many) {
+		finish_past_limit(t);
+		return;
+	}
 	err = fetch_start(t->fetch, &t->spec, !for_slot);
 	if (err)
 		finish(NULL, 0, false, err == -ENOTSUP ? net_fault() : "out of memory", t);
@@ -185,29 +231,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-int scrape_new(sd_event *event, struct net *net, struct tsdb *db,
-	const struct scrape_callbacks *callbacks, struct scrape **ret)
-{
-	scoped(scrape_freep) struct scrape *scrape = calloc(1, sizeof(*scrape));
-	int err;
-
-	if (!scrape)
-		return -ENOMEM;
-	scrape->event = sd_event_ref(event);
-	scrape->net = net;
-	scrape->db = db;
-	if (callbacks)
-		scrape->callbacks = *callbacks;
-	/* A millisecond of slack instead of sd-event's 250. */
-	err = sd_event_add_time(
-		event, &scrape->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, scrape);
-	if (err < 0)
-		return err;
-	sd_event_source_set_enabled(scrape->timer, SD_EVENT_OFF);
-	*ret = TAKE(scrape);
-	return 0;
-}
-
 static void target_free(struct target *t)
 {
 	if (!t)
@@ -220,13 +243,6 @@ static void target_free(struct target *t)
 	free(t);
 }
 
-static void specs_free(struct target_spec *specs, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		target_spec_release(&specs[i]);
-	free(specs);
-}
-
 void scrape_free(struct scrape *scrape)
 {
 	if (!scrape)
@@ -235,94 +251,28 @@ void scrape_free(struct scrape *scrape)
 		target_free(scrape->targets[i]);
 	free(scrape->targets);
 	specs_free(scrape->dropped, scrape->n_dropped);
+	free(scrape->pools);
+	file_sd_free(scrape->files);
 	config_unref(scrape->config);
 	sd_event_source_disable_unref(scrape->timer);
 	sd_event_unref(scrape->event);
 	free(scrape);
 }
 
-/* What a configuration asks for, before anything is changed. */
-struct plan {
-	struct planned {
-		struct target_spec spec;
-		struct target *target; /* one that stays, or a new one */
-		struct fetch *fetch;   /* for the one that stays with other settings */
-		bool fresh;
-	} * items;
-	size_t n, cap;
-	struct target_spec *dropped;
-	size_t n_dropped, cap_dropped;
-};
-
-static void plan_release(struct plan *plan)
+static void plan_undo(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++) {
-		target_spec_release(&plan->items[i].spec);
 		fetch_free(plan->items[i].fetch);
 		if (plan->items[i].fresh)
 			target_free(plan->items[i].target);
 	}
-	free(plan->items);
-	specs_free(plan->dropped, plan->n_dropped);
-	*plan = (struct plan){ 0 };
-}
-
-static int plan_target(struct plan *plan, struct map *known, const struct config_scrape *job,
-	const struct config_target *place, struct diag *diag)
-{
-	struct planned *p;
-	int err;
-
-	if (!vec_reserve(plan->items, plan->n, plan->cap) ||
-		!vec_reserve(plan->dropped, plan->n_dropped, plan->cap_dropped))
-		return -ENOMEM;
-	p = &plan->items[plan->n];
-	*p = (struct planned){ 0 };
-	err = target_spec_init(&p->spec, job, place, diag);
-	if (err)
-		return err;
-	if (!p->spec.relabelled) {
-		plan->dropped[plan->n_dropped++] = p->spec;
-		return 0;
-	}
-	if (map_gets(known, p->spec.identity)) {
-		diag_warning(diag, place->address.pos,
-			"target '%s' stands twice in job '%s' and is scraped once", p->spec.address,
-			job->job_name.s);
-		target_spec_release(&p->spec);
-		return 0;
-	}
-	err = map_puts(known, p->spec.identity, plan);
-	if (err) {
-		target_spec_release(&p->spec);
-		return err;
-	}
-	plan->n++;
-	return 0;
-}
-
-/* All targets with their faults told, or the first other error. */
-static int plan_targets(struct plan *plan, const struct config *config, struct diag *diag)
-{
-	struct map known = MAP_INIT;
-	int err = 0, fault = 0;
-
-	for (size_t i = 0; i < config->n_scrapes && err != -ENOMEM; i++) {
-		const struct config_scrape *job = &config->scrapes[i];
-
-		for (size_t k = 0; k < job->n_targets && err != -ENOMEM; k++) {
-			err = plan_target(plan, &known, job, &job->targets[k], diag);
-			fault = err ? err : fault;
-		}
-	}
-	map_release(&known);
-	return fault;
+	plan_release(plan);
 }
 
 int scrape_check(const struct config *config, struct diag *diag)
 {
 	struct plan plan = { 0 };
-	int err = plan_targets(&plan, config, diag);
+	int err = plan_make(&plan, config, NULL, diag, diag);
 
 	plan_release(&plan);
 	return err;
@@ -332,7 +282,7 @@ int scrape_describe(const struct config *config, scrape_describe_fn *fn, void *u
 {
 	struct plan plan = { 0 };
 	struct diag diag = DIAG_INIT;
-	int err = plan_targets(&plan, config, &diag);
+	int err = plan_make(&plan, config, NULL, &diag, &diag);
 
 	for (size_t i = 0; i < plan.n; i++)
 		fn(plan.items[i].spec.job, plan.items[i].spec.labels, userdata);
@@ -414,42 +364,133 @@ static bool planned_has(const struct plan *plan, const struct target *t)
 	return false;
 }
 
-int scrape_configure(struct scrape *scrape, const struct config *config, struct diag *diag)
+/* Takes the plan over: nothing fails any more. */
+static void carry_out(struct scrape *scrape, struct plan *plan, struct target **targets)
 {
 	struct instant now = clock_now();
-	struct plan plan = { 0 };
-	struct target **targets = NULL;
-	int err = plan_targets(&plan, config, diag);
 
-	for (size_t i = 0; !err && i < plan.n; i++)
-		err = prepare(scrape, &plan.items[i]);
-	if (!err) {
-		targets = calloc(plan.n + 1, sizeof(*targets));
-		err = targets ? 0 : -ENOMEM;
-	}
-	if (err) {
-		plan_release(&plan);
-		return err;
-	}
-	for (size_t i = 0; i < plan.n; i++) {
-		put_into_effect(&plan.items[i], now);
-		targets[i] = plan.items[i].target;
+	for (size_t i = 0; i < plan->n; i++) {
+		put_into_effect(&plan->items[i], now);
+		targets[i] = plan->items[i].target;
 	}
 	for (size_t i = 0; i < scrape->n_targets; i++) {
-		if (!planned_has(&plan, scrape->targets[i]))
+		if (!planned_has(plan, scrape->targets[i]))
 			target_end(scrape->targets[i], now);
 	}
 	free(scrape->targets);
 	scrape->targets = targets;
-	scrape->n_targets = plan.n;
+	scrape->n_targets = plan->n;
 	specs_free(scrape->dropped, scrape->n_dropped);
-	scrape->dropped = TAKE(plan.dropped);
-	scrape->n_dropped = plan.n_dropped;
-	plan.n_dropped = 0;
-	plan_release(&plan);
+	scrape->dropped = TAKE(plan->dropped);
+	scrape->n_dropped = plan->n_dropped;
+	free(scrape->pools);
+	scrape->pools = TAKE(plan->pools);
+	scrape->n_pools = plan->n_pools;
+	plan->n_dropped = 0;
+	plan_release(plan);
+	arm(scrape);
+}
+
+/* Of files: whatever is wrong there, the daemon runs. */
+static void tell_soft(struct scrape *scrape, struct diag *soft)
+{
+	if (soft->n && scrape->callbacks.faults)
+		scrape->callbacks.faults(soft, scrape->callbacks.userdata);
+	diag_release(soft);
+}
+
+static int make_plan(struct scrape *scrape, const struct config *config, struct plan *plan,
+	struct target ***ret_targets, struct diag *diag)
+{
+	struct diag soft = DIAG_INIT;
+	int err = plan_make(plan, config, scrape->files, diag, &soft);
+
+	for (size_t i = 0; !err && i < plan->n; i++)
+		err = prepare(scrape, &plan->items[i]);
+	if (!err) {
+		*ret_targets = calloc(plan->n + 1, sizeof(**ret_targets));
+		err = *ret_targets ? 0 : -ENOMEM;
+	}
+	tell_soft(scrape, &soft);
+	if (err)
+		plan_undo(plan);
+	return err;
+}
+
+int scrape_configure(struct scrape *scrape, const struct config *config, struct diag *diag)
+{
+	struct target **targets = NULL;
+	struct plan plan = { 0 };
+	bool changed;
+	int err = file_sd_read(scrape->files, config, &changed);
+
+	if (!err)
+		err = make_plan(scrape, config, &plan, &targets, diag);
+	if (err)
+		return err;
+	carry_out(scrape, &plan, targets);
 	config_unref(scrape->config);
 	scrape->config = config_ref(config);
-	arm(scrape);
+	file_sd_watch(scrape->files, config);
+	return 0;
+}
+
+/* A file of targets has changed, or may have. Without memory for it now, there is the next look. */
+static void on_look(void *userdata)
+{
+	struct scrape *scrape = userdata;
+	struct target **targets = NULL;
+	struct diag unused = DIAG_INIT;
+	struct plan plan = { 0 };
+	bool changed = false;
+
+	if (!scrape->config || file_sd_read(scrape->files, scrape->config, &changed))
+		return;
+	file_sd_watch(scrape->files, scrape->config);
+	if (!changed)
+		return;
+	if (!make_plan(scrape, scrape->config, &plan, &targets, &unused)) {
+		carry_out(scrape, &plan, targets);
+		if (scrape->callbacks.changed)
+			scrape->callbacks.changed(scrape->callbacks.userdata);
+	}
+	diag_release(&unused);
+}
+
+static void on_faults(const struct diag *diag, void *userdata)
+{
+	struct scrape *scrape = userdata;
+
+	if (scrape->callbacks.faults)
+		scrape->callbacks.faults(diag, scrape->callbacks.userdata);
+}
+
+int scrape_new(sd_event *event, struct net *net, struct tsdb *db,
+	const struct scrape_callbacks *callbacks, struct scrape **ret)
+{
+	scoped(scrape_freep) struct scrape *scrape = calloc(1, sizeof(*scrape));
+	const struct file_sd_callbacks looks = {
+		.look = on_look, .faults = on_faults, .userdata = scrape
+	};
+	int err;
+
+	if (!scrape)
+		return -ENOMEM;
+	scrape->event = sd_event_ref(event);
+	scrape->net = net;
+	scrape->db = db;
+	if (callbacks)
+		scrape->callbacks = *callbacks;
+	/* A millisecond of slack instead of sd-event's 250. */
+	err = sd_event_add_time(
+		event, &scrape->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, scrape);
+	if (err < 0)
+		return err;
+	sd_event_source_set_enabled(scrape->timer, SD_EVENT_OFF);
+	err = file_sd_new(event, &looks, &scrape->files);
+	if (err)
+		return err;
+	*ret = TAKE(scrape);
 	return 0;
 }
 
@@ -479,6 +520,18 @@ void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped
 	const struct target_spec *spec = &scrape->dropped[i];
 
 	*ret = (struct dropped_target){ spec->job->job_name.s, spec->discovered };
+}
+
+size_t scrape_pools(const struct scrape *scrape)
+{
+	return scrape->n_pools;
+}
+
+void scrape_pool(const struct scrape *scrape, size_t i, struct pool_info *ret)
+{
+	const struct pool *pool = &scrape->pools[i];
+
+	*ret = (struct pool_info){ pool->job->job_name.s, pool->n_targets, pool->n_dropped };
 }
 
 void target_info(const struct target *target, struct target_info *ret)

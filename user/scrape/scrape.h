@@ -34,11 +34,15 @@ struct scrape_report {
 /*
  * begin: just before the samples of a scrape are written, so that a tsdb observer can be set for a
  * triggered one; end: just after. They may trigger targets, but neither configure nor free the
- * scrape. Called from the loop; only where memory is out, from within target_trigger().
+ * scrape. Called from the loop; only where memory is out or target_limit passed, from within
+ * target_trigger().
  */
 struct scrape_callbacks {
 	void (*begin)(const struct scrape_report *report, void *userdata);
 	void (*end)(const struct scrape_report *report, void *userdata);
+	/* Files of targets: what is wrong in one, and that there are other targets now. May be NULL. */
+	void (*faults)(const struct diag *diag, void *userdata);
+	void (*changed)(void *userdata);
 	void *userdata;
 };
 
@@ -88,7 +92,10 @@ size_t scrape_targets(const struct scrape *scrape);
 struct target *scrape_target(const struct scrape *scrape, size_t i);
 void target_info(const struct target *target, struct target_info *ret);
 
-/* A target that relabelling dropped, and is not scraped; valid until the next scrape_configure(). */
+/*
+ * A target that relabelling dropped, and is not scraped; no more of a job than keep_dropped_targets
+ * says. Valid until the targets change.
+ */
 struct dropped_target {
 	const char *job;
 	const struct labels *discovered;
@@ -96,6 +103,15 @@ struct dropped_target {
 
 size_t scrape_dropped_targets(const struct scrape *scrape);
 void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret);
+
+/* Jobs, in the order of the configuration; valid until the targets change. */
+struct pool_info {
+	const char *name;
+	size_t targets, dropped; /* dropped: all, whatever keep_dropped_targets leaves */
+};
+
+size_t scrape_pools(const struct scrape *scrape);
+void scrape_pool(const struct scrape *scrape, size_t i, struct pool_info *ret);
 
 /* What a target says of its families by # TYPE, # HELP and # UNIT; kept 10 scrapes after the last one. */
 struct target_metadata {

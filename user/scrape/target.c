@@ -334,11 +334,19 @@ static bool same_http(const struct config_http *a, const struct config_http *b)
 	       same_headers(&a->proxy_connect_headers, &b->proxy_connect_headers);
 }
 
+static bool same_label_limits(const struct config_limits *a, const struct config_limits *b)
+{
+	return a->labels == b->labels && a->label_name_bytes == b->label_name_bytes &&
+	       a->label_value_bytes == b->label_value_bytes;
+}
+
 bool target_spec_same_series(const struct target_spec *a, const struct target_spec *b)
 {
 	const struct config_relabels *x = &a->job->metric_relabels, *y = &b->job->metric_relabels;
 
 	return a->job->honor_labels == b->job->honor_labels &&
+	       a->job->legacy_names == b->job->legacy_names &&
+	       same_label_limits(&a->job->limits, &b->job->limits) &&
 	       relabel_rules_equal(x->items, x->n, y->items, y->n);
 }
 
@@ -354,5 +362,6 @@ bool target_spec_same_settings(const struct target_spec *a, const struct target_
 	       x->sample_limit == y->sample_limit && same_tls(&x->tls, &y->tls) &&
 	       same_http(&x->http, &y->http) &&
 	       same_texts(x->protocols.items, x->protocols.n, y->protocols.items, y->protocols.n) &&
+	       same_text(&x->escaping, &y->escaping) &&
 	       same_text(&x->fallback_scrape_protocol, &y->fallback_scrape_protocol);
 }

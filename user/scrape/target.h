@@ -7,15 +7,16 @@
 #include "config/config.h"
 
 struct target_spec {
-	const struct config_scrape *job; /* borrowed from the configuration */
-	const struct config_target *place;
-	char *address; /* host:port */
+	const struct config_scrape *job;   /* borrowed from the configuration */
+	const struct config_target *place; /* borrowed, and only while the spec is made */
+	char *address;			   /* host:port */
 	char *url;
 	struct labels *labels;	   /* of its series */
 	struct labels *discovered; /* before relabelling, those with __ as well */
 	struct labels *relabelled; /* after it; NULL where relabelling drops the target */
 	int64_t interval_ms, timeout_ms;
 	int64_t offset_ms; /* of its slots */
+	size_t too_many;   /* its job has so many, and target_limit is below; 0: it has not */
 	/* What makes it this target and no other one: job, URL and labels. */
 	char *identity;
 };

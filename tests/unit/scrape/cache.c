@@ -482,6 +482,66 @@ static void survives_memory_running_out(void **state)
 	assert_int_equal(intern_count(), texts);
 }
 
+static void labels_past_a_limit_fail_the_scrape(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		size_t labels, name, value;
+		bool legacy;
+		const char *error; /* NULL: it is fine */
+	} rows[] = {
+		/* a{long_name="long value"} with job and instance and its own name has four. */
+		{ 4, 9, 10, false, NULL },
+		{ 3, 0, 0, false,
+			"label_limit exceeded (metric: a, number of labels: 4, limit: 3)" },
+		{ 0, 8, 0, false,
+			"label_name_length_limit exceeded (metric: a, label name: long_name, length: "
+			"9, limit: 8)" },
+		{ 0, 0, 9, false,
+			"label_value_length_limit exceeded (metric: a, label name: long_name, value: "
+			"\"long value\", length: 10, limit: 9)" },
+		{ 0, 0, 0, true, "invalid metric name or label names: b.c" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int err;
+
+		w->settings.max_labels = rows[i].labels;
+		w->settings.max_label_name_bytes = rows[i].name;
+		w->settings.max_label_value_bytes = rows[i].value;
+		w->settings.legacy_names = rows[i].legacy;
+		scrape_cache_retire(&w->cache);
+		err = scrape_at(w, T0 + (int64_t)i * STEP,
+			rows[i].legacy ? "a 1\n{\"b.c\"} 1\n" : "a{long_name=\"long value\"} 1\n");
+		assert_int_equal(err, rows[i].error ? -EINVAL : 0);
+		if (rows[i].error)
+			assert_string_equal(w->error, rows[i].error);
+	}
+}
+
+/* What relabelling takes away does not count, what it adds does. */
+static void limits_are_for_what_relabelling_leaves(void **state)
+{
+	struct world *w = *state;
+
+	w->settings.max_label_value_bytes = 3;
+	assert_int_equal(scrape_at(w, T0, "a{x=\"long\"} 1\n"), -EINVAL);
+	w->settings.max_label_value_bytes = 0;
+	assert_int_equal(scrape_at(w, T0 + STEP, "a{x=\"long\"} 1\n"), 0);
+}
+
+static void timestamps_may_be_tracked_for_staleness(void **state)
+{
+	struct world *w = *state;
+	char text[64];
+
+	w->settings.track_timestamps = true;
+	snprintf(text, sizeof(text), "a 1 %lld\n", (long long)T0);
+	assert_int_equal(scrape_at(w, T0, text), 0);
+	assert_int_equal(scrape_at(w, T0 + STEP, ""), 0);
+	assert_dump(w, "a@0=1,@1=stale");
+}
+
 static void the_collected_text_is_read_the_same_again_and_again(void **state)
 {
 	struct world *w = *state;
@@ -523,6 +583,9 @@ int main(void)
 		WORLD_TEST(an_empty_label_keeps_the_targets_out_with_honor_labels),
 		WORLD_TEST(a_label_that_stands_twice_fails_the_scrape),
 		WORLD_TEST(the_sample_limit_fails_the_scrape_and_counts_on),
+		WORLD_TEST(labels_past_a_limit_fail_the_scrape),
+		WORLD_TEST(limits_are_for_what_relabelling_leaves),
+		WORLD_TEST(timestamps_may_be_tracked_for_staleness),
 		WORLD_TEST(a_full_store_fails_the_scrape_as_a_whole),
 		WORLD_TEST(relabelling_renames_and_drops_before_the_store),
 		WORLD_TEST(a_body_of_millions_is_refused_although_relabelling_might_drop_it),

@@ -48,7 +48,9 @@ static void on_end(const struct scrape_report *report, void *userdata)
 static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct scrape_callbacks callbacks = { on_begin, on_end, w };
+	const struct scrape_callbacks callbacks = {
+		.begin = on_begin, .end = on_end, .userdata = w
+	};
 
 	assert_true(sd_event_new(&w->event) >= 0);
 	assert_int_equal(net_new(w->event, &w->net), 0);
@@ -130,6 +132,45 @@ static struct sample newest(struct world *w, const char *name)
 	}
 	tsdb_selection_release(&found);
 	return best;
+}
+
+static void past_target_limit_nobody_is_asked(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "  target_limit: 1\n", w->server.port, 1), 0);
+	trigger(w);
+	assert_false(w->report.up);
+	assert_string_equal(w->error, "target_limit exceeded (number of targets: 2, limit: 1)");
+	assert_true(newest(w, "up").value == 0);
+	assert_int_equal(w->server.requests, 0);
+	assert_int_equal(configure(w, "  target_limit: 2\n", w->server.port, 1), 0);
+	trigger(w);
+	assert_true(w->report.up);
+}
+
+static void more_is_told_of_a_scrape_where_that_is_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(configure(w,
+				 "  extra_scrape_metrics: true\n  scrape_timeout: 2s\n"
+				 "  sample_limit: 7\n  body_size_limit: 100B\n",
+				 w->server.port, 0),
+		0);
+	trigger(w);
+	assert_true(newest(w, "scrape_timeout_seconds").value == 2);
+	assert_true(newest(w, "scrape_sample_limit").value == 7);
+	assert_true(newest(w, "scrape_body_size_bytes").value == 4);
+	w->server.body = "# 90 bytes and more: a comment that is so long that it does not fit into "
+			 "what is allowed of it here\na 1\n";
+	w->server.body_len = strlen(w->server.body);
+	trigger(w);
+	assert_true(newest(w, "scrape_body_size_bytes").value == -1);
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	assert_true(is_stale_nan(newest(w, "scrape_body_size_bytes").value) ||
+		    newest(w, "scrape_body_size_bytes").wall_ms < newest(w, "up").wall_ms);
 }
 
 static void a_scrape_writes_samples_and_reports(void **state)
@@ -753,6 +794,8 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(past_target_limit_nobody_is_asked),
+		WORLD_TEST(more_is_told_of_a_scrape_where_that_is_asked_for),
 		WORLD_TEST(a_scrape_writes_samples_and_reports),
 		WORLD_TEST(it_asks_as_prometheus_asks),
 		WORLD_TEST(a_target_that_moved_is_followed),
