@@ -81,6 +81,7 @@ static int configure(struct daemon *d, struct config *config, struct diag *diag)
 	d->config = config_ref(config);
 	targets_tie(d);
 	services_configure(d, config);
+	samples_configure(d, config);
 	return 0;
 }
 

@@ -69,6 +69,7 @@ void loop_stop(struct daemon *d);
 /* daemon_samples.c: the sample store, in memory and then with its files; and its end. */
 int samples_start(struct daemon *d);
 int samples_open(struct daemon *d, const char *storage);
+void samples_configure(struct daemon *d, const struct config *config);
 void samples_stop(struct daemon *d);
 
 /* daemon_targets.c: targets on this machine tied to the processes that serve them. */

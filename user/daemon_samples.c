@@ -18,13 +18,22 @@ static void on_tell(bool bad, const char *text, void *userdata)
 		log_info("%s", text);
 }
 
+static int64_t retention_ms(const struct daemon_options *options)
+{
+	return options->retention_ms ? options->retention_ms : DAEMON_DEFAULT_RETENTION_MS;
+}
+
+static uint64_t retention_bytes(const struct daemon_options *options)
+{
+	return options->retention_bytes ? options->retention_bytes
+					: TSDB_DISK_OPTIONS_DEFAULT.max_bytes;
+}
+
 static struct tsdb_options store_options(const struct daemon_options *options)
 {
 	struct tsdb_options tsdb = TSDB_OPTIONS_DEFAULT;
 
-	tsdb.retention_ms = DAEMON_DEFAULT_RETENTION_MS;
-	if (options->retention_ms)
-		tsdb.retention_ms = options->retention_ms;
+	tsdb.retention_ms = retention_ms(options);
 	if (options->memory_bytes)
 		tsdb.max_bytes = options->memory_bytes;
 	return tsdb;
@@ -60,8 +69,7 @@ int samples_open(struct daemon *d, const char *storage)
 
 	disk.tell = on_tell;
 	disk.userdata = d;
-	if (d->options->retention_bytes)
-		disk.max_bytes = d->options->retention_bytes;
+	disk.max_bytes = retention_bytes(d->options);
 	if (d->options->flush_ms)
 		disk.flush_ms = d->options->flush_ms;
 	if (d->options->block_ms)
@@ -79,6 +87,16 @@ int samples_open(struct daemon *d, const char *storage)
 	log_error("samples cannot be kept (%s): they are in memory alone, and gone at the end",
 		error);
 	return err == -ENOMEM ? err : 0;
+}
+
+/* What the files say counts more than the flags, as in Prometheus. */
+void samples_configure(struct daemon *d, const struct config *config)
+{
+	const struct config_storage *storage = &config->storage;
+
+	tsdb_retain(d->db, storage->retention_ms ? storage->retention_ms : retention_ms(d->options),
+		storage->retention_bytes ? (uint64_t)storage->retention_bytes
+					 : retention_bytes(d->options));
 }
 
 void samples_stop(struct daemon *d)

@@ -342,6 +342,11 @@ struct config_alertmanager {
 	const struct config_alertmanagers *group;
 };
 
+/* `storage`; 0: what the flags say. */
+struct config_storage {
+	int64_t retention_ms, retention_bytes;
+};
+
 struct config {
 	unsigned refs;
 	struct arena arena;
@@ -350,6 +355,7 @@ struct config {
 	struct config_relabels all_relabels; /* of all sections, to be freed */
 
 	struct config_global global;
+	struct config_storage storage;
 	struct config_scrape *scrapes;
 	size_t n_scrapes, cap_scrapes;
 	struct config_group *groups;

@@ -9,34 +9,49 @@
 #include "config/relabel.h"
 
 static const struct schema_key runtime_keys[] = {
-	QUIET("gogc", S_INT),
+	NEEDLESS("gogc", S_INT, "tolld has no collector of garbage"),
 };
 const struct schema runtime_schema = SCHEMA("runtime", runtime_keys, NULL);
 
+#define S struct config_storage
 static const struct schema_key retention_keys[] = {
-	QUIET("time", S_DURATION),
-	QUIET("size", S_SIZE),
-	QUIET("percentage", S_TEXT),
+	SERVED("time", S_DURATION, S, retention_ms),
+	SERVED("size", S_SIZE, S, retention_bytes),
+	NEEDLESS("percentage", S_TEXT, "say it as size"),
 };
+#undef S
 static const struct schema retention_schema = SCHEMA("retention", retention_keys, NULL);
 
+/* All of `storage` is read into one struct. */
+#define PART_OF_IT(name_, sub_)                                                                    \
+	{                                                                                          \
+		.name = (name_), .type = S_MAP, .state = S_SERVED, .sub = &(sub_)                  \
+	}
+
 static const struct schema_key tsdb_keys[] = {
-	QUIET("out_of_order_time_window", S_DURATION),
-	QUIET("stale_series_compaction_threshold", S_TEXT),
-	QUIET_IN("retention", S_MAP, retention_schema),
+	NEEDLESS("out_of_order_time_window", S_DURATION,
+		"samples come from tolld's own scrapes, in order"),
+	NEEDLESS("stale_series_compaction_threshold", S_TEXT,
+		"old samples leave memory by themselves"),
+	PART_OF_IT("retention", retention_schema),
 };
 static const struct schema tsdb_schema = SCHEMA("tsdb", tsdb_keys, NULL);
 
 static const struct schema_key exemplars_keys[] = {
-	QUIET("max_exemplars", S_INT),
+	NEEDLESS("max_exemplars", S_INT, "exemplars are read and not kept"),
 };
 static const struct schema exemplars_schema = SCHEMA("exemplars", exemplars_keys, NULL);
 
 static const struct schema_key storage_keys[] = {
-	QUIET_IN("tsdb", S_MAP, tsdb_schema),
-	QUIET_IN("exemplars", S_MAP, exemplars_schema),
+	PART_OF_IT("tsdb", tsdb_schema),
+	PART_OF_IT("exemplars", exemplars_schema),
 };
 const struct schema storage_schema = SCHEMA("storage", storage_keys, NULL);
+
+void config_read_storage(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	schema_read(r, &storage_schema, pair->value, &r->config->storage);
+}
 
 /* Prometheus's and Alertmanager's are the same but for `timeout`. */
 static const struct schema_key tracing_keys[] = {

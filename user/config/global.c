@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "config/address.h"
 #include "config/http.h"
+#include "config/needless.h"
 #include "config/integrations.h"
 #include "config/original.h"
 
@@ -28,8 +29,8 @@ static const struct schema_key prometheus_keys[] = {
 	SERVED("sample_limit", S_COUNT, G, sample_limit),
 	CUSTOM("external_labels", read_external_labels),
 	CUSTOM("scrape_protocols", read_protocols),
-	IGNORED("query_log_file", S_TEXT),
-	IGNORED("scrape_failure_log_file", S_TEXT),
+	NEEDLESS("query_log_file", S_TEXT, "queries are not logged"),
+	NEEDLESS("scrape_failure_log_file", S_TEXT, WHY_FAILURES),
 	SERVED("target_limit", S_COUNT, G, limits.targets),
 	SERVED("label_limit", S_COUNT, G, limits.labels),
 	SERVED("label_name_length_limit", S_COUNT, G, limits.label_name_bytes),
@@ -37,9 +38,9 @@ static const struct schema_key prometheus_keys[] = {
 	SERVED("keep_dropped_targets", S_COUNT, G, limits.dropped_targets),
 	SERVED("metric_name_validation_scheme", S_TEXT, G, validation),
 	SERVED("metric_name_escaping_scheme", S_TEXT, G, escaping),
-	IGNORED("scrape_native_histograms", S_BOOL),
-	IGNORED("convert_classic_histograms_to_nhcb", S_BOOL),
-	IGNORED("always_scrape_classic_histograms", S_BOOL),
+	NEEDLESS("scrape_native_histograms", S_BOOL, WHY_FLOATS),
+	NEEDLESS("convert_classic_histograms_to_nhcb", S_BOOL, WHY_FLOATS),
+	NEEDLESS("always_scrape_classic_histograms", S_BOOL, WHY_FLOATS),
 	SERVED("extra_scrape_metrics", S_BOOL, G, extra_scrape_metrics),
 };
 static const struct schema_key alertmanager_keys[] = {
@@ -90,8 +91,7 @@ static const struct schema_key alertmanager_keys[] = {
 };
 #undef G
 const struct schema config_alertmanager_global = SCHEMA("global", alertmanager_keys, NULL);
-static const struct schema global_schema =
-	SCHEMA("global", prometheus_keys, &config_alertmanager_global);
+const struct schema global_schema = SCHEMA("global", prometheus_keys, &config_alertmanager_global);
 
 /* Of these and their _file, at most one. */
 static const char *const exclusive[] = { "smtp_auth_password", "smtp_auth_secret",

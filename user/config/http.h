@@ -48,7 +48,7 @@ extern const struct schema http_schema;
 extern const struct schema http_unserved_schema;
 /* Only the names of the keys of one item of static_configs; whoever reads it takes the values. */
 extern const struct schema static_schema;
-/* Names of all *_sd_configs but static_configs, none of which is served. */
+/* Names of all *_sd_configs but static_configs. None is served from here; scrape_configs serves one. */
 extern const struct schema discovery_schema;
 
 /* S_CUSTOM: a tls_config into a struct config_tls; `set` becomes true. */

@@ -9,6 +9,7 @@
 #include <glob.h>
 #include "config/defaults.h"
 #include "config/elsewhere.h"
+#include "config/needless.h"
 #include "config/original.h"
 
 static const struct schema_key file_keys[] = {
@@ -24,15 +25,16 @@ static const struct schema_key file_keys[] = {
 	CUSTOM("mute_time_intervals", config_read_intervals),
 	CUSTOM("templates", config_read_templates),
 	CUSTOM("watch", config_read_watch),
-	IGNORED_IN("runtime", S_MAP, runtime_schema),
-	IGNORED_IN("storage", S_MAP, storage_schema),
-	IGNORED_IN("tracing", S_MAP, tracing_schema),
-	IGNORED_IN("otlp", S_MAP, otlp_schema),
+	{ .name = "runtime", .type = S_MAP, .state = S_SERVED, .sub = &runtime_schema },
+	CUSTOM("storage", config_read_storage),
+	NEEDLESS_IN("tracing", S_MAP, tracing_schema, "tolld sends no traces"),
+	NEEDLESS_IN("otlp", S_MAP, otlp_schema, "tolld scrapes, and takes no OTLP"),
 	IGNORED_IN("remote_write", S_LIST, remote_write_schema),
-	IGNORED_IN("remote_read", S_LIST, remote_read_schema),
+	NEEDLESS_IN("remote_read", S_LIST, remote_read_schema,
+		"queries are answered from tolld's own samples"),
 	IGNORED("event_recorder", S_ANY),
 };
-static const struct schema file_schema = SCHEMA("the settings", file_keys, NULL);
+const struct schema config_file_schema = SCHEMA("the settings", file_keys, NULL);
 
 static void reader_release(struct reader *r)
 {
@@ -153,7 +155,7 @@ static void read_sections(struct reader *r)
 		return;
 	for (size_t i = 0; i < r->n_files; i++) {
 		if (r->files[i].root)
-			schema_read(r, &file_schema, r->files[i].root, r);
+			schema_read(r, &config_file_schema, r->files[i].root, r);
 	}
 	check_empty(r);
 	config_check_route(r);

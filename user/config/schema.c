@@ -55,7 +55,11 @@ static void tell_unserved(
 {
 	if (asks_for_nothing(key, pair->value))
 		return;
-	if (key->state == S_LATER)
+	if (key->state == S_LATER && key->why)
+		diag_error(r->diag, pair->key->pos, "'%s' is refused: %s", key->name, key->why);
+	else if (key->state == S_IGNORED && key->why)
+		diag_warning(r->diag, pair->key->pos, "'%s' is ignored: %s", key->name, key->why);
+	else if (key->state == S_LATER)
 		reader_tell_unserved(r, pair->key->pos, key->name);
 	else if (key->state == S_IGNORED)
 		diag_warning(r->diag, pair->key->pos,

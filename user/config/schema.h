@@ -40,6 +40,8 @@ struct schema_key {
 	enum schema_state state;
 	size_t offset;
 	const struct schema *sub;
+	/* S_LATER, S_IGNORED: why tolld will not serve it. NULL: it does not yet. */
+	const char *why;
 	/* The value is never an alias to nothing, but may be of any kind. `out` is the struct. */
 	void (*read)(struct reader *r, const struct tree_pair *pair, void *out);
 };
@@ -95,6 +97,21 @@ struct schema {
 #define QUIET_IN(name_, type_, sub_)                                                               \
 	{                                                                                          \
 		.name = (name_), .type = (type_), .state = S_QUIET, .sub = &(sub_)                 \
+	}
+
+/* What tolld does without for good: refused, or ignored with one warning. `why` ends its sentence. */
+#define REFUSED(name_, type_, why_)                                                                \
+	{                                                                                          \
+		.name = (name_), .type = (type_), .state = S_LATER, .why = (why_)                  \
+	}
+#define NEEDLESS(name_, type_, why_)                                                               \
+	{                                                                                          \
+		.name = (name_), .type = (type_), .state = S_IGNORED, .why = (why_)                \
+	}
+#define NEEDLESS_IN(name_, type_, sub_, why_)                                                      \
+	{                                                                                          \
+		.name = (name_), .type = (type_), .state = S_IGNORED, .sub = &(sub_),              \
+		.why = (why_)                                                                      \
 	}
 
 /*

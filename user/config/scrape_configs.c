@@ -8,6 +8,7 @@
 #include "config/address.h"
 #include "config/file_sd.h"
 #include "config/http.h"
+#include "config/needless.h"
 #include "config/relabel.h"
 
 static void read_static_configs(struct reader *r, const struct tree_pair *pair, void *out);
@@ -59,14 +60,14 @@ static const struct schema_key scrape_keys[] = {
 	SERVED("extra_scrape_metrics", S_TRISTATE, struct config_scrape, extra_scrape_metrics),
 	SERVED("metric_name_escaping_scheme", S_TEXT, struct config_scrape, escaping),
 	CUSTOM("metric_name_validation_scheme", read_validation),
-	IGNORED("scrape_native_histograms", S_BOOL),
-	IGNORED("always_scrape_classic_histograms", S_BOOL),
-	IGNORED("convert_classic_histograms_to_nhcb", S_BOOL),
-	IGNORED("native_histogram_bucket_limit", S_COUNT),
-	IGNORED("native_histogram_min_bucket_factor", S_TEXT),
-	IGNORED("scrape_failure_log_file", S_TEXT),
+	NEEDLESS("scrape_native_histograms", S_BOOL, WHY_FLOATS),
+	NEEDLESS("always_scrape_classic_histograms", S_BOOL, WHY_FLOATS),
+	NEEDLESS("convert_classic_histograms_to_nhcb", S_BOOL, WHY_FLOATS),
+	NEEDLESS("native_histogram_bucket_limit", S_COUNT, WHY_FLOATS),
+	NEEDLESS("native_histogram_min_bucket_factor", S_TEXT, WHY_FLOATS),
+	NEEDLESS("scrape_failure_log_file", S_TEXT, WHY_FAILURES),
 };
-static const struct schema scrape_schema = SCHEMA("scrape_configs", scrape_keys, &discovery_schema);
+const struct schema scrape_schema = SCHEMA("scrape_configs", scrape_keys, &discovery_schema);
 
 static void read_scrape_tls(struct reader *r, const struct tree_pair *pair, void *out)
 {

@@ -74,6 +74,13 @@ void tsdb_free(struct tsdb *db)
 	free(db);
 }
 
+void tsdb_retain(struct tsdb *db, int64_t retention_ms, uint64_t disk_bytes)
+{
+	db->options.retention_ms = retention_ms;
+	if (db->disk)
+		db->disk->options.max_bytes = disk_bytes;
+}
+
 struct series *series_ref(struct series *series)
 {
 	series->refs++;

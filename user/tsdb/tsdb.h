@@ -37,6 +37,8 @@ int tsdb_new(const struct tsdb_options *options, struct tsdb **ret);
 /* Series that somebody still holds live on, unreachable, until the last reference goes. */
 void tsdb_free(struct tsdb *db);
 DEFINE_FREEP(tsdb)
+/* Other limits from now on: of time, and of bytes on the disk. */
+void tsdb_retain(struct tsdb *db, int64_t retention_ms, uint64_t disk_bytes);
 
 /*
  * The series with these labels, made where there is none, with a reference for the caller. While a

@@ -21,9 +21,10 @@ static void keys_are_known_by_name(void **state)
 			"" },
 		{ "storage: {tsdb: {out_of_order_time_window: 1h}}\nremote_write: [{url: 'http://h/w'}]\n"
 		  "global: {query_log_file: x}\n",
-			"1:1: warning: 'storage' " UNSERVED " and is ignored\n"
+			"1:18: warning: 'out_of_order_time_window' is ignored: samples come from "
+			"tolld's own scrapes, in order\n"
 			"2:1: warning: 'remote_write' " UNSERVED " and is ignored\n"
-			"3:10: warning: 'query_log_file' " UNSERVED " and is ignored\n" },
+			"3:10: warning: 'query_log_file' is ignored: queries are not logged\n" },
 		{ "- a\n", "1:1: error: settings must be a mapping, not a list\n" },
 		{ "# nothing\n",
 			"0:0: error: the file is empty: no route provided in config, and nothing "
@@ -90,9 +91,11 @@ static void scrape_configs_are_checked(void **state)
 			"4:70: error: port cannot be empty\n"
 			"4:74: error: 'targets' must be a text, not a list\n"
 			"5:5: error: unknown key 'label' in static_configs (did you mean 'labels'?)\n" },
-		{ "scrape_configs:\n- job_name: a\n  file_sd_configs: [{files: [x]}]\n  oauth2:\n"
+		{ "scrape_configs:\n- job_name: a\n  gce_sd_configs: [{project: x}]\n  oauth2:\n"
 		  "    client_id: u\n",
-			"3:3: error: 'file_sd_configs' " UNSERVED "\n"
+			"3:3: error: 'gce_sd_configs' is refused: tolld watches one machine and asks no "
+			"cloud or cluster for targets; name them in static_configs or "
+			"file_sd_configs\n"
 			"4:3: error: 'oauth2' " UNSERVED "\n" },
 		{ "global: {scrape_protocols: [OpenMetricsText1.0.0, PrometheusProto]}\n"
 		  "scrape_configs: [{job_name: a}, {job_name: b, scrape_protocols: []}, {job_name: "
