@@ -222,11 +222,16 @@ static void shows_targets(void **state)
 	w.scrape.n_dropped = 3;
 	for (size_t i = 0; i < 3; i++)
 		w.scrape.dropped[i] = (struct dropped_target){ i < 2 ? "j" : "k", discovered };
+	/* More were dropped than are kept. */
+	w.scrape.pools[0] = (struct pool_info){ "k", 0, 1 };
+	w.scrape.pools[1] = (struct pool_info){ "j", 0, 20 };
+	w.scrape.n_pools = 2;
+	assert_data(&w, "/api/v1/scrape_pools", "{'scrapePools':['j','k']}");
 	assert_data(&w, "/api/v1/targets?scrapePool=k",
 		"{'activeTargets':[],'droppedTargets':[{'discoveredLabels':{'__address__':'h:1'},"
-		"'scrapePool':'k'}],'droppedTargetCounts':{'j':2,'k':1}}");
+		"'scrapePool':'k'}],'droppedTargetCounts':{'j':20,'k':1}}");
 	assert_data(&w, "/api/v1/targets?state=active",
-		"{'activeTargets':[],'droppedTargets':[],'droppedTargetCounts':{'j':2,'k':1}}");
+		"{'activeTargets':[],'droppedTargets':[],'droppedTargetCounts':{'j':20,'k':1}}");
 	world_end(&w);
 	labels_unref(own);
 	labels_unref(discovered);

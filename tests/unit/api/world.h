@@ -41,6 +41,8 @@ struct scrape {
 	size_t n;
 	struct dropped_target dropped[4];
 	size_t n_dropped;
+	struct pool_info pools[4];
+	size_t n_pools;
 };
 
 struct rules {
@@ -88,6 +90,16 @@ size_t scrape_dropped_targets(const struct scrape *scrape)
 void scrape_dropped_target(const struct scrape *scrape, size_t i, struct dropped_target *ret)
 {
 	*ret = scrape->dropped[i];
+}
+
+size_t scrape_pools(const struct scrape *scrape)
+{
+	return scrape->n_pools;
+}
+
+void scrape_pool(const struct scrape *scrape, size_t i, struct pool_info *ret)
+{
+	*ret = scrape->pools[i];
 }
 
 size_t scrape_targets(const struct scrape *scrape)
