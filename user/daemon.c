@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
+#include "api/exposition.h"
 #include "base/hash.h"
 
 /* Mails under way get this long to end when we are told to end. */
@@ -291,26 +292,27 @@ static void own_metrics(struct strbuf *out, void *userdata)
 {
 	const struct daemon *d = userdata;
 
-	strbuf_addf(out,
-		"# HELP tolld_config_last_reload_successful Whether the last reload of the settings took effect.\n"
-		"# TYPE tolld_config_last_reload_successful gauge\n"
-		"tolld_config_last_reload_successful %d\n"
-		"# HELP tolld_config_reloads_total Reloads of the settings by their result.\n"
-		"# TYPE tolld_config_reloads_total counter\n"
-		"tolld_config_reloads_total{result=\"success\"} %llu\n"
-		"tolld_config_reloads_total{result=\"failure\"} %llu\n",
-		d->reload_ok, (unsigned long long)d->reloads_ok,
-		(unsigned long long)d->reloads_failed);
-	/* By Alertmanager's names, too: its rules ask for these. */
-	strbuf_addf(out,
-		"# HELP alertmanager_config_last_reload_successful Whether the last reload of the settings took effect.\n"
-		"# TYPE alertmanager_config_last_reload_successful gauge\n"
-		"alertmanager_config_last_reload_successful %d\n"
-		"# HELP alertmanager_config_last_reload_success_timestamp_seconds When the settings in force were read, since 1970.\n"
-		"# TYPE alertmanager_config_last_reload_success_timestamp_seconds gauge\n"
-		"alertmanager_config_last_reload_success_timestamp_seconds %lld.%03d\n",
-		d->reload_ok, (long long)(d->reload_wall_ms / 1000),
-		(int)(d->reload_wall_ms % 1000));
+	static const char result[] = "tolld_config_reloads_total";
+	/* Alertmanager's rules ask for the other two. */
+	const struct {
+		const char *name;
+		double value;
+	} rows[] = {
+		{ "tolld_config_last_reload_successful", d->reload_ok },
+		{ "alertmanager_config_last_reload_successful", d->reload_ok },
+		{ "alertmanager_config_last_reload_success_timestamp_seconds",
+			(double)d->reload_wall_ms / 1000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		exposition_family(out, rows[i].name);
+		exposition_sample(out, rows[i].name, 0, NULL, rows[i].value);
+	}
+	exposition_family(out, result);
+	exposition_sample(out, result, 1, (const char *const[][2]){ { "result", "success" } },
+		(double)d->reloads_ok);
+	exposition_sample(out, result, 1, (const char *const[][2]){ { "result", "failure" } },
+		(double)d->reloads_failed);
 	alarms_metrics(d, out);
 }
 

@@ -8,8 +8,7 @@
 #include "daemon_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include "base/escape.h"
+#include "api/exposition.h"
 
 #define DURABLE_WAIT_NS (2 * NSEC_PER_SEC)
 
@@ -357,34 +356,26 @@ void alarms_stop(struct daemon *d)
 void alarms_metrics(const struct daemon *d, struct strbuf *out)
 {
 	static const struct {
-		const char *name, *type, *help;
+		const char *name;
 		size_t offset;
 	} families[] = {
-		{ "tolld_forward_queue_length", "gauge",
-			"Alerts that wait to be sent to another Alertmanager.",
-			offsetof(struct forward_info, queued) },
-		{ "tolld_forward_sent_total", "counter", "Alerts sent to another Alertmanager.",
-			offsetof(struct forward_info, sent) },
-		{ "tolld_forward_errors_total", "counter",
-			"Tries to send alerts to another Alertmanager that failed.",
-			offsetof(struct forward_info, errors) },
-		{ "tolld_forward_dropped_total", "counter",
-			"Alerts that another Alertmanager was never told.",
-			offsetof(struct forward_info, lost) },
+		{ "tolld_forward_queue_length", offsetof(struct forward_info, queued) },
+		{ "tolld_forward_sent_total", offsetof(struct forward_info, sent) },
+		{ "tolld_forward_errors_total", offsetof(struct forward_info, errors) },
+		{ "tolld_forward_dropped_total", offsetof(struct forward_info, lost) },
 	};
 	struct forward_info info;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
-			families[i].name, families[i].type);
+		exposition_family(out, families[i].name);
 		for (size_t k = 0; k < forward_peers(d->forward); k++) {
 			forward_info(d->forward, k, &info);
 			if (info.own || info.dropped)
 				continue;
-			strbuf_addf(out, "%s{alertmanager=\"", families[i].name);
-			escape_label_value(out, info.url, strlen(info.url));
-			strbuf_addf(out, "\"} %" PRIu64 "\n",
-				*(const uint64_t *)((const char *)&info + families[i].offset));
+			exposition_sample(out, families[i].name, 1,
+				(const char *const[][2]){ { "alertmanager", info.url } },
+				(double)*(const uint64_t *)((const char *)&info +
+							    families[i].offset));
 		}
 	}
 }

@@ -20,6 +20,7 @@ static const struct {
 		"ask the running tolld, at a time or over a range; --help shows the flags" },
 	{ "notify", cmd_notify, "RECEIVER",
 		"send a test through a receiver, and show what was answered; --help shows the flags" },
+	{ "metrics", cmd_metrics, "", "list what /metrics tells; --markdown for a README" },
 	{ "version", cmd_version, "", "show the version" },
 };
 

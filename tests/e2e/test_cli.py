@@ -136,3 +136,19 @@ def test_the_json_log_is_json(start, exporter):
     assert lines
     for line in lines:
         assert isinstance(json.loads(line), dict)
+
+
+def test_the_readme_has_the_metrics_that_tolld_has():
+    done = tolld("metrics", "--markdown")
+    assert done.returncode == 0 and done.stderr == ""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        chapter = re.search(r"^## Metrics\n(.*?)(?=^## )", f.read(), re.M | re.S).group(1)
+    assert chapter[chapter.index("### "):].strip() == done.stdout.strip(), \
+        "the chapter 'Metrics' of README.md is what `tolld metrics --markdown` prints"
+
+
+def test_metrics_are_listed_for_people_too():
+    done = tolld("metrics")
+    assert done.returncode == 0
+    assert "tolld_service_exits_total{kind}  counter\n" in done.stdout
+    assert tolld("metrics", "--no-such").returncode == 2

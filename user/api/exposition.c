@@ -3,12 +3,17 @@
  */
 #include "api/exposition.h"
 
+#include "api/metric_table.h"
 #include "base/escape.h"
 #include "base/num.h"
 
-void exposition_family(struct strbuf *out, const char *name, const char *type, const char *help)
+void exposition_family(struct strbuf *out, const char *name)
 {
-	strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	const struct metric *metric = metric_find(name);
+
+	if (metric)
+		strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, metric->help, name,
+			metric_kind_name(metric->kind));
 }
 
 void exposition_sample(
@@ -26,13 +31,12 @@ void exposition_sample(
 	strbuf_addf(out, "%s %s\n", n ? "}" : "", text);
 }
 
-void exposition_histogram(
-	struct strbuf *out, const char *name, const char *help, const struct histogram *histogram)
+void exposition_histogram(struct strbuf *out, const char *name, const struct histogram *histogram)
 {
 	struct strbuf series = STRBUF_INIT;
 	uint64_t up_to = 0;
 
-	exposition_family(out, name, "histogram", help);
+	exposition_family(out, name);
 	strbuf_addf(&series, "%s_bucket", name);
 	for (size_t i = 0; i <= histogram->n; i++) {
 		char bound[NUM_MAX] = "+Inf";

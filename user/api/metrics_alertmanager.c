@@ -9,10 +9,9 @@
 
 #include "base/hash.h"
 
-static void plain(
-	struct strbuf *out, const char *name, const char *type, const char *help, double value)
+static void plain(struct strbuf *out, const char *name, double value)
 {
-	exposition_family(out, name, type, help);
+	exposition_family(out, name);
 	exposition_sample(out, name, 0, NULL, value);
 }
 
@@ -28,20 +27,19 @@ static void add_alerts(struct strbuf *out, const struct api *api, const struct n
 	static const char received[] = "alertmanager_alerts_received_total";
 	static const char invalid[] = "alertmanager_alerts_invalid_total";
 
-	exposition_family(out, name, "gauge", "Alerts that fire, as their groups last saw them.");
+	exposition_family(out, name);
 	one_label(out, name, "state", "active", (double)(stats->firing - stats->suppressed));
 	one_label(out, name, "state", "suppressed", (double)stats->suppressed);
 	one_label(out, name, "state", "unprocessed", 0);
-	exposition_family(out, received, "counter", "Alerts from outside.");
+	exposition_family(out, received);
 	for (size_t i = 0; i < ARRAY_SIZE(api->alerts_received); i++)
 		exposition_sample(out, received, 2,
 			(const char *const[][2]){
 				{ "status", i ? "resolved" : "firing" }, { "version", "v2" } },
 			(double)api->alerts_received[i]);
-	exposition_family(out, invalid, "counter", "Alerts from outside that were not valid.");
+	exposition_family(out, invalid);
 	one_label(out, invalid, "version", "v2", (double)api->alerts_invalid);
-	plain(out, "alertmanager_dispatcher_aggregation_groups", "gauge", "Groups of alerts.",
-		(double)stats->groups);
+	plain(out, "alertmanager_dispatcher_aggregation_groups", (double)stats->groups);
 }
 
 struct states {
@@ -63,7 +61,7 @@ static void add_silences(struct strbuf *out, const struct notify *notify, struct
 	struct states states = { .wall_ms = now.wall_ms };
 
 	notify_silences(notify, count_state, &states);
-	exposition_family(out, name, "gauge", "Silences by state.");
+	exposition_family(out, name);
 	for (size_t i = 0; i < ARRAY_SIZE(states.n); i++)
 		one_label(out, name, "state", silence_state_text((enum silence_state)i),
 			(double)states.n[i]);
@@ -87,15 +85,12 @@ static double value_failed_requests(const struct notify_tally *tally)
 }
 
 static const struct {
-	const char *name, *help;
+	const char *name;
 	double (*value)(const struct notify_tally *tally);
 } by_integration[] = {
-	{ "alertmanager_notifications_total", "Notifications that were begun.",
-		value_notifications },
-	{ "alertmanager_notification_requests_total", "Tries to deliver a notification.",
-		value_requests },
-	{ "alertmanager_notification_requests_failed_total",
-		"Tries to deliver a notification that failed.", value_failed_requests },
+	{ "alertmanager_notifications_total", value_notifications },
+	{ "alertmanager_notification_requests_total", value_requests },
+	{ "alertmanager_notification_requests_failed_total", value_failed_requests },
 };
 
 static void add_failures(struct strbuf *out, const struct notify *notify)
@@ -103,8 +98,7 @@ static void add_failures(struct strbuf *out, const struct notify *notify)
 	static const char name[] = "alertmanager_notifications_failed_total";
 	struct notify_tally tally;
 
-	exposition_family(
-		out, name, "counter", "Notifications given up: refused, or not delivered in time.");
+	exposition_family(out, name);
 	for (size_t i = 0; notify_tally(notify, i, &tally); i++) {
 		exposition_sample(out, name, 2,
 			(const char *const[][2]){
@@ -123,8 +117,7 @@ static void add_latency(struct strbuf *out, const struct notify *notify)
 	struct notify_tally tally;
 
 	_Static_assert(ARRAY_SIZE(bounds) == NOTIFY_SECONDS, "one bucket for each bound");
-	exposition_family(out, "alertmanager_notification_latency_seconds", "histogram",
-		"How long tries to deliver took.");
+	exposition_family(out, "alertmanager_notification_latency_seconds");
 	for (size_t i = 0; notify_tally(notify, i, &tally); i++) {
 		for (size_t b = 0; b <= ARRAY_SIZE(bounds); b++)
 			exposition_sample(out, "alertmanager_notification_latency_seconds_bucket",
@@ -153,15 +146,14 @@ static void add_notifications(
 	struct notify_tally tally;
 
 	for (size_t m = 0; m < ARRAY_SIZE(by_integration); m++) {
-		exposition_family(out, by_integration[m].name, "counter", by_integration[m].help);
+		exposition_family(out, by_integration[m].name);
 		for (size_t i = 0; notify_tally(notify, i, &tally); i++)
 			one_label(out, by_integration[m].name, "integration", tally.integration,
 				by_integration[m].value(&tally));
 	}
 	add_failures(out, notify);
 	add_latency(out, notify);
-	exposition_family(out, suppressed, "counter",
-		"Alerts left out of what their groups told, each time anew.");
+	exposition_family(out, suppressed);
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		one_label(out, suppressed, "reason", reasons[i].reason, (double)reasons[i].n);
 }
@@ -182,14 +174,10 @@ static void add_settings(struct strbuf *out, const struct config *config)
 		integrations +=
 			receiver->n_emails + receiver->n_maildirs + receiver->n_integrations;
 	}
-	plain(out, "alertmanager_config_hash", "gauge",
-		"Hash of the settings, as /api/v2/status shows them.", (double)hash);
-	plain(out, "alertmanager_receivers", "gauge", "Receivers in the settings.",
-		(double)config->n_receivers);
-	plain(out, "alertmanager_integrations", "gauge", "Ways of all receivers to be told.",
-		(double)integrations);
-	plain(out, "alertmanager_inhibition_rules", "gauge", "Rules of inhibition.",
-		(double)config->n_inhibit_rules);
+	plain(out, "alertmanager_config_hash", (double)hash);
+	plain(out, "alertmanager_receivers", (double)config->n_receivers);
+	plain(out, "alertmanager_integrations", (double)integrations);
+	plain(out, "alertmanager_inhibition_rules", (double)config->n_inhibit_rules);
 }
 
 void metrics_alertmanager(struct strbuf *out, const struct api *api, struct instant now)
@@ -198,13 +186,12 @@ void metrics_alertmanager(struct strbuf *out, const struct api *api, struct inst
 	const struct config *config = api_config(api);
 	struct notify_stats stats;
 
-	exposition_family(out, "alertmanager_build_info", "gauge",
-		"The version of Alertmanager whose API this is; always 1.");
+	exposition_family(out, "alertmanager_build_info");
 	exposition_sample(out, "alertmanager_build_info", 2,
 		(const char *const[][2]){
 			{ "revision", TOLLD_REVISION }, { "version", V2_VERSION } },
 		1);
-	plain(out, "alertmanager_cluster_enabled", "gauge", "Always 0: there is no cluster.", 0);
+	plain(out, "alertmanager_cluster_enabled", 0);
 	if (config && config->alertmanager_text)
 		add_settings(out, config);
 	if (!notify)

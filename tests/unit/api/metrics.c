@@ -4,15 +4,26 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include "api/metric_table.h"
+#include "api/service_rows.h"
 
 extern char **environ;
 
 static void add_services(struct world *w)
 {
 	static const double bounds[] = { 0.001, 0.002 };
+	static const struct tally_total used = { .cpu_ns = 3 * NSEC_PER_SEC / 2,
+		.passed_boot_ns = 1 };
+	static const struct machine machine = { .has_oom_kills = true,
+		.oom_kills = 7,
+		.pressure = { [PRESSURE_IO] = { .has_some = true, .some_ns = NSEC_PER_SEC / 4 } } };
+	static const struct labels *team;
 
+	if (!team)
+		team = labels_new(1, (const char *const[][2]){ { "team", "home" } });
 	w->watch.services[0].info = (struct service_info){ .name = "web",
 		.selector = "listen :80",
+		.labels = team,
 		.state = SERVICE_UP,
 		.restarts = 3,
 		.deaths = 4 };
@@ -21,6 +32,8 @@ static void add_services(struct world *w)
 	w->watch.services[2].info = (struct service_info){
 		.name = "new", .selector = "exe /new", .state = SERVICE_UNKNOWN
 	};
+	w->watch.services[1].figures = (struct service_figures){ .passed = true, .used = &used };
+	w->watch.machine = (struct machine_figures){ .passed = true, .machine = &machine };
 	/* Two watches may well have one name. */
 	w->watch.services[3] = w->watch.services[0];
 	w->watch.services[4].info =
@@ -59,12 +72,21 @@ static void tells_what_the_modules_count(void **state)
 	add_services(&w);
 	world_series(&w, (const char *const[][2]){ { "__name__", "n" } }, 1, values, 2, 1000);
 	text = ask_text(&w, "GET", "/metrics", 200);
-	assert_line(text, "tolld_service_up{service=\"web\",selector=\"listen :80\"} 1");
-	assert_line(text, "tolld_service_up{service=\"db\",selector=\"exe /db\"} 0");
+	assert_line(text, "tolld_service_up{service=\"web\",team=\"home\"} 1");
+	assert_line(text, "tolld_service_up{service=\"db\"} 0");
 	assert_null(strstr(text, "tolld_service_up{service=\"new\""));
+	assert_line(text, "tolld_service_state{service=\"new\",state=\"unknown\"} 1");
+	assert_line(text, "tolld_service_restarts_total{service=\"web\",team=\"home\"} 3");
 	assert_line(
-		text, "tolld_service_restarts_total{service=\"web\",selector=\"listen :80\"} 3");
-	assert_line(text, "tolld_service_deaths_total{service=\"web\",selector=\"listen :80\"} 4");
+		text, "tolld_service_exits_total{service=\"web\",team=\"home\",kind=\"oom\"} 0");
+	/* Nobody has read it yet. */
+	assert_null(strstr(text, "tolld_service_cpu_seconds_total{service=\"web\""));
+	assert_line(text, "tolld_service_cpu_seconds_total{service=\"db\"} 1.5");
+	assert_int_equal(w.watch.measured, 1);
+	assert_line(text, "tolld_machine_oom_kills_total 7");
+	assert_line(text, "tolld_machine_pressure_waiting_seconds_total{resource=\"io\"} 0.25");
+	assert_null(strstr(text, "tolld_machine_pressure_waiting_seconds_total{resource=\"cpu\""));
+	assert_null(strstr(text, "tolld_machine_forks_total 0"));
 	assert_line(text, "tolld_watch_events_total{type=\"exit\"} 5");
 	assert_line(text, "tolld_watch_lost_events_total{type=\"oom\"} 1");
 	assert_line(
@@ -81,7 +103,7 @@ static void tells_what_the_modules_count(void **state)
 	assert_line(text, "tolld_rules_alerts_firing 2");
 	assert_line(text, "tolld_tsdb_out_of_order_samples_total 0");
 	assert_line(text, "tolld_store_failing 1");
-	assert_line(text, "tolld_loop_turns_total 7");
+	assert_line(text, "tolld_config_last_reload_successful 7");
 	assert_line(text, "process_start_time_seconds 1.79536232525e+09");
 	free(text);
 	world_end(&w);
@@ -231,6 +253,126 @@ static void promtool_finds_nothing_to_say(void **state)
 	world_end(&w);
 }
 
+/* -- the table -------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), end_len = strlen(end);
+
+	return len >= end_len && streq(s + len - end_len, end);
+}
+
+static void names_follow_the_conventions(void **state)
+{
+	static const char *const units[] = { "_milliseconds", "_ms", "_kilobytes", "_megabytes",
+		"_minutes", "_percent" };
+
+	for (size_t i = 0; i < n_metrics; i++) {
+		const struct metric *m = &metrics[i];
+
+		if (strspn(m->name, "abcdefghijklmnopqrstuvwxyz_") != strlen(m->name))
+			fail_msg("%s is no name", m->name);
+		if (ends_with(m->name, "_total") != (m->kind == COUNTER))
+			fail_msg("%s is a %s", m->name, metric_kind_name(m->kind));
+		for (size_t u = 0; u < ARRAY_SIZE(units); u++) {
+			if (strstr(m->name, units[u]))
+				fail_msg("%s is in no base unit", m->name);
+		}
+		if (!ends_with(m->help, ".") || strpbrk(m->help, "\\\n|"))
+			fail_msg("%s: %s", m->name, m->help);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(m->name, metrics[k].name);
+		assert_ptr_equal(metric_find(m->name), m);
+	}
+	assert_null(metric_find("tolld_nothing"));
+}
+
+static void every_row_of_a_service_is_in_the_table(void **state)
+{
+	for (size_t row = 0; row < SERVICE_ROWS; row++) {
+		const struct metric *m = metric_find(service_rows[row].family);
+
+		if (!m || m->field != NO_FIELD)
+			fail_msg("%s", service_rows[row].family);
+		if (service_rows[row].label)
+			assert_string_equal(m->labels, service_rows[row].label);
+		else
+			assert_null(m->labels);
+		/* Those of one family follow each other. */
+		for (size_t k = row + 2; k < SERVICE_ROWS; k++) {
+			if (streq(service_rows[row].family, service_rows[k].family))
+				assert_string_equal(
+					service_rows[k - 1].family, service_rows[k].family);
+		}
+	}
+	for (size_t i = 0; i < n_metrics; i++) {
+		bool found = !starts_with(metrics[i].name, "tolld_service_");
+
+		for (size_t row = 0; row < SERVICE_ROWS && !found; row++)
+			found = streq(service_rows[row].family, metrics[i].name);
+		if (!found)
+			fail_msg("%s is in the table, and no figure", metrics[i].name);
+	}
+}
+
+/* The family that a sample's line belongs to. */
+static void family_of(const char *line, char ret[128])
+{
+	static const char *const suffixes[] = { "_bucket", "_sum", "_count" };
+	size_t len = strcspn(line, "{ ");
+
+	assert_true(len < 128);
+	memcpy(ret, line, len);
+	ret[len] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && !metric_find(ret); i++) {
+		if (ends_with(ret, suffixes[i]))
+			ret[len - strlen(suffixes[i])] = '\0';
+	}
+}
+
+static void nothing_is_told_that_is_not_in_the_table(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	add_services(&w);
+	text = ask_text(&w, "GET", "/metrics", 200);
+	for (char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		char family[128];
+
+		if (*line == '#')
+			continue;
+		family_of(line, family);
+		if (!metric_find(family))
+			fail_msg("%.60s is in no row of metric_table.c", line);
+	}
+	free(text);
+	world_end(&w);
+}
+
+static void the_table_is_printed_whole(void **state)
+{
+	struct strbuf text = STRBUF_INIT, markdown = STRBUF_INIT;
+
+	metric_table_print(&text, false);
+	metric_table_print(&markdown, true);
+	for (size_t i = 0; i < n_metrics; i++) {
+		struct strbuf row = STRBUF_INIT;
+
+		strbuf_addf(&row, "\n| `%s` | %s | ", metrics[i].name,
+			metric_kind_name(metrics[i].kind));
+		assert_non_null(strstr(markdown.s, row.s));
+		assert_non_null(strstr(text.s, metrics[i].name));
+		assert_non_null(strstr(text.s, metrics[i].help));
+		strbuf_release(&row);
+	}
+	assert_non_null(strstr(
+		markdown.s, "| `tolld_http_requests_total` | counter | `handler`, `code` |"));
+	strbuf_release(&text);
+	strbuf_release(&markdown);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +380,10 @@ int main(void)
 		cmocka_unit_test(tells_alertmanagers_figures_by_its_names),
 		cmocka_unit_test(a_series_never_comes_twice),
 		cmocka_unit_test(this_process_has_memory_and_descriptors),
+		cmocka_unit_test(names_follow_the_conventions),
+		cmocka_unit_test(every_row_of_a_service_is_in_the_table),
+		cmocka_unit_test(nothing_is_told_that_is_not_in_the_table),
+		cmocka_unit_test(the_table_is_printed_whole),
 		cmocka_unit_test(promtool_finds_nothing_to_say),
 	};
 

@@ -11,7 +11,9 @@
 
 #include <jansson.h>
 #include <signal.h>
+#include "api/exposition.h"
 #include "api/state.h"
+#include "watch/figures.h"
 
 /* 2026-11-22 15:46:25.250 UTC. The boot clock is the real one: it measures what a query costs. */
 #define NOW_WALL_MS 1795362385250ll
@@ -22,12 +24,15 @@
 struct service {
 	struct service_info info;
 	const char *cause;
+	struct service_figures figures; /* of which pointers may be NULL */
 };
 
 struct watch {
 	struct service services[8];
 	size_t n;
 	struct watch_stats stats;
+	struct machine_figures machine;
+	unsigned measured; /* times that somebody asked for a pass */
 };
 
 struct target {
@@ -74,6 +79,27 @@ struct service *watch_service(const struct watch *watch, size_t i)
 void service_info(const struct service *service, struct service_info *ret)
 {
 	*ret = service->info;
+}
+
+void service_figures(const struct service *service, struct service_figures *ret)
+{
+	static const struct service_ends no_ends;
+	static const struct tally_total no_use;
+
+	*ret = service->figures;
+	ret->ends = ret->ends ? ret->ends : &no_ends;
+	ret->used = ret->used ? ret->used : &no_use;
+}
+
+void watch_machine(const struct watch *watch, struct machine_figures *ret)
+{
+	*ret = watch->machine;
+}
+
+bool watch_measure(struct watch *watch, int64_t budget_ns)
+{
+	watch->measured++;
+	return true;
 }
 
 void service_cause(const struct service *service, struct strbuf *out)
@@ -192,9 +218,8 @@ static inline int world_reload(struct strbuf *error, void *userdata)
 
 static inline void world_metrics(struct strbuf *out, void *userdata)
 {
-	strbuf_adds(out,
-		"# HELP tolld_loop_turns_total Turns.\n# TYPE tolld_loop_turns_total counter\n"
-		"tolld_loop_turns_total 7\n");
+	exposition_family(out, "tolld_config_last_reload_successful");
+	exposition_sample(out, "tolld_config_last_reload_successful", 0, NULL, 7);
 }
 
 static inline const struct config *world_config(void *userdata)

@@ -385,7 +385,7 @@ static pid_t greedy_start(const struct own_group *g, int *ret_say)
 /* Turns the loop, and makes passes where only they tell, until so many kills are known. */
 static void wait_for_kills(const struct own_group *g, const struct service *service, uint64_t n)
 {
-	for (int i = 0; i < 50 && figures_of(service).oom_kills < n; i++) {
+	for (int i = 0; i < 600 && figures_of(service).oom_kills < n; i++) {
 		turn_for(100);
 		if (!g->tells_at_once)
 			watch_measure(watch, 0);
