@@ -313,6 +313,7 @@ static void own_metrics(struct strbuf *out, void *userdata)
 		(double)d->reloads_ok);
 	exposition_sample(out, result, 1, (const char *const[][2]){ { "result", "failure" } },
 		(double)d->reloads_failed);
+	exposition_histogram(out, "tolld_loop_turn_seconds", &d->turns_s);
 	alarms_metrics(d, out);
 }
 
@@ -493,7 +494,7 @@ int daemon_run(const struct daemon_options *options)
 			diag.errors ? "the settings have faults" : strerror(-err));
 	diag_release(&diag);
 	if (!err) {
-		err = sd_event_loop(d.event);
+		err = loop_run(&d);
 		log_info("tolld ends");
 	}
 	stop(&d);

@@ -5,6 +5,7 @@
 #define TOLLD_DAEMON_PRIVATE_H
 
 #include "api/api.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "daemon.h"
@@ -23,8 +24,9 @@ struct daemon {
 	sd_event_source *post;	/* after each turn of the loop: step what is due */
 	sd_event_source *housekeeping;
 	sd_event_source *clock_source;
-	int clock_fd;	 /* is cancelled when somebody sets the wall clock */
-	int64_t skew_ms; /* wall clock minus boot clock, when last looked at */
+	struct histogram turns_s; /* how long the loop was busy with one event */
+	int clock_fd;		  /* is cancelled when somebody sets the wall clock */
+	int64_t skew_ms;	  /* wall clock minus boot clock, when last looked at */
 
 	struct config *config;
 	struct net *net;
@@ -64,6 +66,8 @@ struct daemon {
 
 /* daemon_loop.c: the one timer, and the wall clock's jumps. */
 int loop_start(struct daemon *d);
+/* Until sd_event_exit(): its code, or a negative errno. */
+int loop_run(struct daemon *d);
 void loop_stop(struct daemon *d);
 
 /* daemon_samples.c: the sample store, in memory and then with its files; and its end. */
