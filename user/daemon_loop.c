@@ -12,10 +12,14 @@
 /* A step that makes the next one due again and again must not keep the loop from its other work. */
 #define MAX_STEPS_PER_TURN 16
 /* NTP slews by less than this between two looks; more is a jump. */
-#define JUMP_MS		     1000
-#define HOUSEKEEPING_NS	     (10 * NSEC_PER_SEC)
-#define EXPIRE_BUDGET_SERIES 2000
-#define TRIM_AFTER_ROWS	     20000
+#define JUMP_MS 1000
+/* While there is something to do, and at rest, where each wake-up is a good part of what tolld costs. */
+#define HOUSEKEEPING_BUSY_NS (10 * NSEC_PER_SEC)
+#define HOUSEKEEPING_REST_NS (60 * NSEC_PER_SEC)
+/* So late it may be: then it shares a wake-up with others that do not mind either. */
+#define HOUSEKEEPING_SLACK_USEC 5000000
+#define EXPIRE_BUDGET_SERIES	2000
+#define TRIM_AFTER_ROWS		20000
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
 
@@ -47,6 +51,25 @@ static void settle(struct daemon *d, struct instant now)
 	notify_confirm_restored(d->notify, now);
 }
 
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	/* It only ends the wait: the step that follows each event does the work. */
+	d->armed_boot_ns = 0;
+	return 0;
+}
+
+static void arm(struct daemon *d, int64_t due_boot_ns, struct instant now)
+{
+	if (d->armed_boot_ns == due_boot_ns)
+		return;
+	d->armed_boot_ns = due_boot_ns;
+	due_boot_ns = MIN(due_boot_ns, now.boot_ns + FAR_AWAY_NS);
+	sd_event_source_set_time(d->timer, (uint64_t)(due_boot_ns / NSEC_PER_USEC + 1));
+	sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+}
+
 static void step(struct daemon *d)
 {
 	struct instant now = clock_now();
@@ -62,25 +85,7 @@ static void step(struct daemon *d)
 	/* Alarms first, and of this little at a time: a block is long. */
 	if (tsdb_deadline(d->db) <= now.boot_ns)
 		tsdb_step(d->db, now);
-	int64_t due = MIN(earliest(d), tsdb_deadline(d->db)), latest = now.boot_ns + FAR_AWAY_NS;
-
-	sd_event_source_set_time(d->timer, (uint64_t)(MIN(due, latest) / NSEC_PER_USEC + 1));
-	sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	return 0; /* on_post() follows and does the work */
-}
-
-static int on_post(sd_event_source *source, void *userdata)
-{
-	struct daemon *d = userdata;
-
-	if (!d->stopping)
-		step(d);
-	past_keep(d);
-	return 0;
+	arm(d, MIN(earliest(d), tsdb_deadline(d->db)), now);
 }
 
 static int64_t skew_ms(struct instant now)
@@ -145,15 +150,16 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 {
 	struct daemon *d = userdata;
 	struct instant now = clock_now();
+	bool busy = tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 
-	tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 	settle(d, now);
 	alarms_mend(d);
 	past_meet(d);
 	history_expire(d->history, now);
 	give_back_memory(d);
-	sd_event_source_set_time(
-		source, (uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC));
+	busy |= !d->settled || d->rows_lost;
+	now.boot_ns += busy ? HOUSEKEEPING_BUSY_NS : HOUSEKEEPING_REST_NS;
+	sd_event_source_set_time(source, (uint64_t)(now.boot_ns / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -174,6 +180,10 @@ int loop_run(struct daemon *d)
 			r = sd_event_dispatch(d->event);
 		if (r < 0)
 			return r;
+		/* A post source of sd-event's would do the same, and turn the loop once more each time. */
+		if (!d->stopping)
+			step(d);
+		past_keep(d);
 		histogram_observe(&d->turns_s, (double)(clock_boot_ns() - began_ns) / NSEC_PER_SEC);
 	}
 	return sd_event_get_exit_code(d->event, &code) < 0 ? -EIO : code;
@@ -191,11 +201,9 @@ int loop_start(struct daemon *d)
 	err = sd_event_add_time(d->event, &d->timer, CLOCK_BOOTTIME,
 		(uint64_t)(now.boot_ns / NSEC_PER_USEC), 1, on_timer, d);
 	if (err >= 0)
-		err = sd_event_add_post(d->event, &d->post, on_post, d);
-	if (err >= 0)
 		err = sd_event_add_time(d->event, &d->housekeeping, CLOCK_BOOTTIME,
-			(uint64_t)((now.boot_ns + HOUSEKEEPING_NS) / NSEC_PER_USEC), 500000,
-			on_housekeeping, d);
+			(uint64_t)((now.boot_ns + HOUSEKEEPING_BUSY_NS) / NSEC_PER_USEC),
+			HOUSEKEEPING_SLACK_USEC, on_housekeeping, d);
 	if (err < 0)
 		return err;
 	d->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -212,7 +220,6 @@ void loop_stop(struct daemon *d)
 {
 	sd_event_source_disable_unref(d->clock_source);
 	sd_event_source_disable_unref(d->housekeeping);
-	sd_event_source_disable_unref(d->post);
 	sd_event_source_disable_unref(d->timer);
 	closep(&d->clock_fd);
 }

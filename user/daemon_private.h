@@ -21,7 +21,7 @@ struct daemon {
 	const struct daemon_options *options;
 	sd_event *event;
 	sd_event_source *timer; /* the earliest deadline of all state machines */
-	sd_event_source *post;	/* after each turn of the loop: step what is due */
+	int64_t armed_boot_ns;	/* what the timer waits for; 0: nothing */
 	sd_event_source *housekeeping;
 	sd_event_source *clock_source;
 	struct histogram turns_s; /* how long the loop was busy with one event */

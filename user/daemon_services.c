@@ -116,7 +116,8 @@ static int on_interval(sd_event_source *source, uint64_t usec, void *userdata)
 
 	/* Samples at even times compress to nothing; the rules come to them by their own slots. */
 	each_watched(d, append_again, &now.wall_ms);
-	arm(d, now.boot_ns + (interval_ms - late_ms) * NSEC_PER_MSEC);
+	if (d->services.n)
+		arm(d, now.boot_ns + (interval_ms - late_ms) * NSEC_PER_MSEC);
 	return 0;
 }
 
@@ -172,9 +173,10 @@ void services_on_added(struct service *service, void *selection_userdata, void *
 	w->service = service;
 	service_set_userdata(service, w);
 	past_meet_service(d, service);
-	if (info.state == SERVICE_UNKNOWN)
+	/* Without services nobody waits for the next interval. */
+	if (info.state == SERVICE_UNKNOWN || d->services.n == 1)
 		arm(d, clock_boot_ns() + FIRST_SAMPLE_NS);
-	else
+	if (info.state != SERVICE_UNKNOWN)
 		append_now(d, w, clock_wall_ms(), info.state == SERVICE_UP);
 }
 
@@ -418,7 +420,7 @@ int services_start(struct daemon *d)
 
 	if (err < 0)
 		return err;
-	arm(d, clock_boot_ns() + FIRST_SAMPLE_NS);
+	sd_event_source_set_enabled(d->services_timer, SD_EVENT_OFF);
 	return 0;
 }
 

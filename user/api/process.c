@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include "base/util.h"
 
 static void read_small(const char *path, char *buf, size_t size)
@@ -29,17 +30,32 @@ static void read_memory(struct process_usage *ret)
 	}
 }
 
-static double count_entries(const char *path)
+static double count_descriptors(void)
 {
-	DIR *dir = opendir(path);
 	const struct dirent *entry;
+	struct stat st;
 	double n = 0;
+	DIR *dir;
 
+	/* Since 6.2 the kernel tells their number without making a list of them. */
+	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+		return (double)st.st_size;
+	dir = opendir("/proc/self/fd");
 	while (dir && (entry = readdir(dir)))
 		n += entry->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return n;
+	if (!dir)
+		return 0;
+	closedir(dir);
+	/* That of the list itself was one of them. */
+	return n - 1;
+}
+
+/* A folder has a link from its parent, one from itself, and one from each folder in it. */
+static double count_threads(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) == 0 && st.st_nlink > 2 ? (double)st.st_nlink - 2 : 0;
 }
 
 void process_usage(struct process_usage *ret)
@@ -54,7 +70,6 @@ void process_usage(struct process_usage *ret)
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		ret->max_fds = (double)limit.rlim_cur;
 	read_memory(ret);
-	/* The directory that is being read is one of them, and closed again. */
-	ret->open_fds = count_entries("/proc/self/fd") - 1;
-	ret->threads = count_entries("/proc/self/task");
+	ret->open_fds = count_descriptors();
+	ret->threads = count_threads();
 }

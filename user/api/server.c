@@ -22,9 +22,13 @@
  * libmicrohttpd's own timeout starts again with each byte. These do not: a client that drips its
  * request, or takes its answer in drops, is ended.
  */
-#define RECEIVE_NS	(60 * NSEC_PER_SEC)
-#define SEND_NS		(300 * NSEC_PER_SEC)
-#define SLOW_CHECK_USEC (5 * 1000000ull)
+#define RECEIVE_NS (60 * NSEC_PER_SEC)
+#define SEND_NS	   (300 * NSEC_PER_SEC)
+/* A deadline is never set nearer than RECEIVE_NS: who looks that often sees each in time. */
+#define SLOW_CHECK_MIN_NS (5 * NSEC_PER_SEC)
+#define SLOW_CHECK_MAX_NS RECEIVE_NS
+/* It may be as late as this, to share a wake-up with others. */
+#define SLOW_SLACK_USEC 5000000
 
 #define PRIORITY_HTTP  (SD_EVENT_PRIORITY_NORMAL + 10)
 #define PRIORITY_QUERY (SD_EVENT_PRIORITY_NORMAL + 20)
@@ -87,19 +91,24 @@ static void end_connection(struct MHD_Connection *mhd)
 		shutdown(info->connect_fd, SHUT_RDWR);
 }
 
+static void arm_slow_check(struct api *api, int64_t boot_ns)
+{
+	sd_event_source_set_time(api->slow_source, (uint64_t)(boot_ns / NSEC_PER_USEC));
+	sd_event_source_set_enabled(api->slow_source, SD_EVENT_ONESHOT);
+}
+
 static int on_slow_check(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct api *api = userdata;
-	int64_t now = clock_boot_ns();
+	int64_t now = clock_boot_ns(), next = now + SLOW_CHECK_MAX_NS;
 
 	for (struct connection *conn = api->connections; conn; conn = conn->next) {
 		if (now >= conn->deadline_boot_ns)
 			end_connection(conn->mhd);
+		next = MIN(next, conn->deadline_boot_ns);
 	}
-	if (api->connections) {
-		sd_event_source_set_time_relative(source, SLOW_CHECK_USEC);
-		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	}
+	if (api->connections)
+		arm_slow_check(api, MAX(next, now + SLOW_CHECK_MIN_NS));
 	return 0;
 }
 
@@ -136,10 +145,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
 	api->connections = conn;
 	api->n_connections++;
 	*socket_context = conn;
-	if (first) {
-		sd_event_source_set_time_relative(api->slow_source, SLOW_CHECK_USEC);
-		sd_event_source_set_enabled(api->slow_source, SD_EVENT_ONESHOT);
-	}
+	if (first)
+		arm_slow_check(api, conn->deadline_boot_ns);
 }
 
 /* -- answers ---------------------------------------------------------------------------------- */
@@ -660,7 +667,7 @@ int api_new(sd_event *event, const struct api_options *options, const struct api
 	if (err < 0)
 		return err;
 	err = sd_event_add_time_relative(
-		event, &api->slow_source, CLOCK_MONOTONIC, 0, 0, on_slow_check, api);
+		event, &api->slow_source, CLOCK_BOOTTIME, 0, SLOW_SLACK_USEC, on_slow_check, api);
 	if (err < 0)
 		return err;
 	sd_event_source_set_enabled(api->job_source, SD_EVENT_OFF);

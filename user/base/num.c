@@ -197,13 +197,45 @@ static void spell_out(char *out, const char *e)
 	out[len] = '\0';
 }
 
+/*
+ * Whole numbers of up to fifteen digits, which nearly all that are not measured are: their digits are the
+ * shortest text, since each is a double of its own. False: another number.
+ */
+static bool whole_e(char *out, double v)
+{
+	char digits[24] = { 0 };
+	size_t n = 0, exponent;
+	uint64_t whole;
+
+	if (!(fabs(v) < 1e15) || v != trunc(v) || (v == 0 && signbit(v)))
+		return false;
+	for (whole = (uint64_t)fabs(v); whole || !n; whole /= 10)
+		digits[n++] = (char)('0' + whole % 10);
+	exponent = n - 1;
+	if (v < 0)
+		*out++ = '-';
+	*out++ = digits[--n];
+	/* They stand from last to first: zeros at the end say nothing. */
+	for (size_t zeros = strspn(digits, "0"); n > zeros;) {
+		if (n == exponent)
+			*out++ = '.';
+		*out++ = digits[--n];
+	}
+	memcpy(out, "e+", 2);
+	out[2] = (char)('0' + exponent / 10);
+	out[3] = (char)('0' + exponent % 10);
+	out[4] = '\0';
+	return true;
+}
+
 static void format_between(char out[NUM_MAX], double v, double low, double high)
 {
 	char e[NUM_MAX];
 
 	if (format_special(out, v))
 		return;
-	shortest_e(e, sizeof(e), v);
+	if (!whole_e(e, v))
+		shortest_e(e, sizeof(e), v);
 	if (v == 0 || (fabs(v) >= low && fabs(v) < high))
 		spell_out(out, e);
 	else
@@ -228,7 +260,7 @@ void num_format_go(char out[NUM_MAX], double v)
 
 void num_format_e(char out[NUM_MAX], double v)
 {
-	if (!format_special(out, v))
+	if (!format_special(out, v) && !whole_e(out, v))
 		shortest_e(out, NUM_MAX, v);
 }
 

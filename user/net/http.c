@@ -16,6 +16,13 @@
 /* Read at once, and how often in one turn of the loop: others want their turn. */
 #define CHUNK_BYTES 16384
 #define CHUNKS_MAX  32
+/*
+ * A server writes a long answer in small pieces, and each would wake us. When the last one was as long as
+ * this, the kernel is asked to wait until most of it is there again, but not for longer than the time.
+ */
+#define LONG_BYTES	 ((size_t)16 << 10)
+#define MOST_OF(bytes)	 ((bytes) / 32 * 31)
+#define LONG_PATIENCE_NS (200 * NSEC_PER_MSEC)
 
 enum phase { IDLE, CONNECTING, SENDING, READING, KNOWN };
 
@@ -31,7 +38,10 @@ struct http {
 	sd_event_source *known; /* on where the result is known before the loop's turn */
 	sd_event_source *io;	/* of the connection, which it owns; NULL: there is none */
 	int fd;
-	bool reused; /* the connection had a request before */
+	bool reused;	   /* the connection had a request before */
+	bool patient;	   /* the kernel waits for most of the answer */
+	size_t last_bytes; /* of the last answer on this connection */
+	int64_t deadline_boot_ns;
 
 	enum phase phase;
 	size_t address; /* the one that is tried */
@@ -47,7 +57,7 @@ static void go_on(struct http *h);
 static void hang_up(struct http *h)
 {
 	h->io = sd_event_source_disable_unref(h->io);
-	h->reused = false;
+	h->reused = h->patient = false;
 }
 
 /* The next turn tells it: whoever asked has not yet heard that it was asked. */
@@ -85,6 +95,39 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 	else if (h->phase != KNOWN)
 		go_on(h);
 	return 0;
+}
+
+static void set_timer(struct http *h, int64_t boot_ns)
+{
+	sd_event_source_set_time(h->timer, (uint64_t)(boot_ns / NSEC_PER_USEC));
+	sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
+}
+
+static void wake_at(struct http *h, size_t bytes)
+{
+	int low = (int)MIN(bytes, (size_t)1 << 20);
+
+	setsockopt(h->fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
+}
+
+static void be_patient(struct http *h, int64_t now_boot_ns)
+{
+	int64_t until = now_boot_ns + LONG_PATIENCE_NS;
+
+	h->patient = h->reused && h->last_bytes >= LONG_BYTES && until < h->deadline_boot_ns;
+	if (!h->patient)
+		return;
+	wake_at(h, MOST_OF(h->last_bytes));
+	set_timer(h, until);
+}
+
+static void be_impatient(struct http *h)
+{
+	if (!h->patient)
+		return;
+	h->patient = false;
+	wake_at(h, 1);
+	set_timer(h, h->deadline_boot_ns);
 }
 
 static void wait_for(struct http *h, uint32_t events)
@@ -216,6 +259,7 @@ static void conclude(struct http *h, enum http_progress progress)
 		[HTTP_STRANGE] = HTTP_ELSEWHERE,
 	};
 
+	h->last_bytes = h->body.len;
 	if (!h->reader.keep_alive)
 		hang_up(h);
 	snprintf(h->error, sizeof(h->error), "%s",
@@ -230,6 +274,7 @@ static void read_answer(struct http *h)
 	char bytes[CHUNK_BYTES];
 	ssize_t n = sizeof(bytes);
 
+	be_impatient(h);
 	/* A short one was all there is. */
 	for (int i = 0; i < CHUNKS_MAX && progress == HTTP_MORE && n == sizeof(bytes); i++) {
 		n = recv(h->fd, bytes, sizeof(bytes), 0);
@@ -291,6 +336,11 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
 	if (h->phase == IDLE || h->phase == KNOWN)
 		return 0;
+	if (h->patient) {
+		/* It is shorter this time, or slow: whatever is there is read now. */
+		be_impatient(h);
+		return 0;
+	}
 	hang_up(h);
 	snprintf(h->error, sizeof(h->error), "timed out after %lld ms",
 		(long long)h->request.timeout_ms);
@@ -364,13 +414,10 @@ void http_free(struct http *h)
 
 int http_start(struct http *h, bool fresh)
 {
-	int err = sd_event_source_set_time(h->timer,
-		(uint64_t)(clock_boot_ns() / NSEC_PER_USEC + h->request.timeout_ms * 1000));
+	int64_t now_boot_ns = clock_boot_ns();
 
-	if (err >= 0)
-		err = sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
-	if (err < 0)
-		return err;
+	h->deadline_boot_ns = now_boot_ns + h->request.timeout_ms * NSEC_PER_MSEC;
+	set_timer(h, h->deadline_boot_ns);
 	begin_reading(h);
 	h->sent = 0;
 	if (fresh || !h->io) {
@@ -378,6 +425,7 @@ int http_start(struct http *h, bool fresh)
 	} else {
 		h->phase = SENDING;
 		h->reused = true;
+		be_patient(h, now_boot_ns);
 	}
 	if (h->phase == SENDING)
 		send_request(h);

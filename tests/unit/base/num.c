@@ -144,9 +144,44 @@ static void whole_numbers_have_bounds(void **state)
 	assert_int_equal(num_parse_int("", 0, 100, &v), -EINVAL);
 }
 
+/* By trying: one digit more until the text reads back as the same number. */
+static void shortest_by_trying(char *out, size_t size, double v)
+{
+	for (int decimals = 0; decimals <= 16; decimals++) {
+		snprintf(out, size, "%.*e", decimals, v);
+		if (strtod(out, NULL) == v)
+			return;
+	}
+}
+
+static void whole_numbers_are_printed_as_all_others(void **state)
+{
+	static const double odd[] = { 0, -0.0, 1, -1, 9, 10, 11, 99, 100, 101, 999999, 1000000,
+		12300, 1e14, 1e15, 1e16, 999999999999999, 999999999999998, 123456789012345,
+		1e15 + 1 };
+	uint64_t random = 88172645463325252ull;
+	char text[NUM_MAX], wanted[NUM_MAX];
+
+	for (size_t i = 0; i < 20000 + ARRAY_SIZE(odd); i++) {
+		double v;
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		v = (double)(int64_t)((random >> 10) % (1ull << (1 + i % 53)));
+		v *= random & 1 ? -1 : 1;
+		if (i >= 20000)
+			v = odd[i - 20000];
+		shortest_by_trying(wanted, sizeof(wanted), v);
+		num_format_e(text, v);
+		assert_string_equal(text, wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_numbers_are_printed_as_all_others),
 		cmocka_unit_test(reads_what_parse_float_reads),
 		cmocka_unit_test(short_numbers_are_read_to_the_last_bit),
 		cmocka_unit_test(prints_the_shortest_text),

@@ -48,19 +48,24 @@ static struct sockaddr_storage loopback(unsigned port, bool ipv6)
 	return address;
 }
 
-static void make(struct world *w, unsigned port)
+static void make_for(struct world *w, unsigned port, size_t max_bytes, int64_t timeout_ms)
 {
 	const struct http_request request = {
 		/* Nobody listens at the first. */
 		.addresses = { loopback(port, true), loopback(port, false) },
 		.n_addresses = 2,
 		.text = TEXT,
-		.timeout_ms = 60,
-		.max_bytes = 50,
+		.timeout_ms = timeout_ms,
+		.max_bytes = max_bytes,
 	};
 
 	http_free(w->http);
 	assert_int_equal(http_new(w->event, &request, on_done, w, &w->http), 0);
+}
+
+static void make(struct world *w, unsigned port)
+{
+	make_for(w, port, 50, 60);
 }
 
 static int set_up(void **state)
@@ -211,6 +216,39 @@ static void a_body_has_a_limit(void **state)
 	assert_int_equal(w->answer.result, HTTP_TOO_LARGE);
 }
 
+#define LONG_BODY 100000
+
+static void a_long_answer_that_grows_or_shrinks_is_whole(void **state)
+{
+	static const size_t lengths[] = { LONG_BODY, LONG_BODY, LONG_BODY / 2, 10, LONG_BODY, 60000,
+		LONG_BODY, 0, LONG_BODY };
+	struct world *w = *state;
+	scoped(freep) char *body = malloc(LONG_BODY);
+
+	memset(body, 'x', LONG_BODY);
+	w->server.body = body;
+	make_for(w, w->server.port, LONG_BODY, 5000);
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		w->server.body_len = lengths[i];
+		ask(w, false);
+		assert_int_equal(w->answer.result, HTTP_ANSWERED);
+		assert_int_equal(w->answer.len, lengths[i]);
+	}
+	assert_int_equal(w->server.connections, 1);
+	/* Nothing at all comes after a long one: the time is the same as ever. */
+	make_for(w, w->server.port, LONG_BODY, 300);
+	w->server.body_len = LONG_BODY;
+	ask(w, false);
+	w->server.manner = IS_SILENT;
+	ask(w, false);
+	assert_string_equal(w->error, "timed out after 300 ms");
+	w->server.manner = ANSWERS;
+	ask(w, false);
+	w->server.manner = HANGS_UP;
+	ask(w, false);
+	assert_int_equal(w->answer.result, HTTP_FAILED);
+}
+
 static void what_is_strange_is_for_others(void **state)
 {
 	struct world *w = *state;
@@ -306,6 +344,7 @@ int main(void)
 		WORLD_TEST(a_refused_port_is_told_with_its_address_in_the_next_turn),
 		WORLD_TEST(silence_ends_at_the_timeout),
 		WORLD_TEST(a_body_has_a_limit),
+		WORLD_TEST(a_long_answer_that_grows_or_shrinks_is_whole),
 		WORLD_TEST(what_is_strange_is_for_others),
 		WORLD_TEST(the_callback_may_ask_again_or_end_it),
 		WORLD_TEST(who_cancels_is_not_called),
