@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include "api/exposition.h"
 #include "base/hash.h"
+#include "base/pages.h"
 
 /* Mails under way get this long to end when we are told to end. */
 #define LAST_WORDS_NS  (600 * NSEC_PER_MSEC)
@@ -135,6 +136,7 @@ static int reload(struct strbuf *error, void *userdata)
 			scrape_targets(d->scrape), config->n_groups);
 	}
 	diag_release(&diag);
+	pages_give_back();
 	sd_notify(0, "READY=1");
 	return err;
 }
@@ -439,8 +441,6 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 	d->reload_ok = true;
 	d->reload_wall_ms = clock_wall_ms();
 	sd_event_set_watchdog(d->event, true);
-	/* Loading the programs took megabytes for the kernel's types, which are not needed again. */
-	malloc_trim(0);
 	sd_notify(0, "READY=1");
 	log_info("tolld %s is ready: %zu targets, %zu rule groups", TOLLD_VERSION,
 		scrape_targets(d->scrape), config->n_groups);

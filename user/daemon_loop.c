@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include "base/pages.h"
 
 /* A step that makes the next one due again and again must not keep the loop from its other work. */
 #define MAX_STEPS_PER_TURN 16
@@ -49,6 +50,8 @@ static void settle(struct daemon *d, struct instant now)
 		return;
 	d->settled = true;
 	notify_confirm_restored(d->notify, now);
+	/* Loading the programs took megabytes, and half of all code was for the start alone. */
+	pages_give_back();
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

@@ -8,6 +8,8 @@
 #define FIRST_BLOCK   1024u
 #define LARGEST_BLOCK ((size_t)256 << 10)
 #define ALIGN	      16u
+/* What a list that grows begins with. */
+#define FIRST_ITEMS_BYTES ((size_t)64)
 
 struct arena_block {
 	struct arena_block *next;
@@ -127,15 +129,39 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	return p;
 }
 
+/* What was allocated last grows where it is. */
+static bool extend(struct arena *arena, const void *items, size_t bytes, size_t wanted)
+{
+	struct arena_block *block = arena->blocks;
+	size_t more;
+
+	bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	wanted = (wanted + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (!bytes || !block || (const char *)items + bytes != block->bytes + block->used)
+		return false;
+	more = wanted - bytes;
+	if (block->size - block->used < more ||
+		(arena->max_bytes && arena->used_bytes + more > arena->max_bytes))
+		return false;
+	block->used += more;
+	arena->used_bytes += more;
+	return true;
+}
+
 void *arena_grow(struct arena *arena, void *items, size_t n, size_t *cap, size_t size)
 {
-	size_t more = *cap ? *cap * 2 : 8;
+	/* Many lists have one item, and stay that short. */
+	size_t more = *cap ? *cap * 2 : MAX(FIRST_ITEMS_BYTES / size, (size_t)1);
 	void *grown;
 
 	if (n < *cap)
 		return items;
 	if (more > SIZE_MAX / 4 / size)
 		return NULL;
+	if (extend(arena, items, *cap * size, more * size)) {
+		*cap = more;
+		return items;
+	}
 	grown = arena_alloc(arena, more * size);
 	if (!grown)
 		return NULL;

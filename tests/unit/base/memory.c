@@ -31,6 +31,41 @@ static void an_arena_gives_zeroed_memory_that_stays(void **state)
 	arena_release(&arena);
 }
 
+static void lists_in_an_arena_grow_where_they_are_as_long_as_they_can(void **state)
+{
+	struct arena arena = ARENA_INIT;
+	uint32_t *alone = NULL, *first = NULL, *second = NULL;
+	size_t alone_cap = 0, first_cap = 0, second_cap = 0;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(arena_reserve(&arena, alone, i, alone_cap));
+		assert_int_equal(alone[i], 0);
+		alone[i] = i;
+	}
+	/* No copy was left behind. */
+	assert_int_equal(arena.used_bytes, alone_cap * sizeof(*alone));
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_true(arena_reserve(&arena, first, i, first_cap));
+		first[i] = i;
+		assert_true(arena_reserve(&arena, second, i, second_cap));
+		second[i] = 2 * i;
+	}
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_int_equal(first[i], i);
+		assert_int_equal(second[i], 2 * i);
+		assert_true(i >= 20 || alone[i] == i);
+	}
+	arena_release(&arena);
+	arena_init(&arena, 1000);
+	alone = NULL;
+	alone_cap = 0;
+	for (uint32_t i = 0; i < 128; i++)
+		assert_true(arena_reserve(&arena, alone, i, alone_cap));
+	assert_false(arena_reserve(&arena, alone, 128, alone_cap));
+	assert_int_equal(alone_cap, 128);
+	arena_release(&arena);
+}
+
 static void an_arena_has_a_maximum(void **state)
 {
 	struct arena arena;
@@ -112,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_arena_gives_zeroed_memory_that_stays),
+		cmocka_unit_test(lists_in_an_arena_grow_where_they_are_as_long_as_they_can),
 		cmocka_unit_test(an_arena_has_a_maximum),
 		cmocka_unit_test(a_map_finds_what_was_put_and_not_what_was_deleted),
 		cmocka_unit_test(keys_are_bytes_and_not_text),
