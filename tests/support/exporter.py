@@ -3,6 +3,16 @@ import http.server
 import threading
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """A thread for each connection; none of them is waited for."""
+    daemon_threads = True
+    allow_reuse_address = True
+    block_on_close = False
+
+    def handle_error(self, *_):
+        pass  # a client that goes away is no news
+
+
 class Exporter:
     """Serves `text` at every path. `behave(handler)` may do something else with the connection."""
 
@@ -26,14 +36,6 @@ class Exporter:
 
             def log_message(self, *_):
                 pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-            block_on_close = False
-
-            def handle_error(self, *_):
-                pass  # a client that goes away is no news
 
         self._server = Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

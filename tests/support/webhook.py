@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from exporter import Server
 from process import boottime, wait_until
 
 HANG, DROP = "hang", "drop"
@@ -77,14 +78,6 @@ class Webhook:
 
             def log_message(self, *_):
                 pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-            block_on_close = False
-
-            def handle_error(self, *_):
-                pass  # a client that goes away is no news
 
         self._server = Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
