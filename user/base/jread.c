@@ -312,6 +312,32 @@ static bool skip_number(struct jread *r)
 	return true;
 }
 
+bool jread_int(struct jread *r, int64_t *ret)
+{
+	bool negative;
+	int64_t v = 0;
+	size_t from;
+
+	if (jread_type(r) != JREAD_NUMBER)
+		return no_value(r);
+	negative = at_char(r, "-");
+	from = r->at + negative;
+	if (!skip_number(r))
+		return false;
+	for (size_t i = from; i < r->at; i++) {
+		char c = r->text[i];
+
+		/* Downwards, because there is one more number below zero. */
+		if (c < '0' || c > '9' || __builtin_mul_overflow(v, 10, &v) ||
+			__builtin_sub_overflow(v, c - '0', &v))
+			return fail(r, "no whole number, or too large a one");
+	}
+	if (!negative && v == INT64_MIN)
+		return fail(r, "no whole number, or too large a one");
+	*ret = negative ? v : -v;
+	return true;
+}
+
 /* One value that is no list and no object. */
 static bool skip_plain(struct jread *r, enum jread_type type)
 {

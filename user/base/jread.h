@@ -56,6 +56,8 @@ bool jread_begin(struct jread *r);
 bool jread_next(struct jread *r, struct jread_text *ret_key);
 /* A text, which must be there. */
 bool jread_string(struct jread *r, struct jread_text *ret);
+/* A whole number, which must be there and fit. */
+bool jread_int(struct jread *r, int64_t *ret);
 /* true or false, which must be there. */
 bool jread_bool(struct jread *r, bool *ret);
 /* Any value, to its end. */

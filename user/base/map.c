@@ -10,6 +10,8 @@
 #include "base/hash.h"
 
 #define FIRST_BUCKETS 16u
+/* Buckets that a walk asks for before it is there. */
+#define AHEAD 8u
 
 void map_release(struct map *map)
 {
@@ -135,8 +137,12 @@ struct map_entry *map_next(const struct map *map, const struct map_entry *entry)
 		bucket = (entry->hash & (map->n_buckets - 1)) + 1;
 	}
 	for (; bucket < map->n_buckets; bucket++) {
-		if (map->buckets[bucket])
-			return map->buckets[bucket];
+		if (!map->buckets[bucket])
+			continue;
+		/* A walk through a large map is little but waiting for memory: ask for it early. */
+		if (bucket + AHEAD < map->n_buckets)
+			__builtin_prefetch(map->buckets[bucket + AHEAD]);
+		return map->buckets[bucket];
 	}
 	return NULL;
 }

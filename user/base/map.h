@@ -42,8 +42,18 @@ void *map_dels(struct map *map, const char *key);
 /* The entry after `entry`, the first for NULL; NULL at the end. No order is promised. */
 struct map_entry *map_next(const struct map *map, const struct map_entry *entry);
 
+/* map_next(), and its value is on its way already. */
+static inline struct map_entry *map_next_early(const struct map *map, const struct map_entry *entry)
+{
+	struct map_entry *next = map_next(map, entry);
+
+	if (next)
+		__builtin_prefetch(next->value);
+	return next;
+}
+
 #define map_foreach(map, e)                                                                        \
 	for (struct map_entry *e = map_next((map), NULL), *e##_next;                               \
-		e && (e##_next = map_next((map), e), true); e = e##_next)
+		e && (e##_next = map_next_early((map), e), true); e = e##_next)
 
 #endif

@@ -281,6 +281,42 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
 }
 
+static void set_hash(struct labels *labels)
+{
+	labels->hash = HASH_FNV1A_INIT;
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		labels->hash = hash_fnv1a(labels->hash, l->name, intern_len(l->name));
+		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
+		labels->hash = hash_fnv1a(labels->hash, l->value, intern_len(l->value));
+		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
+	}
+}
+
+int labels_filter(const struct labels *labels, labels_keep_fn *keep, const void *userdata,
+	struct labels **ret)
+{
+	struct labels *kept;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < labels->n; i++)
+		n += keep(&labels->v[i], userdata);
+	kept = malloc(sizeof(*kept) + n * sizeof(struct label));
+	if (!kept)
+		return -ENOMEM;
+	kept->refs = 1;
+	kept->n = 0;
+	for (unsigned i = 0; i < labels->n; i++) {
+		if (keep(&labels->v[i], userdata))
+			kept->v[kept->n++] = (struct label){ intern_ref(labels->v[i].name),
+				intern_ref(labels->v[i].value) };
+	}
+	set_hash(kept);
+	*ret = kept;
+	return 0;
+}
+
 int labels_build(struct labels_builder *b, struct labels **ret)
 {
 	struct labels *labels = NULL;
@@ -296,20 +332,12 @@ int labels_build(struct labels_builder *b, struct labels **ret)
 	}
 	labels->refs = 1;
 	labels->n = (unsigned)b->n;
-	labels->hash = HASH_FNV1A_INIT;
 	if (b->n) {
 		if (b->unsorted)
 			qsort(b->v, b->n, sizeof(*b->v), by_name);
 		memcpy(labels->v, b->v, b->n * sizeof(struct label));
 	}
-	for (unsigned i = 0; i < labels->n; i++) {
-		const struct label *l = &labels->v[i];
-
-		labels->hash = hash_fnv1a(labels->hash, l->name, intern_len(l->name));
-		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
-		labels->hash = hash_fnv1a(labels->hash, l->value, intern_len(l->value));
-		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
-	}
+	set_hash(labels);
 	/* The references went over to the set. */
 	b->n = 0;
 	labels_builder_release(b);

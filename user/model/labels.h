@@ -43,6 +43,11 @@ struct labels *labels_empty(void);
  */
 struct labels *labels_new(size_t n, const char *const pairs[][2]);
 
+/* Those that keep() wants, as a set of the caller's. -ENOMEM. */
+typedef bool labels_keep_fn(const struct label *label, const void *userdata);
+int labels_filter(const struct labels *labels, labels_keep_fn *keep, const void *userdata,
+	struct labels **ret);
+
 /* The value, or NULL. */
 const char *labels_get(const struct labels *labels, const char *name);
 /* The same for an interned name: compares pointers. */

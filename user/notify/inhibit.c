@@ -8,7 +8,8 @@
  *
  * What an alert is to the sources never changes with time, so it is found out once, when the alert
  * comes: each rule has its sources in sets by their `equal` values, and those that fire in a chain.
- * A look then costs the matchers of the rules that have a firing source, and one look-up in each.
+ * A look then costs the matchers of the rules that may match and have a firing source, and one look-up
+ * in each.
  * Unlike Alertmanager, which remembers one source of a set, no source can hide another.
  *
  * Source: alertmanager inhibit/inhibit.go.
@@ -55,6 +56,7 @@ struct entry_sources {
 struct inhibitor {
 	struct inhibit_rule *rules;
 	size_t n_rules;
+	struct match_index by_source, by_target; /* of rules */
 	struct map sources; /* struct entry * -> struct entry_sources, for those that are any */
 };
 
@@ -107,7 +109,16 @@ int inhibitor_new(const struct config *config, struct inhibitor **ret)
 		return -ENOMEM;
 	inhibitor->n_rules = config->n_inhibit_rules;
 	for (size_t i = 0; i < inhibitor->n_rules; i++) {
-		err = rule_init(&inhibitor->rules[i], &config->inhibit_rules[i]);
+		struct inhibit_rule *rule = &inhibitor->rules[i];
+		int place;
+
+		err = rule_init(rule, &config->inhibit_rules[i]);
+		if (!err)
+			err = match_index_add(
+				&inhibitor->by_source, &rule->source, (uintptr_t)rule, &place);
+		if (!err)
+			err = match_index_add(
+				&inhibitor->by_target, &rule->target, (uintptr_t)rule, &place);
 		if (err)
 			return err;
 	}
@@ -124,6 +135,8 @@ void inhibitor_free(struct inhibitor *inhibitor)
 	map_release(&inhibitor->sources);
 	for (size_t i = 0; i < inhibitor->n_rules; i++)
 		rule_release(&inhibitor->rules[i]);
+	match_index_release(&inhibitor->by_source);
+	match_index_release(&inhibitor->by_target);
 	free(inhibitor->rules);
 	free(inhibitor);
 }
@@ -219,32 +232,58 @@ static void sources_free(struct entry_sources *sources)
 	free(sources);
 }
 
-int inhibitor_add(struct inhibitor *inhibitor, struct entry *entry)
+/* The rules whose source an alert is. */
+struct finding {
+	const struct labels *labels;
+	struct inhibit_rule **rules;
+	size_t n, cap;
+	bool failed;
+};
+
+static bool find_source(uintptr_t item, void *userdata)
 {
-	const struct labels *labels = entry->alert->labels;
-	struct entry_sources *sources;
-	size_t n = 0;
+	struct inhibit_rule *rule = (struct inhibit_rule *)item;
+	struct finding *found = userdata;
+
+	if (!matcher_list_match(&rule->source, found->labels))
+		return true;
+	found->failed = !vec_reserve(found->rules, found->n, found->cap);
+	if (!found->failed)
+		found->rules[found->n++] = rule;
+	return !found->failed;
+}
+
+static int add_sources(
+	struct inhibitor *inhibitor, struct entry *entry, const struct finding *found)
+{
+	struct entry_sources *sources =
+		calloc(1, sizeof(*sources) + found->n * sizeof(struct inhibit_source));
 	int err = 0;
 
-	for (size_t i = 0; i < inhibitor->n_rules; i++)
-		n += matcher_list_match(&inhibitor->rules[i].source, labels);
-	if (!n)
-		return 0;
-	sources = calloc(1, sizeof(*sources) + n * sizeof(struct inhibit_source));
 	if (!sources)
 		return -ENOMEM;
-	for (size_t i = 0; i < inhibitor->n_rules && !err; i++) {
-		struct inhibit_rule *rule = &inhibitor->rules[i];
-
-		if (!matcher_list_match(&rule->source, labels))
-			continue;
-		err = source_init(&sources->v[sources->n], rule, entry);
+	for (size_t i = 0; i < found->n && !err; i++) {
+		err = source_init(&sources->v[sources->n], found->rules[i], entry);
 		sources->n += !err;
 	}
 	if (!err)
 		err = map_put(&inhibitor->sources, &entry, sizeof(entry), sources);
 	if (err)
 		sources_free(sources);
+	return err;
+}
+
+int inhibitor_add(struct inhibitor *inhibitor, struct entry *entry)
+{
+	struct finding found = { .labels = entry->alert->labels };
+	int err = 0;
+
+	match_index_each(&inhibitor->by_source, found.labels, find_source, &found);
+	if (found.failed)
+		err = -ENOMEM;
+	else if (found.n)
+		err = add_sources(inhibitor, entry, &found);
+	free(found.rules);
 	return err;
 }
 
@@ -283,24 +322,36 @@ static const struct entry *first_firing(
 	return NULL;
 }
 
+/* A look at one alert. */
+struct looking {
+	struct notify *notify;
+	const struct labels *labels;
+	struct instant now;
+	const struct entry *by;
+};
+
+static bool look_at_rule(uintptr_t item, void *userdata)
+{
+	struct inhibit_rule *rule = (struct inhibit_rule *)item;
+	struct looking *look = userdata;
+	const struct inhibit_set *set;
+
+	if (!rule->n_firing || !matcher_list_match(&rule->target, look->labels))
+		return true;
+	set = set_find(rule, look->labels);
+	if (set)
+		look->by = first_firing(look->notify, set, ONE_SIDED, look->now);
+	if (set && !look->by && !matcher_list_match(&rule->source, look->labels))
+		look->by = first_firing(look->notify, set, TWO_SIDED, look->now);
+	return !look->by;
+}
+
 const struct entry *inhibited_by(
 	struct notify *notify, const struct labels *labels, struct instant now)
 {
-	struct inhibitor *inhibitor = notify->inhibitor;
-	const struct entry *by;
+	struct looking look = { .notify = notify, .labels = labels, .now = now };
 
-	for (size_t i = 0; inhibitor && i < inhibitor->n_rules; i++) {
-		struct inhibit_rule *rule = &inhibitor->rules[i];
-		const struct inhibit_set *set;
-
-		if (!rule->n_firing || !matcher_list_match(&rule->target, labels))
-			continue;
-		set = set_find(rule, labels);
-		by = set ? first_firing(notify, set, ONE_SIDED, now) : NULL;
-		if (set && !by && !matcher_list_match(&rule->source, labels))
-			by = first_firing(notify, set, TWO_SIDED, now);
-		if (by)
-			return by;
-	}
-	return NULL;
+	if (notify->inhibitor)
+		match_index_each(&notify->inhibitor->by_target, labels, look_at_rule, &look);
+	return look.by;
 }

@@ -11,7 +11,8 @@
  *   tally.c    what became of notifications, counted
  *   log.c      what receivers were told last
  *   view.c     what is known, for those who show it
- *   persist.c  rows written; restore.c: rows read, and brought to life after a restart
+ *   persist.c  rows written; restore.c: rows read, and brought to life after a restart;
+ *              restore_alert.c: those of alerts, of which there may be many
  */
 #ifndef TOLLD_NOTIFY_INTERNAL_H
 #define TOLLD_NOTIFY_INTERNAL_H
@@ -343,9 +344,13 @@ struct restored {
 	struct map groups; /* id -> struct restored_group */
 	struct restored_send *sends;
 	size_t n_sends, cap_sends;
+	struct label_text *texts; /* room for the labels of one alert at a time */
+	size_t n_texts, cap_texts;
 	bool clocks_set;
 };
 
+/* The row of an alert. */
+int restore_alert(struct notify *notify, const char *key, const char *value);
 /* Ends and ages from the rows' clocks onto this boot's. Before the alerts are routed. */
 void restore_clocks(struct notify *notify, const struct config *config, struct instant now);
 /* The timer that the group had before the restart; false where it had none. */

@@ -182,61 +182,6 @@ static int read_fingerprints(
 
 /* -- rows ------------------------------------------------------------------------------------ */
 
-static int alert_of_row(const json_t *row, struct alert **ret, bool *ret_resolved)
-{
-	scoped(labels_unrefp) struct labels *labels = NULL, *annotations = NULL;
-	scoped(alert_unrefp) struct alert *alert = NULL;
-	int err;
-
-	err = read_labels(row, "labels", &labels);
-	if (!err)
-		err = read_labels(row, "annotations", &annotations);
-	if (err)
-		return err;
-	alert = alert_new(labels, annotations);
-	if (!alert)
-		return -ENOMEM;
-	if (!labels->n || read_time(row, "starts", &alert->starts_wall_ms) ||
-		read_time(row, "ends", &alert->ends_wall_ms) ||
-		read_time(row, "updated", &alert->updated_wall_ms) ||
-		read_bool(row, "timeout", &alert->timeout) ||
-		read_bool(row, "resolved", ret_resolved))
-		return -EINVAL;
-	if (json_object_get(row, "url"))
-		err = read_text(row, "url", &alert->generator_url);
-	if (err)
-		return err;
-	*ret = TAKE(alert);
-	return 0;
-}
-
-static int restore_alert(struct notify *notify, const char *key, const json_t *row)
-{
-	scoped(alert_unrefp) struct alert *alert = NULL;
-	struct entry *entry;
-	bool resolved = false;
-	char own_key[17];
-	int err;
-
-	err = alert_of_row(row, &alert, &resolved);
-	if (err)
-		return err;
-	persist_alert_key(own_key, alert);
-	/* Under another key it could never be deleted. */
-	if (!streq(key, own_key) || entry_find(notify, alert_fingerprint(alert)))
-		return -EINVAL;
-	if (notify->alerts.n >= notify->limits.max_alerts)
-		return -ENOSPC;
-	err = entry_new(notify, alert, &entry);
-	if (err)
-		return err;
-	entry->kept = true;
-	entry->kept_ends_wall_ms = alert->ends_wall_ms;
-	entry->resolved = resolved;
-	entry->restored = true;
-	return 0;
-}
-
 static int restore_group_row(struct notify *notify, const char *key, const json_t *row)
 {
 	struct restored_group group = { 0 }, *own;
@@ -436,14 +381,16 @@ int notify_restore(
 {
 	typedef int restore_fn(struct notify *, const char *, const json_t *);
 	static restore_fn *const readers[] = {
-		[NOTIFY_KEEP_ALERT] = restore_alert,
 		[NOTIFY_KEEP_GROUP] = restore_group_row,
 		[NOTIFY_KEEP_LOG] = restore_log_row,
 		[NOTIFY_KEEP_OUTBOX] = restore_send_row,
 		[NOTIFY_KEEP_SILENCE] = restore_silence_row,
 	};
-	scoped(json_decrefp) json_t *row = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
+	scoped(json_decrefp) json_t *row = NULL;
 
+	if (type == NOTIFY_KEEP_ALERT && !notify->configured)
+		return restore_alert(notify, key, value);
+	row = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(row) || notify->configured || (size_t)type >= ARRAY_SIZE(readers) ||
 		!readers[type])
 		return -EINVAL;
@@ -679,5 +626,7 @@ void restore_release(struct notify *notify)
 		send_release(&restored->sends[i]);
 	free(restored->sends);
 	restored->sends = NULL;
+	free(TAKE(restored->texts));
+	restored->n_texts = restored->cap_texts = 0;
 	restored->n_sends = restored->cap_sends = 0;
 }

@@ -321,26 +321,20 @@ void route_silent_by(
 	}
 }
 
-static bool groups_by(const struct route *route, const char *name)
+static bool groups_by(const struct label *label, const void *userdata)
 {
-	if (route->group_by_all)
-		return true;
+	const struct route *route = userdata;
+
 	for (size_t i = 0; i < route->n_group_by; i++) {
-		if (route->group_by[i] == name)
+		if (route->group_by[i] == label->name)
 			return true;
 	}
-	return false;
+	return route->group_by_all;
 }
 
 int route_group_labels(const struct route *route, const struct labels *labels, struct labels **ret)
 {
-	struct labels_builder b = LABELS_BUILDER_INIT;
-
-	for (unsigned i = 0; i < labels->n; i++) {
-		if (groups_by(route, labels->v[i].name))
-			labels_builder_set(&b, labels->v[i].name, labels->v[i].value);
-	}
-	return labels_build(&b, ret);
+	return labels_filter(labels, groups_by, route, ret);
 }
 
 /* Not labels_format(): here __name__ is a label like all others, and names stand as they are. */

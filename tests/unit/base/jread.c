@@ -180,6 +180,42 @@ static void nothing_happens_after_an_error(void **state)
 	assert_int_equal(r.error_at, 1);
 }
 
+static void whole_numbers_must_fit(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+		bool fits;
+	} ints[] = {
+		{ "0", 0, true },
+		{ "-0", 0, true },
+		{ "42", 42, true },
+		{ "-1", -1, true },
+		{ "9223372036854775807", INT64_MAX, true },
+		{ "-9223372036854775808", INT64_MIN, true },
+		{ "9223372036854775808", 0, false },
+		{ "-9223372036854775809", 0, false },
+		{ "99999999999999999999999", 0, false },
+		{ "1.0", 0, false },
+		{ "1e3", 0, false },
+		{ "-", 0, false },
+		{ "\"1\"", 0, false },
+		{ "true", 0, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ints); i++) {
+		int64_t value = -77;
+		struct jread r;
+		char text[40];
+
+		snprintf(text, sizeof(text), "%s", ints[i].text);
+		jread_init(&r, text, strlen(text));
+		if (jread_int(&r, &value) != ints[i].fits ||
+			value != (ints[i].fits ? ints[i].value : -77))
+			fail_msg("%s", ints[i].text);
+	}
+}
+
 static void another_type_than_asked_for_is_an_error(void **state)
 {
 	static const char *const texts[] = { "1", "\"a\"", "true", "[]" };
@@ -208,6 +244,7 @@ int main(void)
 		cmocka_unit_test(what_follows_a_value_is_left),
 		cmocka_unit_test(depth_has_a_limit),
 		cmocka_unit_test(nothing_happens_after_an_error),
+		cmocka_unit_test(whole_numbers_must_fit),
 		cmocka_unit_test(another_type_than_asked_for_is_an_error),
 	};
 

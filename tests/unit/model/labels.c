@@ -211,6 +211,29 @@ static void all_at_once_is_the_same_as_one_by_one(void **state)
 	assert_int_equal(intern_count(), before);
 }
 
+static bool is_short(const struct label *label, const void *userdata)
+{
+	return strlen(label->name) <= *(const size_t *)userdata;
+}
+
+static void what_is_wanted_of_a_set_is_a_set(void **state)
+{
+	const char *const pairs[][2] = { { "a", "1" }, { "bb", "2" }, { "c", "3" },
+		{ "ddd", "4" } };
+	const char *const few[][2] = { { "a", "1" }, { "c", "3" } };
+	struct labels *labels = labels_new(4, pairs), *two = labels_new(2, few), *kept;
+
+	for (size_t longest = 0; longest < 4; longest++) {
+		assert_int_equal(labels_filter(labels, is_short, &longest, &kept), 0);
+		assert_int_equal(kept->n, longest + (longest > 0));
+		assert_int_equal(labels_equal(kept, two), longest == 1);
+		assert_int_equal(labels_equal(kept, labels), longest == 3);
+		labels_unref(kept);
+	}
+	labels_unref(labels);
+	labels_unref(two);
+}
+
 static int build_all(void *userdata)
 {
 	const struct label_text texts[] = { { "x1", "v1", 2, 2 }, { "x2", "v2", 2, 2 },
@@ -259,6 +282,7 @@ int main(void)
 		cmocka_unit_test(sets_are_ordered_label_by_label),
 		cmocka_unit_test(matchers_take_a_missing_label_for_an_empty_one),
 		cmocka_unit_test(common_labels_are_those_that_all_alerts_share),
+		cmocka_unit_test(what_is_wanted_of_a_set_is_a_set),
 		cmocka_unit_test(all_at_once_is_the_same_as_one_by_one),
 		cmocka_unit_test(alerts_are_ordered_as_alertmanager_orders_them),
 		cmocka_unit_test(they_survive_failing_allocations),
