@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include "base/pages.h"
@@ -21,6 +23,8 @@
 #define HOUSEKEEPING_SLACK_USEC 5000000
 #define EXPIRE_BUDGET_SERIES	2000
 #define TRIM_AFTER_ROWS		20000
+/* The shortest that may be asked for; a scrape that proves a death takes about twice as long. */
+#define TURN_NS (100 * NSEC_PER_USEC)
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
 
@@ -192,6 +196,27 @@ int loop_run(struct daemon *d)
 	return sd_event_get_exit_code(d->event, &code) < 0 ? -EIO : code;
 }
 
+/*
+ * Short turns on the processor, and so an early one after an event: since 6.12 the scheduler lets who asks
+ * for less at a time go before those who run for long. It takes no right and gives no larger share; older
+ * kernels pass over it.
+ */
+static void ask_for_short_turns(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime_ns, deadline_ns, period_ns;
+	} attr = { 0 };
+
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) < 0 || attr.policy != SCHED_OTHER)
+		return;
+	attr.runtime_ns = TURN_NS;
+	syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
 int loop_start(struct daemon *d)
 {
 	static const double bounds_s[] = { 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3,
@@ -201,6 +226,7 @@ int loop_start(struct daemon *d)
 
 	d->turns_s = (struct histogram){ .bounds = bounds_s, .n = ARRAY_SIZE(bounds_s) };
 	d->skew_ms = skew_ms(now);
+	ask_for_short_turns();
 	err = sd_event_add_time(d->event, &d->timer, CLOCK_BOOTTIME,
 		(uint64_t)(now.boot_ns / NSEC_PER_USEC), 1, on_timer, d);
 	if (err >= 0)
