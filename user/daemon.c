@@ -414,6 +414,8 @@ static int make_modules(struct daemon *d)
 	if (!err)
 		err = targets_start(d);
 	if (!err)
+		err = figures_start(d);
+	if (!err)
 		err = services_start(d);
 	return err;
 }
@@ -451,6 +453,7 @@ static void stop(struct daemon *d)
 {
 	alarms_stop(d);
 	targets_stop(d);
+	figures_stop(d);
 	services_stop(d);
 	loop_stop(d);
 	past_stop(d);

@@ -135,6 +135,7 @@ static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *
 	rules_wall_jumped(d->rules, by_ms, now);
 	notify_step(d->notify, now);
 	services_wall_jumped(d, now);
+	figures_wall_jumped(d, now);
 	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
 	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
 		target_trigger(scrape_target(d->scrape, i));

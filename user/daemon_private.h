@@ -44,6 +44,7 @@ struct daemon {
 	struct deliver *deliver;
 	struct forward *forward;
 	struct api *api;
+	struct figures *figures; /* NULL: nothing is watched */
 
 	struct chosen *chosen; /* selections of the settings */
 	size_t n_chosen, cap_chosen;
@@ -104,6 +105,21 @@ void services_on_systemd(const char *why, void *userdata);
 const struct service *services_find(const struct daemon *d, const struct labels *labels);
 /* Samples from before the jump are out of sight: new ones come at once. */
 void services_wall_jumped(struct daemon *d, struct instant now);
+
+/* What all series of a selected service have, but for the label `service`. */
+void services_labels(
+	const struct daemon *d, const struct service_info *info, struct labels_builder *b);
+
+/* daemon_figures.c: what services use, how they fare and what tolld counts, as samples. */
+int figures_start(struct daemon *d);
+void figures_stop(struct daemon *d);
+/* With the labels of its target, or NULL for one that was selected. */
+void figures_added(struct daemon *d, struct service *service, const struct labels *target);
+void figures_removed(struct daemon *d, struct service *service);
+void figures_event(struct daemon *d, struct service *service, enum service_event what);
+/* Is there a target that is tolld itself? */
+void figures_own_scraped(struct daemon *d, bool scraped);
+void figures_wall_jumped(struct daemon *d, struct instant now);
 
 /* daemon_history.c: what became of services, on the disk. */
 int past_start(struct daemon *d);

@@ -136,14 +136,20 @@ void services_wall_jumped(struct daemon *d, struct instant now)
 
 /* -- services come and go ------------------------------------------------------------------- */
 
+void services_labels(
+	const struct daemon *d, const struct service_info *info, struct labels_builder *b)
+{
+	labels_builder_set(b, LABEL_JOB, JOB);
+	labels_builder_set(b, LABEL_INSTANCE, d->hostname);
+	if (info->labels)
+		labels_builder_add(b, info->labels);
+}
+
 static int labels_of_series(struct daemon *d, const struct service_info *info, struct labels **ret)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
 
-	labels_builder_set(&b, LABEL_JOB, JOB);
-	labels_builder_set(&b, LABEL_INSTANCE, d->hostname);
-	if (info->labels)
-		labels_builder_add(&b, info->labels);
+	services_labels(d, info, &b);
 	labels_builder_set(&b, "service", info->name);
 	labels_builder_set(&b, LABEL_NAME, "up");
 	return labels_build(&b, ret);
@@ -172,6 +178,7 @@ void services_on_added(struct service *service, void *selection_userdata, void *
 	}
 	w->service = service;
 	service_set_userdata(service, w);
+	figures_added(d, service, NULL);
 	past_meet_service(d, service);
 	/* Without services nobody waits for the next interval. */
 	if (info.state == SERVICE_UNKNOWN || d->services.n == 1)
@@ -186,6 +193,7 @@ void services_on_removed(struct service *service, void *userdata)
 	struct watched *w = service_userdata(service);
 	struct service_info info;
 
+	figures_removed(d, service);
 	if (!w)
 		return;
 	service_info(service, &info);

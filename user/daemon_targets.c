@@ -83,6 +83,7 @@ static void tie(struct daemon *d, struct target *target)
 		!watch_add_listen(d->watch, name.s, (struct sockaddr *)&address, &service)) {
 		service_set_userdata(service, target);
 		target_set_userdata(target, service);
+		figures_added(d, service, info.labels);
 		/* How it fares is known from the first moment, not from its first slot on. */
 		target_trigger(target);
 	}
@@ -128,11 +129,33 @@ void targets_stop(struct daemon *d)
 	map_release(&d->targets);
 }
 
+/*
+ * Whoever has tolld scrape itself gets its figures as that target's; those of services are written as they
+ * change, and not a second time when they are scraped.
+ */
+static void tell_own_targets(struct daemon *d)
+{
+	bool scraped = false;
+
+	for (size_t i = 0; i < scrape_targets(d->scrape); i++) {
+		struct target *target = scrape_target(d->scrape, i);
+		struct target_info info;
+		bool own;
+
+		target_info(target, &info);
+		own = daemon_is_own_address(d->options, info.address);
+		target_leave_out(target, own ? "tolld_service_" : NULL);
+		scraped |= own;
+	}
+	figures_own_scraped(d, scraped);
+}
+
 void targets_tie(struct daemon *d)
 {
 	if (!d->watch)
 		return;
 	index_targets(d);
+	tell_own_targets(d);
 	/* Services of targets that are no more. */
 	for (size_t i = watch_services(d->watch); i-- > 0;) {
 		struct service *service = watch_service(d->watch, i);
@@ -143,8 +166,10 @@ void targets_tie(struct daemon *d)
 		found = info.selected;
 		for (size_t k = 0; k < scrape_targets(d->scrape) && !found; k++)
 			found = target_userdata(scrape_target(d->scrape, k)) == service;
-		if (!found)
+		if (!found) {
+			figures_removed(d, service);
 			watch_remove(service);
+		}
 	}
 	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
 		tie(d, scrape_target(d->scrape, i));
@@ -203,6 +228,7 @@ static void on_service(struct service *service, enum service_event what, void *u
 			target_trigger(target);
 		tell_death(d, history_last_of_kind(d->history, info.name, HISTORY_DEATH));
 	}
+	figures_event(d, service, what);
 	tell_event(d, &info, what, history_note(d->history, &info, what, clock_now()));
 	if (what == SERVICE_DIED || what == SERVICE_CAUSE)
 		rules_touch_cause(d->rules);

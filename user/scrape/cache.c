@@ -242,11 +242,19 @@ static void honor_labels(
 	}
 }
 
+static bool is_left_out(const struct ingest_settings *settings, const struct labels_builder *b)
+{
+	const char *name = settings->leave_out ? labels_builder_get(b, LABEL_NAME) : NULL;
+
+	return name && starts_with(name, settings->leave_out);
+}
+
 /* *ret is NULL where relabelling drops the sample. */
 static int relabel(const struct ingest_settings *settings, struct labels_builder *b,
 	struct labels **ret, char *error, size_t error_size)
 {
-	bool kept = relabel_apply(settings->rules, settings->n_rules, b);
+	bool kept =
+		!is_left_out(settings, b) && relabel_apply(settings->rules, settings->n_rules, b);
 
 	if (b->err || (kept && labels_builder_get(b, LABEL_NAME)))
 		return labels_build(b, ret);
@@ -500,7 +508,7 @@ static int check_limit(struct reading *r, size_t len)
 	size_t n = 0, max = r->settings->max_samples;
 	int kind;
 
-	if (r->settings->n_rules)
+	if (r->settings->n_rules || r->settings->leave_out)
 		max = MAX(max, (size_t)SCRAPE_MAX_SAMPLES);
 	if (len / SHORTEST_SAMPLE_BYTES < max)
 		return 0;

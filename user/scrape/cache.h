@@ -66,6 +66,8 @@ struct ingest_settings {
 	/* metric_relabel_configs. Other rules than last time: scrape_cache_retire() first. */
 	struct relabel_rule *const *rules;
 	size_t n_rules;
+	/* Names that begin so are dropped before; NULL: none. */
+	const char *leave_out;
 };
 
 struct ingest_counts {

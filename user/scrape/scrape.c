@@ -50,6 +50,7 @@ struct target {
 	int64_t last_wall_ms, last_duration_ns;
 	double body_bytes; /* of the last scrape; -1: more than body_size_limit */
 	char last_error[256];
+	const char *leave_out; /* see target_leave_out() */
 	void *userdata;
 };
 
@@ -146,6 +147,7 @@ static void finish(
 		.honor_labels = job->honor_labels,
 		.honor_timestamps = job->honor_timestamps,
 		.openmetrics = openmetrics,
+		.leave_out = t->leave_out,
 		.max_samples =
 			job->sample_limit > 0 ? (size_t)job->sample_limit : SCRAPE_MAX_SAMPLES,
 		.max_labels = (size_t)job->limits.labels,
@@ -566,6 +568,14 @@ bool target_metadata_next(
 		.help = family->help ? family->help : "",
 		.unit = family->unit ? family->unit : "" };
 	return true;
+}
+
+void target_leave_out(struct target *target, const char *prefix)
+{
+	if (target->leave_out == prefix)
+		return;
+	target->leave_out = prefix;
+	scrape_cache_retire(&target->cache);
 }
 
 void target_set_userdata(struct target *target, void *userdata)

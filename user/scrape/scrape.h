@@ -124,6 +124,8 @@ struct target_metadata {
 /* Starts with *cursor NULL; false at the end. Valid until the target's next scrape. */
 bool target_metadata_next(
 	const struct target *target, const void **cursor, struct target_metadata *ret);
+/* Samples whose names begin so (a constant) are not written, from the next scrape on; NULL: all are. */
+void target_leave_out(struct target *target, const char *prefix);
 /* For the owner's own bookkeeping, kept while the target lives. */
 void target_set_userdata(struct target *target, void *userdata);
 void *target_userdata(const struct target *target);

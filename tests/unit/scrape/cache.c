@@ -360,6 +360,21 @@ static void relabelling_renames_and_drops_before_the_store(void **state)
 		relabel_rule_free(rules[i]);
 }
 
+static void names_may_be_left_out(void **state)
+{
+	struct world *w = *state;
+
+	w->settings.leave_out = "own_";
+	assert_int_equal(scrape_at(w, T0, "own_a 1\nown_b{x=\"1\"} 2\nown 3\nb 4\n"), 0);
+	assert_dump(w, "b@0=4 own@0=3");
+	assert_int_equal(w->counts.scraped, 4);
+	assert_int_equal(w->counts.added, 2);
+	scrape_cache_retire(&w->cache);
+	w->settings.leave_out = NULL;
+	assert_int_equal(scrape_at(w, T0 + STEP, "own_a 1\nown 3\n"), 0);
+	assert_dump(w, "b@0=4,@1=stale own@0=3,@1=3 own_a@1=1");
+}
+
 static void a_body_of_millions_is_refused_although_relabelling_might_drop_it(void **state)
 {
 	struct world *w = *state;
@@ -588,6 +603,7 @@ int main(void)
 		WORLD_TEST(timestamps_may_be_tracked_for_staleness),
 		WORLD_TEST(a_full_store_fails_the_scrape_as_a_whole),
 		WORLD_TEST(relabelling_renames_and_drops_before_the_store),
+		WORLD_TEST(names_may_be_left_out),
 		WORLD_TEST(a_body_of_millions_is_refused_although_relabelling_might_drop_it),
 		WORLD_TEST(a_sample_that_lost_its_name_fails_the_scrape),
 		WORLD_TEST(two_lines_may_become_one_series),
