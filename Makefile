@@ -174,12 +174,24 @@ $(BUILD)/tests/helpers/%: tests/helpers/%.c
 	$(say) HELPER $<
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) -o $@ $< $(if $(NOLIB),,-lpthread)
 
-# Built by clang, from the sources themselves: coverage must reach into them.
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libtolld.a
+# Built by clang, all of tolld with them: coverage must reach into it.
+FUZZ_FLAGS = -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-strict-aliasing \
+	$(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP
+FUZZ_OBJ := $(USER_SRC:%.c=$(BUILD)/fuzz/%.o)
+
+$(BUILD)/fuzz/user/%.o: user/%.c | $(SKEL) $(WEB)
 	@mkdir -p $(@D)
 	$(say) FUZZ $<
-	$(Q)$(CLANG) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-strict-aliasing $(CPPFLAGS) $(LIB_CFLAGS) \
-		-o $@ $< $(USER_SRC) $(LIB_LIBS) -lm -lpthread
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(BUILD)/fuzz/libtolld.a: $(FUZZ_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libtolld.a
+	@mkdir -p $(@D)
+	$(say) FUZZ $<
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/fuzz/libtolld.a $(LIB_LIBS) -lm -lpthread
 
 unit: $(UNIT)
 # Those whose other side is the kernel: the guests run them too.
@@ -236,4 +248,4 @@ uninstall:
 clean:
 	rm -rf build build-*
 
--include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(SKEL:.skel.h=.bpf.d)
+-include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(SKEL:.skel.h=.bpf.d)

@@ -46,8 +46,9 @@ static void parse_mount(const char *line, size_t len, struct group_roots *ret)
 
 	for (int field = 0; field < 4; field++) {
 		mount = memchr(mount, ' ', len - (size_t)(mount - line));
-		if (!mount++)
+		if (!mount)
 			return;
+		mount++;
 	}
 	if (!kind || mount > kind)
 		return;
@@ -57,8 +58,9 @@ static void parse_mount(const char *line, size_t len, struct group_roots *ret)
 		return;
 	}
 	options = memrchr(line, ' ', len);
-	if (!starts_with(kind, " - cgroup ") || !options++)
+	if (!starts_with(kind, " - cgroup ") || !options)
 		return;
+	options++;
 	if (has_option(options, "name=systemd"))
 		set_root(ret->named, mount, mount_len);
 	if (has_option(options, "memory"))
