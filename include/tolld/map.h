@@ -9,13 +9,15 @@
 
 #include "tolld/event.h"
 
-#define TOLLD_NAME_MAX	 64
-#define TOLLD_CAUSE_MAX	 160
-#define TOLLD_PROCESSES	 8192 /* watched processes and their forked children */
-#define TOLLD_PORTS	 1024
-#define TOLLD_PROGRAMS	 32768
-#define TOLLD_SERVICES	 1024
-#define TOLLD_RING_BYTES (64 * 1024)
+#define TOLLD_NAME_MAX	64
+#define TOLLD_CAUSE_MAX 160
+/* Room for ten thousand services; entries are made as they are needed, a bucket takes 16 bytes. */
+#define TOLLD_PROCESSES 32768 /* watched processes and their forked children */
+#define TOLLD_PORTS	16384
+#define TOLLD_PROGRAMS	32768
+#define TOLLD_SERVICES	16384
+/* All of it is resident, twice: it is mapped two times over, so that records need not be split. */
+#define TOLLD_RING_BYTES (128 * 1024)
 
 enum process_role {
 	IS_WATCHED = 1,

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include "bpf/tolld.skel.h"
 #include "watch/oomlog.h"
+#include "watch/intake.h"
 #include "watch/pin.h"
 
 /* Records of one turn of the loop; what is left is read in the next. */
@@ -41,7 +42,7 @@ struct backend {
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
 	sd_event_source *rest_source; /* on while records were left over */
-	unsigned budget;
+	struct intake intake;
 	struct event_counts *per_cpu;
 	size_t n_cpus;
 	struct event_counts counts;
@@ -170,21 +171,44 @@ static const struct {
 	[TOLLD_LISTEN] = { sizeof(struct tolld_listen_event), listen_notice },
 };
 
-/* libbpf stops reading at a negative answer, the record it was given for counts as read. */
-static int on_record(void *userdata, void *record, size_t size)
+static void tell_record(struct backend *backend, const void *record, size_t size)
 {
-	struct backend *backend = userdata;
 	const struct tolld_event *e = record;
 	struct notice notice = { 0 };
 
 	if (size < sizeof(*e) || e->type >= TOLLD_EVENT_TYPES || size < event_kinds[e->type].size)
-		return 0;
+		return;
 	notice.process.pid = (pid_t)e->pid;
 	notice.process.start_boot_ns = (int64_t)e->start_boottime_ns;
 	notice.at_boot_ns = (int64_t)e->at_boottime_ns;
 	event_kinds[e->type].read(backend, record, &notice);
 	backend->options.on_notice(&notice, backend->options.userdata);
-	return --backend->budget ? 0 : -EAGAIN;
+}
+
+/* True where some are left. */
+static bool tell_records(struct backend *backend, unsigned budget)
+{
+	const void *record;
+	size_t size;
+
+	while (budget-- && (record = intake_take(&backend->intake, &size)))
+		tell_record(backend, record, size);
+	return !intake_is_empty(&backend->intake);
+}
+
+/*
+ * The ring is emptied before anything is made of what was in it: that takes so long that others would
+ * find no room meanwhile. libbpf stops at a negative answer; the record it was given for counts as read.
+ */
+static int on_record(void *userdata, void *record, size_t size)
+{
+	struct backend *backend = userdata;
+
+	if (!intake_put(&backend->intake, record, size))
+		return 0;
+	tell_records(backend, UINT32_MAX);
+	tell_record(backend, record, size);
+	return -EAGAIN;
 }
 
 /* Adds up what all CPUs counted, and says what is more than the last time. */
@@ -213,10 +237,10 @@ static void drain_up_to(struct backend *backend, unsigned budget)
 {
 	static const struct notice lost = { .kind = NOTICE_LOST };
 	static const struct notice starts = { .kind = NOTICE_STARTS };
-	bool left, any_lost, any_not_told;
+	bool left = ring_buffer__consume(backend->ring) == -EAGAIN;
+	bool any_lost, any_not_told;
 
-	backend->budget = budget;
-	left = ring_buffer__consume(backend->ring) == -EAGAIN;
+	left |= tell_records(backend, budget);
 	counts_read(backend, &any_lost, &any_not_told);
 	if (any_lost)
 		backend->options.on_notice(&lost, backend->options.userdata);
@@ -498,6 +522,7 @@ static void kernel_close(struct backend *backend)
 	sd_event_source_disable_unref(backend->rest_source);
 	sd_event_source_disable_unref(backend->ring_source);
 	ring_buffer__free(backend->ring);
+	intake_release(&backend->intake);
 	for (size_t i = 0; i < backend->n_links; i++)
 		close(backend->links[i]);
 	for (size_t i = 0; i < MAPS; i++)
