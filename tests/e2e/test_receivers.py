@@ -1,6 +1,7 @@
 """Services that fail, hang and hang up: each is told once, by the rules of its kind, and disturbs no other."""
 import os
 import re
+import ssl
 import subprocess
 
 import pytest
@@ -230,3 +231,48 @@ def test_notify_names_the_receivers_that_there_are(tmp_path):
     assert done.returncode == 2 and "usage" in done.stderr
     done = notify(tmp_path, "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{channel: c}]}]\n", "a")
     assert done.returncode == 1 and "no Slack API URL nor App token set" in done.stderr
+
+
+# -- TLS --
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """own.pem with own.key, for 127.0.0.1 and service.example; other.pem, that nobody shows."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("own", "other"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-days", "2", "-subj",
+                        "/CN=service.example", "-addext", "subjectAltName=DNS:service.example,IP:127.0.0.1"],
+                       check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def tls_service(certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "own.pem", certificates / "own.key")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with Webhook(free_port(), tls=context) as webhook:
+        yield webhook
+
+
+@pytest.mark.parametrize("tls, good", [
+    ("ca_file: {dir}/own.pem", True),
+    ("ca_file: {dir}/own.pem, server_name: service.example", True),
+    ("insecure_skip_verify: true", True),
+    ("ca_file: {dir}/own.pem, max_version: TLS12", True),
+    ("", False),
+    ("ca_file: {dir}/other.pem", False),
+    ("ca_file: {dir}/own.pem, server_name: another.example", False),
+    ("ca_file: {dir}/own.pem, min_version: TLS13", False),
+])
+def test_whom_to_trust_is_the_settings_to_say(tls_service, certificates, tmp_path, tls, good):
+    done = notify(tmp_path, f"""\
+route: {{receiver: r}}
+receivers:
+  - name: r
+    webhook_configs: [{{url: '{tls_service.url}/x', http_config: {{tls_config: {{{tls.format(dir=certificates)}}}}}}}]
+""", "r")
+    assert done.returncode == (0 if good else 1), done.stdout + done.stderr
+    assert len(tls_service.of("/x")) == good, done.stdout

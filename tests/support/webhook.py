@@ -44,7 +44,8 @@ class Webhook:
     may know of it is in `requests`, in the order of arrival.
     """
 
-    def __init__(self, port, answer=ok):
+    def __init__(self, port, answer=ok, tls=None):
+        """tls: an ssl.SSLContext; then it speaks https."""
         self.port = port
         self.answer = answer
         self.requests = []
@@ -82,9 +83,14 @@ class Webhook:
         self._server = Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
+        self._scheme = "https" if tls else "http"
+        if tls:
+            # In the connection's own thread, not while the next one waits.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def of(self, prefix) -> list:
         """Those whose path begins so, as far as they have come."""

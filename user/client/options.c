@@ -203,14 +203,44 @@ static bool set_file(CURL *easy, CURLoption option, const struct config_text *fi
 	return !file->s || !*file->s || !curl_easy_setopt(easy, option, file->s);
 }
 
+static long version(const struct config_text *text, const long by_name[4], long otherwise)
+{
+	static const char *const names[] = { "TLS10", "TLS11", "TLS12", "TLS13" };
+
+	for (size_t i = 0; text->s && i < ARRAY_SIZE(names); i++) {
+		if (streq(text->s, names[i]))
+			return by_name[i];
+	}
+	return otherwise;
+}
+
+long client_tls_versions(const struct config_tls *tls)
+{
+	static const long min[] = { CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1,
+		CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3 };
+	static const long max[] = { CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1,
+		CURL_SSLVERSION_MAX_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_3 };
+	long lowest = CURL_SSLVERSION_TLSv1_2;
+
+	/* An old one as the newest allowed is an old one allowed. */
+	if (tls->max_version.s && strcmp(tls->max_version.s, "TLS12") < 0)
+		lowest = version(&tls->max_version, min, lowest);
+	return version(&tls->min_version, min, lowest) |
+	       version(&tls->max_version, max, CURL_SSLVERSION_MAX_DEFAULT);
+}
+
 int client_set_tls(CURL *easy, const struct config_tls *tls)
 {
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, client_tls_versions(tls));
 	if (!tls->set)
 		return 0;
 	if (tls->insecure_skip_verify) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0l);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0l);
 	}
+	/* The owner's authorities stand in place of the system's, as Go has it. */
+	if (tls->ca_file.s && *tls->ca_file.s)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	return set_file(easy, CURLOPT_CAINFO, &tls->ca_file) &&
 			       set_file(easy, CURLOPT_SSLCERT, &tls->cert_file) &&
 			       set_file(easy, CURLOPT_SSLKEY, &tls->key_file)

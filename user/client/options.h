@@ -34,8 +34,10 @@ int client_set_basic_auth(
  */
 int client_set_proxy(CURL *easy, const struct config_http *http, const char *url,
 	struct curl_slist **proxy_headers);
-/* Certificates and how they are checked, but for server_name. -ENOMEM. */
+/* Certificates and how they are checked, but for server_name; versions. -ENOMEM. */
 int client_set_tls(CURL *easy, const struct config_tls *tls);
+/* For CURLOPT_SSLVERSION: what the settings allow, from TLS 1.2 on where they do not say. */
+long client_tls_versions(const struct config_tls *tls);
 /*
  * Sets the URL. libcurl checks a certificate against the host of the URL: where server_name says
  * another one, that stands in the URL, the connection goes to the host all the same, and so does

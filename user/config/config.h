@@ -55,6 +55,8 @@ struct config_tls {
 	bool set;
 	bool insecure_skip_verify;
 	struct config_text ca_file, cert_file, key_file, server_name;
+	struct config_text min_version,
+		max_version; /* TLS10 to TLS13; NULL: TLS12, and the newest */
 };
 
 /* A header of a request: one line for each value, and for each file. */

@@ -15,8 +15,8 @@ static const struct schema_key tls_keys[] = {
 	LATER("ca_ref", S_TEXT),
 	LATER("cert_ref", S_TEXT),
 	LATER("key_ref", S_TEXT),
-	LATER("min_version", S_TEXT),
-	LATER("max_version", S_TEXT),
+	SERVED("min_version", S_TEXT, struct config_tls, min_version),
+	SERVED("max_version", S_TEXT, struct config_tls, max_version),
 };
 const struct schema tls_schema = SCHEMA("tls_config", tls_keys, NULL);
 
@@ -116,12 +116,36 @@ static const struct schema_key discovery_keys[] = {
 const struct schema discovery_schema =
 	SCHEMA("service discovery", discovery_keys, &http_unserved_schema);
 
+/* An empty one is none. */
+static void check_version(struct reader *r, struct config_text *version)
+{
+	static const char *const names[] = { "TLS10", "TLS11", "TLS12", "TLS13" };
+
+	if (!text_set(version)) {
+		version->s = NULL;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (streq(version->s, names[i]))
+			return;
+	}
+	diag_error(r->diag, version->pos, "unknown TLS version: %.60s; it is one of TLS10 to TLS13",
+		version->s);
+}
+
 void config_read_tls(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)
 {
 	if (pair->value->null)
 		return;
 	*tls = (struct config_tls){ .set = true };
 	schema_read(r, &tls_schema, pair->value, tls);
+	check_version(r, &tls->min_version);
+	check_version(r, &tls->max_version);
+	if (tls->min_version.s && tls->max_version.s &&
+		strcmp(tls->min_version.s, tls->max_version.s) > 0)
+		diag_error(r->diag, tls->min_version.pos,
+			"tls_config.max_version must be greater than or equal to "
+			"tls_config.min_version if both are specified");
 }
 
 void config_read_tls_here(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)

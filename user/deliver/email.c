@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include "base/clock.h"
+#include "client/options.h"
 #include "deliver/message.h"
 #include "deliver/smtp.h"
 #include "deliver/transaction.h"
@@ -336,6 +337,9 @@ static int set_tls(struct mail *d, const struct config_email *email)
 		SET(d, err, CURLOPT_CAINFO, tls->ca_file.s);
 		SET(d, err, CURLOPT_CAPATH, NULL);
 	}
+	/* Old mail servers are spoken to as before, where nobody asks for more. */
+	if (tls->min_version.s || tls->max_version.s)
+		SET(d, err, CURLOPT_SSLVERSION, client_tls_versions(tls));
 	if (tls->cert_file.s)
 		SET(d, err, CURLOPT_SSLCERT, tls->cert_file.s);
 	if (tls->key_file.s)

@@ -281,7 +281,10 @@ static bool same_tls(const struct config_tls *a, const struct config_tls *b)
 {
 	return a->set == b->set && a->insecure_skip_verify == b->insecure_skip_verify &&
 	       same_text(&a->ca_file, &b->ca_file) && same_text(&a->cert_file, &b->cert_file) &&
-	       same_text(&a->key_file, &b->key_file) && same_text(&a->server_name, &b->server_name);
+	       same_text(&a->key_file, &b->key_file) &&
+	       same_text(&a->server_name, &b->server_name) &&
+	       same_text(&a->min_version, &b->min_version) &&
+	       same_text(&a->max_version, &b->max_version);
 }
 
 const char *target_spec_server_name(const struct target_spec *spec)

@@ -162,6 +162,12 @@ static void clients_of_http_are_checked(void **state)
 		      "files: [d]}}\n  proxy_connect_header: {X-B: [c]}\n",
 			"" },
 		{ JOB "  authorization: {credentials: x}\n  proxy_from_environment: true\n", "" },
+		{ JOB "  tls_config: {min_version: TLS12, max_version: TLS13}\n", "" },
+		{ JOB "  tls_config: {min_version: TLS13, max_version: TLS12}\n",
+			"3:29: error: tls_config.max_version must be greater than or equal to "
+			"tls_config.min_version if both are specified\n" },
+		{ JOB "  tls_config: {min_version: '1.2'}\n",
+			"3:29: error: unknown TLS version: 1.2; it is one of TLS10 to TLS13\n" },
 		{ JOB "  basic_auth: {username: u, username_file: f, password: x, password_file: "
 		      "f}\n  bearer_token: x\n  bearer_token_file: f\n",
 			"3:3: error: at most one of basic_auth username, username_file & "
