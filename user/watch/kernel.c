@@ -38,6 +38,7 @@ struct backend {
 	int links[LINKS_MAX];
 	size_t n_links;
 	int iterators[ITERATORS]; /* links */
+	int tasks_fd;		  /* the program of the first, to be run for one process */
 	int ring_fd;
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
@@ -335,7 +336,7 @@ static int keep_iterators(struct backend *backend, const struct tolld_bpf *skel)
 		if (err)
 			return err;
 	}
-	return 0;
+	return keep_fd(bpf_program__fd(skel->progs.tolld_tasks), &backend->tasks_fd);
 }
 
 /*
@@ -491,6 +492,7 @@ static int kernel_open(
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	oomlog_open(&backend->oomlog);
 	backend->ring_fd = -1;
+	backend->tasks_fd = -1;
 	for (size_t i = 0; i < ITERATORS; i++)
 		backend->iterators[i] = -1;
 	for (size_t i = 0; i < MAPS; i++)
@@ -527,6 +529,7 @@ static void kernel_close(struct backend *backend)
 		close(backend->links[i]);
 	for (size_t i = 0; i < MAPS; i++)
 		closep(&backend->maps[i].map_fd);
+	closep(&backend->tasks_fd);
 	for (size_t i = 0; i < ITERATORS; i++)
 		closep(&backend->iterators[i]);
 	closep(&backend->ring_fd);
@@ -568,12 +571,13 @@ static int living_add(struct living_list *list, const struct tolld_living *livin
 	return 0;
 }
 
-static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
+/* Runs the iterator that is behind a link. */
+static int list_living(int link_fd, struct process **ret, size_t *ret_n)
 {
 	/* A whole number of records: so no read of an iterator ends within one. */
 	struct tolld_living chunk[128];
 	struct living_list list = { 0 };
-	scoped(closep) int fd = bpf_iter_create(backend->iterators[ITER_TASKS]);
+	scoped(closep) int fd = bpf_iter_create(link_fd);
 	ssize_t got;
 	int err = 0;
 
@@ -596,13 +600,37 @@ static int kernel_living(struct backend *backend, struct process **ret, size_t *
 	return 0;
 }
 
+static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
+{
+	return list_living(backend->iterators[ITER_TASKS], ret, ret_n);
+}
+
+/*
+ * One process alone, which kernels do since 6.1 (include/uapi/linux/bpf.h). The others refuse it, and all
+ * are listed: with thousands of services that would add up.
+ */
+static int list_one(struct backend *backend, pid_t pid, struct process **ret, size_t *ret_n)
+{
+	struct {
+		uint32_t tid, pid, pid_fd;
+	} only = { .pid = (uint32_t)pid };
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		.iter_info = (union bpf_iter_link_info *)(void *)&only,
+		.iter_info_len = sizeof(only));
+	scoped(closep) int link = bpf_link_create(backend->tasks_fd, 0, BPF_TRACE_ITER, &options);
+
+	return link < 0 ? link : list_living(link, ret, ret_n);
+}
+
 /* The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. */
 static int identify(struct backend *backend, pid_t pid, struct process *ret)
 {
 	struct process *living;
 	size_t n;
-	int err = kernel_living(backend, &living, &n);
+	int err = list_one(backend, pid, &living, &n);
 
+	if (err && err != -ESRCH)
+		err = kernel_living(backend, &living, &n);
 	if (err)
 		return err;
 	err = -ESRCH;

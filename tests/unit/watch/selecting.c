@@ -172,17 +172,19 @@ static void a_restart_within_20_ms_is_a_death_and_a_restart(void **state)
 	pid = start(in_folder("a program"), "1000");
 	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
 	wait_up(pid);
+	n_seen = 0;
 	for (unsigned i = 1; i <= 5; i++) {
 		end(pid, SIGKILL);
 		turn_for(10);
 		pid = start(in_folder("a program"), "1000");
-		if (!wait_for(SERVICE_APPEARED, i + 1, PATIENCE_MS))
+		if (!wait_for(SERVICE_APPEARED, i, PATIENCE_MS))
 			fail_msg("restart %u was not seen", i);
 		wait_up(pid);
 		assert_int_equal(info_of(service).deaths, i);
 		assert_int_equal(info_of(service).restarts, i);
 	}
 	/* Each death was told before the start that followed it. */
+	assert_int_equal(seen[0].what, SERVICE_DIED);
 	for (size_t i = 1; i < n_seen; i++) {
 		if (seen[i].what == SERVICE_APPEARED)
 			assert_int_equal(seen[i - 1].what == SERVICE_DIED ||
@@ -219,6 +221,7 @@ static void a_name_alone_is_no_program(void **state)
 	SKIP_WITHOUT_BACKEND();
 	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
 	assert_true(wait_state(SERVICE_DOWN));
+	n_seen = 0;
 	/* The same name for the kernel, and another file. */
 	assert_int_equal(mkdir(in_folder("run"), 0755), 0);
 	pid = fork();
