@@ -124,6 +124,7 @@ static int reload(struct strbuf *error, void *userdata)
 		const char *why = diag.errors ? "they have faults" : strerror(-err);
 
 		d->reloads_failed++;
+		d->failed_wall_ms = clock_wall_ms();
 		log_error("the new settings are not taken: %s; the old ones stay in force", why);
 		if (error)
 			diag_print(&diag, error);
@@ -339,6 +340,8 @@ static int listen_all(struct daemon *d)
 		.reload = reload,
 		.ready = is_ready,
 		.config = config_in_force,
+		.runtime = status_runtime,
+		.flags = status_flags_of,
 		.default_step_ms = default_step_ms,
 		.metrics = own_metrics,
 		.userdata = d,

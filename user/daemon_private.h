@@ -61,7 +61,7 @@ struct daemon {
 	uint64_t written_when_trimmed;
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	uint64_t reloads_ok, reloads_failed;
-	int64_t reload_wall_ms;
+	int64_t reload_wall_ms, failed_wall_ms; /* of the last good and the last failed reload */
 	bool reload_ok;
 };
 
@@ -76,6 +76,10 @@ int samples_start(struct daemon *d);
 int samples_open(struct daemon *d, const char *storage);
 void samples_configure(struct daemon *d, const struct config *config);
 void samples_stop(struct daemon *d);
+
+/* daemon_status.c: for the API. */
+void status_runtime(struct api_runtime *ret, void *userdata);
+void status_flags_of(api_flag_fn *fn, void *to, void *userdata);
 
 /* daemon_targets.c: targets on this machine tied to the processes that serve them. */
 int targets_start(struct daemon *d);

@@ -43,7 +43,7 @@ def missing(mine, theirs, path=""):
         for key, value in theirs.items():
             if key not in mine:
                 yield f"{path}.{key} is missing"
-            elif key in FREE:
+            elif key in FREE and isinstance(value, dict):
                 if not isinstance(mine[key], dict):
                     yield f"{path}.{key}: {mine[key]!r} in place of an object"
             else:
@@ -78,6 +78,19 @@ PROMETHEUS = [
     "/api/v1/targets",
     "/api/v1/targets?state=active",
     "/api/v1/status/buildinfo",
+    "/api/v1/status/runtimeinfo",
+    "/api/v1/status/config",
+    "/api/v1/status/tsdb",
+    "/api/v1/status/walreplay",
+    "/api/v1/targets/metadata",
+    "/api/v1/targets/metadata?metric=disk_free_bytes",
+    "/api/v1/targets/metadata?match_target={job=%22node%22}&limit=2",
+    "/api/v1/targets/metadata?limit=x",
+    "/api/v1/alertmanagers",
+    "/api/v1/query_exemplars?query=up&start=0&end=1",
+    "/api/v1/query_exemplars?query=up&start=1&end=0",
+    "/api/v1/format_query?query=sum(up)by(job)",
+    "/api/v1/format_query?query=sum(",
     "/api/v1/query?query=rats(",
     "/api/v1/query",
 ]

@@ -21,6 +21,18 @@
 
 struct api;
 
+/* How the daemon fares, for status/runtimeinfo. */
+struct api_runtime {
+	bool reload_ok;
+	int64_t config_wall_ms; /* when the settings in force were taken */
+	int64_t failed_wall_ms; /* when the last reload failed, where it did */
+	uint64_t damaged_files; /* files of samples that were set aside, or could not be read */
+	/* Adds how long and how much samples are kept: "15d or 512MiB". */
+	void (*retention)(struct strbuf *out, void *userdata);
+};
+
+typedef void api_flag_fn(const char *name, const char *value, void *userdata);
+
 /* Where the answers come from; all are borrowed and must outlive the server. NULL is "not there". */
 struct api_sources {
 	struct tsdb *db;
@@ -38,6 +50,9 @@ struct api_sources {
 	const struct config *(*config)(void *userdata);
 	/* What a subquery without a step takes: evaluation_interval. NULL: one minute. */
 	int64_t (*default_step_ms)(void *userdata);
+	void (*runtime)(struct api_runtime *ret, void *userdata);
+	/* Calls put() for each flag with its value in force. */
+	void (*flags)(api_flag_fn *put, void *to, void *userdata);
 	/* Adds the daemon's own counters to /metrics, in the text format. */
 	void (*metrics)(struct strbuf *out, void *userdata);
 	void *userdata;

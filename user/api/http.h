@@ -53,7 +53,8 @@ struct request {
 	struct api *api;
 	char *path;	      /* decoded */
 	const char *wildcard; /* what stood for '*' in the route's path; in `path` */
-	char *method, *origin, *host, *content_type; /* the last three: NULL without the header */
+	char *method;
+	char *origin, *host, *content_type, *accept; /* NULL without the header */
 	bool forwarded;				     /* by a proxy, as its headers say */
 	struct param *params;			     /* a form's fields first, then the URI's */
 	size_t n_params, cap_params;

@@ -105,3 +105,63 @@ void metadata_list(struct request *req, struct instant now)
 	answer_end(req, &json);
 	free(found.items);
 }
+
+/* One of match_target; without it all targets match. -EINVAL with the request answered. */
+static int read_target_selector(struct request *req, struct selectors *ret)
+{
+	const char *text = request_param(req, "match_target");
+
+	*ret = (struct selectors){ 0 };
+	return text && *text ? param_selectors(req, "match_target", ret) : 0;
+}
+
+static void write_of_target(struct jsonw *json, const struct labels *target,
+	const struct target_metadata *m, bool with_name)
+{
+	jsonw_begin_object(json);
+	jsonw_field_labels(json, "target", target);
+	if (with_name)
+		jsonw_field_string(json, "metric", m->family);
+	jsonw_field_string(json, "type", m->type);
+	jsonw_field_string(json, "help", m->help);
+	jsonw_field_string(json, "unit", m->unit);
+	jsonw_end_object(json);
+}
+
+void metadata_of_targets(struct request *req, struct instant now)
+{
+	const struct scrape *scrape = req->api->sources.scrape;
+	const char *metric = request_param(req, "metric");
+	bool all = !metric || !*metric;
+	struct selectors selectors;
+	struct found found = { 0 };
+	int64_t limit = -1, n = 0;
+	struct jsonw json;
+	int err = 0;
+
+	if (!read_number(req, "limit", &limit) || read_target_selector(req, &selectors) < 0)
+		return;
+	answer_begin(req, &json);
+	jsonw_begin_array(&json);
+	for (size_t i = 0; scrape && !err && i < scrape_targets(scrape); i++) {
+		struct target *target = scrape_target(scrape, i);
+		struct target_info info;
+
+		target_info(target, &info);
+		if (!selectors_match(&selectors, info.labels))
+			continue;
+		found.n = 0;
+		err = collect(target, metric, &found);
+		if (found.n)
+			qsort(found.items, found.n, sizeof(*found.items), by_all);
+		for (size_t k = 0; k < found.n && (limit < 0 || n < limit); k++, n++)
+			write_of_target(&json, info.labels, &found.items[k], all);
+	}
+	jsonw_end_array(&json);
+	if (err)
+		answer_error(req, ANSWER_INTERNAL, "out of memory");
+	else
+		answer_end(req, &json);
+	free(found.items);
+	selectors_release(&selectors);
+}

@@ -137,3 +137,27 @@ void query_format(struct request *req, struct instant now)
 	answer_end(req, &json);
 	strbuf_release(&text);
 }
+
+/* Exemplars are read and not kept: what is asked is checked, and the answer is none. */
+void query_exemplars(struct request *req, struct instant now)
+{
+	int64_t start_wall_ms = INT64_MIN, end_wall_ms = INT64_MAX;
+	struct promql_expr *expr;
+	struct jsonw json;
+
+	if (param_time(req, "start", false, &start_wall_ms) < 0 ||
+		param_time(req, "end", false, &end_wall_ms) < 0)
+		return;
+	if (end_wall_ms < start_wall_ms) {
+		answer_error(req, ANSWER_BAD_DATA,
+			"invalid parameter \"end\": end timestamp must not be before start timestamp");
+		return;
+	}
+	if (parse_query(req, "query", &expr) < 0)
+		return;
+	promql_free(expr);
+	answer_begin(req, &json);
+	jsonw_begin_array(&json);
+	jsonw_end_array(&json);
+	answer_end(req, &json);
+}

@@ -124,6 +124,7 @@ void request_free(struct request *req)
 	free(req->path);
 	free(req->method);
 	free(req->origin);
+	free(req->accept);
 	free(req->host);
 	free(req->content_type);
 	strbuf_release(&req->body);

@@ -495,6 +495,7 @@ static enum MHD_Result begin_request(struct exchange *ex, const char *method)
 			 has_header(ex->mhd, "Forwarded") || has_header(ex->mhd, "Via");
 	req->method = strdup(method);
 	if (!req->method || copy_header(ex->mhd, "Origin", &req->origin) < 0 ||
+		copy_header(ex->mhd, "Accept", &req->accept) < 0 ||
 		copy_header(ex->mhd, "Host", &req->host) < 0 ||
 		copy_header(ex->mhd, "Content-Type", &req->content_type) < 0)
 		return MHD_NO;

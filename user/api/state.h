@@ -69,19 +69,23 @@ unsigned route_code(size_t i);
 
 typedef void handler_fn(struct request *req, struct instant now);
 
-handler_fn query_instant, query_range, query_format;		 /* query.c */
-handler_fn catalogue_series, catalogue_labels, catalogue_values; /* catalogue.c */
-handler_fn rules_list, rules_alerts;				 /* rules.c */
-handler_fn targets_list, targets_pools;				 /* targets.c */
-handler_fn metadata_list;					 /* metadata.c */
-handler_fn services_list;					 /* services.c */
-handler_fn services_events;					 /* events.c */
-handler_fn status_healthy, status_ready, status_reload, status_buildinfo, status_runtimeinfo,
-	status_exemplars, status_alertmanagers; /* status.c */
-handler_fn v2_status;				/* v2_status.c */
-handler_fn v2_receivers_list;			/* v2_receivers.c */
-handler_fn v2_alerts_list, v2_alerts_groups;	/* v2_alerts.c */
-handler_fn v2_alerts_post;			/* v2_post.c */
+handler_fn query_instant, query_range, query_format, query_exemplars; /* query.c */
+handler_fn catalogue_series, catalogue_labels, catalogue_values;      /* catalogue.c */
+handler_fn rules_list, rules_alerts;				      /* rules.c */
+handler_fn targets_list, targets_pools;				      /* targets.c */
+handler_fn metadata_list, metadata_of_targets;			      /* metadata.c */
+handler_fn services_list;					      /* services.c */
+handler_fn services_events;					      /* events.c */
+handler_fn status_healthy, status_ready, status_reload, status_buildinfo,
+	status_alertmanagers; /* status.c */
+handler_fn status_runtimeinfo, status_config, status_flags,
+	status_notifications;		     /* status_runtime.c */
+handler_fn status_tsdb, status_walreplay;    /* status_tsdb.c */
+handler_fn federate_get;		     /* federate.c */
+handler_fn v2_status;			     /* v2_status.c */
+handler_fn v2_receivers_list;		     /* v2_receivers.c */
+handler_fn v2_alerts_list, v2_alerts_groups; /* v2_alerts.c */
+handler_fn v2_alerts_post;		     /* v2_post.c */
 handler_fn v2_silences_list, v2_silences_post, v2_silence_get,
 	v2_silence_expire;				  /* v2_silences.c */
 handler_fn metrics_get;					  /* metrics.c */

@@ -69,28 +69,6 @@ void status_buildinfo(struct request *req, struct instant now)
 	answer_end(req, &json);
 }
 
-void status_runtimeinfo(struct request *req, struct instant now)
-{
-	struct jsonw json;
-
-	answer_begin(req, &json);
-	jsonw_begin_object(&json);
-	jsonw_field_time(&json, "startTime", req->api->sources.started_wall_ms);
-	jsonw_field_time(&json, "serverTime", now.wall_ms);
-	jsonw_end_object(&json);
-	answer_end(req, &json);
-}
-
-void status_exemplars(struct request *req, struct instant now)
-{
-	struct jsonw json;
-
-	answer_begin(req, &json);
-	jsonw_begin_array(&json);
-	jsonw_end_array(&json);
-	answer_end(req, &json);
-}
-
 static void put_alertmanagers(
 	struct jsonw *json, const struct forward *forward, const char *name, bool dropped)
 {

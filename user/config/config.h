@@ -383,6 +383,7 @@ struct config {
 	 * amtool and others who read routes and receivers out of it. "" where there is no route.
 	 */
 	char *alertmanager_text;
+	char *prometheus_text; /* the same of Prometheus's part */
 };
 
 /*

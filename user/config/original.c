@@ -1,9 +1,9 @@
 /*
- * original.c - Alertmanager's part of the settings, written as one file.
+ * original.c - Alertmanager's and Prometheus's parts of the settings, each written as one file.
  *
- * Alertmanager shows its settings in its API, and programs read routes and receivers out of them. Here
- * they may stand in several files, between keys of Prometheus's: what Alertmanager would know is
- * gathered, lists joined, comments left out. A secret is shown as Alertmanager shows it, and so is
+ * Both show their settings in their APIs, and programs read routes and receivers out of them. Here
+ * they may stand in several files, the keys of the one between those of the other: what each would
+ * know is gathered, lists joined, comments left out. A secret is shown as they show it, and so is
  * whatever in a receiver looks like one.
  */
 #include "config/original.h"
@@ -120,13 +120,15 @@ static void node(struct writer *w, const struct tree_node *from, bool secrets)
 
 /* -- sections --------------------------------------------------------------------------------- */
 
-static void write_global(struct writer *w, const char *key)
+/* The keys that Alertmanager knows, or those that it does not. */
+static void write_global(struct writer *w, const char *key, bool alertmanagers)
 {
 	const struct tree_node *global = w->r->global_node;
 	bool begun = false;
 
 	for (size_t i = 0; i < global->n; i++) {
-		if (!schema_find(&config_alertmanager_global, global->pairs[i].key->text.s))
+		if (!schema_find(&config_alertmanager_global, global->pairs[i].key->text.s) ==
+			alertmanagers)
 			continue;
 		if (!begun) {
 			word(w, key);
@@ -194,36 +196,74 @@ static void write_list(struct writer *w, const char *key,
 		end(w, TREE_LIST);
 }
 
-static void write_all(struct writer *w)
+static void secret_item(struct writer *w, const struct tree_node *from)
 {
-	yaml_event_t event;
+	node(w, from, true);
+}
 
-	emit_made(w, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
-	emit_made(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
-	begin(w, TREE_MAP);
-	write_global(w, "global");
+/* A mapping of the first file that has it. */
+static void write_map(struct writer *w, const char *key)
+{
+	for (size_t i = 0; i < w->r->n_files; i++) {
+		const struct tree_pair *pair =
+			w->r->files[i].root ? tree_get(w->r->files[i].root, key) : NULL;
+
+		if (!pair || pair->value->kind != TREE_MAP)
+			continue;
+		word(w, key);
+		node(w, pair->value, true);
+		return;
+	}
+}
+
+static void write_prometheus(struct writer *w)
+{
+	write_global(w, "global", false);
+	write_map(w, "runtime");
+	write_map(w, "alerting");
+	write_list(w, "rule_files", plain_item);
+	write_list(w, "scrape_config_files", plain_item);
+	write_list(w, "scrape_configs", secret_item);
+	write_map(w, "storage");
+	write_list(w, "remote_write", secret_item);
+}
+
+static void write_alertmanager(struct writer *w)
+{
+	write_global(w, "global", true);
 	write_route(w, "route");
 	write_list(w, "inhibit_rules", plain_item);
 	write_list(w, "receivers", receiver);
 	write_list(w, "mute_time_intervals", plain_item);
 	write_list(w, "time_intervals", plain_item);
 	write_list(w, "templates", plain_item);
+}
+
+static void write_document(struct writer *w, void (*write)(struct writer *w))
+{
+	yaml_event_t event;
+
+	emit_made(w, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
+	emit_made(w, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
+	begin(w, TREE_MAP);
+	write(w);
 	end(w, TREE_MAP);
 	emit_made(w, yaml_document_end_event_initialize(&event, 1), &event);
 	emit_made(w, yaml_stream_end_event_initialize(&event), &event);
 }
 
-void config_write_original(struct reader *r)
+/* The text, the configuration's; NULL when memory is out. */
+static char *write_text(struct reader *r, bool any, void (*write)(struct writer *w))
 {
 	struct writer w = { .r = r };
 	char *text;
 
 	strbuf_init(&w.text, MAX_TEXT);
-	if (r->route && !r->err && !r->diag->errors && yaml_emitter_initialize(&w.yaml)) {
+	if (any && !r->err && !r->diag->errors && yaml_emitter_initialize(&w.yaml)) {
 		yaml_emitter_set_output(&w.yaml, on_write, &w.text);
 		yaml_emitter_set_unicode(&w.yaml, 1);
 		yaml_emitter_set_width(&w.yaml, -1);
-		write_all(&w);
+		write_document(&w, write);
 		yaml_emitter_delete(&w.yaml);
 	}
 	if (w.failed || w.text.err) {
@@ -232,8 +272,11 @@ void config_write_original(struct reader *r)
 	}
 	text = arena_strndup(&r->config->arena, w.text.s, w.text.len);
 	strbuf_release(&w.text);
-	if (text)
-		r->config->alertmanager_text = text;
-	else
-		reader_no_memory(r);
+	return text ? text : reader_no_memory(r);
+}
+
+void config_write_original(struct reader *r)
+{
+	r->config->alertmanager_text = write_text(r, r->route, write_alertmanager);
+	r->config->prometheus_text = write_text(r, r->n_files, write_prometheus);
 }

@@ -1,5 +1,5 @@
 /*
- * original.h - Alertmanager's part of the settings, written as one file; private to config/.
+ * original.h - Alertmanager's and Prometheus's parts of the settings, each as one file; private to config/.
  */
 #ifndef TOLLD_CONFIG_ORIGINAL_H
 #define TOLLD_CONFIG_ORIGINAL_H
@@ -9,7 +9,7 @@
 /* The keys of `global` that Alertmanager knows; global.c. */
 extern const struct schema config_alertmanager_global;
 
-/* Once all files were read: fills alertmanager_text. */
+/* Once all files were read: fills alertmanager_text and prometheus_text. */
 void config_write_original(struct reader *r);
 
 #endif

@@ -564,6 +564,7 @@ void disk_stats(const struct disk *disk, struct tsdb_stats *ret)
 	ret->written_bytes = disk->written_bytes;
 	ret->disk_failures = disk->failures;
 	ret->unreadable = disk->unreadable;
+	ret->damaged_files = disk->damaged_files;
 }
 
 void disk_expire(struct tsdb *db, int64_t cutoff_ms)

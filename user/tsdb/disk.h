@@ -48,7 +48,7 @@ struct disk {
 	unsigned open_blocks;
 	int64_t cut_ms; /* the clock was set back to then while a block was being written; or NO_TIME */
 	uint64_t clock; /* for block.used */
-	uint64_t written_bytes, failures, unreadable;
+	uint64_t written_bytes, failures, unreadable, damaged_files;
 };
 
 void disk_free(struct disk *disk);

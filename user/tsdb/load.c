@@ -84,6 +84,7 @@ static void set_aside(struct load *load, const char *name, const char *why)
 		store_files_rename(load->disk->files, name, aside.s, NULL, NULL);
 	strbuf_release(&aside);
 	load->damaged = true;
+	load->disk->damaged_files++;
 }
 
 /* -- series ------------------------------------------------------------------------------------ */

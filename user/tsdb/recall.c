@@ -97,6 +97,7 @@ static void tell(struct recall *h, struct block *b, int err)
 	if (b->damaged)
 		return;
 	b->damaged = true;
+	h->db->disk->damaged_files++;
 	disk_block_name(name, b->number, b->until_ms);
 	disk_tell(h->db->disk, true, "%s: %s; queries lack what stands there", name,
 		err == -EBADMSG ? "the file is damaged" : strerror(-err));

@@ -500,3 +500,15 @@ int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *c
 	}
 	return collect(db, interned, matchers, n, ret, ret_n);
 }
+
+void tsdb_count(const struct tsdb *db, tsdb_count_fn *fn, void *userdata)
+{
+	map_foreach (&db->index.names, e) {
+		const struct index_name *name = e->value;
+
+		for (uint32_t i = 0; i < name->cap; i++) {
+			if (name->table[i].value)
+				fn(name->name, name->table[i].value, name->table[i].live, userdata);
+		}
+	}
+}

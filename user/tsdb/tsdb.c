@@ -81,6 +81,12 @@ void tsdb_retain(struct tsdb *db, int64_t retention_ms, uint64_t disk_bytes)
 		db->disk->options.max_bytes = disk_bytes;
 }
 
+void tsdb_retention(const struct tsdb *db, struct tsdb_retention *ret)
+{
+	*ret = (struct tsdb_retention){ .retention_ms = db->options.retention_ms,
+		.disk_bytes = db->disk ? db->disk->options.max_bytes : 0 };
+}
+
 struct series *series_ref(struct series *series)
 {
 	series->refs++;

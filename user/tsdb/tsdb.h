@@ -40,6 +40,13 @@ DEFINE_FREEP(tsdb)
 /* Other limits from now on: of time, and of bytes on the disk. */
 void tsdb_retain(struct tsdb *db, int64_t retention_ms, uint64_t disk_bytes);
 
+struct tsdb_retention {
+	int64_t retention_ms;
+	uint64_t disk_bytes; /* 0: there is no disk */
+};
+
+void tsdb_retention(const struct tsdb *db, struct tsdb_retention *ret);
+
 /*
  * The series with these labels, made where there is none, with a reference for the caller. While a
  * reference is held the series stays, even when all its samples are gone. -ENOMEM; -ENOSPC at
@@ -163,6 +170,13 @@ int tsdb_label_names(struct tsdb *db, const struct matcher *const *matchers, siz
 int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *const *matchers,
 	size_t n, const char ***ret, size_t *ret_n);
 
+/*
+ * What labels there are and how often: calls fn for each value of each name with the number of series
+ * that have it.
+ */
+typedef void tsdb_count_fn(const char *name, const char *value, size_t n_series, void *userdata);
+void tsdb_count(const struct tsdb *db, tsdb_count_fn *fn, void *userdata);
+
 struct tsdb_stats {
 	size_t series, chunks;
 	size_t bytes; /* of chunks, series and index, the allocator's share estimated */
@@ -178,6 +192,7 @@ struct tsdb_stats {
 	uint64_t written_bytes; /* since the start */
 	uint64_t disk_failures; /* orders that the disk refused */
 	uint64_t unreadable;	/* pieces of history that could not be read */
+	uint64_t damaged_files; /* since the start: set aside, or found out by a query */
 };
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret);
