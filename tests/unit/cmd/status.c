@@ -10,8 +10,9 @@
 	"{\"status\":\"success\",\"data\":{\"backend\":\"kernel\",\"services\":[" services "]}}"
 #define UP                                                                                         \
 	"{\"name\":\"a\",\"state\":\"up\",\"since\":\"2024-01-01T00:00:00.000Z\",\"pid\":7,"       \
-	"\"restarts\":2,\"lastDeath\":{\"text\":\"killed by \\u001b\"}}"
-#define DOWN "{\"name\":\"long name\",\"state\":\"down\",\"since\":\"x\",\"restarts\":0}"
+	"\"restartsLastHour\":2,\"lastDeath\":{\"text\":\"killed by \\u001b\"}}"
+#define DOWN                                                                                       \
+	"{\"name\":\"long name\",\"state\":\"down\",\"since\":\"x\",\"cause\":\"nobody listens\"}"
 
 static struct captured status(struct one_answer *server, const char *one, const char *two)
 {
@@ -28,13 +29,13 @@ static int print(void *userdata)
 	const json_t *data = userdata;
 	struct strbuf out = STRBUF_INIT;
 	struct status_counts counts;
-	int err = status_print(data, NULL, 1704067200000 + 90061000, &out, &counts);
+	int err = status_print(data, 1704067200000 + 90061000, &out, &counts);
 
 	if (!err) {
 		assert_string_equal(out.s,
-			"SERVICE    STATE  SINCE    PID  RESTARTS  LAST CAUSE\n"
-			"a          up     1 d 1 h  7    2         killed by \\x1b\n"
-			"long name  down   -        -    0\n");
+			"SERVICE    STATE  SINCE    PID  RESTARTS/H  LAST CAUSE\n"
+			"a          up     1 d 1 h  7    2           killed by \\x1b\n"
+			"long name  down   -        -    -           nobody listens\n");
 		assert_int_equal(counts.shown, 2);
 		assert_int_equal(counts.up, 1);
 	}
@@ -54,20 +55,17 @@ static void services_stand_in_a_table(void **state)
 static void the_exit_says_whether_all_are_up(void **state)
 {
 	static const struct {
-		const char *body, *service;
+		const char *body;
 		int status;
 		const char *out, *err;
 	} cases[] = {
-		{ ANSWER(UP), NULL, 0, "killed by", "" },
-		{ ANSWER(UP "," DOWN), NULL, 1, "long name  down", "" },
-		{ ANSWER(UP "," DOWN), "a", 0, "killed by", "" },
-		{ ANSWER(UP "," DOWN), "long name", 1, "long name  down", "" },
-		{ ANSWER(UP), "b", 1, "", "no service is called 'b'" },
-		{ ANSWER(""), NULL, 0, "", "no service is watched" },
-		{ ANSWER("{\"name\":\"c\",\"state\":\"unknown\"}"), NULL, 1, "unknown", "" },
+		{ ANSWER(UP), 0, "killed by", "" },
+		{ ANSWER(UP "," DOWN), 1, "long name  down", "" },
+		{ ANSWER(""), 0, "", "no service is watched" },
+		{ ANSWER("{\"name\":\"c\",\"state\":\"unknown\"}"), 1, "unknown", "" },
 		{ "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"out of memory\"}",
-			NULL, 2, "", "out of memory" },
-		{ "<html>", NULL, 2, "", "no answer from tolld at http://127.0.0.1:" },
+			2, "", "out of memory" },
+		{ "<html>", 2, "", "no answer from tolld at http://127.0.0.1:" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -75,7 +73,7 @@ static void the_exit_says_whether_all_are_up(void **state)
 		struct captured got;
 
 		one_answer_start(&server, "200 OK", cases[i].body);
-		got = status(&server, cases[i].service, NULL);
+		got = status(&server, NULL, NULL);
 		if (got.status != cases[i].status || !strstr(got.out, cases[i].out) ||
 			!strstr(got.err, cases[i].err))
 			fail_msg("%zu: exit %d\n%s%s", i, got.status, got.out, got.err);
@@ -99,20 +97,192 @@ static void who_cannot_be_reached_is_another_exit(void **state)
 	captured_release(&got);
 }
 
-static void json_is_the_services_that_were_asked_for(void **state)
+static void json_is_the_services(void **state)
 {
 	struct one_answer server;
 	struct captured got;
 	json_t *list;
 
 	one_answer_start(&server, "200 OK", ANSWER(UP "," DOWN));
-	got = status(&server, "--json", "long name");
+	got = status(&server, "--json", NULL);
 	assert_int_equal(got.status, 1);
 	list = json_loads(got.out, 0, NULL);
-	assert_int_equal(json_array_size(list), 1);
+	assert_int_equal(json_array_size(list), 2);
 	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(list, 0), "state")), "down");
+		json_string_value(json_object_get(json_array_get(list, 1), "state")), "down");
 	json_decref(list);
+	captured_release(&got);
+}
+
+/* -- one service ---------------------------------------------------------------------------- */
+
+#define EVENTS(events)                                                                             \
+	"{\"status\":\"success\",\"data\":{\"service\":\"a\",\"events\":[" events "]}}"
+/* The newest first, as they come. */
+#define THREE_EVENTS                                                                                \
+	"{\"kind\":\"start\",\"at\":\"2024-01-01T00:00:10.020Z\",\"pid\":8,\"comm\":\"n\\u001bw\"," \
+	"\"found\":false},"                                                                         \
+	"{\"kind\":\"death\",\"at\":\"2024-01-01T00:00:10.000Z\",\"pid\":7,\"comm\":\"web\","       \
+	"\"death\":{\"text\":\"killed by \\n\",\"cpuSeconds\":1.256,"                               \
+	"\"peakMemoryBytes\":33554432,\"threads\":5}},"                                             \
+	"{\"kind\":\"start\",\"at\":\"2024-01-01T00:00:00.000Z\",\"pid\":7,\"comm\":\"web\","       \
+	"\"found\":true}"
+#define OTHER_EVENTS                                                                               \
+	"{\"kind\":\"later\",\"at\":\"2024-01-01T00:00:05.000Z\"},"                                \
+	"{\"kind\":\"state\",\"at\":\"2024-01-01T00:00:04.000Z\",\"state\":\"up\"},"               \
+	"{\"kind\":\"left\",\"at\":\"2024-01-01T00:00:03.000Z\"},"                                 \
+	"{\"kind\":\"listener_back\",\"at\":\"2024-01-01T00:00:02.000Z\"},"                        \
+	"{\"kind\":\"listener_gone\",\"at\":\"2024-01-01T00:00:01.000Z\"},"                        \
+	"{\"kind\":\"death\",\"at\":\"x\",\"death\":{\"text\":\"gone\",\"threads\":1,"             \
+	"\"peakMemoryBytes\":1048576}}"
+
+struct page {
+	const char *service, *events, *text;
+};
+
+static int print_one(void *userdata)
+{
+	const struct page *page = userdata;
+	json_t *service = page->service ? json_loads(page->service, 0, NULL) : NULL;
+	json_t *events = json_loads(page->events, 0, NULL);
+	struct strbuf out = STRBUF_INIT;
+	int err = events && (service || !page->service) ? 0 : -ENOMEM;
+
+	if (!err)
+		err = status_service_print(service, "a\x1b", events, 1704067200000 + 70000, &out);
+	if (!err)
+		assert_string_equal(out.s, page->text);
+	strbuf_release(&out);
+	json_decref(service);
+	json_decref(events);
+	return err;
+}
+
+static void a_service_is_shown_with_what_became_of_it(void **state)
+{
+	static struct page pages[] = {
+		{ "{\"name\":\"a\",\"state\":\"up\",\"since\":\"2024-01-01T00:00:10.020Z\","
+		  "\"selector\":\"unit a\",\"pid\":8,\"comm\":\"n\\u001bw\","
+		  "\"startedAt\":\"2024-01-01T00:00:10.000Z\",\"restarts\":2,"
+		  "\"restartsLastHour\":1,\"cause\":\"killed by \\n\"}",
+			"[" THREE_EVENTS "]",
+			"a\\x1b is up since 2024-01-01 00:00:10 UTC, 59 s ago\n"
+			"  watched by  unit a\n"
+			"  process     8 (n\\x1bw), started 2024-01-01 00:00:10 UTC, 1 min ago\n"
+			"  restarts    1 in the last hour, 2 since tolld started\n"
+			"  last death  killed by \\n\n"
+			"\n"
+			"WHEN                     PID  NAME    WHAT\n"
+			"2024-01-01 00:00:00 UTC  7    web     was there when tolld looked\n"
+			"2024-01-01 00:00:10 UTC  7    web     killed by \\n; used 1.26 s of CPU, "
+			"32 MiB of memory, in 5 threads\n"
+			"2024-01-01 00:00:10 UTC  8    n\\x1bw  started, after 20 ms\n" },
+		{ "{\"name\":\"a\",\"state\":\"down\",\"since\":\"x\",\"cause\":\"gone\"}",
+			"[" OTHER_EVENTS "]",
+			"a\\x1b is down\n"
+			"  watched by  \n"
+			"  restarts    0 in the last hour, 0 since tolld started\n"
+			"  cause       gone\n"
+			"\n"
+			"WHEN                     PID  NAME  WHAT\n"
+			"                                    gone; used 1 MiB of memory\n"
+			"2024-01-01 00:00:01 UTC             listens no more, though it lives\n"
+			"2024-01-01 00:00:02 UTC             listens again\n"
+			"2024-01-01 00:00:03 UTC             ended with its work done\n"
+			"2024-01-01 00:00:04 UTC             is up\n"
+			"2024-01-01 00:00:05 UTC             later\n" },
+		{ NULL, "[]", "a\\x1b is not watched any more\n\nnothing has become of it yet\n" },
+	};
+
+	setenv("TZ", "UTC", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		with_failing_allocations(print_one, &pages[i]);
+}
+
+static void one_service_is_asked_for_by_its_name(void **state)
+{
+	static const struct {
+		const char *services, *second_status, *events, *name, *path;
+		int status;
+		const char *out, *err;
+	} cases[] = {
+		{ ANSWER(UP "," DOWN), "200 OK", EVENTS(THREE_EVENTS), "a",
+			"GET /api/v1/services/a/events HTTP/", 0, "was there when tolld looked",
+			"" },
+		{ ANSWER(UP "," DOWN), "200 OK", EVENTS(""), "long name",
+			"GET /api/v1/services/long%20name/events HTTP/", 1, "long name is down",
+			"" },
+		/* It was watched once. */
+		{ ANSWER(UP), "200 OK", EVENTS(THREE_EVENTS), "a+/?b",
+			"GET /api/v1/services/a%2B%2F%3Fb/events HTTP/", 1,
+			"a+/?b is not watched any more", "" },
+		{ ANSWER(UP), "404 Not Found",
+			"{\"status\":\"error\",\"errorType\":\"not_found\",\"error\":\"no\"}",
+			"b\x1b", "GET /api/v1/services/b%1B/events HTTP/", 1, "",
+			"no service is called 'b\\x1b'" },
+		{ ANSWER(UP), "500 Internal Server Error",
+			"{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"broken\"}",
+			"a", "GET /api/v1/services/a/events HTTP/", 0, "", "broken" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct one_answer server;
+		struct captured got;
+
+		two_answers_start(&server, "200 OK", cases[i].services, cases[i].second_status,
+			cases[i].events);
+		got = status(&server, cases[i].name, NULL);
+		if (got.status != cases[i].status || !strstr(got.out, cases[i].out) ||
+			!strstr(got.err, cases[i].err))
+			fail_msg("%zu: exit %d\n%s%s", i, got.status, got.out, got.err);
+		if (!starts_with(server.request, cases[i].path))
+			fail_msg("%zu: asked %s", i, server.request);
+		captured_release(&got);
+	}
+}
+
+static void json_of_one_service_has_its_events(void **state)
+{
+	static const struct {
+		const char *name, *second_status, *events;
+		size_t services, n_events;
+	} cases[] = {
+		{ "a", "200 OK", EVENTS(THREE_EVENTS), 1, 3 },
+		{ "b", "404 Not Found",
+			"{\"status\":\"error\",\"errorType\":\"not_found\",\"error\":\"no\"}", 0,
+			0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct one_answer server;
+		struct captured got;
+		json_t *list;
+
+		two_answers_start(&server, "200 OK", ANSWER(UP "," DOWN), cases[i].second_status,
+			cases[i].events);
+		got = status(&server, "--json", cases[i].name);
+		list = json_loads(got.out, 0, NULL);
+		assert_int_equal(json_array_size(list), cases[i].services);
+		assert_int_equal(
+			json_array_size(json_object_get(json_array_get(list, 0), "events")),
+			cases[i].n_events);
+		json_decref(list);
+		captured_release(&got);
+	}
+}
+
+static void flags_that_do_not_go_together_are_refused(void **state)
+{
+	char *both[] = { (char *)"status", (char *)"--json", (char *)"--watch", NULL };
+	char *two[] = { (char *)"status", (char *)"a", (char *)"b", NULL };
+	struct captured got = capture(cmd_status, 3, both);
+
+	assert_int_equal(got.status, 2);
+	assert_non_null(strstr(got.err, "--json and --watch do not go together"));
+	captured_release(&got);
+	got = capture(cmd_status, 3, two);
+	assert_int_equal(got.status, 2);
+	assert_non_null(strstr(got.err, "one service can be named, not 2"));
 	captured_release(&got);
 }
 
@@ -122,7 +292,11 @@ int main(void)
 		cmocka_unit_test(services_stand_in_a_table),
 		cmocka_unit_test(the_exit_says_whether_all_are_up),
 		cmocka_unit_test(who_cannot_be_reached_is_another_exit),
-		cmocka_unit_test(json_is_the_services_that_were_asked_for),
+		cmocka_unit_test(json_is_the_services),
+		cmocka_unit_test(a_service_is_shown_with_what_became_of_it),
+		cmocka_unit_test(one_service_is_asked_for_by_its_name),
+		cmocka_unit_test(json_of_one_service_has_its_events),
+		cmocka_unit_test(flags_that_do_not_go_together_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
