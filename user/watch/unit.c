@@ -124,7 +124,7 @@ void unit_judge(const struct unit_facts *facts, bool was_stopped, struct unit_ve
 	v.standing.may_end = is_oneshot(info) || facts->trigger_active;
 	v.standing.empty_ok = !v.standing.failed &&
 			      ((is_oneshot(info) && !(inactive && info->remain_after_exit)) ||
-				      (inactive && facts->trigger_active) ||
+				      (facts->trigger_active && (inactive || is_active(info))) ||
 				      (is_active(info) && streq(info->sub_state, "exited")));
 	v.has_ended = v.standing.failed || inactive || !*info->active_state;
 	v.is_running = is_running(info);

@@ -314,15 +314,20 @@ static void update_service(struct unit *unit, struct service *service, const str
 {
 	bool is_first = service->unasked;
 	bool new_result = !streq(service->unit_info.result, unit->facts.info.result);
+	struct standing standing = v->standing;
 
+	/* What systemd says may be from before the death that the kernel told of. */
+	if (service->died_since_up && v->is_running && unit->facts.info.main_pid &&
+		unit->facts.info.main_pid == service->last_pid)
+		standing.empty_ok = false;
 	take_group(unit, service);
-	service->standing = v->standing;
+	service->standing = standing;
 	account_for_end(unit, service);
 	find_process(unit, service, v);
 	count_restarts(unit, service, is_first);
 	service->unit_info = unit->facts.info;
 	service->has_unit_info = true;
-	services_stand(service, &v->standing, clock_now());
+	services_stand(service, &standing, clock_now());
 	/* systemd may know more of why: its watchdog, a limit. */
 	if (new_result && service->died && service->last_death.final && !is_first)
 		service_told_more(service);
@@ -377,14 +382,29 @@ static bool is_trigger_active(const struct unit *unit)
 	return false;
 }
 
+/* What starts it decides whether it may be without a process: it is asked at the same time. */
+static bool are_triggers_known(const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->facts.n_triggers; i++) {
+		const struct unit *trigger = unit_find(unit->units, unit->facts.triggers[i]);
+
+		if (trigger && !trigger->known)
+			return false;
+	}
+	return true;
+}
+
 static void note_stop(struct unit *unit)
 {
 	const struct unit_info *info = &unit->facts.info;
 
 	if (streq(info->active_state, "active") || streq(info->active_state, "activating"))
 		unit->was_stopped = false;
-	if (streq(info->active_state, "deactivating") && starts_with(info->sub_state, "stop"))
+	/* One that waits for its restart ends only where somebody does not want it any more. */
+	if ((streq(info->active_state, "deactivating") && starts_with(info->sub_state, "stop")) ||
+		(streq(info->active_state, "inactive") && unit->was_waiting))
 		unit->was_stopped = true;
+	unit->was_waiting = streq(info->sub_state, "auto-restart");
 	/* Both came before its state was told. */
 	for (size_t i = 0; i < unit->n; i++) {
 		const struct death *death = &unit->services[i]->last_death;
@@ -399,7 +419,7 @@ void unit_changed(struct unit *unit)
 {
 	struct unit_verdict v;
 
-	if (!unit->known)
+	if (!unit->known || !are_triggers_known(unit))
 		return;
 	unit->facts.trigger_active = is_trigger_active(unit);
 	note_stop(unit);

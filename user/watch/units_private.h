@@ -20,6 +20,7 @@ struct unit {
 	struct unit_facts facts;
 	bool known;	    /* systemd has answered */
 	bool was_stopped;   /* on request, since it was last active */
+	bool was_waiting;   /* for its restart, when last told */
 	int64_t told_us;    /* when the main process started whose end is accounted for */
 	char *told_program; /* what the backend looks for, NULL: nothing */
 	struct service **services;

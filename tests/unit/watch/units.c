@@ -375,7 +375,16 @@ static void a_unit_behind_a_socket_is_up_while_that_listens(void **state)
 		.name = "s.service", .active = "inactive", .sub = "dead", .trigger = "s.socket" });
 	choose("s", EXPECTED_RUNNING);
 	assert_true(state_becomes(SERVICE_UP));
+	/* Not before it was known what starts it. */
+	assert_int_equal(n_seen, 1);
 	assert_int_equal(info_of(service).pid, 0);
+	/* A life that is over before anybody could look. */
+	becomes(u, "active", "running", (1 << 22) - 7);
+	ended(u, CLD_EXITED, 0);
+	becomes(u, "inactive", "dead", 0);
+	turn_for(50);
+	assert_int_equal(n_seen, 1);
+	assert_int_equal(info_of(service).deaths, 0);
 	pid = start();
 	becomes(socket, "active", "running", 0);
 	becomes(u, "active", "running", pid);
@@ -450,6 +459,24 @@ static void one_that_ends_its_work_is_not_missed(void **state)
 	becomes(u, "failed", "failed", 0);
 	assert_true(count_becomes(1));
 	assert_true(state_becomes(SERVICE_DOWN));
+}
+
+static void a_crash_loop_that_somebody_ends_is_missed(void **state)
+{
+	struct fake_unit *u;
+
+	SKIP_WITHOUT_BACKEND();
+	u = fake_add((struct fake_unit){ .name = "loop.service",
+		.active = "activating",
+		.sub = "auto-restart",
+		.result = "exit-code",
+		.active_us = 1 });
+	choose("*", EXPECTED_RUNNING);
+	assert_true(count_becomes(1));
+	becomes(u, "inactive", "dead", 0);
+	turn_for(50);
+	assert_int_equal(watch_services(watch), 1);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
 }
 
 static void what_is_named_belongs_to_no_pattern(void **state)
@@ -607,6 +634,7 @@ int main(void)
 		WITH_ALL(a_unit_behind_a_socket_is_up_while_that_listens),
 		WITH_ALL(a_pattern_takes_what_is_active_and_what_comes),
 		WITH(pidfd, one_that_ends_its_work_is_not_missed),
+		WITH(pidfd, a_crash_loop_that_somebody_ends_is_missed),
 		WITH_ALL(what_is_named_belongs_to_no_pattern),
 		WITH_ALL(a_forking_daemon_lives_as_long_as_its_group),
 		WITH(pidfd, without_systemd_units_are_down_and_say_so),
