@@ -1,5 +1,6 @@
 /*
- * check.c - tolld check FILE...: all faults of settings and rule files, as the daemon would find them.
+ * check.c - tolld check FILE...: all faults of settings and rule files, as the daemon would find them;
+ * and whether what an exporter writes is OpenMetrics to the letter.
  */
 #include "cmd/cmd.h"
 
@@ -9,6 +10,7 @@
 #include "deliver/deliver.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
+#include "scrape/strict.h"
 
 static void print(FILE *to, const struct diag *diag)
 {
@@ -58,29 +60,72 @@ static bool check_one(const char *path)
 	return !err;
 }
 
+static int read_text(const char *path, struct strbuf *out)
+{
+	FILE *f = streq(path, "-") ? stdin : fopen(path, "re");
+	char bytes[8192];
+	size_t n;
+	int err = 0;
+
+	if (!f)
+		return -errno;
+	while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0)
+		strbuf_add(out, bytes, n);
+	if (ferror(f))
+		err = -EIO;
+	if (f != stdin)
+		fclose(f);
+	return err ? err : out->err;
+}
+
+/* All of the standard, more than a scrape asks for. */
+static bool check_openmetrics(const char *path)
+{
+	const char *name = streq(path, "-") ? "standard input" : path;
+	struct strbuf text = STRBUF_INIT;
+	struct strict_counts counts;
+	char error[300] = "";
+	int err = read_text(path, &text);
+
+	if (!err)
+		err = strict_check(text.s, text.len, &counts, error, sizeof(error));
+	strbuf_release(&text);
+	if (!err)
+		printf("%s: ok: %zu families, %zu samples\n", name, counts.families,
+			counts.samples);
+	else
+		fprintf(stderr, "%s: %s\n", name, error[0] ? error : strerror(-err));
+	return !err;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	static const char usage[] =
-		"usage: tolld check FILE...\n\n"
-		"Shows all faults of settings and rule files, each with its place and a cure.\n"
+		"usage: tolld check FILE...\n"
+		"       tolld check --openmetrics FILE...\n\n"
+		"Shows all faults of settings and rule files, each with its place and a cure; or the\n"
+		"first one of texts (- is standard input) that are to be OpenMetrics to the letter.\n"
 		"Exit status: 0 none, 1 faults, 2 called wrongly.\n";
-	bool good = true;
+	bool good = true, openmetrics = argc > 1 && streq(argv[1], "--openmetrics");
 
 	if (argc == 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
 		fputs(usage, stdout);
 		return 0;
 	}
-	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] != '-')
+	for (int i = 1 + openmetrics; i < argc; i++) {
+		if (argv[i][0] != '-' || (openmetrics && streq(argv[i], "-")))
 			continue;
-		fprintf(stderr, "tolld check: '%s' is not a file; it has no flags\n", argv[i]);
+		fprintf(stderr,
+			"tolld check: '%s' is not a file; its only flag is --openmetrics, before "
+			"the files\n",
+			argv[i]);
 		return EXIT_USAGE;
 	}
-	if (argc < 2) {
+	if (argc < 2 + openmetrics) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	for (int i = 1; i < argc; i++)
-		good = check_one(argv[i]) && good;
+	for (int i = 1 + openmetrics; i < argc; i++)
+		good = (openmetrics ? check_openmetrics : check_one)(argv[i]) && good;
 	return good ? 0 : 1;
 }

@@ -63,6 +63,9 @@ struct exposition_entry {
 	double value;
 	bool has_time;
 	int64_t wall_ms;
+	/* SAMPLE of OpenMetrics: what stands between the exemplar's braces; NULL without one. */
+	const char *exemplar;
+	size_t exemplar_len;
 };
 
 void exposition_init(struct exposition *p, const char *text, size_t len);

@@ -136,16 +136,19 @@ static int read_time(struct exposition *p, int64_t *ret)
 	return 0;
 }
 
-/* Behind "# {": read to be checked, and let go. */
-static int read_exemplar(struct exposition *p)
+/* Behind "# {": read to be checked. */
+static int read_exemplar(struct exposition *p, struct exposition_entry *ret)
 {
 	bool named = true;
 	double value;
 	int64_t wall_ms;
-	int err = read_labels(p, true, &named);
+	int err;
 
+	ret->exemplar = p->at;
+	err = read_labels(p, true, &named);
 	if (err)
 		return err;
+	ret->exemplar_len = (size_t)(p->at - ret->exemplar) - 1;
 	if (!take(p, " "))
 		return exposition_fault(p, p->at, "expected a space and the exemplar's value");
 	err = read_number(p, "expected the exemplar's value", &value);
@@ -163,13 +166,14 @@ static int read_rest(struct exposition *p, struct exposition_entry *ret)
 		return exposition_fault(p, p->at, "expected a space and a value");
 	err = read_number(p, "expected a value", &ret->value);
 	ret->has_time = false;
+	ret->exemplar = NULL;
 	if (!err && at(p, ' ') && !(p->at + 1 < p->end && p->at[1] == '#')) {
 		p->at++;
 		ret->has_time = true;
 		err = read_time(p, &ret->wall_ms);
 	}
 	if (!err && take(p, " # {"))
-		err = read_exemplar(p);
+		err = read_exemplar(p, ret);
 	if (err)
 		return err;
 	if (!take(p, "\n"))

@@ -4,7 +4,7 @@
  * The same entries and the same struct as exposition.h's, and its functions for labels work on what
  * comes from here. What is accepted is what Prometheus accepts (model/textparse/openmetricslex.l and
  * openmetricsparse.go): single spaces, every line ended, "# EOF" at the end, no other comments.
- * Exemplars are read and let go; _created samples are samples, as with Prometheus's defaults.
+ * Exemplars are checked and pointed to; _created samples are samples, as with Prometheus's defaults.
  */
 #ifndef TOLLD_SCRAPE_OPENMETRICS_H
 #define TOLLD_SCRAPE_OPENMETRICS_H
