@@ -9,5 +9,6 @@
 #include "signal.bpf.h"
 #include "listen.bpf.h"
 #include "usage.bpf.h"
+#include "machine.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -115,6 +115,7 @@ struct event_counts {
 	__u64 told[TOLLD_EVENT_TYPES];
 	__u64 lost[TOLLD_EVENT_TYPES];
 	__u64 starts_not_told; /* beyond what is told in a second */
+	__u64 block_errors;    /* requests to disks that failed */
 };
 
 #endif

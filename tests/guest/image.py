@@ -15,7 +15,7 @@ from debian import RELEASE, kernel, sources, sysroot
 
 # What the initramfs needs to reach the root, and what a real machine would load by itself when somebody asks
 # who listens (the guest's root has no /lib/modules). Dependencies are resolved.
-MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_rng", "tcp_diag")
+MODULES = ("virtio_pci", "virtio_blk", "ext4", "virtio_rng", "tcp_diag", "loop")
 # What tolld links to, and what the scenario in the guest uses.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "kmod", "procps", "openssl", "ca-certificates", "bpftool",

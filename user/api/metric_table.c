@@ -78,6 +78,8 @@ const struct metric metrics[] = {
 	{ "tolld_service_sockets", GAUGE, NO_FIELD, 0, NULL,
 		"Sockets of all kinds of its processes." },
 
+	{ "tolld_machine_block_errors_total", COUNTER, NO_FIELD, 0, NULL,
+		"Requests to disks that failed since tolld started; with the backend kernel." },
 	{ "tolld_machine_oom_kills_total", COUNTER, NO_FIELD, 0, NULL,
 		"Processes that the kernel's OOM killer ended, whoever they were." },
 	{ "tolld_machine_forks_total", COUNTER, NO_FIELD, 0, NULL,

@@ -117,11 +117,14 @@ static void add_pressure(struct strbuf *out, const struct machine *machine)
 	}
 }
 
-static void add_machine(struct strbuf *out, const struct watch *watch)
+static void add_machine(
+	struct strbuf *out, const struct watch *watch, const struct watch_stats *stats)
 {
 	struct machine_figures figures;
 	const struct machine *machine;
 
+	add_total(out, "tolld_machine_block_errors_total", stats->has_block_errors,
+		stats->block_errors);
 	watch_machine(watch, &figures);
 	if (!figures.passed)
 		return;
@@ -239,7 +242,7 @@ void metrics_add_own(struct strbuf *out, const struct api *api, struct instant n
 	}
 	if (api->sources.watch) {
 		add_events(out, &snapshot.watch);
-		add_machine(out, api->sources.watch);
+		add_machine(out, api->sources.watch, &snapshot.watch);
 	}
 	add_answers(out, api);
 	metrics_alertmanager(out, api, now);

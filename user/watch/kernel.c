@@ -8,7 +8,6 @@
 #include "watch/backend.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +18,7 @@
 #include "watch/oomlog.h"
 #include "watch/intake.h"
 #include "watch/pin.h"
+#include "watch/tracepoint.h"
 
 /* Records of one turn of the loop; what is left is read in the next. */
 #define DRAIN_BUDGET 64
@@ -49,6 +49,7 @@ struct backend {
 	struct event_counts counts;
 	struct oomlog oomlog;
 	uint64_t page_bytes;
+	struct tracepoints tracepoints;
 	char reason[256];
 };
 
@@ -212,22 +213,31 @@ static int on_record(void *userdata, void *record, size_t size)
 	return -EAGAIN;
 }
 
-/* Adds up what all CPUs counted, and says what is more than the last time. */
-static void counts_read(struct backend *backend, bool *ret_lost, bool *ret_not_told)
+/* Adds up what all CPUs counted; what was known before where that cannot be read. */
+static struct event_counts counts_sum(const struct backend *backend)
 {
 	struct event_counts sum = { 0 };
 	uint32_t zero = 0;
 
-	*ret_lost = *ret_not_told = false;
 	if (bpf_map_lookup_elem(backend->maps[MAP_COUNTS].map_fd, &zero, backend->per_cpu))
-		return;
+		return backend->counts;
 	for (size_t cpu = 0; cpu < backend->n_cpus; cpu++) {
 		for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++) {
 			sum.told[i] += backend->per_cpu[cpu].told[i];
 			sum.lost[i] += backend->per_cpu[cpu].lost[i];
 		}
 		sum.starts_not_told += backend->per_cpu[cpu].starts_not_told;
+		sum.block_errors += backend->per_cpu[cpu].block_errors;
 	}
+	return sum;
+}
+
+/* Says what of it was lost, or not told, since the last time. */
+static void counts_read(struct backend *backend, bool *ret_lost, bool *ret_not_told)
+{
+	struct event_counts sum = counts_sum(backend);
+
+	*ret_lost = false;
 	for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++)
 		*ret_lost |= sum.lost[i] > backend->counts.lost[i];
 	*ret_not_told = sum.starts_not_told > backend->counts.starts_not_told;
@@ -304,17 +314,17 @@ static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
 static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 {
 	const struct bpf_link *const links[] = {
-		skel->links.tolld_exit,
-		skel->links.tolld_fork,
-		skel->links.tolld_exec,
-		skel->links.tolld_signal,
-		skel->links.tolld_oom,
-		skel->links.tolld_listen,
+		skel->links.tolld_exit, skel->links.tolld_fork, skel->links.tolld_exec,
+		skel->links.tolld_signal, skel->links.tolld_oom, skel->links.tolld_listen,
+		skel->links.tolld_blkerr, /* NULL where its tracepoint is missing */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		int err = keep_fd(bpf_link__fd(links[i]), &backend->links[backend->n_links]);
+		int err;
 
+		if (!links[i])
+			continue;
+		err = keep_fd(bpf_link__fd(links[i]), &backend->links[backend->n_links]);
 		if (err)
 			return err;
 		backend->n_links++;
@@ -339,31 +349,6 @@ static int keep_iterators(struct backend *backend, const struct tolld_bpf *skel)
 	return keep_fd(bpf_program__fd(skel->progs.tolld_tasks), &backend->tasks_fd);
 }
 
-/*
- * Whether sched_process_exit has the argument group_dead (since 6.16). Asked here and not by CO-RE: the
- * structure that would tell is not there in older kernels, and libbpf would then look for it in every
- * module, which takes CAP_SYS_ADMIN.
- */
-static bool exit_tells_group_dead(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	const struct btf_type *t = NULL;
-	bool tells = false;
-	int id;
-
-	id = btf ? btf__find_by_name_kind(btf, "btf_trace_sched_process_exit", BTF_KIND_TYPEDEF)
-		 : -1;
-	if (id > 0)
-		t = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type);
-	if (t && btf_is_ptr(t)) {
-		t = btf__type_by_id(btf, t->type);
-		/* The first argument is the tracer's own, the second the task. */
-		tells = btf_is_func_proto(t) && btf_vlen(t) == 3;
-	}
-	btf__free(btf);
-	return tells;
-}
-
 /* What of the programs not every kernel takes. */
 struct attempt {
 	bool siginfo_is_typed, memory_is_readable;
@@ -380,7 +365,9 @@ static int load_programs(
 		return -errno;
 	skel->rodata->siginfo_is_typed = attempt->siginfo_is_typed;
 	skel->rodata->memory_is_readable = attempt->memory_is_readable;
-	skel->rodata->exit_tells_group_dead = exit_tells_group_dead();
+	skel->rodata->exit_tells_group_dead = backend->tracepoints.exit_tells_group_dead;
+	bpf_program__set_autoload(
+		skel->progs.tolld_blkerr, backend->tracepoints.has_block_rq_error);
 	if (stat("/proc/self/ns/net", &netns) == 0)
 		skel->rodata->own_netns = (uint32_t)netns.st_ino;
 	if (backend->options.ring_bytes)
@@ -419,6 +406,7 @@ static int load(struct backend *backend, char *error, size_t error_size)
 	struct tolld_bpf *skel = NULL;
 	int err;
 
+	tracepoints_ask(&backend->tracepoints);
 	err = load_best(backend, &skel);
 	if (!err)
 		err = tolld_bpf__attach(skel);
@@ -763,7 +751,10 @@ static void kernel_show(
 
 static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 {
-	const struct event_counts *c = &backend->counts;
+	const struct event_counts sum = counts_sum(backend), *c = &sum;
+
+	ret->has_block_errors = backend->tracepoints.has_block_rq_error;
+	ret->block_errors = c->block_errors;
 	ret->events_exit = c->told[TOLLD_EXIT];
 	ret->events_exec = c->told[TOLLD_EXEC];
 	ret->events_signal = c->told[TOLLD_SIGNAL];

@@ -284,6 +284,8 @@ struct watch_stats {
 	const char *backend_reason; /* why this one, in one line */
 	uint64_t events_exec, events_exit, events_signal, events_oom, events_listen;
 	uint64_t lost_exec, lost_exit, lost_signal, lost_oom, lost_listen;
+	bool has_block_errors;
+	uint64_t block_errors; /* requests to disks that failed, since tolld started */
 	uint64_t resyncs;
 	size_t services, processes;
 	struct histogram death_to_sample_s;

@@ -43,6 +43,8 @@ static void add_services(struct world *w)
 	histogram_observe(&w->watch.stats.death_to_sample_s, 0.0005);
 	histogram_observe(&w->watch.stats.death_to_sample_s, 0.002);
 	histogram_observe(&w->watch.stats.death_to_sample_s, 0.5);
+	w->watch.stats.has_block_errors = true;
+	w->watch.stats.block_errors = 3;
 	w->watch.stats.events_exit = 5;
 	w->watch.stats.lost_oom = 1;
 	w->watch.stats.services = 5;
@@ -84,6 +86,7 @@ static void tells_what_the_modules_count(void **state)
 	assert_line(text, "tolld_service_cpu_seconds_total{service=\"db\"} 1.5");
 	assert_int_equal(w.watch.measured, 1);
 	assert_line(text, "tolld_machine_oom_kills_total 7");
+	assert_line(text, "tolld_machine_block_errors_total 3");
 	assert_line(text, "tolld_machine_pressure_waiting_seconds_total{resource=\"io\"} 0.25");
 	assert_null(strstr(text, "tolld_machine_pressure_waiting_seconds_total{resource=\"cpu\""));
 	assert_null(strstr(text, "tolld_machine_forks_total 0"));

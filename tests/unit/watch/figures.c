@@ -3,9 +3,12 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -453,6 +456,75 @@ static void tells_of_the_machine(void **state)
 	assert_false(watch_measure(watch, 0));
 }
 
+/* -- a disk that fails ------------------------------------------------------------------------ */
+
+/* A loop device whose file has no room for what it claims to hold. 0, or why there is none. */
+static int small_disk_make(char folder[64], int *ret_fd)
+{
+	char path[128];
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, file, disk;
+
+	snprintf(folder, 64, "/tmp/disk-test-XXXXXX");
+	if (control < 0 || !mkdtemp(folder))
+		return -errno;
+	if (mount("tmpfs", folder, "tmpfs", 0, "size=1m") < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/file", folder);
+	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	if (file < 0 || number < 0 || ftruncate(file, 8 << 20) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	disk = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (disk < 0 || ioctl(disk, LOOP_SET_FD, file) < 0)
+		return -errno;
+	close(file);
+	*ret_fd = disk;
+	return 0;
+}
+
+static void small_disk_remove(const char *folder, int disk)
+{
+	ioctl(disk, LOOP_CLR_FD, 0);
+	close(disk);
+	umount2(folder, MNT_DETACH);
+	rmdir(folder);
+}
+
+static uint64_t block_errors(void)
+{
+	struct watch_stats stats;
+
+	watch_stats(watch, &stats);
+	assert_true(stats.has_block_errors);
+	return stats.block_errors;
+}
+
+static void counts_errors_of_disks(void **state)
+{
+	char folder[64];
+	uint64_t before;
+	void *bytes = NULL;
+	int disk = -1, err;
+
+	SKIP_WITHOUT_BACKEND();
+	err = small_disk_make(folder, &disk);
+	if (err) {
+		printf("SKIPPED: no loop device can be made here: %s\n", strerror(-err));
+		skip();
+	}
+	before = block_errors();
+	assert_int_equal(posix_memalign(&bytes, 4096, 4 << 20), 0);
+	memset(bytes, 1, 4 << 20);
+	/* The device has room for it, and the file under it has not. */
+	while (write(disk, bytes, 4 << 20) == 4 << 20)
+		;
+	assert_true(block_errors() > before);
+	free(bytes);
+	small_disk_remove(folder, disk);
+}
+
 static int measure_with_little_memory(void *userdata)
 {
 	const struct watch_options options = { .backend = WATCH_POLL, .bpffs_dir = "" };
@@ -492,6 +564,7 @@ int main(void)
 		TEST_WITH_ALL(services_that_are_gone_are_forgotten),
 		TEST_WITH_ALL(counts_an_oom_kill_in_a_group_once),
 		TEST_WITH_ALL(tells_of_the_machine),
+		TEST_WITH(kernel, counts_errors_of_disks),
 		cmocka_unit_test(survives_without_memory),
 	};
 
