@@ -23,7 +23,11 @@ struct watched {
 	struct series *series; /* NULL: there was no room for it */
 	int64_t last_wall_ms;  /* of its newest sample; 0: it has none */
 	bool up;
+	int64_t added_boot_ns;
 };
+
+/* How long a service may be unknown before it counts as down: systemd may be slow to answer. */
+#define UNKNOWN_NS (10 * NSEC_PER_SEC)
 
 /* One selection, and what it was made of. */
 struct chosen {
@@ -98,6 +102,8 @@ static void append_again(struct daemon *d, struct watched *w, void *x)
 	service_info(w->service, &info);
 	if (info.state != SERVICE_UNKNOWN)
 		w->up = info.state == SERVICE_UP;
+	else if (!w->last_wall_ms && clock_boot_ns() - w->added_boot_ns < UNKNOWN_NS)
+		return;
 	append(d, w, *(int64_t *)x, w->up);
 }
 
@@ -177,6 +183,7 @@ void services_on_added(struct service *service, void *selection_userdata, void *
 		return;
 	}
 	w->service = service;
+	w->added_boot_ns = clock_boot_ns();
 	service_set_userdata(service, w);
 	figures_added(d, service, NULL);
 	past_meet_service(d, service);

@@ -535,6 +535,8 @@ static void listener_arm(struct listener *listener)
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
 		return;
 	}
+	/* "At once" means it: a quarter of a second, sd-event's usual, for each 64 KiB is no speed. */
+	sd_event_source_set_time_accuracy(listener->timer, ms ? 0 : 1);
 	sd_event_source_set_time_relative(
 		listener->timer, MIN((uint64_t)ms, UINT64_C(3600000)) * 1000);
 	sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
