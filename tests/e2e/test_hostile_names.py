@@ -108,9 +108,9 @@ def the_log_is_sound(log, log_format, pid):
     if log_format == "json":
         entries = [json.loads(line) for line in lines]
         assert all(isinstance(e, dict) and "msg" in e for e in entries)
-        deaths = [e for e in entries if e.get("signal") in ("9", 9)]
+        deaths = [e for e in entries if e.get("signal") == "SIGKILL"]
         assert deaths and all(str(e["pid"]) == str(pid) for e in deaths)
     else:
         assert all(re.match(r"time=\S+ level=\w+ msg=", line) for line in lines)
-        deaths = [line for line in lines if " signal=9" in line]
+        deaths = [line for line in lines if " signal=SIGKILL" in line]
         assert deaths and all(f" pid={pid} " in line for line in deaths)
