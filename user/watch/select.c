@@ -139,6 +139,15 @@ static bool watch_fitting(struct watch *watch, struct selection *s, pid_t pid, s
 	return false;
 }
 
+/* Whoever is about to die has none any more, and yet is not dead: it has not become another program. */
+static bool has_program(pid_t pid)
+{
+	char path[32], byte;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, &byte, 1) > 0;
+}
+
 static void take_best(struct watch *watch, struct selection *s)
 {
 	struct service *service = s->service;
@@ -148,7 +157,8 @@ static void take_best(struct watch *watch, struct selection *s)
 	if (service->owner.pid) {
 		/* Nobody may have told that it became another program. */
 		if (!s->owner_fits && !services_is_dead(&watch->services, &service->owner) &&
-			!pid_fits(s, service->owner.pid) && process_lives(&service->owner))
+			has_program(service->owner.pid) && !pid_fits(s, service->owner.pid) &&
+			process_lives(&service->owner))
 			services_leave(service, clock_now());
 		return;
 	}
