@@ -157,7 +157,7 @@ static void take_best(struct watch *watch, struct selection *s)
 	if (service->owner.pid) {
 		/* Nobody may have told that it became another program. */
 		if (!s->owner_fits && !services_is_dead(&watch->services, &service->owner) &&
-			has_program(service->owner.pid) && !pid_fits(s, service->owner.pid) &&
+			!pid_fits(s, service->owner.pid) && has_program(service->owner.pid) &&
 			process_lives(&service->owner))
 			services_leave(service, clock_now());
 		return;
