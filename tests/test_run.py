@@ -51,6 +51,28 @@ def test_a_unit_program_is_counted_by_what_it_says_and_how_it_ends(run, tmp_path
     assert bool(result.failures) == bool(result.failed)
 
 
+def test_of_a_unit_program_that_failed_only_the_faults_are_shown(run, tmp_path):
+    unit_program(tmp_path, """cat <<'END'
+[==========] Running 3 test(s).
+[ RUN      ] first
+it says something
+[       OK ] first
+[ RUN      ] second
+[  ERROR   ] --- 1 != 2
+[  FAILED  ] second
+[ RUN      ] third
+[       OK ] third
+[  PASSED  ] 2 test(s).
+END
+exit 1
+""")
+    result = run.Result()
+    run.unit("build")(result, None)
+    [(title, output)] = result.failures
+    assert "1 != 2" in output and "second" in output
+    assert "first" not in output and "third" not in output and "it says" not in output
+
+
 def test_a_program_that_is_not_built_fails(run, tmp_path):
     unit_program(tmp_path, "exit 0\n")
     result = run.Result()
