@@ -81,6 +81,7 @@ struct backend;
 struct backend_options {
 	sd_event *event;
 	const char *bpffs_dir;
+	const struct pins_owner *pins_owner;
 	uint32_t ring_bytes; /* 0: the usual */
 	void (*on_notice)(const struct notice *notice, void *userdata);
 	/* After the notices of one turn. */

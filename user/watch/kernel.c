@@ -33,8 +33,8 @@ static const char *const map_pin_names[MAPS] = { "services", "processes", "ports
 
 struct backend {
 	struct backend_options options;
-	char *bpffs_dir; /* NULL: nothing is pinned */
 	struct pin maps[MAPS];
+	struct pins pins;
 	int links[LINKS_MAX];
 	size_t n_links;
 	int iterators[ITERATORS]; /* links */
@@ -456,9 +456,10 @@ static void pin_maps(struct backend *backend, const char *dir)
 	char fault[200];
 
 	snprintf(backend->reason, sizeof(backend->reason), "this kernel takes eBPF programs");
-	if (!dir)
+	if (!*dir)
 		return;
-	pins_make(dir, backend->maps, MAPS, fault, sizeof(fault));
+	pins_make(dir, backend->maps, MAPS, backend->options.pins_owner, &backend->pins, fault,
+		sizeof(fault));
 	if (*fault)
 		snprintf(backend->reason, sizeof(backend->reason),
 			"this kernel takes eBPF programs; %s", fault);
@@ -476,7 +477,6 @@ static int kernel_open(
 	if (!backend)
 		return -ENOMEM;
 	backend->options = *options;
-	backend->options.bpffs_dir = NULL;
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	oomlog_open(&backend->oomlog);
 	backend->ring_fd = -1;
@@ -485,9 +485,8 @@ static int kernel_open(
 		backend->iterators[i] = -1;
 	for (size_t i = 0; i < MAPS; i++)
 		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
-	err = *dir && !(backend->bpffs_dir = strdup(dir)) ? -ENOMEM : 0;
-	if (!err)
-		err = load(backend, error, error_size);
+	backend->pins.lock_fd = -1;
+	err = load(backend, error, error_size);
 	if (!err) {
 		err = listen_to_ring(backend);
 		if (err)
@@ -498,7 +497,10 @@ static int kernel_open(
 		kernel_close(backend);
 		return err;
 	}
-	pin_maps(backend, backend->bpffs_dir);
+	pin_maps(backend, dir);
+	/* Both are the caller's, and may be gone by now. */
+	backend->options.bpffs_dir = NULL;
+	backend->options.pins_owner = NULL;
 	*ret = backend;
 	return 0;
 }
@@ -507,8 +509,7 @@ static void kernel_close(struct backend *backend)
 {
 	if (!backend)
 		return;
-	if (backend->bpffs_dir && *backend->reason)
-		pins_remove(backend->bpffs_dir, backend->maps, MAPS);
+	pins_remove(&backend->pins);
 	sd_event_source_disable_unref(backend->rest_source);
 	sd_event_source_disable_unref(backend->ring_source);
 	ring_buffer__free(backend->ring);
@@ -523,7 +524,6 @@ static void kernel_close(struct backend *backend)
 	closep(&backend->ring_fd);
 	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
-	free(backend->bpffs_dir);
 	free(backend);
 }
 

@@ -304,6 +304,7 @@ static int watch_open(
 	const struct backend_options backend_options = {
 		.event = event,
 		.bpffs_dir = watch->options.bpffs_dir,
+		.pins_owner = watch->options.pins_owner,
 		.ring_bytes = ring_bytes,
 		.on_notice = on_notice,
 		.on_drained = on_drained,
@@ -340,6 +341,7 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 		return err;
 	}
 	watch->options.bpffs_dir = NULL;
+	watch->options.pins_owner = NULL;
 	*error = '\0';
 	*ret = watch;
 	return 0;

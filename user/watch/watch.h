@@ -20,6 +20,7 @@
 
 struct watch;
 struct service;
+struct pins_owner;
 struct selection;
 
 enum watch_backend { WATCH_AUTO, WATCH_KERNEL, WATCH_PIDFD, WATCH_POLL };
@@ -188,6 +189,8 @@ typedef void watch_removed_fn(struct service *service, void *userdata);
 struct watch_options {
 	enum watch_backend backend;
 	const char *bpffs_dir; /* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
+	/* Whom the pins belong to, if not to who calls; NULL: to who calls. Read by watch_new() alone. */
+	const struct pins_owner *pins_owner;
 	watch_event_fn *on_event;
 	watch_added_fn *on_added;     /* may be NULL */
 	watch_removed_fn *on_removed; /* may be NULL */
