@@ -96,8 +96,9 @@ class AlertmanagerPeer(Alertmanager):
     name = "alertmanager"
 
     def argv(self):
+        alone = [] if any(o.startswith("--cluster.") for o in self.options) else ["--cluster.listen-address="]
         return ["prometheus-alertmanager", "--config.file=alertmanager.yml", f"--storage.path={self.folder}/data",
-                "--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{self.port}", *self.options]
+                f"--web.listen-address=127.0.0.1:{self.port}", *alone, *self.options]
 
 
 ALERTMANAGERS = {"tolld": AlertmanagerTolld, "peers": AlertmanagerPeer}

@@ -45,8 +45,7 @@ class Webhook:
     """
 
     def __init__(self, port, answer=ok, tls=None):
-        """tls: an ssl.SSLContext; then it speaks https."""
-        self.port = port
+        """port 0: any free one. tls: an ssl.SSLContext; then it speaks https."""
         self.answer = answer
         self.requests = []
         self._lock = threading.Lock()
@@ -81,6 +80,7 @@ class Webhook:
                 pass
 
         self._server = Server(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
         self._scheme = "https" if tls else "http"

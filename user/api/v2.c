@@ -123,7 +123,8 @@ int v2_matchers(struct request *req, const char *name, struct matcher_list *ret)
 		p = request_next(req, name, p)) {
 		struct matcher *matcher;
 
-		err = matcher_parse(MATCHERS_FALLBACK, p->value, &matcher, error, sizeof(error));
+		err = matcher_parse(
+			matcher_syntax_in_use(), p->value, &matcher, error, sizeof(error));
 		if (!err)
 			err = matcher_list_add(ret, matcher);
 	}

@@ -233,7 +233,7 @@ static void fill_times(const struct posting *p, struct posted *posted, struct in
 static bool names_valid(struct posting *p, const struct labels *labels, const char *what)
 {
 	for (unsigned i = 0; labels && i < labels->n; i++) {
-		if (!*labels->v[i].name) {
+		if (!matcher_syntax_takes_name(labels->v[i].name)) {
 			add_fault(p, what, labels->v[i].name);
 			return false;
 		}

@@ -342,6 +342,13 @@ static int take_matchers(
 	for (size_t i = 0; i < posted->n_matchers && !err; i++) {
 		const struct posted_matcher *m = &posted->matchers[i];
 
+		if (!matcher_syntax_takes_name(m->name)) {
+			v2_text(in->req, MHD_HTTP_BAD_REQUEST,
+				"invalid silence: invalid label matcher %zu: invalid label name "
+				"\"%s\"",
+				i, m->name);
+			return -EINVAL;
+		}
 		err = matcher_new(types[m->is_equal != 0][m->is_regex], m->name, m->value, &matcher,
 			error, sizeof(error));
 		if (err == -EINVAL)

@@ -11,6 +11,7 @@
 #include "base/regex.h"
 #include "daemon.h"
 #include "model/duration.h"
+#include "model/matcher_parser.h"
 
 enum flag {
 	FLAG_CONFIG = 256,
@@ -20,6 +21,7 @@ enum flag {
 	FLAG_ROUTE_PREFIX,
 	FLAG_CORS_ORIGIN,
 	FLAG_LIFECYCLE,
+	FLAG_FEATURE,
 	FLAG_BACKEND,
 	FLAG_BPFFS,
 	FLAG_RETENTION_TIME,
@@ -62,6 +64,8 @@ static const struct {
 	{ "web.cors.origin", "REGEX", FLAG_CORS_ORIGIN,
 		"pages of these origins may read and change things (default: all may read)" },
 	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
+	{ "enable-feature", "NAME", FLAG_FEATURE,
+		"classic-mode or utf8-strict-mode: one syntax of matchers instead of both" },
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
 		"where maps are pinned for bpftool; empty: nowhere (default /sys/fs/bpf/tolld)" },
@@ -149,6 +153,17 @@ static int parse_size(const char *flag, const char *value, size_t *ret)
 	return wrong(flag, value, "write it as 48MB, 512KB or 1GB");
 }
 
+static int parse_feature(const char *value)
+{
+	if (streq(value, "classic-mode"))
+		matcher_syntax_use(MATCHERS_CLASSIC);
+	else if (streq(value, "utf8-strict-mode"))
+		matcher_syntax_use(MATCHERS_UTF8);
+	else
+		return wrong("enable-feature", value, "it is classic-mode or utf8-strict-mode");
+	return 0;
+}
+
 static int parse_duration(const char *flag, const char *value, int64_t *ret_ms)
 {
 	if (duration_parse(value, strlen(value), ret_ms) || *ret_ms <= 0)
@@ -203,6 +218,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 	case FLAG_LIFECYCLE:
 		o->enable_lifecycle = true;
 		return 0;
+	case FLAG_FEATURE:
+		return parse_feature(value);
 	case FLAG_BACKEND:
 		return parse_backend(value, &o->backend);
 	case FLAG_BPFFS:

@@ -5,6 +5,7 @@
  */
 #include "config/matchers.h"
 #include "config/schema.h"
+#include "model/matcher_parser.h"
 
 static void read_source(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_target(struct reader *r, const struct tree_pair *pair, void *out);
@@ -41,8 +42,9 @@ static void read_equal(struct reader *r, const struct tree_pair *pair, void *out
 	for (size_t i = 0; i < n; i++) {
 		if (!reader_item_text(r, "equal", pair->value->items[i], &label))
 			continue;
-		if (!*label.s) {
-			diag_error(r->diag, label.pos, "invalid label name \"\" in equal list");
+		if (!matcher_syntax_takes_name(label.s)) {
+			diag_error(r->diag, label.pos, "invalid label name \"%s\" in equal list",
+				label.s);
 			continue;
 		}
 		if (!arena_reserve(&r->config->arena, equal->items, equal->n, equal->cap)) {

@@ -80,7 +80,7 @@ static void read_text(struct reader *r, const struct config_text *text, struct c
 	char error[MATCHER_MAX_ERROR];
 	int err;
 
-	err = matcher_list_parse(MATCHERS_FALLBACK, text->s, &list, error, sizeof(error));
+	err = matcher_list_parse(matcher_syntax_in_use(), text->s, &list, error, sizeof(error));
 	if (err == -EINVAL)
 		diag_error(r->diag, text->pos, "%s", error);
 	else if (err)

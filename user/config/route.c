@@ -5,6 +5,7 @@
  * Source: alertmanager config/config.go and dispatch/route.go.
  */
 #include "config/matchers.h"
+#include "model/matcher_parser.h"
 
 #define NOT_SET (-1)
 
@@ -86,8 +87,9 @@ static void read_group_by(struct reader *r, const struct tree_pair *pair, void *
 			continue;
 		if (streq(label.s, "..."))
 			all = label;
-		else if (!*label.s)
-			diag_error(r->diag, label.pos, "invalid label name \"\" in group_by list");
+		else if (!matcher_syntax_takes_name(label.s))
+			diag_error(r->diag, label.pos, "invalid label name \"%s\" in group_by list",
+				label.s);
 		else
 			add_group_by(r, route, label);
 	}

@@ -8,6 +8,23 @@
 #include "base/escape.h"
 #include "model/matcher_syntax.h"
 
+static enum matcher_syntax in_use = MATCHERS_FALLBACK;
+
+void matcher_syntax_use(enum matcher_syntax syntax)
+{
+	in_use = syntax;
+}
+
+enum matcher_syntax matcher_syntax_in_use(void)
+{
+	return in_use;
+}
+
+bool matcher_syntax_takes_name(const char *name)
+{
+	return in_use == MATCHERS_CLASSIC ? label_name_valid_classic(name, strlen(name)) : *name;
+}
+
 void matcher_list_release(struct matcher_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)

@@ -16,6 +16,12 @@
 
 enum matcher_syntax { MATCHERS_FALLBACK, MATCHERS_CLASSIC, MATCHERS_UTF8 };
 
+/* The syntax of settings and of the API: chosen once, by a flag, before any settings are read. */
+void matcher_syntax_use(enum matcher_syntax syntax);
+enum matcher_syntax matcher_syntax_in_use(void);
+/* Whether a label may be called so: [a-zA-Z_][a-zA-Z0-9_]* in the classic syntax, else anything. */
+bool matcher_syntax_takes_name(const char *name);
+
 struct matcher_list {
 	struct matcher **v;
 	size_t n, cap;

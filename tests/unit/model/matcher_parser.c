@@ -312,6 +312,26 @@ static int parse_some(void *userdata)
 	return err;
 }
 
+static void what_a_label_may_be_called_hangs_on_the_syntax_in_use(void **state)
+{
+	static const struct {
+		const char *name;
+		bool classic;
+	} rows[] = { { "a", true }, { "_a1", true }, { "1a", false }, { "a:b", false },
+		{ "a b", false }, { "\xe2\x99\xa5", false } };
+
+	assert_int_equal(matcher_syntax_in_use(), MATCHERS_FALLBACK);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		matcher_syntax_use(MATCHERS_CLASSIC);
+		assert_int_equal(matcher_syntax_takes_name(rows[i].name), rows[i].classic);
+		matcher_syntax_use(MATCHERS_UTF8);
+		assert_true(matcher_syntax_takes_name(rows[i].name));
+		matcher_syntax_use(MATCHERS_FALLBACK);
+		assert_true(matcher_syntax_takes_name(rows[i].name));
+	}
+	assert_false(matcher_syntax_takes_name(""));
+}
+
 static void survives_without_memory(void **state)
 {
 	with_failing_allocations(parse_some, NULL);
@@ -326,6 +346,7 @@ int main(void)
 		cmocka_unit_test(one_matcher_is_one),
 		cmocka_unit_test(what_was_there_stays_after_a_fault),
 		cmocka_unit_test(what_is_printed_reads_back),
+		cmocka_unit_test(what_a_label_may_be_called_hangs_on_the_syntax_in_use),
 		cmocka_unit_test(survives_without_memory),
 	};
 
