@@ -337,6 +337,8 @@ static int listen_all(struct daemon *d)
 		.watch = d->watch,
 		.history = d->history,
 		.store = d->store,
+		.notices = notices_read,
+		.notices_span = notices_span,
 		.reload = reload,
 		.ready = is_ready,
 		.config = config_in_force,
@@ -412,6 +414,8 @@ static int make_modules(struct daemon *d)
 		err = past_start(d);
 	if (!err)
 		err = scrape_new(d->event, d->net, d->db, &callbacks, &d->scrape);
+	if (!err)
+		err = notices_start(d);
 	if (!err)
 		err = alarms_start(d);
 	if (!err)

@@ -115,10 +115,19 @@ static void send_finish(struct send *send, const struct delivery_report *report)
 		[DELIVERY_REFUSED] = NOTIFY_REFUSED,
 	};
 
+	scoped(strbuf_release) struct strbuf words = STRBUF_INIT;
+
 	entry_notification(send->notification, report);
 	send->over = true;
 	send->delivery = NULL;
-	notify_sent(send->d->notify, send->notification->id, results[report->result], clock_now());
+	if (report->refused_recipients)
+		strbuf_addf(&words, "refused: %s", report->refused_recipients);
+	else
+		strbuf_adds(&words, report->message && *report->message ? report->message
+				    : report->answer			? report->answer
+									: "");
+	notify_sent(send->d->notify, send->notification->id, results[report->result], words.s,
+		clock_now());
 	send_release(send);
 }
 
@@ -188,7 +197,8 @@ static void send_new(struct daemon *d, struct notification *notification)
 	if (!send) {
 		log_error(
 			"out of memory: notification %s waits for its next try", notification->id);
-		notify_sent(d->notify, notification->id, NOTIFY_RETRY, clock_now());
+		notify_sent(
+			d->notify, notification->id, NOTIFY_RETRY, "out of memory", clock_now());
 		return;
 	}
 	send->d = d;
@@ -210,6 +220,8 @@ static void on_output(const struct notify_output *output, void *userdata)
 
 	if (output->type == NOTIFY_SEND)
 		send_new(d, output->notification);
+	else if (output->type == NOTIFY_NOTICE)
+		notices_add(d, output->notice);
 	else
 		keep(d, kinds[output->type], output->key, output->value);
 }

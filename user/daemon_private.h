@@ -59,6 +59,8 @@ struct daemon {
 	bool settled; /* alerts from before the restart are confirmed or over */
 	bool stopping;
 	uint64_t written_when_trimmed;
+	int64_t first_notice, next_notice; /* ids of the log of notifications */
+	bool notices_lost;		   /* told that the disk did not take some */
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms, failed_wall_ms; /* of the last good and the last failed reload */
@@ -142,6 +144,12 @@ void alarms_mend(struct daemon *d);
 void alarms_stop(struct daemon *d);
 /* What is told to other Alertmanagers, in the text format. */
 void alarms_metrics(const struct daemon *d, struct strbuf *out);
+
+/* daemon_notices.c: what became of notifications, on the disk. */
+int notices_start(struct daemon *d);
+void notices_add(struct daemon *d, const struct notify_notice *notice);
+int notices_read(const struct api_notices_ask *asked, api_notice_fn *fn, void *to, void *userdata);
+void notices_span(int64_t *ret_first, int64_t *ret_end, void *userdata);
 
 /* daemon_log.c: the entries that people search the journal for. */
 void entry_start(

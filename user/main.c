@@ -18,6 +18,8 @@ static const struct {
 		"show the services of the running tolld; --help shows the flags" },
 	{ "query", cmd_query, "EXPR",
 		"ask the running tolld, at a time or over a range; --help shows the flags" },
+	{ "history", cmd_history, "",
+		"show which notifications were sent, failed or suppressed, and why; --help shows the flags" },
 	{ "notify", cmd_notify, "RECEIVER",
 		"send a test through a receiver, and show what was answered; --help shows the flags" },
 	{ "metrics", cmd_metrics, "", "list what /metrics tells; --markdown for a README" },

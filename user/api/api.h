@@ -33,6 +33,16 @@ struct api_runtime {
 
 typedef void api_flag_fn(const char *name, const char *value, void *userdata);
 
+/* Which entries of the log of notifications are asked for. */
+struct api_notices_ask {
+	const char *receiver, *alert, *outcome; /* NULL: whichever */
+	int64_t since_wall_ms, until_wall_ms;	/* both included */
+	int64_t first, end;			/* ids, `end` excluded */
+};
+
+/* `members`: the entry as JSON without its braces. False: enough. */
+typedef bool api_notice_fn(int64_t id, const char *members, void *to);
+
 /* Where the answers come from; all are borrowed and must outlive the server. NULL is "not there". */
 struct api_sources {
 	struct tsdb *db;
@@ -43,6 +53,13 @@ struct api_sources {
 	struct watch *watch;
 	struct history *history;
 	struct store *store;
+	/*
+	 * The log of notifications, the newest first; it reads the disk, so ids are asked for a few hundred
+	 * at a time. Those there may be are from *ret_first up to *ret_end, excluded.
+	 */
+	int (*notices)(
+		const struct api_notices_ask *asked, api_notice_fn *fn, void *to, void *userdata);
+	void (*notices_span)(int64_t *ret_first, int64_t *ret_end, void *userdata);
 	/* Reloads the settings: 0, or a negative errno with the faults as text in `error`. */
 	int (*reload)(struct strbuf *error, void *userdata);
 	bool (*ready)(void *userdata);

@@ -69,6 +69,14 @@ void jsonw_key(struct jsonw *json, const char *name)
 	json->after_key = true;
 }
 
+void jsonw_members(struct jsonw *json, const char *s, size_t len)
+{
+	if (!len)
+		return;
+	separate(json);
+	strbuf_add(json->out, s, len);
+}
+
 void jsonw_stringn(struct jsonw *json, const char *s, size_t len)
 {
 	separate(json);

@@ -44,6 +44,9 @@ void jsonw_time(struct jsonw *json, int64_t wall_ms);
 /* An object of names and values. */
 void jsonw_labels(struct jsonw *json, const struct labels *labels);
 
+/* Members that are written already, as `"a":1,"b":2`; none for an empty text. */
+void jsonw_members(struct jsonw *json, const char *s, size_t len);
+
 /* A key and its value, for the many short fields. */
 void jsonw_field_string(struct jsonw *json, const char *name, const char *s);
 void jsonw_field_int(struct jsonw *json, const char *name, int64_t v);

@@ -51,6 +51,7 @@ static const struct route {
 	{ "/api/v1/status/tsdb", GET, status_tsdb, CORS },
 	{ "/api/v1/status/walreplay", GET, status_walreplay, CORS },
 	{ "/api/v1/notifications", GET, status_notifications, CORS },
+	{ "/api/v1/notifications/history", GET, notices_list, CORS },
 	{ "/api/v2/status", GET, v2_status, CORS },
 	{ "/api/v2/receivers", GET, v2_receivers_list, CORS },
 	{ "/api/v2/alerts", GET, v2_alerts_list, CORS },

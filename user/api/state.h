@@ -76,6 +76,7 @@ handler_fn targets_list, targets_pools;				      /* targets.c */
 handler_fn metadata_list, metadata_of_targets;			      /* metadata.c */
 handler_fn services_list;					      /* services.c */
 handler_fn services_events;					      /* events.c */
+handler_fn notices_list;					      /* notices.c */
 handler_fn status_healthy, status_ready, status_reload, status_buildinfo,
 	status_alertmanagers; /* status.c */
 handler_fn status_runtimeinfo, status_config, status_flags,

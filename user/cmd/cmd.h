@@ -15,6 +15,7 @@ int cmd_test(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

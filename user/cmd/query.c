@@ -12,13 +12,12 @@
 #include "base/num.h"
 #include "cmd/ask.h"
 #include "cmd/query_print.h"
+#include "cmd/when.h"
 #include "model/duration.h"
 #include "model/timestamp.h"
 
 /* As many columns as a chart has. */
 #define DEFAULT_STEPS 60
-/* Times may be this far from 1970, in seconds. */
-#define MAX_TIME_S 1e12
 
 static const char usage_text[] =
 	"usage: tolld query EXPR [--time T] [--url URL] [--format table|json]\n"
@@ -46,22 +45,9 @@ static int wrong(const char *flag, const char *value, const char *cure)
 
 static int parse_time(const char *flag, const char *text, int64_t now_wall_ms, int64_t *ret)
 {
-	size_t len = strlen(text);
-	double seconds;
-	int64_t ago_ms;
-
-	if (!timestamp_parse_rfc3339(text, len, ret))
+	if (!when_parse(text, now_wall_ms, ret))
 		return 0;
-	if (!num_parse(text, len, &seconds) && seconds > -MAX_TIME_S && seconds < MAX_TIME_S) {
-		*ret = (int64_t)(seconds * 1000);
-		return 0;
-	}
-	if (!duration_parse(text, len, &ago_ms)) {
-		*ret = now_wall_ms - ago_ms;
-		return 0;
-	}
-	return wrong(flag, text,
-		"write it as 2024-01-01T00:00:00Z, as seconds since 1970, or as 1h for an hour ago");
+	return wrong(flag, text, WHEN_CURE);
 }
 
 static int take_flag(struct arguments *a, int flag, const char *value, int64_t now_wall_ms)

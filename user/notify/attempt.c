@@ -74,6 +74,7 @@ static void fields_free(struct attempt *attempt)
 	free(attempt->entry);
 	free(attempt->log_key);
 	free(attempt->group_id);
+	free(attempt->words);
 	free(attempt);
 }
 
@@ -121,11 +122,12 @@ void attempt_free(struct notify *notify, struct attempt *attempt)
 
 /* `result`: RETRY where there is no time left for another try. */
 static void over(struct notify *notify, struct attempt *attempt, enum notify_result result,
-	struct instant now)
+	const char *words, struct instant now)
 {
 	struct flush *flush = attempt->flush;
 	bool told = result == NOTIFY_SENT;
 
+	notice_attempt(notify, attempt, told ? NOTICE_SENT : NOTICE_FAILED, words, now);
 	if (told) {
 		struct log_entry *entry = TAKE(attempt->entry);
 
@@ -173,6 +175,7 @@ void attempt_try(struct notify *notify, struct attempt *attempt, struct instant 
 	}
 	n = notification_ref(attempt->notification);
 	attempt->sending = true;
+	attempt->tries++;
 	attempt->sent_boot_ns = now.boot_ns;
 	timer_set(&notify->timers, &attempt->timer, lost);
 	send.notification = n;
@@ -183,15 +186,26 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 {
 	const struct notification *n = attempt->notification;
 
-	if (attempt->sending || now.boot_ns >= attempt->flush->give_up_boot_ns ||
-		!integration_exists(notify->config, n->receiver, n->integration, n->index))
-		over(notify, attempt, NOTIFY_RETRY, now);
+	if (!integration_exists(notify->config, n->receiver, n->integration, n->index))
+		over(notify, attempt, NOTIFY_RETRY, "the receiver is no longer in the settings",
+			now);
+	else if (attempt->sending)
+		over(notify, attempt, NOTIFY_RETRY, "nobody said what became of it", now);
+	else if (now.boot_ns >= attempt->flush->give_up_boot_ns)
+		over(notify, attempt, NOTIFY_RETRY, attempt->words, now);
 	else
 		attempt_try(notify, attempt, now);
 }
 
-void notify_sent(
-	struct notify *notify, const char *id, enum notify_result result, struct instant now)
+/* Only for those who ask why: without memory they are not told. */
+static void keep_words(struct attempt *attempt, const char *words)
+{
+	free(attempt->words);
+	attempt->words = words && *words ? strdup(words) : NULL;
+}
+
+void notify_sent(struct notify *notify, const char *id, enum notify_result result,
+	const char *words, struct instant now)
 {
 	struct attempt *attempt = map_gets(&notify->attempts, id);
 
@@ -200,12 +214,17 @@ void notify_sent(
 	count_request(notify, attempt->notification->integration, result == NOTIFY_SENT,
 		now.boot_ns - attempt->sent_boot_ns);
 	if (result != NOTIFY_RETRY) {
-		over(notify, attempt, result, now);
+		over(notify, attempt, result, words, now);
 		return;
 	}
 	notify->stats.retried++;
-	if (now.boot_ns >= attempt->flush->give_up_boot_ns)
-		over(notify, attempt, result, now);
-	else
-		try_later(notify, attempt, now);
+	if (now.boot_ns >= attempt->flush->give_up_boot_ns) {
+		over(notify, attempt, result, words, now);
+		return;
+	}
+	/* A server that is away for hours is not to fill the log with itself. */
+	if (attempt->tries == 1)
+		notice_attempt(notify, attempt, NOTICE_RETRIED, words, now);
+	keep_words(attempt, words);
+	try_later(notify, attempt, now);
 }

@@ -301,6 +301,17 @@ static void go_on(struct notify *notify, struct group *group, struct instant now
 	}
 }
 
+/* What was told of an alert in a group that it stays in is not told again. */
+static void remember_noticed(struct entry *entry)
+{
+	for (struct membership *m = entry->coming; m; m = m->next) {
+		for (const struct membership *old = entry->members; old; old = old->next) {
+			if (old->group == m->group)
+				m->noticed = old->noticed;
+		}
+	}
+}
+
 static void commit_members(struct notify *notify)
 {
 	map_foreach (&notify->groups, e)
@@ -308,6 +319,7 @@ static void commit_members(struct notify *notify)
 	map_foreach (&notify->alerts, e) {
 		struct entry *entry = e->value;
 
+		remember_noticed(entry);
 		free_chain(&entry->members);
 		entry->members = TAKE(entry->coming);
 		entry->grouped = true;
@@ -415,35 +427,45 @@ static struct alert *shown(const struct entry *entry)
 	return copy;
 }
 
-/* `silent`: the group is, whatever its alerts, and here it is counted. */
-static enum verdict judge(
-	struct notify *notify, struct entry *entry, uint64_t *silent, struct instant now)
+/* `silent`: why the group is, whatever its alerts. */
+static enum suppression suppression_of(
+	struct notify *notify, struct entry *entry, enum suppression silent, struct instant now)
 {
-	bool over = entry_is_over(notify, entry, now);
 	size_t at = 0;
 
-	if (silent) {
-		++*silent;
-		return over ? HIDE_OVER : HIDE_FIRING;
+	if (silent != SUPPRESS_NOT)
+		return silent;
+	if (inhibited_by(notify, entry->alert->labels, now))
+		return INHIBITED;
+	return entry_silenced_by(notify, entry, now.wall_ms, &at) ? SILENCED : SUPPRESS_NOT;
+}
+
+static void judge(
+	struct notify *notify, struct membership *m, enum suppression silent, struct instant now)
+{
+	uint64_t *const counters[SUPPRESSIONS] = {
+		[SILENCED] = &notify->stats.silenced,
+		[INHIBITED] = &notify->stats.inhibited,
+		[IN_MUTE_TIME] = &notify->stats.in_mute_time,
+		[OUT_OF_TIME] = &notify->stats.out_of_time,
+	};
+	bool over = entry_is_over(notify, m->entry, now);
+
+	m->suppression = suppression_of(notify, m->entry, silent, now);
+	if (m->suppression == SUPPRESS_NOT) {
+		m->verdict = over ? TELL_OVER : TELL_FIRING;
+		return;
 	}
-	if (inhibited_by(notify, entry->alert->labels, now)) {
-		notify->stats.inhibited++;
-		return over ? HIDE_OVER : HIDE_FIRING;
-	}
-	if (entry_silenced_by(notify, entry, now.wall_ms, &at)) {
-		notify->stats.silenced++;
-		return over ? HIDE_OVER : HIDE_FIRING;
-	}
-	return over ? TELL_OVER : TELL_FIRING;
+	++*counters[m->suppression];
+	m->verdict = over ? HIDE_OVER : HIDE_FIRING;
 }
 
 /* A look at all members: what of them is to be told now. */
 static int look(struct notify *notify, struct group *group, struct instant now, struct flush **ret)
 {
 	struct flush_alert *alerts = calloc(group->n, sizeof(*alerts));
-	struct notify_stats *stats = &notify->stats;
-	bool muted, silent = route_is_silent(group->route, now.wall_ms, &muted);
-	uint64_t *counter = muted ? &stats->in_mute_time : &stats->out_of_time;
+	bool muted, is_silent = route_is_silent(group->route, now.wall_ms, &muted);
+	enum suppression silent = muted ? IN_MUTE_TIME : OUT_OF_TIME;
 	size_t counts[VERDICTS] = { 0 }, n = 0;
 
 	if (!alerts)
@@ -451,7 +473,7 @@ static int look(struct notify *notify, struct group *group, struct instant now, 
 	for (size_t i = 0; i < group->n; i++) {
 		struct membership *m = group->members[i];
 
-		m->verdict = judge(notify, m->entry, silent ? counter : NULL, now);
+		judge(notify, m, is_silent ? silent : SUPPRESS_NOT, now);
 		counts[m->verdict]++;
 	}
 	for (enum verdict v = TELL_FIRING; v <= HIDE_OVER; v++) {
@@ -506,6 +528,7 @@ static int fan_out(struct notify *notify, struct flush *flush, struct group *gro
 		if (!err) {
 			entry->repeat_ns = group->route->repeat_interval_ns;
 			log_without_sending(notify, key.s, entry, now);
+			notice_kept_back(notify, flush, group, to, "send_resolved is false", NULL);
 		} else {
 			free(entry);
 		}
@@ -530,6 +553,7 @@ static int group_flush(struct notify *notify, struct group *group, bool keep, st
 	err = look(notify, group, now, &flush);
 	if (err)
 		return err;
+	notice_suppressed(notify, group, now);
 	flush->group = group;
 	flush->give_up_boot_ns = now.boot_ns + MAX(group->route->group_interval_ns, FLUSH_MIN_NS);
 	group->flush = flush;

@@ -8,7 +8,7 @@
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
- *   tally.c    what became of notifications, counted
+ *   tally.c    what became of notifications, counted; notice.c: told, one by one
  *   log.c      what receivers were told last
  *   view.c     what is known, for those who show it
  *   persist.c  rows written; restore.c: rows read, and brought to life after a restart;
@@ -88,6 +88,9 @@ bool integration_exists(
 /* What a flush does with an alert. */
 enum verdict { TELL_FIRING, TELL_OVER, HIDE_OVER, HIDE_FIRING, VERDICTS };
 
+/* Why an alert is not told. */
+enum suppression { SUPPRESS_NOT, SILENCED, INHIBITED, IN_MUTE_TIME, OUT_OF_TIME, SUPPRESSIONS };
+
 /* An alert's place in a group. */
 struct membership {
 	struct entry *entry;
@@ -95,6 +98,8 @@ struct membership {
 	size_t index;		 /* in group->members */
 	struct membership *next; /* of the same alert */
 	enum verdict verdict;	 /* of the look under way */
+	enum suppression suppression;
+	uint8_t noticed; /* what the last notice of this alert said: notice_suppressed() */
 };
 
 struct entry {
@@ -309,6 +314,8 @@ struct attempt {
 	bool sending; /* put out; notify_sent() will tell */
 	int64_t sent_boot_ns;
 	int64_t backoff_ns;
+	unsigned tries;
+	char *words; /* of the last try that failed, or NULL */
 };
 
 /* Begins at the next step; `id` NULL for a new one. On failure nothing is left behind. */
@@ -327,6 +334,16 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 void count_notification(struct notify *notify, const char *integration);
 void count_request(struct notify *notify, const char *integration, bool told, int64_t took_ns);
 void count_failure(struct notify *notify, const char *integration, bool refused);
+
+/* -- notices --------------------------------------------------------------------------------- */
+
+void notice_attempt(struct notify *notify, const struct attempt *attempt,
+	enum notice_outcome outcome, const char *words, struct instant now);
+/* Of the members that the look just taken left out: those of which that was not told yet. */
+void notice_suppressed(struct notify *notify, struct group *group, struct instant now);
+/* One integration is not told of a flush, for a reason of its own: static text. */
+void notice_kept_back(struct notify *notify, const struct flush *flush, const struct group *group,
+	const struct integration *to, const char *reason, const char *why);
 
 /* -- rows ------------------------------------------------------------------------------------ */
 

@@ -33,6 +33,32 @@ enum notify_output_type {
 	NOTIFY_KEEP_LOG,
 	NOTIFY_KEEP_OUTBOX,
 	NOTIFY_KEEP_SILENCE,
+	/* What became of a notification, for those who ask later. Nothing hangs on it. */
+	NOTIFY_NOTICE,
+};
+
+enum notice_outcome {
+	NOTICE_SENT,
+	NOTICE_RETRIED, /* its first try failed; one of the others with the same id follows */
+	NOTICE_FAILED,
+	NOTICE_SUPPRESSED, /* of these alerts nothing was told */
+};
+
+/* All is borrowed until the callback returns. */
+struct notify_notice {
+	enum notice_outcome outcome;
+	const char *id; /* of the notification; NULL where there is none */
+	const char *receiver;
+	const char *integration; /* NULL: whatever the receiver has */
+	unsigned index;
+	const struct labels *group_labels;
+	struct alert *const *alerts; /* firing first */
+	size_t n_alerts, n_firing;
+	/* Static text. Why it was to be told ("first notification"), or what suppressed it ("silenced"). */
+	const char *reason;
+	const char *why; /* the words of who took or refused it; which silence it was; or NULL */
+	unsigned tries;
+	int64_t at_wall_ms;
 };
 
 struct notify_output {
@@ -41,6 +67,7 @@ struct notify_output {
 	/* NOTIFY_KEEP_*: an opaque row, both borrowed. */
 	const char *key;
 	const char *value; /* JSON; NULL: delete the row */
+	const struct notify_notice *notice;
 };
 
 typedef void notify_output_fn(const struct notify_output *output, void *userdata);
@@ -116,10 +143,10 @@ enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
 /*
  * What became of a NOTIFY_SEND, by its id. RETRY: it is tried again with growing pauses (from 500 ms
  * by half more each time, 60 s at most) inside the flush, and by the next flush after that.
- * REFUSED: not again for this flush.
+ * REFUSED: not again for this flush. `words` are what was answered, for the notice; NULL: nothing.
  */
-void notify_sent(
-	struct notify *notify, const char *id, enum notify_result result, struct instant now);
+void notify_sent(struct notify *notify, const char *id, enum notify_result result,
+	const char *words, struct instant now);
 
 /*
  * Makes a silence, or changes the one with that id; takes it, also on failure. A start that is not

@@ -4,7 +4,8 @@
  * Whoever wants something kept hands over a statement with its values; it is copied, run by the
  * writer thread in order, and gathered with its neighbours into one transaction (WAL,
  * synchronous=FULL). Done means durable: the callback comes, on the event loop, after the commit.
- * Reading happens on the caller's thread, at start only. What the tables mean is their owners' affair.
+ * Reading happens on the caller's thread: at start, and later a few rows at a time. What the tables mean is
+ * their owners' affair.
  *
  * A full disk or a broken file loses no data silently: the writer keeps what it could not write,
  * tries again, and store_status() tells. So a callback may stay away for hours: whoever must act

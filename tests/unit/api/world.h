@@ -235,7 +235,7 @@ static void world_output(const struct notify_output *output, void *userdata)
 	if (output->type != NOTIFY_SEND)
 		return;
 	w->notified++;
-	notify_sent(w->notify, output->notification->id, NOTIFY_SENT, w->now);
+	notify_sent(w->notify, output->notification->id, NOTIFY_SENT, NULL, w->now);
 }
 
 /* Takes over settings as a file has them. */

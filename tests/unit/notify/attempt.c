@@ -142,11 +142,11 @@ static void answers_to_what_nobody_asked_are_ignored(void **state)
 
 	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
 	fires(&w, "A", "a");
-	notify_sent(w.notify, "00000000000000000000000000000000", NOTIFY_SENT, w.now);
+	notify_sent(w.notify, "00000000000000000000000000000000", NOTIFY_SENT, NULL, w.now);
 	world_run(&w, 10 * SEC);
 	memcpy(id, w.mails[0].n->id, sizeof(id));
-	notify_sent(w.notify, id, NOTIFY_SENT, w.now);
-	notify_sent(w.notify, id, NOTIFY_RETRY, w.now);
+	notify_sent(w.notify, id, NOTIFY_SENT, NULL, w.now);
+	notify_sent(w.notify, id, NOTIFY_RETRY, NULL, w.now);
 	notify_stats(w.notify, &stats);
 	assert_int_equal(stats.sent, 2);
 	assert_int_equal(stats.retried, 0);
@@ -168,7 +168,7 @@ static void answer_at_once(const struct notify_output *output, void *userdata)
 		return;
 	h->sends++;
 	h->told += h->result == NOTIFY_SENT;
-	notify_sent(h->notify, output->notification->id, h->result, h->now);
+	notify_sent(h->notify, output->notification->id, h->result, NULL, h->now);
 	assert_int_equal(strlen(output->notification->id), 32);
 }
 

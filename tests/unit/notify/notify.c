@@ -381,7 +381,7 @@ static void run_plain(struct plain *p, struct instant *now, int64_t ns)
 			char id[33];
 
 			memcpy(id, p->ids[--p->n_ids], sizeof(id));
-			notify_sent(p->notify, id, NOTIFY_SENT, *now);
+			notify_sent(p->notify, id, NOTIFY_SENT, NULL, *now);
 		}
 	}
 	now->wall_ms += (until - now->boot_ns) / NSEC_PER_MSEC;
@@ -513,7 +513,7 @@ static double step_flood(struct flood *f, struct instant now)
 		char id[33];
 
 		memcpy(id, f->ids[--f->n_ids], sizeof(id));
-		notify_sent(f->notify, id, NOTIFY_SENT, now);
+		notify_sent(f->notify, id, NOTIFY_SENT, NULL, now);
 	}
 	return (double)(clock_boot_ns() - began) / 1e6;
 }

@@ -34,6 +34,7 @@ struct world {
 	size_t n_mails, cap_mails;
 	size_t tries, outputs;
 	enum notify_result (*server)(struct world *world, const struct notification *n);
+	void (*on_notice)(const struct notify_notice *notice, struct world *world);
 	int fuse; /* events until the process is killed; 0: never */
 	bool dead;
 	bool unkept; /* a SEND came without its row */
@@ -55,6 +56,11 @@ static inline void on_output(const struct notify_output *output, void *userdata)
 	w->outputs++;
 	if (w->dead)
 		return;
+	if (output->type == NOTIFY_NOTICE) {
+		if (w->on_notice)
+			w->on_notice(output->notice, w);
+		return;
+	}
 	if (output->type == NOTIFY_SEND) {
 		if (!map_gets(&w->rows[NOTIFY_KEEP_OUTBOX], output->notification->id))
 			w->unkept = true;
@@ -194,7 +200,7 @@ static inline void world_deliver(struct world *w)
 			burn(w);
 		}
 		if (!w->dead)
-			notify_sent(w->notify, n->id, result, w->now);
+			notify_sent(w->notify, n->id, result, NULL, w->now);
 		notification_unref(n);
 	}
 }
