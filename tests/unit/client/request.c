@@ -77,7 +77,7 @@ static int post(struct exchange *x, const struct config_client *settings, int64_
 	if (err)
 		return err;
 	assert_int_equal(x->calls, calls);
-	run_until(x->event, &x->done, 10000);
+	run_until(x->event, &x->done, PATIENCE_MS);
 	assert_int_equal(x->calls, calls + 1);
 	return 0;
 }
@@ -91,7 +91,7 @@ static void a_request_says_what_it_was_told_to_say(void **state)
 	struct exchange x;
 
 	setup(&x);
-	assert_int_equal(post(&x, &plain, 5000), 0);
+	assert_int_equal(post(&x, &plain, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_string_equal(x.body, "hello");
 	assert_string_equal(x.error, "");
@@ -133,12 +133,12 @@ static void credentials_go_along_as_the_settings_have_them(void **state)
 	struct exchange x;
 
 	setup(&x);
-	assert_int_equal(post(&x, &basic, 5000), 0);
+	assert_int_equal(post(&x, &basic, PATIENCE_MS), 0);
 	assert_non_null(strstr(x.server.last_request, "\r\nAuthorization: Basic dTpwIHc=\r\n"));
-	assert_int_equal(post(&x, &bearer, 5000), 0);
+	assert_int_equal(post(&x, &bearer, PATIENCE_MS), 0);
 	assert_non_null(strstr(x.server.last_request, "\r\nAuthorization: Token tok\r\n"));
 	assert_non_null(strstr(x.server.last_request, "\r\nX-More: v1\r\n"));
-	assert_int_equal(post(&x, &missing, 5000), -ENOENT);
+	assert_int_equal(post(&x, &missing, PATIENCE_MS), -ENOENT);
 	assert_string_equal(x.error, "unable to read authorization credentials file "
 				     "/nowhere/at/all: No such file or directory");
 	unlink(path);
@@ -155,7 +155,7 @@ static void the_way_may_lead_through_a_proxy(void **state)
 	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", x.server.port);
 	settings.http.proxy_url = TEXT(proxy);
 	snprintf(x.url, sizeof(x.url), "http://service.invalid/x");
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_true(
 		starts_with(x.server.last_request, "POST http://service.invalid/x HTTP/1.1\r\n"));
 	teardown(&x);
@@ -167,7 +167,7 @@ static void what_fails_is_told_without_the_address(void **state)
 
 	setup(&x);
 	x.server.manner = HANGS_UP;
-	assert_int_equal(post(&x, &plain, 5000), 0);
+	assert_int_equal(post(&x, &plain, PATIENCE_MS), 0);
 	assert_string_equal(x.error, "Empty reply from server");
 	x.server.manner = IS_SILENT;
 	assert_int_equal(post(&x, &plain, 150), 0);
@@ -188,7 +188,7 @@ static void more_than_anybody_reads_is_cut(void **state)
 	setup(&x);
 	x.server.body = large;
 	x.server.body_len = CLIENT_ANSWER_MAX + 100000;
-	assert_int_equal(post(&x, &plain, 5000), 0);
+	assert_int_equal(post(&x, &plain, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_string_equal(x.error, "");
 	assert_int_equal(x.len, CLIENT_ANSWER_MAX);
@@ -202,7 +202,7 @@ static void a_server_may_ask_for_patience(void **state)
 
 	setup(&x);
 	x.server.head = HEAD("429 Too Many Requests") "Retry-After: 7\r\n";
-	assert_int_equal(post(&x, &plain, 5000), 0);
+	assert_int_equal(post(&x, &plain, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 429);
 	assert_int_equal(x.retry_after_s, 7);
 	teardown(&x);
@@ -265,17 +265,17 @@ static void tokens_are_fetched_kept_and_renewed(void **state)
 	snprintf(token_url, sizeof(token_url), "http://127.0.0.1:%u/token", x.server.port);
 	settings.oauth2.token_url = TEXT(token_url);
 	x.server.on_request = authorization_server;
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_string_equal(x.body, "served");
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_int_equal(tokens_given, 1);
 	/* One that is not taken any more is not kept; the next try has another. */
 	refused_token = "t1";
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 401);
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_int_equal(tokens_given, 2);
 	assert_int_equal(asked_by_header, 2);
@@ -286,7 +286,7 @@ static void tokens_are_fetched_kept_and_renewed(void **state)
 	wants_form = true;
 	snprintf(token_url, sizeof(token_url), "http://127.0.0.1:%u/token", x.server.port);
 	x.server.on_request = authorization_server;
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_int_equal(asked_by_form, 1);
 	teardown(&x);
@@ -295,14 +295,14 @@ static void tokens_are_fetched_kept_and_renewed(void **state)
 	gives_none = true;
 	snprintf(token_url, sizeof(token_url), "http://127.0.0.1:%u/token", x.server.port);
 	x.server.on_request = authorization_server;
-	assert_int_equal(post(&x, &settings, 5000), 0);
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_string_equal(x.error, "oauth2 token: status code 401: invalid_client");
 	teardown(&x);
 }
 
 static void what_is_under_way_can_be_left_at_any_time(void **state)
 {
-	struct client_request request = { .method = "GET", .timeout_ms = 5000 };
+	struct client_request request = { .method = "GET", .timeout_ms = PATIENCE_MS };
 	struct client_call *call;
 	struct exchange x;
 
@@ -312,13 +312,14 @@ static void what_is_under_way_can_be_left_at_any_time(void **state)
 	assert_int_equal(client_start(x.client, &plain, &request, on_answer, &x, &call, x.error,
 				 sizeof(x.error)),
 		0);
-	run_until(x.event, NULL, 50);
+	run_until_count(x.event, &x.server.requests, 1);
 	client_cancel(call);
 	client_cancel(NULL);
 	assert_int_equal(client_start(x.client, &plain, &request, on_answer, &x, NULL, x.error,
 				 sizeof(x.error)),
 		0);
-	run_until(x.event, NULL, 50);
+	run_until_count(x.event, &x.server.requests, 2);
+	run_until_quiet(x.event);
 	assert_int_equal(x.calls, 0);
 	teardown(&x); /* with one under way */
 	assert_int_equal(x.calls, 0);

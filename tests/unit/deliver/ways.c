@@ -97,7 +97,7 @@ static int tell(struct world *w, const struct config *config, const char *kind, 
 		w->deliver, &config->receivers[0], n, on_delivered, w, NULL, error, 400);
 	notification_unref(n);
 	if (!err)
-		run_until(w->event, &w->done, 10000);
+		run_until(w->event, &w->done, PATIENCE_MS);
 	if (!err)
 		assert_true(w->done);
 	return err;
@@ -124,7 +124,7 @@ static void a_service_decides_whether_it_is_tried_again(void **state)
 	struct world w;
 	struct config *config;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		w.server.head = rows[i].head;
@@ -164,7 +164,7 @@ static void nothing_is_sent_of_what_cannot_be_rendered(void **state)
 	struct world w;
 	struct config *config;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	config = config_of(&w, RECEIVER("slack", "{api_url: 'http://127.0.0.1:%', text: '{{ index "
 						 ".Alerts 9 }}'}"));
 	assert_int_equal(tell(&w, config, "slack", error), -EINVAL);
@@ -185,7 +185,7 @@ static void requests_that_belong_together_follow_each_other(void **state)
 	struct world w;
 	struct config *config;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	config = config_of(
 		&w, RECEIVER("opsgenie",
 			    "{api_url: 'http://127.0.0.1:%', api_key: k, update_alerts: true}"));
@@ -212,14 +212,14 @@ static void a_delivery_can_be_left_at_any_time(void **state)
 	char error[400];
 	struct world w;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	w.server.manner = IS_SILENT;
 	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(deliver_http(w.deliver, &config->receivers[0].integrations[0], n,
 					 on_delivered, &w, &delivery, error, sizeof(error)),
 			0);
-		run_until(w.event, NULL, 30);
+		run_until_count(w.event, &w.server.requests, (unsigned)i + 1);
 		if (!i)
 			delivery_cancel(delivery);
 	}
@@ -276,7 +276,7 @@ static void a_folder_takes_whole_mails_once(void **state)
 	struct world w;
 	char *name, *mail;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	assert_non_null(mkdtemp(base));
 	snprintf(path, sizeof(path), "%s/mail", base);
 	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s, mode: '0640'}"), path);
@@ -317,7 +317,7 @@ static void a_folder_that_cannot_be_written_to_is_tried_again(void **state)
 	struct world w;
 	int fd;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	assert_non_null(mkdtemp(base));
 	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s/no/mail}"), base);
 	config = config_of(&w, text);
@@ -351,7 +351,7 @@ static void what_is_no_longer_in_the_settings_is_not_found(void **state)
 	struct world w;
 	struct config *config;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	config = config_of(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		assert_int_equal(tell(&w, config, kinds[i], error), -ENOENT);
@@ -411,7 +411,7 @@ static void other_alertmanagers_are_sent_what_prometheus_sends(void **state)
 	char url[64], ends[64];
 	struct strbuf when = STRBUF_INIT;
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	changes = 0;
 	snprintf(own_address, sizeof(own_address), "localhost:9093");
 	config = config_of(&w,
@@ -435,7 +435,7 @@ static void other_alertmanagers_are_sent_what_prometheus_sends(void **state)
 	put_alert(forward, "Down", true, now);
 	put_alert(forward, "Never", true, now);
 	put_alert(forward, "Over", false, now);
-	for (int i = 0; i < 100; i++) {
+	for (int ms = 0; ms < PATIENCE_MS; ms += 20) {
 		forward_info(forward, 0, &info);
 		if (info.sent)
 			break;
@@ -477,7 +477,7 @@ static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void
 	struct world w;
 	char expected[200];
 
-	setup(&w, 5000);
+	setup(&w, PATIENCE_MS);
 	changes = 0;
 	own_address[0] = '\0';
 	config = config_of(&w, "alerting: {alertmanagers: [{static_configs: [{targets: "
@@ -488,8 +488,7 @@ static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void
 	assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
 	assert_int_equal(forward_configure(forward, config), 0);
 	put_alert(forward, "Down", true, now);
-	for (int i = 0; i < 100 && !changes; i++)
-		run_until(w.event, NULL, 20);
+	run_until_count(w.event, &changes, 1);
 	snprintf(expected, sizeof(expected),
 		"http://127.0.0.1:%u/api/v2/alerts unexpected status code 503: ok", w.server.port);
 	assert_string_equal(last_change, expected);
@@ -498,8 +497,7 @@ static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void
 	assert_int_equal(info.queued, 1);
 	assert_int_equal(info.errors, 1);
 	w.server.head = HEAD("200 OK");
-	for (int i = 0; i < 200 && changes < 2; i++)
-		run_until(w.event, NULL, 20);
+	run_until_count(w.event, &changes, 2);
 	forward_info(forward, 0, &info);
 	assert_int_equal(info.sent, 1);
 	assert_int_equal(info.lost, 0);
@@ -507,8 +505,7 @@ static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void
 	/* What is refused is not offered again. */
 	w.server.head = HEAD("400 Bad Request");
 	put_alert(forward, "Bad", true, now);
-	for (int i = 0; i < 100 && changes < 3; i++)
-		run_until(w.event, NULL, 20);
+	run_until_count(w.event, &changes, 3);
 	forward_info(forward, 0, &info);
 	assert_int_equal(info.lost, 1);
 	assert_int_equal(info.queued, 0);

@@ -54,7 +54,7 @@ static void prepare(struct fetch *f, struct net *net, unsigned port)
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
 	curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, count_bytes);
 	curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f);
-	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, 5000L);
+	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)PATIENCE_MS);
 }
 
 static void start(struct fetch *f)
@@ -101,7 +101,7 @@ static void a_page_is_fetched(void **state)
 	prepare(&f, w->net, w->server.port);
 	start(&f);
 	assert_false(f.done);
-	run_until(w->event, &f.done, 5000);
+	run_until(w->event, &f.done, PATIENCE_MS);
 	assert_int_equal(f.calls, 1);
 	assert_int_equal(f.result, CURLE_OK);
 	assert_int_equal(f.bytes, 5);
@@ -117,7 +117,7 @@ static void a_refused_port_is_told_from_the_loop(void **state)
 	prepare(&f, w->net, port);
 	start(&f);
 	assert_false(f.done);
-	run_until(w->event, &f.done, 5000);
+	run_until(w->event, &f.done, PATIENCE_MS);
 	assert_int_equal(f.result, CURLE_COULDNT_CONNECT);
 	close(fd);
 }
@@ -130,17 +130,17 @@ static void a_kept_connection_is_used_again_and_its_loss_is_noticed(void **state
 	w->server.keep_alive = true;
 	prepare(&first, w->net, w->server.port);
 	start(&first);
-	run_until(w->event, &first.done, 5000);
+	run_until(w->event, &first.done, PATIENCE_MS);
 	prepare(&second, w->net, w->server.port);
 	start(&second);
-	run_until(w->event, &second.done, 5000);
+	run_until(w->event, &second.done, PATIENCE_MS);
 	assert_int_equal(second.result, CURLE_OK);
 	assert_int_equal(w->server.connections, 1);
 	assert_int_equal(w->server.requests, 2);
 	prepare(&third, w->net, w->server.port);
 	server_stop(&w->server);
 	start(&third);
-	run_until(w->event, &third.done, 5000);
+	run_until(w->event, &third.done, PATIENCE_MS);
 	assert_int_equal(third.result, CURLE_COULDNT_CONNECT);
 }
 
@@ -152,12 +152,11 @@ static void who_cancels_is_not_called(void **state)
 	w->server.manner = IS_SILENT;
 	prepare(&f, w->net, w->server.port);
 	start(&f);
-	run_until(w->event, NULL, 20);
-	assert_int_equal(w->server.requests, 1);
+	run_until_count(w->event, &w->server.requests, 1);
 	net_cancel(f.transfer);
 	curl_easy_cleanup(f.easy);
 	net_cancel(NULL);
-	run_until(w->event, NULL, 20);
+	run_until_quiet(w->event);
 	assert_int_equal(f.calls, 0);
 }
 
@@ -175,7 +174,9 @@ static void a_transfer_may_cancel_another_that_ended_with_it(void **state)
 	b.cancels = &a;
 	start(&a);
 	start(&b);
-	run_until(w->event, NULL, 50);
+	for (int ms = 0; ms < PATIENCE_MS && !a.done && !b.done; ms++)
+		run_until(w->event, NULL, 1);
+	run_until_quiet(w->event);
 	assert_int_equal(a.calls + b.calls, 1);
 	close(fd);
 }
@@ -189,7 +190,7 @@ static void a_transfer_may_start_another(void **state)
 	prepare(&b, w->net, w->server.port);
 	a.starts = &b;
 	start(&a);
-	run_until(w->event, &b.done, 5000);
+	run_until(w->event, &b.done, PATIENCE_MS);
 	assert_int_equal(a.calls, 1);
 	assert_int_equal(b.result, CURLE_OK);
 }
@@ -202,12 +203,12 @@ static void waiting_costs_no_turns_of_the_loop(void **state)
 	w->server.manner = IS_SILENT;
 	prepare(&f, w->net, w->server.port);
 	start(&f);
-	run_until(w->event, NULL, 30);
-	assert_int_equal(w->server.requests, 1);
+	run_until_count(w->event, &w->server.requests, 1);
+	run_until_quiet(w->event);
 	assert_in_range(run_until(w->event, NULL, 150), 1, 6);
 	net_cancel(f.transfer);
 	curl_easy_cleanup(f.easy);
-	run_until(w->event, NULL, 5);
+	run_until_quiet(w->event);
 	assert_in_range(run_until(w->event, NULL, 100), 1, 2);
 }
 
@@ -220,7 +221,7 @@ static void a_timeout_ends_what_is_silent(void **state)
 	prepare(&f, w->net, w->server.port);
 	curl_easy_setopt(f.easy, CURLOPT_TIMEOUT_MS, 40L);
 	start(&f);
-	run_until(w->event, &f.done, 5000);
+	run_until(w->event, &f.done, PATIENCE_MS);
 	assert_int_equal(f.result, CURLE_OPERATION_TIMEDOUT);
 }
 
@@ -233,7 +234,7 @@ static void freeing_stops_all_without_a_word(void **state)
 	prepare(&a, w->net, w->server.port);
 	prepare(&b, w->net, w->server.port);
 	start(&a);
-	run_until(w->event, NULL, 20);
+	run_until_count(w->event, &w->server.requests, 1);
 	start(&b);
 	net_free(w->net);
 	w->net = NULL;

@@ -17,7 +17,7 @@ struct world {
 	struct server server;
 	/* What the callbacks saw. */
 	bool ended;
-	unsigned begins, ends;
+	unsigned begins, ends, ups;
 	struct scrape_report report;
 	char error[300];
 	struct target *trigger_at_begin;
@@ -39,6 +39,7 @@ static void on_end(const struct scrape_report *report, void *userdata)
 	struct world *w = userdata;
 
 	w->ends++;
+	w->ups += report->up;
 	w->ended = true;
 	w->report = *report;
 	snprintf(w->error, sizeof(w->error), "%s", report->error ? report->error : "");
@@ -107,7 +108,7 @@ static void trigger(struct world *w)
 {
 	w->ended = false;
 	target_trigger(scrape_target(w->scrape, 0));
-	run_until(w->event, &w->ended, 5000);
+	run_until(w->event, &w->ended, PATIENCE_MS);
 	assert_true(w->ended);
 }
 
@@ -548,10 +549,18 @@ static void a_gzip_bomb_is_cut_at_the_limit(void **state)
 	assert_true(w->report.up);
 }
 
+#define PIECE ((size_t)64 << 10)
+
 static void an_answer_without_end_is_cut(void **state)
 {
 	struct world *w = *state;
 
+	scoped(freep) char *piece = malloc(PIECE);
+
+	assert_non_null(piece);
+	memset(piece, '#', PIECE);
+	w->server.body = piece;
+	w->server.body_len = PIECE;
 	w->server.manner = NEVER_ENDS;
 	assert_int_equal(configure(w, "  body_size_limit: 1MB\n", w->server.port, 0), 0);
 	trigger(w);
@@ -566,7 +575,7 @@ static void silence_ends_at_the_timeout(void **state)
 	assert_int_equal(configure(w, "  scrape_timeout: 60ms\n", w->server.port, 0), 0);
 	trigger(w);
 	assert_non_null(strstr(w->error, "timed out"));
-	assert_in_range(w->report.duration_ns, 50 * NSEC_PER_MSEC, 2000 * NSEC_PER_MSEC);
+	assert_true(w->report.duration_ns >= 60 * NSEC_PER_MSEC);
 }
 
 static void a_target_that_dies_is_known_at_once(void **state)
@@ -581,7 +590,7 @@ static void a_target_that_dies_is_known_at_once(void **state)
 	assert_true(!w->report.up && w->report.up_changed);
 	assert_true(is_stale_nan(newest(w, "a").value));
 	assert_true(newest(w, "up").value == 0);
-	assert_in_range(w->report.duration_ns, 0, 100 * NSEC_PER_MSEC);
+	assert_non_null(strstr(w->error, "Connection refused"));
 	trigger(w);
 	assert_false(w->report.up_changed);
 }
@@ -596,13 +605,15 @@ static void triggers_during_a_scrape_make_one_more(void **state)
 	target_trigger(t);
 	target_trigger(t);
 	target_trigger(t);
-	run_until(w->event, NULL, 250);
+	run_until_count(w->event, &w->ends, 2);
+	run_until_quiet(w->event);
 	assert_int_equal(w->ends, 2);
 	assert_int_equal(w->server.requests, 2);
 	/* One that comes while the samples are written counts too. */
 	w->trigger_at_begin = t;
 	target_trigger(t);
-	run_until(w->event, NULL, 250);
+	run_until_count(w->event, &w->ends, 4);
+	run_until_quiet(w->event);
 	assert_int_equal(w->ends, 4);
 }
 
@@ -618,17 +629,18 @@ static void a_triggered_scrape_has_a_connection_of_its_own(void **state)
 
 static void slots_are_kept_on_a_kept_connection(void **state)
 {
+	int64_t start_boot_ns = clock_boot_ns();
 	struct world *w = *state;
 
 	assert_int_equal(configure(w, "  scrape_interval: 50ms\n  scrape_timeout: 50ms\n",
 				 w->server.port, 0),
 		0);
-	run_until(w->event, NULL, 330);
-	/* Six fit; a loaded machine may miss some, but nothing makes more. */
-	assert_in_range(w->ends, 3, 7);
-	assert_int_equal(w->server.connections, 1);
+	run_until_count(w->event, &w->ups, 5);
+	/* A busy machine may miss some, but nothing makes more. */
+	assert_true(clock_boot_ns() - start_boot_ns >= (w->ends - 1) * 50 * NSEC_PER_MSEC);
+	/* Whoever is too late for its time-out has hung up. */
+	assert_int_equal(w->server.connections, 1 + w->ends - w->ups);
 	assert_false(w->report.triggered);
-	assert_true(w->report.up);
 }
 
 static void a_reload_keeps_what_stays_and_ends_what_goes(void **state)
@@ -647,7 +659,7 @@ static void a_reload_keeps_what_stays_and_ends_what_goes(void **state)
 	trigger(w);
 	w->ended = false;
 	target_trigger(scrape_target(w->scrape, 1));
-	run_until(w->event, &w->ended, 5000);
+	run_until(w->event, &w->ended, PATIENCE_MS);
 	assert_true(newest(w, "b").value == 1);
 
 	/* Only the interval is another one, and the second target is gone. */
@@ -675,12 +687,11 @@ static void a_reload_during_a_scrape_asks_again(void **state)
 	w->server.manner = IS_SILENT;
 	assert_int_equal(configure(w, "", w->server.port, 0), 0);
 	target_trigger(scrape_target(w->scrape, 0));
-	run_until(w->event, NULL, 30);
-	assert_int_equal(w->server.requests, 1);
+	run_until_count(w->event, &w->server.requests, 1);
 	w->server.manner = ANSWERS;
 	assert_int_equal(configure(w, "  honor_labels: true\n", w->server.port, 0), 0);
 	w->ended = false;
-	run_until(w->event, &w->ended, 5000);
+	run_until(w->event, &w->ended, PATIENCE_MS);
 	assert_int_equal(w->ends, 1);
 	assert_true(w->report.up);
 }
