@@ -5,6 +5,7 @@ prefix      ?= /usr/local
 sysconfdir  ?= /etc
 unitdir     ?= /lib/systemd/system
 docdir      ?= $(prefix)/share/doc/tolld
+mandir      ?= $(prefix)/share/man
 catalogdir  ?= /usr/lib/systemd/catalog
 DESTDIR     ?=
 # Another machine's: CROSS_COMPILE=aarch64-linux-gnu- names the tools, SYSROOT the folder with its libraries.
@@ -231,6 +232,7 @@ install: all
 	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir) \
 		$(DESTDIR)$(catalogdir)
 	install -m 0644 README.md LICENSE $(DESTDIR)$(docdir)
+	install -D -m 0644 user/packaging/tolld.8 $(DESTDIR)$(mandir)/man8/tolld.8
 	sed 's|@prefix@|$(prefix)|g' user/packaging/tolld.service > $(DESTDIR)$(unitdir)/tolld.service
 	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
 	install -m 0644 user/packaging/tolld.catalog $(DESTDIR)$(catalogdir)
@@ -242,7 +244,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service \
-		$(DESTDIR)$(catalogdir)/tolld.catalog
+		$(DESTDIR)$(catalogdir)/tolld.catalog $(DESTDIR)$(mandir)/man8/tolld.8
 	rm -rf $(DESTDIR)$(docdir)
 
 clean:

@@ -43,6 +43,15 @@ def test_help_is_an_answer_not_a_fault():
         assert f"tolld {command}" in done.stdout
 
 
+def test_the_manual_names_every_command_and_every_flag():
+    with open(os.path.join(ROOT, "user/packaging/tolld.8")) as f:
+        manual = f.read()
+    commands = re.findall(r"^  tolld (\w+)", tolld("--help").stdout, re.M)
+    assert commands == re.findall(r"^\.Nm\n\.Cm (\w+)", manual, re.M)
+    flags = {flag for command in commands for flag in re.findall(r"--([a-z][a-z.-]+)", tolld(command, "--help").stdout)}
+    assert flags == set(re.findall(r"Fl -([a-z][a-z.-]+)", manual))
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
 def test_the_owners_files_are_without_fault(name):
     done = tolld("check", name, cwd=SEED)
