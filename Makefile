@@ -7,6 +7,7 @@ unitdir     ?= /lib/systemd/system
 docdir      ?= $(prefix)/share/doc/tolld
 mandir      ?= $(prefix)/share/man
 catalogdir  ?= /usr/lib/systemd/catalog
+sysusersdir ?= /usr/lib/sysusers.d
 DESTDIR     ?=
 # Another machine's: CROSS_COMPILE=aarch64-linux-gnu- names the tools, SYSROOT the folder with its libraries.
 CROSS_COMPILE ?=
@@ -230,13 +231,15 @@ format:
 install: all
 	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/sbin/tolld
 	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir) \
-		$(DESTDIR)$(catalogdir)
+		$(DESTDIR)$(catalogdir) $(DESTDIR)$(sysusersdir)
 	install -m 0644 README.md LICENSE $(DESTDIR)$(docdir)
 	install -D -m 0644 user/packaging/tolld.8 $(DESTDIR)$(mandir)/man8/tolld.8
 	sed 's|@prefix@|$(prefix)|g' user/packaging/tolld.service > $(DESTDIR)$(unitdir)/tolld.service
 	chmod 0644 $(DESTDIR)$(unitdir)/tolld.service
 	install -m 0644 user/packaging/tolld.catalog $(DESTDIR)$(catalogdir)
 	$(if $(DESTDIR),,-journalctl --update-catalog)
+	install -m 0644 user/packaging/tolld.sysusers $(DESTDIR)$(sysusersdir)/tolld.conf
+	$(if $(DESTDIR),,-systemd-sysusers $(sysusersdir)/tolld.conf)
 	test -e $(DESTDIR)$(sysconfdir)/tolld/tolld.yml || \
 		install -m 0640 user/packaging/tolld.yml $(DESTDIR)$(sysconfdir)/tolld/tolld.yml
 	test -e $(DESTDIR)$(sysconfdir)/tolld/rules.yml || \
@@ -244,7 +247,8 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service \
-		$(DESTDIR)$(catalogdir)/tolld.catalog $(DESTDIR)$(mandir)/man8/tolld.8
+		$(DESTDIR)$(catalogdir)/tolld.catalog $(DESTDIR)$(mandir)/man8/tolld.8 \
+		$(DESTDIR)$(sysusersdir)/tolld.conf
 	rm -rf $(DESTDIR)$(docdir)
 
 clean:

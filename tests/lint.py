@@ -119,6 +119,10 @@ def banned_calls(src: Source) -> Iterator[Finding]:
         if name.endswith("sleep") and src.under("tests/helpers"):
             continue
         yield Finding(src.line_of(offset), ERROR, f"{name}() is banned; use {BANNED[name]}")
+    if src.under("user"):
+        for offset, name, _ in calls(src, "access|euidaccess"):
+            yield Finding(src.line_of(offset), ERROR, f"{name}() passes over the capabilities of who is not root; use "
+                          "effective_access() of base/util.h")
 
 
 CONVERSION = re.compile(r"%%|%[-+ #0']*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?L?([efg])")

@@ -26,6 +26,7 @@ BAD = [
     ("user/base/x.c", "void f(char *a) { strcpy (a, a); }\n", "strcpy() is banned"),
     ("user/base/x.c", "void f(void) { int x; sleep(1); }\n", "sleep() is banned"),
     ("tests/unit/base/x.c", "void f(void) { system(\"ls\"); }\n", "system() is banned"),
+    ("user/base/x.c", "int f(char *a) { return access(a, 0); }\n", "access() passes over the capabilities"),
     ("user/base/x.c", "double f(char *a) { return strtod(a, 0); }\n", "strtod() depends on the locale"),
     ("user/api/x.c", "void f(void) { printf(\"%5.2f\", 1.0); }\n", "%5.2f in a format"),
     ("user/api/x.c", "void f(void) { printf(\"%%%g\", 1.0); }\n", "%g in a format"),

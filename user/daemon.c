@@ -29,7 +29,7 @@ static struct files settings_files(const struct daemon_options *options)
 
 	if (options->n_config_files)
 		return (struct files){ options->config_files, options->n_config_files };
-	if (access(DAEMON_DEFAULT_CONFIG, F_OK) == 0)
+	if (effective_access(DAEMON_DEFAULT_CONFIG, F_OK) == 0)
 		return (struct files){ default_file, 1 };
 	return (struct files){ NULL, 0 };
 }
@@ -200,10 +200,15 @@ static int add_signals(struct daemon *d)
 	return 0;
 }
 
+const char *daemon_storage(const struct daemon_options *options)
+{
+	return options->storage_path ? options->storage_path : DAEMON_DEFAULT_STORAGE;
+}
+
 static int open_store(struct daemon *d)
 {
 	const char *asked = d->options->storage_path;
-	const char *dir = asked ? asked : DAEMON_DEFAULT_STORAGE;
+	const char *dir = daemon_storage(d->options);
 	scoped(freep) char *broken = NULL;
 	char error[300] = "";
 	int err;
@@ -320,7 +325,32 @@ static void own_metrics(struct strbuf *out, void *userdata)
 	alarms_metrics(d, out);
 }
 
-static int listen_all(struct daemon *d)
+/* Now, because ports below 1024 are root's; what is at fault is told now, too. */
+static int bind_all(struct daemon *d)
+{
+	const struct daemon_options *options = d->options;
+	char error[300] = "";
+	int err;
+
+	d->sockets = malloc(options->n_listen * sizeof(*d->sockets));
+	if (!d->sockets)
+		return -ENOMEM;
+	for (size_t i = 0; i < options->n_listen; i++)
+		d->sockets[i] = -1;
+	for (size_t i = 0; i < options->n_listen; i++) {
+		err = api_bind(options->listen[i], &d->sockets[i], error, sizeof(error));
+		if (!err)
+			continue;
+		if (!options->listen_is_default) {
+			log_error("--web.listen-address %s: %s", options->listen[i], error);
+			return err;
+		}
+		log_warn("not listening on %s: %s", options->listen[i], error);
+	}
+	return 0;
+}
+
+static int serve_all(struct daemon *d)
 {
 	const struct daemon_options *options = d->options;
 	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle,
@@ -354,15 +384,14 @@ static int listen_all(struct daemon *d)
 
 	err = api_new(d->event, &api, &sources, &d->api);
 	for (size_t i = 0; i < options->n_listen && !err; i++) {
-		err = api_listen(d->api, options->listen[i], error, sizeof(error));
-		if (!err) {
+		if (d->sockets[i] < 0)
+			continue;
+		err = api_serve(d->api, d->sockets[i], error, sizeof(error));
+		d->sockets[i] = -1;
+		if (err)
+			log_error("%s: %s", options->listen[i], error);
+		else
 			log_info("Listening on %s", options->listen[i]);
-		} else if (options->listen_is_default) {
-			log_warn("not listening on %s: %s", options->listen[i], error);
-			err = 0;
-		} else {
-			log_error("--web.listen-address %s: %s", options->listen[i], error);
-		}
 	}
 	return err;
 }
@@ -404,8 +433,17 @@ static int make_modules(struct daemon *d)
 		.changed = on_scrape_changed,
 		.userdata = d,
 	};
-	int err = samples_start(d);
+	int err = rights_plan(d);
 
+	/* What takes root comes first, and what begins a thread after that. */
+	if (!err)
+		err = targets_start(d);
+	if (!err)
+		err = bind_all(d);
+	if (!err)
+		err = rights_drop(d);
+	if (!err)
+		err = samples_start(d);
 	if (!err)
 		err = net_new(d->event, &d->net);
 	if (!err)
@@ -418,8 +456,6 @@ static int make_modules(struct daemon *d)
 		err = notices_start(d);
 	if (!err)
 		err = alarms_start(d);
-	if (!err)
-		err = targets_start(d);
 	if (!err)
 		err = figures_start(d);
 	if (!err)
@@ -441,7 +477,7 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 	if (!err)
 		err = loop_start(d);
 	if (!err)
-		err = listen_all(d);
+		err = serve_all(d);
 	if (!err)
 		err = configure(d, config, diag);
 	if (err)
@@ -472,6 +508,9 @@ static void stop(struct daemon *d)
 	notify_free(d->notify);
 	scrape_free(d->scrape);
 	net_free(d->net);
+	for (size_t i = 0; d->sockets && i < d->options->n_listen; i++)
+		closep(&d->sockets[i]);
+	free(d->sockets);
 	samples_stop(d);
 	store_close(d->store, STORE_CLOSE_MS);
 	history_free(d->history);

@@ -17,6 +17,7 @@ struct daemon_options {
 	const char *route_prefix; /* NULL: the path of external_url */
 	const char *cors_origin;  /* NULL: pages of all origins may read, and change nothing */
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
+	const char *user;	  /* whom root becomes; NULL: tolld, where there is that user */
 	enum watch_backend backend;
 	bool enable_lifecycle;
 	/* Of samples; 0: the default. */
@@ -27,6 +28,7 @@ struct daemon_options {
 
 #define DAEMON_DEFAULT_CONFIG  "/etc/tolld/tolld.yml"
 #define DAEMON_DEFAULT_STORAGE "/var/lib/tolld"
+#define DAEMON_DEFAULT_USER    "tolld"
 /* 15 days, as Prometheus. */
 #define DAEMON_DEFAULT_RETENTION_MS (15 * 24 * 3600 * 1000ll)
 

@@ -8,6 +8,7 @@
 #include "base/histogram.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/privilege.h"
 #include "daemon.h"
 #include "deliver/deliver.h"
 #include "deliver/forward.h"
@@ -16,6 +17,7 @@
 #include "scrape/scrape.h"
 #include "store/store.h"
 #include "watch/history.h"
+#include "watch/pin.h"
 
 struct daemon {
 	const struct daemon_options *options;
@@ -27,6 +29,11 @@ struct daemon {
 	struct histogram turns_s; /* how long the loop was busy with one event */
 	int clock_fd;		  /* is cancelled when somebody sets the wall clock */
 	int64_t skew_ms;	  /* wall clock minus boot clock, when last looked at */
+
+	bool drops; /* it becomes this user once it has what only root gets: */
+	struct account account;
+	struct pins_owner pins_owner;
+	int *sockets; /* of options->listen, until they are served; -1: there is none */
 
 	struct config *config;
 	struct net *net;
@@ -73,6 +80,10 @@ int loop_start(struct daemon *d);
 int loop_run(struct daemon *d);
 void loop_stop(struct daemon *d);
 
+/* daemon_rights.c: who tolld is to be, and becoming that. The first is asked before anything is made. */
+int rights_plan(struct daemon *d);
+int rights_drop(struct daemon *d);
+
 /* daemon_samples.c: the sample store, in memory and then with its files; and its end. */
 int samples_start(struct daemon *d);
 int samples_open(struct daemon *d, const char *storage);
@@ -97,6 +108,9 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 
 /* host:port or [v6]:port with a numeric host, or localhost: no name is asked for on the loop. */
 bool daemon_parse_address(const char *text, struct sockaddr_storage *ret);
+
+/* --storage.path, or where it is without. */
+const char *daemon_storage(const struct daemon_options *options);
 
 /* daemon_services.c: services of the section `watch`, and their series. */
 int services_start(struct daemon *d);

@@ -74,7 +74,7 @@ int samples_open(struct daemon *d, const char *storage)
 		disk.flush_ms = d->options->flush_ms;
 	if (d->options->block_ms)
 		disk.block_ms = d->options->block_ms;
-	strbuf_addf(&dir, "%s/samples", storage);
+	strbuf_addf(&dir, "%s/" STORE_SAMPLES, storage);
 	err = dir.err ? dir.err
 		      : store_files_open(dir.s, d->event, &d->files, error, sizeof(error));
 	strbuf_release(&dir);

@@ -77,8 +77,7 @@ static void put_storage(struct flags *f, const struct daemon *d)
 	const struct daemon_options *o = d->options;
 	const struct tsdb_disk_options disk = TSDB_DISK_OPTIONS_DEFAULT;
 
-	put_text(f, "storage.path", "storage.tsdb.path",
-		o->storage_path ? o->storage_path : DAEMON_DEFAULT_STORAGE);
+	put_text(f, "storage.path", "storage.tsdb.path", daemon_storage(o));
 	duration_format(&f->text, o->retention_ms ? o->retention_ms : DAEMON_DEFAULT_RETENTION_MS);
 	put(f, "storage.retention.time", "storage.tsdb.retention.time");
 	add_size(&f->text, o->retention_bytes ? o->retention_bytes : disk.max_bytes);

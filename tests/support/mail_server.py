@@ -80,7 +80,8 @@ class Store:
     def mails(self):
         try:
             with open(self.path, encoding="utf-8") as f:
-                return [json.loads(line) for line in f]
+                # One that is half written is none yet.
+                return [json.loads(line) for line in f if line.endswith("\n")]
         except FileNotFoundError:
             return []
 

@@ -89,7 +89,14 @@ struct api_options {
 /* What the options name must outlive it. -EINVAL where cors_origin is no expression. */
 int api_new(sd_event *event, const struct api_options *options, const struct api_sources *sources,
 	struct api **ret);
-/* Listens on HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */
+/*
+ * The socket that api_serve() takes, for HOST:PORT, [V6]:PORT or :PORT: a process that gives up its rights
+ * binds before. error[] tells what is wrong and what helps. -EINVAL, -EADDRINUSE, -EACCES ...
+ */
+int api_bind(const char *address, int *ret_fd, char *error, size_t error_size);
+/* Answers those who connect to the socket, which is taken in any case. */
+int api_serve(struct api *api, int fd, char *error, size_t error_size);
+/* Both at once, for HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */
 int api_listen(struct api *api, const char *address, char *error, size_t error_size);
 /* The port of the i-th address listened on, which matters where port 0 was asked for; 0: no such. */
 unsigned api_port(const struct api *api, size_t i);

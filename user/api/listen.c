@@ -59,7 +59,7 @@ static int open_one(const struct addrinfo *info, bool both_families)
 	return ready;
 }
 
-static unsigned port_of(int fd)
+unsigned listen_port(int fd)
 {
 	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
@@ -95,8 +95,7 @@ static int explain(int err, const char *address, const char *port, char *error, 
 	return err;
 }
 
-int listen_open(
-	const char *address, int *ret_fd, unsigned *ret_port, char *error, size_t error_size)
+int listen_open(const char *address, int *ret_fd, char *error, size_t error_size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
 	struct addrinfo *infos = NULL;
@@ -131,7 +130,6 @@ int listen_open(
 	freeaddrinfo(infos);
 	if (fd < 0)
 		return explain(fd, address, port, error, error_size);
-	*ret_port = port_of(fd);
 	*ret_fd = fd;
 	return 0;
 }

@@ -9,9 +9,10 @@
 /*
  * HOST:PORT, [V6]:PORT or :PORT, which is every address of this machine, IPv4 and IPv6. Port 0 lets
  * the kernel choose. error[] tells what is wrong and what helps. -EINVAL for what is no address,
- * -EADDRINUSE, -EACCES, ... *ret_port is the port that it became.
+ * -EADDRINUSE, -EACCES, ...
  */
-int listen_open(
-	const char *address, int *ret_fd, unsigned *ret_port, char *error, size_t error_size);
+int listen_open(const char *address, int *ret_fd, char *error, size_t error_size);
+/* The port that it became; 0: it has none. */
+unsigned listen_port(int fd);
 
 #endif

@@ -613,29 +613,39 @@ static struct MHD_Daemon *start_daemon(struct api *api, int fd)
 		NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-int api_listen(struct api *api, const char *address, char *error, size_t error_size)
+int api_bind(const char *address, int *ret_fd, char *error, size_t error_size)
+{
+	return listen_open(address, ret_fd, error, error_size);
+}
+
+int api_serve(struct api *api, int fd, char *error, size_t error_size)
 {
 	scoped(listener_freep) struct listener *listener = calloc(1, sizeof(*listener));
-	int err, fd;
+	int err;
 
 	if (!listener || !vec_reserve(api->listeners, api->n_listeners, api->cap_listeners)) {
-		snprintf(error, error_size, "%s: out of memory", address);
+		snprintf(error, error_size, "out of memory");
+		close(fd);
 		return -ENOMEM;
 	}
 	listener->api = api;
-	err = listen_open(address, &fd, &listener->port, error, error_size);
-	if (err)
-		return err;
+	listener->port = listen_port(fd);
 	/* From here the descriptor is libmicrohttpd's, which closes it. */
 	listener->daemon = start_daemon(api, fd);
 	err = listener->daemon ? listener_watch(listener) : -ENOMEM;
 	if (err) {
-		snprintf(error, error_size, "%s: the HTTP server did not start: %s", address,
-			strerror(-err));
+		snprintf(error, error_size, "the HTTP server did not start: %s", strerror(-err));
 		return err;
 	}
 	api->listeners[api->n_listeners++] = TAKE(listener);
 	return 0;
+}
+
+int api_listen(struct api *api, const char *address, char *error, size_t error_size)
+{
+	int fd, err = api_bind(address, &fd, error, error_size);
+
+	return err ? err : api_serve(api, fd, error, error_size);
 }
 
 unsigned api_port(const struct api *api, size_t i)

@@ -8,6 +8,7 @@
 #ifndef TOLLD_BASE_UTIL_H
 #define TOLLD_BASE_UTIL_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,15 @@ static inline void closep(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+}
+
+/*
+ * As access(), which asks for the real user, and for none of its capabilities where that is not root: this is what
+ * open() would say.
+ */
+static inline int effective_access(const char *path, int mode)
+{
+	return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
 }
 
 static inline bool streq(const char *a, const char *b)

@@ -24,6 +24,7 @@ enum flag {
 	FLAG_FEATURE,
 	FLAG_BACKEND,
 	FLAG_BPFFS,
+	FLAG_USER,
 	FLAG_RETENTION_TIME,
 	FLAG_RETENTION_SIZE,
 	FLAG_MEMORY,
@@ -69,6 +70,9 @@ static const struct {
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
 		"where maps are pinned for bpftool; empty: nowhere (default /sys/fs/bpf/tolld)" },
+	{ "user", "NAME", FLAG_USER,
+		"whom root becomes once all is attached and bound; root: nobody else\n"
+		"(default " DAEMON_DEFAULT_USER ", where /etc/passwd has that user)" },
 	{ "log.level", "LEVEL", FLAG_LOG_LEVEL, "error, warn, info or debug (default info)" },
 	{ "log.format", "FORMAT", FLAG_LOG_FORMAT,
 		"auto, journal, logfmt or json (default auto: the journal under systemd)" },
@@ -181,6 +185,13 @@ static int check_regex(const char *flag, const char *value)
 	return wrong(flag, value, error);
 }
 
+static int check_url(const char *flag, const char *value)
+{
+	if (starts_with(value, "http://") || starts_with(value, "https://"))
+		return 0;
+	return wrong(flag, value, "it begins with http:// or https://");
+}
+
 static int add_repeated(const char *flag, const char **list, size_t *n, const char *value)
 {
 	if (*n == MAX_REPEATED)
@@ -202,11 +213,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		o->storage_path = value;
 		return 0;
 	case FLAG_EXTERNAL_URL:
-		if (!starts_with(value, "http://") && !starts_with(value, "https://"))
-			return wrong(
-				"web.external-url", value, "it begins with http:// or https://");
 		o->external_url = value;
-		return 0;
+		return check_url("web.external-url", value);
 	case FLAG_ROUTE_PREFIX:
 		if (*value != '/')
 			return wrong("web.route-prefix", value, "it begins with a slash");
@@ -224,6 +232,9 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		return parse_backend(value, &o->backend);
 	case FLAG_BPFFS:
 		o->bpffs_dir = value;
+		return 0;
+	case FLAG_USER:
+		o->user = value;
 		return 0;
 	case FLAG_RETENTION_TIME:
 		return parse_duration("storage.retention.time", value, &o->retention_ms);

@@ -141,7 +141,7 @@ static void inherit_secret(struct reader *r, struct config_secret *secret,
 			"%s and %s_file are both set: the file wins", key, key);
 		secret->value = (struct config_text){ 0 };
 	}
-	if (secret->file.s && access(secret->file.s, R_OK))
+	if (secret->file.s && effective_access(secret->file.s, R_OK))
 		diag_warning(r->diag, secret->file.pos,
 			"cannot read '%s' now: %s; it is read "
 			"anew for each mail",

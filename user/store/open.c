@@ -36,8 +36,7 @@ static const char pragmas[] = "PRAGMA cache_size = -2048;"
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA journal_mode = WAL;";
 
-/* mkdir -p, with 0700 for what it makes. */
-static int make_directories(const char *dir)
+int store_make_directories(const char *dir)
 {
 	scoped(freep) char *path = strdup(dir);
 
@@ -234,7 +233,7 @@ int store_file_open(
 	int err;
 
 	error[0] = '\0';
-	err = make_directories(dir);
+	err = store_make_directories(dir);
 	if (!err)
 		err = lock_directory(dir, &file.dir_fd);
 	if (err == -EBUSY)

@@ -8,6 +8,9 @@
 
 #define STORE_FILE "tolld.db"
 
+/* mkdir -p, with 0700 for what it makes. */
+int store_make_directories(const char *dir);
+
 struct store_file {
 	int dir_fd;		  /* holds the lock on the directory; -1: in memory */
 	sqlite3 *reader, *writer; /* two connections, or one and the same in memory */

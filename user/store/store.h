@@ -20,6 +20,9 @@
 
 struct store;
 
+/* The folder beside the SQLite file whose files (files.h) are no rows. */
+#define STORE_SAMPLES "samples"
+
 /* What may wait while the disk refuses to take it; and what may wait at any time. */
 #define STORE_MAX_QUEUED       10000
 #define STORE_MAX_QUEUED_BYTES ((size_t)64 << 20)
@@ -33,6 +36,12 @@ struct store;
  */
 int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken, char *error,
 	size_t error_size);
+/*
+ * For a process that will become another user before it opens them: makes `dir`, and gives it to that user
+ * with what store_open() and store_files_open() of a folder in it keep there. What is not their own stays
+ * whose it is; -ENOTEMPTY: a directory that holds such things is not given away either.
+ */
+int store_give(const char *dir, uid_t uid, gid_t gid, char *error, size_t error_size);
 /* For tests and for a daemon without --storage.path: in memory, same promises but durability. */
 int store_open_memory(sd_event *event, struct store **ret);
 /*

@@ -262,7 +262,7 @@ int group_events_path(const struct group_roots *roots, const char *path, struct 
 	char full[4096];
 
 	if (!join(full, sizeof(full), roots->unified, path, "memory.events") ||
-		access(full, R_OK) < 0)
+		effective_access(full, R_OK) < 0)
 		return -ENOENT;
 	strbuf_adds(out, full);
 	return out->err;

@@ -69,7 +69,7 @@ static int remember_warning(enum libbpf_print_level level, const char *fmt, va_l
 /* What is missing and what to do about it. */
 static int explain(int err, char *error, size_t error_size)
 {
-	if (access("/sys/kernel/btf/vmlinux", R_OK) && errno == ENOENT) {
+	if (effective_access("/sys/kernel/btf/vmlinux", R_OK) && errno == ENOENT) {
 		snprintf(error, error_size,
 			"this kernel has no type information (/sys/kernel/btf/vmlinux is missing); "
 			"use a kernel with CONFIG_DEBUG_INFO_BTF=y");

@@ -366,6 +366,16 @@ void watch_free(struct watch *watch)
 	free(watch);
 }
 
+int watch_works(const struct watch *watch)
+{
+	struct process *living = NULL;
+	size_t n;
+	int err = watch->ops->living(watch->backend, &living, &n);
+
+	free(living);
+	return err;
+}
+
 void watch_resync(struct watch *watch)
 {
 	watch->services.resync_boot_ns = clock_boot_ns();

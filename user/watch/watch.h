@@ -211,6 +211,11 @@ struct watch_options {
  */
 int watch_new(sd_event *event, const struct watch_options *options, struct watch **ret, char *error,
 	size_t error_size);
+/*
+ * 0, or -EPERM: it needs rights (CAP_BPF) that the caller has not now. Asked by trying: kernels that want them
+ * want them for all that bpf() does.
+ */
+int watch_works(const struct watch *watch);
 /* Detaches and, where it still may, unpins; what stays is removed by the next start. */
 void watch_free(struct watch *watch);
 DEFINE_FREEP(watch)
