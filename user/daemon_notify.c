@@ -32,6 +32,8 @@ static const char *const kinds[] = {
 	[NOTIFY_KEEP_LOG] = "log",
 	[NOTIFY_KEEP_OUTBOX] = "outbox",
 	[NOTIFY_KEEP_SILENCE] = "silence",
+	[NOTIFY_KEEP_BUDGET] = "budget",
+	[NOTIFY_KEEP_WITHHELD] = "withheld",
 };
 static const char rule_kind[] = "rule";
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from process import http, wait_until
-from subject import TOLLD, Timing
+from subject import TOLLD, Timing, write_settings
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="these are about tolld's own log")
 
@@ -46,6 +46,29 @@ def test_sent_and_silenced_notifications_are_known_after_a_kill(start, exporter,
     assert history(subject, "--receiver", "nobody") == []
     table = subprocess.run([TOLLD, "history", "--url", subject.url], capture_output=True, text=True, timeout=60)
     assert "1 Quiet (there)" in table.stdout and "1 Loud (here)" in table.stdout, table.stdout
+
+
+def test_a_flood_becomes_a_digest_that_names_all(start, exporter, ports, tmp_path, mailbox):
+    write_settings(tmp_path, ports, Timing(group_wait="300ms", group_interval="5m"))
+    with open(tmp_path / "alertmanager.yml") as f:
+        text = f.read()
+    with open(tmp_path / "alertmanager.yml", "w") as f:
+        f.write(text.replace("  - name: alert-email\n", "  - name: alert-email\n    budget: 40/2m\n"))
+    subject = start(settings=False)
+    for n in range(50):
+        post(subject, alertname=f"Flood{n:02}", instance="here")
+    mailbox.wait(30, 60, subject.log)
+    wait_until("the others are withheld", lambda: len(history(subject, "--outcome", "suppressed")) == 20, 30, 0.1,
+               subject.log)
+    # What is withheld outlives a kill.
+    subject.kill()
+    subject.start()
+    mailbox.wait(31, 60, subject.log)
+    digest = mailbox.mails[-1]
+    assert "20 notifications withheld, the budget of 40 in 2m is used up" in digest.subject, digest.subject
+    told = {n for mail in mailbox.mails for n in range(50) if f"Flood{n:02}" in mail.text}
+    assert told == set(range(50))
+    assert {e["reason"] for e in history(subject, "--outcome", "suppressed")} == {"over budget"}
 
 
 def test_a_server_that_is_away_is_told_once_until_it_is_back(start, exporter, ports, tmp_path):

@@ -166,6 +166,8 @@ const struct metric metrics[] = {
 		"Notifications that a receiver took." },
 	{ "tolld_notify_notifications_failed_total", COUNTER, FIELD(U64, notify.failed), NULL,
 		"Notifications given up." },
+	{ "tolld_notify_notifications_withheld_total", COUNTER, FIELD(U64, notify.withheld), NULL,
+		"Notifications that a budget held back, for a digest to tell." },
 	{ "tolld_notify_notifications_retried_total", COUNTER, FIELD(U64, notify.retried), NULL,
 		"Tries that are followed by another." },
 	{ "tolld_notify_refused_alerts_total", COUNTER, FIELD(U64, notify.refused_alerts), NULL,

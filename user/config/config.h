@@ -207,8 +207,19 @@ enum config_threading {
 	THREAD_BY_DAY, /* and the day of the mail, as Alertmanager has it */
 };
 
+/*
+ * How many notifications may be sent in how long. Those with the same key draw on the same one: all ways
+ * of a receiver, or all receivers that send through one account.
+ */
+struct config_budget {
+	char *key;     /* NULL: nothing is said; what else may limit it does */
+	int64_t count; /* 0: no limit */
+	int64_t per_ms;
+};
+
 struct config_email {
-	bool send_resolved; /* false */
+	struct config_budget budget; /* what its server allows, where tolld knows it */
+	bool send_resolved;	     /* false */
 	struct config_text to, from, smarthost, hello, auth_username, auth_identity;
 	struct config_secret auth_password;
 	struct config_secret auth_secret; /* of CRAM-MD5 */
@@ -267,6 +278,7 @@ struct config_maildir {
 
 struct config_receiver {
 	struct config_text name;
+	struct config_budget budget;
 	struct config_pairs labels; /* without "name", which all have: config_receiver_labels() */
 	struct config_email *emails;
 	size_t n_emails, cap_emails;

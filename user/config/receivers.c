@@ -6,10 +6,19 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
+#include "base/num.h"
 #include "config/address.h"
 #include "config/http.h"
 #include "config/integrations.h"
+#include "model/duration.h"
+
+#define GMAIL "smtp.gmail.com"
+
+#define MAX_BUDGET    1000000
+#define MIN_BUDGET_MS (60 * 1000)
+#define MAX_BUDGET_MS (366ll * 24 * 3600 * 1000)
 
 struct receiver_read {
 	struct config_receiver receiver;
@@ -18,6 +27,7 @@ struct receiver_read {
 
 static void read_emails(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_maildirs(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_budget(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_mode(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_email_tls(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_email_oauth2(struct reader *r, const struct tree_pair *pair, void *out);
@@ -28,6 +38,7 @@ static const struct schema_key receiver_keys[] = {
 	SERVED("labels", S_PAIRS, struct receiver_read, receiver.labels),
 	CUSTOM("email_configs", read_emails),
 	CUSTOM("maildir_configs", read_maildirs),
+	CUSTOM("budget", read_budget),
 };
 static const struct schema receiver_schema =
 	SCHEMA("receivers", receiver_keys, &integrations_schema);
@@ -256,6 +267,24 @@ static void check_addresses(struct reader *r, struct config_email *c,
 		reader_no_memory(r);
 }
 
+/*
+ * Gmail takes 500 mails a day and then none for up to a day: neither alarms nor its owner's own. So the last
+ * hundred are left to the owner, and a flood becomes digests before it ends in silence.
+ */
+static void limit_gmail(struct reader *r, struct config_email *c)
+{
+	const char *user = text_set(&c->auth_username) ? c->auth_username.s : "";
+	size_t size = strlen(user) + sizeof("account  at ") + sizeof(GMAIL);
+
+	if (!c->host || strcasecmp(c->host, GMAIL))
+		return;
+	c->budget.key = reader_alloc(r, size);
+	if (c->budget.key)
+		snprintf(c->budget.key, size, "account %s at %s", user, GMAIL);
+	c->budget.count = 400;
+	c->budget.per_ms = 24 * 3600 * 1000;
+}
+
 static void read_email(
 	struct reader *r, const struct tree_node *node, struct config_receiver *receiver)
 {
@@ -275,6 +304,7 @@ static void read_email(
 	check_headers(r, &email.c.headers);
 	check_threading(r, &email.c);
 	check_login(r, &email.c, node);
+	limit_gmail(r, &email.c);
 	if (!arena_reserve(&r->config->arena, receiver->emails, receiver->n_emails,
 		    receiver->cap_emails)) {
 		reader_no_memory(r);
@@ -289,6 +319,49 @@ static void read_emails(struct reader *r, const struct tree_pair *pair, void *ou
 
 	for (size_t i = 0; i < n; i++)
 		read_email(r, pair->value->items[i], &((struct receiver_read *)out)->receiver);
+}
+
+/* -- budget, which is tolld's own ------------------------------------------------------------- */
+
+/* 500/1d, or none. Its key is made when the receiver's name is known. */
+static void read_budget(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct config_budget *budget = &((struct receiver_read *)out)->receiver.budget;
+	char count[16];
+	struct config_text text;
+	const char *slash;
+	int64_t n, per_ms;
+
+	if (pair->value->null || !reader_text(r, pair, &text))
+		return;
+	budget->key = text.s;
+	if (streq(text.s, "none"))
+		return;
+	slash = strchr(text.s, '/');
+	if (slash && (size_t)(slash - text.s) < sizeof(count)) {
+		snprintf(count, sizeof(count), "%.*s", (int)(slash - text.s), text.s);
+		if (!num_parse_int(count, 1, MAX_BUDGET, &n) &&
+			!duration_parse(slash + 1, strlen(slash + 1), &per_ms) &&
+			per_ms >= MIN_BUDGET_MS && per_ms <= MAX_BUDGET_MS) {
+			budget->count = n;
+			budget->per_ms = per_ms;
+			return;
+		}
+	}
+	diag_error(r->diag, pair->value->pos,
+		"'budget' must be a number of notifications and the time that they are for, from a "
+		"minute to a year, like 500/1d; or none");
+}
+
+static void name_budget(struct reader *r, struct config_receiver *receiver)
+{
+	size_t size = strlen(receiver->name.s) + sizeof("receiver ");
+
+	if (!receiver->budget.key)
+		return;
+	receiver->budget.key = reader_alloc(r, size);
+	if (receiver->budget.key)
+		snprintf(receiver->budget.key, size, "receiver %s", receiver->name.s);
 }
 
 /* -- maildir_configs, which are tolld's own --------------------------------------------------- */
@@ -410,6 +483,7 @@ static void read_receiver(struct reader *r, const struct tree_node *node)
 	note_lists(r, node, &read.more);
 	if (!text_set(&read.receiver.name))
 		return;
+	name_budget(r, &read.receiver);
 	if (!arena_reserve(&r->trees, r->receivers, r->n_receivers, r->cap_receivers) ||
 		!arena_reserve(&c->arena, c->receivers, c->n_receivers, c->cap_receivers)) {
 		reader_no_memory(r);

@@ -99,7 +99,7 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 		new_id(notify, attempt->notification->id);
 	memcpy(attempt->entry->id, attempt->notification->id, sizeof(attempt->entry->id));
 	attempt->entry->repeat_ns = repeat_ns;
-	if (log_reserve(notify, attempt->log_key) ||
+	if (log_reserve(notify, attempt->log_key) || budget_begin(notify, attempt, integration) ||
 		map_puts(&notify->attempts, attempt->notification->id, attempt)) {
 		attempt_free(notify, attempt);
 		return -ENOMEM;
@@ -114,6 +114,7 @@ void attempt_free(struct notify *notify, struct attempt *attempt)
 {
 	if (!attempt)
 		return;
+	budget_end(notify, attempt);
 	map_dels(&notify->attempts, attempt->notification->id);
 	log_unreserve(notify, attempt->log_key);
 	timers_disown(&notify->timers, &attempt->timer);
@@ -125,24 +126,32 @@ static void over(struct notify *notify, struct attempt *attempt, enum notify_res
 	const char *words, struct instant now)
 {
 	struct flush *flush = attempt->flush;
+	struct digest *digest = attempt->digest;
 	bool told = result == NOTIFY_SENT;
 
 	notice_attempt(notify, attempt, told ? NOTICE_SENT : NOTICE_FAILED, words, now);
-	if (told) {
+	if (told)
+		budget_spend(notify, attempt->budget, now);
+	if (told && !attempt->digest) {
 		struct log_entry *entry = TAKE(attempt->entry);
 
 		entry->at_boot_ns = now.boot_ns;
 		entry->at_wall_ms = now.wall_ms;
 		log_set(notify, attempt->log_key, entry);
 		persist_log(notify, attempt->log_key, entry);
+	}
+	if (told) {
 		notify->stats.sent++;
 	} else {
 		notify->stats.failed++;
 		count_failure(notify, attempt->notification->integration, result == NOTIFY_REFUSED);
 	}
 	/* After the log: killed in between, the id in the log shows that it was told. */
-	persist_delete(notify, NOTIFY_KEEP_OUTBOX, attempt->notification->id);
+	if (!digest)
+		persist_delete(notify, NOTIFY_KEEP_OUTBOX, attempt->notification->id);
 	attempt_free(notify, attempt);
+	if (digest)
+		digest_over(notify, digest, told, now);
 	flush_attempt_over(notify, flush, told, now);
 }
 
@@ -169,7 +178,7 @@ void attempt_try(struct notify *notify, struct attempt *attempt, struct instant 
 	struct notify_output send = { .type = NOTIFY_SEND };
 
 	/* What is not written down must not be sent. */
-	if (persist_outbox(notify, attempt)) {
+	if (!attempt->digest && persist_outbox(notify, attempt)) {
 		try_later(notify, attempt, now);
 		return;
 	}

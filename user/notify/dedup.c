@@ -11,6 +11,7 @@ static const char *const texts[REASONS] = {
 	[REASON_NEW_ALERTS] = "new alerts added",
 	[REASON_SOME_RESOLVED] = "some alerts resolved",
 	[REASON_ALL_RESOLVED] = "all alerts resolved",
+	[REASON_DIGEST] = "budget used up",
 	[REASON_REPEAT] = "repeat interval elapsed",
 };
 

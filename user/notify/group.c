@@ -503,42 +503,90 @@ static void log_without_sending(
 	persist_log(notify, key, entry);
 }
 
+/* The log says that this was told, and nobody was: durable, as if it had been sent. */
+static int only_log(struct notify *notify, struct flush *flush, struct group *group,
+	const struct integration *to, const char *key, struct instant now)
+{
+	struct fingerprints firing = { flush->hashes, flush->n_firing };
+	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
+	struct log_entry *entry = log_entry_new(firing, resolved);
+	bool withheld = firing.n || to->send_resolved;
+	int err = entry ? log_reserve(notify, key) : -ENOMEM;
+
+	if (!err && withheld) {
+		err = digest_add(notify, to, key, group, flush, now);
+		if (err)
+			log_unreserve(notify, key);
+	}
+	if (err) {
+		free(entry);
+		return err;
+	}
+	if (!withheld)
+		digest_note_over(notify, key, resolved.n);
+	entry->repeat_ns = group->route->repeat_interval_ns;
+	log_without_sending(notify, key, entry, now);
+	return 0;
+}
+
+static void notice_withheld(struct notify *notify, const struct flush *flush,
+	const struct group *group, const struct integration *to)
+{
+	struct strbuf why = STRBUF_INIT;
+
+	notify->stats.withheld++;
+	digest_explain(notify, to, &why);
+	notice_kept_back(notify, flush, group, to, "over budget", why.s);
+	strbuf_release(&why);
+}
+
 /* One integration: told, if it has to be. */
+static int tell(struct notify *notify, struct flush *flush, struct group *group,
+	const struct integration *to, const char *key, struct instant now)
+{
+	struct fingerprints firing = { flush->hashes, flush->n_firing };
+	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
+	enum reason reason = dedup(log_find(notify, key), firing, resolved, to->send_resolved,
+		group->route->repeat_interval_ns, now.boot_ns);
+	struct group_name name = group->name;
+	struct attempt *attempt;
+	bool withholds;
+	int err;
+
+	if (reason == REASON_NONE)
+		return 0;
+	/* It does not want to hear of this, but the log must know that nothing fires. */
+	if (!to->send_resolved && !firing.n) {
+		err = only_log(notify, flush, group, to, key, now);
+		if (!err)
+			notice_kept_back(notify, flush, group, to, "send_resolved is false", NULL);
+		return err;
+	}
+	err = digest_withholds(notify, to, now, &withholds);
+	if (err)
+		return err;
+	if (withholds) {
+		err = only_log(notify, flush, group, to, key, now);
+		if (!err)
+			notice_withheld(notify, flush, group, to);
+		return err;
+	}
+	name.route_labels = group->route->labels;
+	err = attempt_new(
+		notify, flush, to, &name, reason, group->route->repeat_interval_ns, NULL, &attempt);
+	if (!err)
+		attempt_try(notify, attempt, now);
+	return err;
+}
+
 static int fan_out(struct notify *notify, struct flush *flush, struct group *group,
 	const struct integration *to, struct instant now)
 {
 	struct strbuf key = STRBUF_INIT;
-	struct fingerprints firing = { flush->hashes, flush->n_firing };
-	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
-	struct group_name name = group->name;
-	struct attempt *attempt;
-	struct log_entry *entry;
-	enum reason reason;
 	int err;
 
 	log_key(&key, group->name.id, to->receiver, to->name, to->index);
-	err = key.err;
-	reason = err ? REASON_NONE
-		     : dedup(log_find(notify, key.s), firing, resolved, to->send_resolved,
-			       group->route->repeat_interval_ns, now.boot_ns);
-	if (reason != REASON_NONE && !to->send_resolved && !firing.n) {
-		/* It does not want to hear of this, but the log must know that nothing fires. */
-		entry = log_entry_new(firing, resolved);
-		err = entry ? log_reserve(notify, key.s) : -ENOMEM;
-		if (!err) {
-			entry->repeat_ns = group->route->repeat_interval_ns;
-			log_without_sending(notify, key.s, entry, now);
-			notice_kept_back(notify, flush, group, to, "send_resolved is false", NULL);
-		} else {
-			free(entry);
-		}
-	} else if (reason != REASON_NONE) {
-		name.route_labels = group->route->labels;
-		err = attempt_new(notify, flush, to, &name, reason,
-			group->route->repeat_interval_ns, NULL, &attempt);
-		if (!err)
-			attempt_try(notify, attempt, now);
-	}
+	err = key.err ? key.err : tell(notify, flush, group, to, key.s, now);
 	strbuf_release(&key);
 	return err;
 }

@@ -8,6 +8,7 @@
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
  *   attempt.c  one notification under way, tried until it is told or given up
+ *   recent.c   how much was sent lately; budget.c: what may be, and what is held back; digest.c: told
  *   tally.c    what became of notifications, counted; notice.c: told, one by one
  *   log.c      what receivers were told last
  *   view.c     what is known, for those who show it
@@ -23,6 +24,7 @@
 #include "notify/match_index.h"
 #include "notify/notify.h"
 #include "notify/timers.h"
+#include "notify/recent.h"
 
 struct group;
 struct flush;
@@ -54,6 +56,7 @@ struct integration {
 	const char *receiver, *name;
 	unsigned index;
 	bool send_resolved;
+	const struct config_budget *budget; /* NULL, or without a count: no limit */
 };
 
 /* Adds what the file says to an empty list, sorted. */
@@ -224,6 +227,7 @@ enum reason {
 	REASON_SOME_RESOLVED,
 	REASON_ALL_RESOLVED,
 	REASON_REPEAT,
+	REASON_DIGEST, /* of what was withheld */
 	REASONS,
 };
 
@@ -314,6 +318,8 @@ struct attempt {
 	bool sending; /* put out; notify_sent() will tell */
 	int64_t sent_boot_ns;
 	int64_t backoff_ns;
+	struct budget *budget; /* that it draws on; or NULL */
+	struct digest *digest; /* that it is of; or NULL, as for all others */
 	unsigned tries;
 	char *words; /* of the last try that failed, or NULL */
 };
@@ -325,6 +331,84 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 void attempt_free(struct notify *notify, struct attempt *attempt);
 void attempt_try(struct notify *notify, struct attempt *attempt, struct instant now);
 void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now);
+
+/* -- budgets and digests --------------------------------------------------------------------- */
+
+/* Of so many notifications in so long, the last quarter is kept for digests. */
+struct budget {
+	char *key;
+	int64_t count; /* 0: nobody is limited by it any more */
+	struct recent recent;
+	int64_t in_flight;
+	int64_t coming_count, coming_ns; /* of the configuration that is being made */
+	/* Of its row, until the first configuration. */
+	bool restored;
+	int64_t head_wall_ms;
+	uint64_t boot_id;
+};
+
+/* What one integration was not told because of its budget, and when it will be. */
+struct digest {
+	char *key; /* team/email/0 */
+	char *receiver, *integration;
+	unsigned index;
+	struct budget *budget; /* NULL: it has none, or none any more */
+	struct budget *coming; /* of the configuration that is being made */
+	size_t n_withheld;
+	int64_t next_boot_ns; /* not before then */
+	struct timer timer;
+	struct attempt *under_way;
+};
+
+/* Of one group. */
+struct withheld {
+	struct digest *digest;
+	struct labels *labels;
+	char *name;		 /* of its first alert */
+	size_t firing, resolved; /* alerts, as they were last */
+	size_t notifications;
+	size_t in_digest; /* of these, in the one under way */
+	int64_t first_wall_ms;
+};
+
+struct digests {
+	struct map budgets;  /* key -> struct budget */
+	struct map by_key;   /* key -> struct digest */
+	struct map withheld; /* the log's key -> struct withheld */
+};
+
+/* The one of that name, or a new one. */
+int budget_make(struct notify *notify, const char *key, struct budget **ret);
+int digest_make(struct notify *notify, const char *receiver, const char *name, unsigned index,
+	struct digest **ret);
+void withheld_free(struct withheld *withheld);
+/* "the budget of 400 in 1d is used up" */
+void budget_describe(int64_t count, int64_t per_ns, struct strbuf *out);
+/* Puts out what was withheld, and notes which it was. -ENOMEM: nothing was done. */
+int digest_send(struct notify *notify, struct digest *digest, const struct integration *to,
+	struct instant now);
+/* All that can fail of a new configuration: places for what its integrations need. */
+int digests_prepare(struct notify *notify, const struct config *config);
+/* notify->config is in force. */
+void digests_configure(struct notify *notify, struct instant now);
+/* Whether the budget holds back what is to be told now: then digest_add() has to be called. -ENOMEM. */
+int digest_withholds(
+	struct notify *notify, const struct integration *to, struct instant now, bool *ret);
+/* Takes note of it, durably. -ENOMEM: not done. `log_key` names group and integration. */
+int digest_add(struct notify *notify, const struct integration *to, const char *log_key,
+	const struct group *group, const struct flush *flush, struct instant now);
+/* That nothing fires any more, and nobody is told, of what may have been withheld before. */
+void digest_note_over(struct notify *notify, const char *log_key, size_t n_resolved);
+/* For the log of notifications: "400 in 1d are sent". */
+void digest_explain(struct notify *notify, const struct integration *to, struct strbuf *out);
+void digest_tick(struct notify *notify, struct digest *digest, struct instant now);
+/* Of the attempt at a digest, and of any other: it draws on a budget while it is under way. */
+void digest_over(struct notify *notify, struct digest *digest, bool told, struct instant now);
+int budget_begin(struct notify *notify, struct attempt *attempt, const struct integration *to);
+void budget_end(struct notify *notify, struct attempt *attempt);
+void budget_spend(struct notify *notify, struct budget *budget, struct instant now);
+int digests_keep_all(struct notify *notify, struct instant now);
+void digests_release(struct notify *notify);
 
 /* -- tallies --------------------------------------------------------------------------------- */
 
@@ -353,6 +437,8 @@ int persist_group(struct notify *notify, const struct group *group, struct insta
 int persist_log(struct notify *notify, const char *key, const struct log_entry *entry);
 int persist_silence(struct notify *notify, const struct silence *silence);
 int persist_outbox(struct notify *notify, const struct attempt *attempt);
+int persist_budget(struct notify *notify, const struct budget *budget, struct instant now);
+int persist_withheld(struct notify *notify, const char *key, const struct withheld *withheld);
 void persist_delete(struct notify *notify, enum notify_output_type type, const char *key);
 void persist_alert_key(char out[17], const struct alert *alert);
 
@@ -391,6 +477,7 @@ struct notify {
 	struct map log;	   /* key -> struct log_entry, NULL for a reserved place */
 	struct silence_set silences;
 	struct map attempts; /* id -> struct attempt */
+	struct digests digests;
 	struct timers timers;
 	struct timer sweep;
 	struct strbuf row; /* room for one row at a time */

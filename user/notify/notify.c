@@ -93,6 +93,7 @@ void notify_free(struct notify *notify)
 	map_release(&notify->alerts);
 	map_release(&notify->groups);
 	log_release(notify);
+	digests_release(notify);
 	silences_release(notify);
 	restore_release(notify);
 	timers_release(&notify->timers);
@@ -139,7 +140,9 @@ int notify_configure(struct notify *notify, const struct config *config, struct 
 		restore_clocks(notify, config, now);
 		notify->wall_offset_ms = now.wall_ms - now.boot_ns / NSEC_PER_MSEC;
 	}
-	err = groups_route_anew(notify, route, now);
+	err = digests_prepare(notify, config);
+	if (!err)
+		err = groups_route_anew(notify, route, now);
 	if (err)
 		return err;
 	old = notify->route;
@@ -150,6 +153,7 @@ int notify_configure(struct notify *notify, const struct config *config, struct 
 	config_unref(notify->config);
 	notify->config = config_ref(config);
 	notify->configured = true;
+	digests_configure(notify, now);
 	if (first) {
 		restore_finish(notify, now);
 		timer_set(&notify->timers, &notify->sweep, now.boot_ns + SWEEP_NS);
@@ -199,8 +203,11 @@ int notify_keep_all(struct notify *notify, struct instant now)
 	}
 	for (size_t i = 0; i < notify->silences.n; i++)
 		failed |= persist_silence(notify, notify->silences.v[i]->silence);
-	map_foreach (&notify->attempts, e)
-		failed |= persist_outbox(notify, e->value);
+	map_foreach (&notify->attempts, e) {
+		if (!((const struct attempt *)e->value)->digest)
+			failed |= persist_outbox(notify, e->value);
+	}
+	failed |= digests_keep_all(notify, now);
 	return failed ? -ENOMEM : 0;
 }
 
@@ -216,6 +223,7 @@ static void notice_wall_jump(struct notify *notify, struct instant now)
 		return;
 	notify->wall_offset_ms = offset_ms;
 	log_wall_jumped(notify, now);
+	digests_keep_all(notify, now);
 	map_foreach (&notify->groups, e)
 		persist_group(notify, e->value, now);
 }
@@ -247,6 +255,9 @@ void notify_step(struct notify *notify, struct instant now)
 			break;
 		case TIMER_ATTEMPT:
 			attempt_tick(notify, container_of(timer, struct attempt, timer), now);
+			break;
+		case TIMER_DIGEST:
+			digest_tick(notify, container_of(timer, struct digest, timer), now);
 			break;
 		case TIMER_SWEEP:
 			sweep(notify, now);

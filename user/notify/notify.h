@@ -22,7 +22,8 @@ struct notify;
 /* What the machine asks of its owner, in the order it must happen. */
 enum notify_output_type {
 	/*
-	 * Send this. First keep it (NOTIFY_KEEP_OUTBOX is always put out just before), then, once
+	 * Send this. First keep it (NOTIFY_KEEP_OUTBOX is always put out just before, but for a digest,
+	 * whose NOTIFY_KEEP_WITHHELD are), then, once
 	 * that is durable, hand it to the receiver, then call notify_sent(). Without an answer it
 	 * counts as failed five minutes after its flush should have ended.
 	 */
@@ -33,6 +34,8 @@ enum notify_output_type {
 	NOTIFY_KEEP_LOG,
 	NOTIFY_KEEP_OUTBOX,
 	NOTIFY_KEEP_SILENCE,
+	NOTIFY_KEEP_BUDGET,
+	NOTIFY_KEEP_WITHHELD,
 	/* What became of a notification, for those who ask later. Nothing hangs on it. */
 	NOTIFY_NOTICE,
 };
@@ -168,7 +171,7 @@ void notify_silences(const struct notify *notify, notify_silence_fn *fn, void *u
 /* For the API and for metrics. */
 struct notify_stats {
 	size_t alerts, firing, groups, in_flight, silences;
-	uint64_t sent, failed, retried, refused_alerts;
+	uint64_t sent, failed, retried, withheld, refused_alerts;
 	size_t suppressed; /* of those that fire: left out by the last flush of all their groups */
 	/* Alerts left out of a flush, each time anew. */
 	uint64_t inhibited, out_of_time, in_mute_time, silenced;

@@ -185,6 +185,42 @@ int persist_silence(struct notify *notify, const struct silence *silence)
 	return put_out(notify, NOTIFY_KEEP_SILENCE, silence->id);
 }
 
+int persist_budget(struct notify *notify, const struct budget *budget, struct instant now)
+{
+	const struct recent *recent = &budget->recent;
+	struct strbuf *row = &notify->row;
+
+	strbuf_reset(row);
+	add_int(row, "slot", recent->slot_ns);
+	add_int(row, "head_boot", recent->head_boot_ns);
+	add_int(row, "head_wall",
+		now.wall_ms - (now.boot_ns - recent->head_boot_ns) / NSEC_PER_MSEC);
+	add_int(row, "boot", (int64_t)notify->limits.boot_id);
+	add_name(row, "counts");
+	strbuf_addch(row, '[');
+	for (size_t i = 0; i < RECENT_SLOTS; i++)
+		strbuf_addf(row, "%s%" PRId64, i ? "," : "", recent->counts[i]);
+	strbuf_addch(row, ']');
+	return put_out(notify, NOTIFY_KEEP_BUDGET, budget->key);
+}
+
+int persist_withheld(struct notify *notify, const char *key, const struct withheld *withheld)
+{
+	struct strbuf *row = &notify->row;
+
+	strbuf_reset(row);
+	add_field(row, "receiver", withheld->digest->receiver);
+	add_field(row, "integration", withheld->digest->integration);
+	add_int(row, "index", withheld->digest->index);
+	add_labels(row, "labels", withheld->labels);
+	add_field(row, "name", withheld->name);
+	add_int(row, "firing", (int64_t)withheld->firing);
+	add_int(row, "resolved", (int64_t)withheld->resolved);
+	add_int(row, "notifications", (int64_t)withheld->notifications);
+	add_int(row, "first", withheld->first_wall_ms);
+	return put_out(notify, NOTIFY_KEEP_WITHHELD, key);
+}
+
 int persist_outbox(struct notify *notify, const struct attempt *attempt)
 {
 	const struct notification *n = attempt->notification;

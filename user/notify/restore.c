@@ -12,6 +12,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* What it may say of a number. */
+#define COUNT_MAX INT32_MAX
+
 /* What a row may say of a time; the difference of two still fits. */
 #define TIME_MAX (INT64_MAX / 2)
 
@@ -376,6 +379,89 @@ static int restore_silence_row(struct notify *notify, const char *key, const jso
 	return err;
 }
 
+static int restore_budget_row(struct notify *notify, const char *key, const json_t *row)
+{
+	const json_t *counts = json_object_get(row, "counts");
+	struct recent recent = { 0 };
+	struct budget *budget;
+	int64_t wall_ms, boot;
+	int err;
+
+	if (map_gets(&notify->digests.budgets, key) || json_array_size(counts) != RECENT_SLOTS ||
+		read_time(row, "slot", &recent.slot_ns) || recent.slot_ns <= 0 ||
+		read_time(row, "head_boot", &recent.head_boot_ns) ||
+		read_time(row, "head_wall", &wall_ms) || read_int(row, "boot", &boot))
+		return -EINVAL;
+	for (size_t i = 0; i < RECENT_SLOTS; i++) {
+		recent.counts[i] = json_integer_value(json_array_get(counts, i));
+		if (recent.counts[i] < 0 || recent.counts[i] > COUNT_MAX)
+			return -EINVAL;
+	}
+	err = budget_make(notify, key, &budget);
+	if (err)
+		return err;
+	budget->recent = recent;
+	budget->restored = true;
+	budget->head_wall_ms = wall_ms;
+	budget->boot_id = (uint64_t)boot;
+	return 0;
+}
+
+static int read_count(const json_t *row, const char *name, size_t *ret)
+{
+	int64_t v;
+
+	if (read_int(row, name, &v) || v < 0 || v > COUNT_MAX)
+		return -EINVAL;
+	*ret = (size_t)v;
+	return 0;
+}
+
+static int read_withheld(struct notify *notify, const json_t *row, struct withheld *withheld)
+{
+	scoped(freep) char *receiver = NULL, *integration = NULL;
+	size_t index;
+	int err;
+
+	err = read_text(row, "receiver", &receiver);
+	if (!err)
+		err = read_text(row, "integration", &integration);
+	if (!err)
+		err = read_text(row, "name", &withheld->name);
+	if (!err)
+		err = read_labels(row, "labels", &withheld->labels);
+	if (err)
+		return err;
+	if (read_count(row, "index", &index) || index > UINT16_MAX ||
+		read_count(row, "firing", &withheld->firing) ||
+		read_count(row, "resolved", &withheld->resolved) ||
+		read_count(row, "notifications", &withheld->notifications) ||
+		!withheld->notifications || read_time(row, "first", &withheld->first_wall_ms))
+		return -EINVAL;
+	return digest_make(notify, receiver, integration, (unsigned)index, &withheld->digest);
+}
+
+static int restore_withheld_row(struct notify *notify, const char *key, const json_t *row)
+{
+	struct withheld *withheld;
+	int err;
+
+	if (map_gets(&notify->digests.withheld, key))
+		return -EINVAL;
+	withheld = calloc(1, sizeof(*withheld));
+	if (!withheld)
+		return -ENOMEM;
+	err = read_withheld(notify, row, withheld);
+	if (!err)
+		err = map_puts(&notify->digests.withheld, key, withheld);
+	if (err) {
+		withheld_free(withheld);
+		return err;
+	}
+	withheld->digest->n_withheld++;
+	return 0;
+}
+
 int notify_restore(
 	struct notify *notify, enum notify_output_type type, const char *key, const char *value)
 {
@@ -385,6 +471,8 @@ int notify_restore(
 		[NOTIFY_KEEP_LOG] = restore_log_row,
 		[NOTIFY_KEEP_OUTBOX] = restore_send_row,
 		[NOTIFY_KEEP_SILENCE] = restore_silence_row,
+		[NOTIFY_KEEP_BUDGET] = restore_budget_row,
+		[NOTIFY_KEEP_WITHHELD] = restore_withheld_row,
 	};
 	scoped(json_decrefp) json_t *row = NULL;
 
@@ -570,8 +658,10 @@ static int flush_for(struct notify *notify, const struct restored_send *send, st
 
 static int send_again(struct notify *notify, const struct restored_send *send, struct instant now)
 {
-	struct integration to = { send->receiver, send->integration, send->index,
-		send->send_resolved };
+	struct integration to = { .receiver = send->receiver,
+		.name = send->integration,
+		.index = send->index,
+		.send_resolved = send->send_resolved };
 	const struct group *known = group_find(notify, send->group_id);
 	const struct group_name group = { send->group_id, send->group_key, send->labels,
 		known ? known->route->labels : NULL };

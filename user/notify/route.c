@@ -364,7 +364,11 @@ struct integration receiver_integration(const struct config_receiver *receiver, 
 {
 	struct integration integration = { .receiver = receiver->name.s, .index = (unsigned)i };
 
+	if (receiver->budget.key)
+		integration.budget = &receiver->budget;
 	if (i < receiver->n_emails) {
+		if (!integration.budget)
+			integration.budget = &receiver->emails[i].budget;
 		integration.name = "email";
 		integration.send_resolved = receiver->emails[i].send_resolved;
 		return integration;

@@ -11,7 +11,7 @@
 #include "base/util.h"
 
 /* What a timer belongs to. */
-enum timer_kind { TIMER_GROUP, TIMER_ATTEMPT, TIMER_SWEEP };
+enum timer_kind { TIMER_GROUP, TIMER_ATTEMPT, TIMER_DIGEST, TIMER_SWEEP };
 
 struct timer {
 	int64_t at_boot_ns;

@@ -357,6 +357,59 @@ static void the_packaged_files_load(void **state)
 	diag_release(&diag);
 }
 
+static void a_receiver_has_a_budget_and_gmail_one_of_its_own(void **state)
+{
+	static const char text[] =
+		"global: {smtp_smarthost: 'SMTP.gmail.com:587', smtp_from: a@example.org,\n"
+		"  smtp_auth_username: me, smtp_auth_password: x}\n"
+		"route: {receiver: r}\n"
+		"receivers:\n"
+		"- {email_configs: [{to: a@example.org}], budget: 500/1d12h, name: r}\n"
+		"- {name: s, email_configs: [{to: a@example.org}, {to: b@example.org, smarthost: 'h:25'}]}\n"
+		"- {name: t, budget: none}\n";
+	struct diag diag = DIAG_INIT;
+	struct config *config = NULL;
+	const struct config_receiver *r;
+
+	assert_int_equal(config_load_text("t.yml", text, &config, &diag), 0);
+	r = &config->receivers[0];
+	assert_string_equal(r->budget.key, "receiver r");
+	assert_int_equal(r->budget.count, 500);
+	assert_int_equal(r->budget.per_ms, 36 * 3600 * 1000);
+	r = &config->receivers[1];
+	assert_null(r->budget.key);
+	assert_string_equal(r->emails[0].budget.key, "account me at smtp.gmail.com");
+	assert_int_equal(r->emails[0].budget.count, 400);
+	assert_int_equal(r->emails[0].budget.per_ms, 24 * 3600 * 1000);
+	assert_int_equal(r->emails[1].budget.count, 0);
+	r = &config->receivers[2];
+	assert_string_equal(r->budget.key, "receiver t");
+	assert_int_equal(r->budget.count, 0);
+	config_unref(config);
+	diag_release(&diag);
+}
+
+static void a_budget_at_fault_is_told(void **state)
+{
+	static const char *const budgets[] = { "500", "/1d", "0/1d", "-1/1d", "500/", "500/x",
+		"500/0s", "500/1s", "500/99y", "1.5/1d", "99999999/1d", "5/1d/1d", "[]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(budgets); i++) {
+		struct diag diag = DIAG_INIT;
+		struct config *config = NULL;
+		struct strbuf text = STRBUF_INIT;
+
+		strbuf_addf(&text, "route: {receiver: r}\nreceivers: [{name: r, budget: %s}]\n",
+			budgets[i]);
+		if (!config_load_text("t.yml", text.s, &config, &diag))
+			fail_msg("budget: %s is taken", budgets[i]);
+		assert_int_equal(diag.n, 1);
+		assert_int_equal(diag.entries[0].pos.line, 2);
+		strbuf_release(&text);
+		diag_release(&diag);
+	}
+}
+
 static int load_once(void *userdata)
 {
 	static const char text[] =
@@ -365,7 +418,7 @@ static int load_once(void *userdata)
 		"scrape_configs: [{job_name: a, params: {x: [y]}, static_configs: [{targets: ['h:1'], "
 		"labels: {b: c}}]}]\nalerting: {alertmanagers: [{static_configs: [{targets: ['h:2']}]}]}\n"
 		"route: {receiver: r, group_by: [a, b]}\ntime_intervals: [{name: t}]\n"
-		"receivers: [{name: r, email_configs: [{to: x@y, headers: {a: b}}], slack_configs: "
+		"receivers: [{name: r, budget: 5/1d, email_configs: [{to: x@y, headers: {a: b}}], slack_configs: "
 		"[{channel: c, fields: [{title: t, value: v}], api_url_file: f}], maildir_configs: "
 		"[{path: /m}]}, {name: s, webhook_configs: [{url: 'http://u', payload: {a: [1, b]}, "
 		"http_config: {oauth2: {client_id: i, token_url: 'http://t', scopes: [s]}}}]}]\n";
@@ -405,6 +458,8 @@ static void survives_every_failing_allocation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_receiver_has_a_budget_and_gmail_one_of_its_own),
+		cmocka_unit_test(a_budget_at_fault_is_told),
 		cmocka_unit_test(the_owners_first_setup_loads_unchanged),
 		cmocka_unit_test(the_built_in_configuration_loads_without_a_word),
 		IN_FOLDER(global_of_all_files_is_merged_key_by_key),

@@ -73,7 +73,8 @@ static void tells_what_the_receiver_does_not_know(void **state)
 static void each_reason_has_its_words(void **state)
 {
 	static const char *const texts[] = { "", "first notification", "new alerts added",
-		"some alerts resolved", "all alerts resolved", "repeat interval elapsed" };
+		"some alerts resolved", "all alerts resolved", "repeat interval elapsed",
+		"budget used up" };
 
 	assert_int_equal(ARRAY_SIZE(texts), REASONS);
 	for (int i = 0; i < REASONS; i++) {

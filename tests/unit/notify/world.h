@@ -27,7 +27,7 @@ struct world {
 	struct config *config;
 	struct instant now;
 	int64_t true_ns; /* a clock that neither jumps nor starts anew */
-	struct map rows[NOTIFY_KEEP_SILENCE + 1];
+	struct map rows[NOTIFY_KEEP_WITHHELD + 1];
 	struct notification *queue[64]; /* put out, not sent yet */
 	size_t n_queue;
 	struct mail *mails; /* what the server accepted */
@@ -165,7 +165,7 @@ static inline void world_restart(struct world *w)
 	w->dead = false;
 	w->fuse = 0;
 	world_begin(w);
-	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_SILENCE; t++) {
+	for (int t = NOTIFY_KEEP_ALERT; t <= NOTIFY_KEEP_WITHHELD; t++) {
 		map_foreach (&w->rows[t], e)
 			assert_int_equal(notify_restore(w->notify, (enum notify_output_type)t,
 						 e->key, e->value),
