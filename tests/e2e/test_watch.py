@@ -86,8 +86,7 @@ def test_a_killed_program_is_down_at_once_and_the_mail_says_why(watching, progra
     assert shown["state"] == "down" and shown["deaths"] == 1 and "pid" not in shown
 
 
-# Between two looks of `poll` a restart may pass for a change of program: nothing is promised there.
-@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "poll"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_restart_within_20_ms_is_a_dip(watching, program, tmp_path, needs_root, backend, exporter):
     subject = watching(f"  - {{service: sleeper, exe: {program}}}\n", ["--watch.backend", backend])
     with runs(tmp_path, program, "1000") as service:

@@ -24,6 +24,11 @@ static inline bool process_same(const struct process *a, const struct process *b
 	return a->pid == b->pid && a->start_boot_ns == b->start_boot_ns;
 }
 
+/* By what /proc says; 0: not known. */
+struct kin {
+	pid_t parent, group;
+};
+
 enum notice_kind {
 	NOTICE_EXIT,   /* all of the process is dead */
 	NOTICE_EXEC,   /* it runs another program, and has another name now */
@@ -49,6 +54,7 @@ struct notice {
 			int64_t lived_boot_ns; /* it was seen alive then; 0: at_boot_ns is exact */
 			bool forked;	       /* relatives of it may live and hold its sockets */
 			pid_t family;	       /* how to ask for them */
+			struct kin kin;	       /* where nobody sees forks */
 			unsigned threads;      /* 0: not known */
 			bool has_cpu, has_faults, has_peak_memory;
 			int64_t cpu_ns;

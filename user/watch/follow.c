@@ -34,7 +34,9 @@
 struct followed {
 	struct process process;
 	uint64_t start_ticks;
-	int fd; /* -1: polled */
+	struct kin kin;
+	int64_t seen_boot_ns; /* alive, where polled */
+	int fd;		      /* -1: polled */
 	sd_event_source *source;
 	bool renamed; /* and not told yet */
 };
@@ -53,7 +55,6 @@ struct backend {
 	char reason[160];
 	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
-	int64_t lived_boot_ns;	 /* when that was before: who is dead now was seen then */
 	int64_t moved_boot_ns;	 /* when something came or went last */
 	uint64_t told_exit, told_exec, told_listen, told_oom;
 };
@@ -132,6 +133,8 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 		n->exit.minor_faults = stat.minor_faults;
 		n->exit.major_faults = stat.major_faults;
 		n->exit.wait_status = stat.wait_status;
+		if (stat.threads > 0)
+			n->exit.kin = (struct kin){ .parent = stat.parent, .group = stat.group };
 		if (stat.tells_wait_status)
 			return;
 	}
@@ -182,7 +185,8 @@ static void tell_dead(struct backend *backend, size_t i)
 			.forked = true,
 			.family = f.process.pid,
 			.sender_untold = true,
-			.lived_boot_ns = uses_pidfds(backend) ? 0 : backend->lived_boot_ns,
+			.lived_boot_ns = uses_pidfds(backend) ? 0 : f.seen_boot_ns,
+			.kin = f.kin,
 		},
 	};
 
@@ -212,9 +216,16 @@ static void tell_reaped(struct backend *backend, size_t i)
 	followed_release(&f);
 }
 
+static void followed_see(struct followed *f, const struct process_stat *stat, int64_t now_boot_ns)
+{
+	f->seen_boot_ns = now_boot_ns;
+	f->kin = (struct kin){ .parent = stat->parent, .group = stat->group };
+}
+
 /* Is it dead, or did its number go to another? A new name is noted by the way. */
 static bool is_gone(struct followed *f)
 {
+	int64_t now_ns = clock_boot_ns();
 	struct process_stat stat;
 
 	if (f->fd >= 0)
@@ -222,6 +233,7 @@ static bool is_gone(struct followed *f)
 	if (process_stat_read(f->process.pid, &stat) || stat.start_ticks != f->start_ticks ||
 		process_stat_is_dead(&stat))
 		return true;
+	followed_see(f, &stat, now_ns);
 	if (!streq(stat.comm, f->process.comm)) {
 		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
 		f->renamed = true;
@@ -284,7 +296,6 @@ static void check_processes(struct backend *backend)
 				tell_dead(backend, i);
 		}
 		backend->checked_boot_ns = clock_boot_ns();
-		backend->lived_boot_ns = begun_ns;
 	}
 	tell_renamed(backend);
 }
@@ -456,6 +467,7 @@ static struct followed *followed_find(struct backend *backend, pid_t pid)
 
 static int followed_open(struct backend *backend, pid_t pid, struct followed *ret)
 {
+	int64_t now_ns = clock_boot_ns();
 	struct followed f = { .fd = -1 };
 	struct process_stat stat;
 	int err;
@@ -482,6 +494,7 @@ static int followed_open(struct backend *backend, pid_t pid, struct followed *re
 	f.start_ticks = stat.start_ticks;
 	f.process = (struct process){ .pid = pid, .start_boot_ns = stat.start_boot_ns };
 	memcpy(f.process.comm, stat.comm, sizeof(f.process.comm));
+	followed_see(&f, &stat, now_ns);
 	*ret = f;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * look.c - who listens at the address of a service, and who inherits it: asked of sock_diag and /proc.
  */
+#include "watch/kin.h"
 #include "watch/watch_private.h"
 
 struct serving {
@@ -176,11 +177,24 @@ static bool heir_among_family(struct watch *watch, const struct service *service
 }
 
 /*
+ * A socket is passed on by fork alone, but for those who keep one for the services that they start: then a
+ * restart holds it, too.
+ */
+static bool has_inherited(pid_t pid, const struct notice *exit, const struct serving *serving)
+{
+	struct process_stat stat;
+
+	return process_stat_read(pid, &stat) == 0 &&
+	       (!process_holds(stat.parent, serving->inodes, serving->n) ||
+		       kin_inherits(exit, &stat));
+}
+
+/*
  * Where nobody sees forks: whoever holds the listener, but for process 1, which only keeps it. Somebody
  * does, as long as it is there; that it is not found says that it forked while /proc was listed.
  */
 static bool heir_among_all(struct watch *watch, const struct service *service,
-	const struct serving *serving, struct process *ret)
+	const struct notice *exit, const struct serving *serving, struct process *ret)
 {
 	struct owner owners[OWNERS_MAX];
 	size_t n = owners_find(serving->inodes, serving->n, owners);
@@ -191,7 +205,8 @@ static bool heir_among_all(struct watch *watch, const struct service *service,
 		if (owners[i].pid <= 1 || watch->ops->add_process(watch->backend, owners[i].pid,
 						  service->name, &process))
 			continue;
-		if (process_holds(process.pid, serving->inodes, serving->n)) {
+		if (process_holds(process.pid, serving->inodes, serving->n) &&
+			has_inherited(process.pid, exit, serving)) {
 			*ret = process;
 			return true;
 		}
@@ -214,7 +229,8 @@ static void keep_known(const struct service *service, struct serving *serving)
 	serving->n = n;
 }
 
-bool watch_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
+bool watch_heir(
+	struct service *service, const struct notice *exit, struct process *ret, void *userdata)
 {
 	struct watch *watch = userdata;
 	struct listeners all;
@@ -222,7 +238,7 @@ bool watch_heir(struct service *service, pid_t family, struct process *ret, void
 	bool found = false, any = true;
 
 	if (!service->has_endpoint)
-		return select_heir(service, family, ret);
+		return select_heir(service, exit, ret);
 	if (listeners_read(&all))
 		return false;
 	serving_find(service, &all, &serving);
@@ -233,8 +249,8 @@ bool watch_heir(struct service *service, pid_t family, struct process *ret, void
 	}
 	/* A relative may fork and exit while it is looked at: its child was not in the list. */
 	for (int round = 0; !found && any && round < 3; round++)
-		found = watch->ops->family
-				? heir_among_family(watch, service, family, &serving, ret, &any)
-				: heir_among_all(watch, service, &serving, ret);
+		found = watch->ops->family ? heir_among_family(watch, service, exit->exit.family,
+						     &serving, ret, &any)
+					   : heir_among_all(watch, service, exit, &serving, ret);
 	return found;
 }

@@ -12,6 +12,8 @@
 /* Numbers behind the name and the state, counted as in proc(5), where the state is field 3. */
 enum {
 	FIELD_PARENT = 4,
+	FIELD_GROUP = 5,
+	FIELD_SESSION = 6,
 	FIELD_MINOR_FAULTS = 10,
 	FIELD_MAJOR_FAULTS = 12,
 	FIELD_USER_TICKS = 14,
@@ -56,6 +58,8 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	if (stat.pid <= 0 || read_fields(end + 3, values) <= FIELD_START || values[FIELD_START] < 0)
 		return -EBADMSG;
 	stat.parent = (pid_t)values[FIELD_PARENT];
+	stat.group = (pid_t)values[FIELD_GROUP];
+	stat.session = (pid_t)values[FIELD_SESSION];
 	stat.threads = (unsigned)values[FIELD_THREADS];
 	stat.start_ticks = (uint64_t)values[FIELD_START];
 	stat.start_boot_ns = (int64_t)stat.start_ticks * (NSEC_PER_SEC / hz);

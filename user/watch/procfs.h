@@ -9,7 +9,7 @@
 
 struct process_stat {
 	pid_t pid;
-	pid_t parent;
+	pid_t parent, group, session;
 	char state;	  /* 'R', 'S', ..., 'Z' for a leader that has ended */
 	unsigned threads; /* of the group, with the leader, until it is reaped */
 	uint64_t start_ticks;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include "base/num.h"
+#include "watch/kin.h"
 #include "watch/pidfiles.h"
 #include "watch/procfs.h"
 #include "watch/units.h"
@@ -139,13 +140,21 @@ static bool watch_fitting(struct watch *watch, struct selection *s, pid_t pid, s
 	return false;
 }
 
-/* Whoever is about to die has none any more, and yet is not dead: it has not become another program. */
+/*
+ * Whoever is about to die gives its memory back first, and while the rest goes it lives, of no program and
+ * without arguments: it has not become another one.
+ */
 static bool has_program(pid_t pid)
 {
 	char path[32], byte;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	return readlink(path, &byte, 1) > 0;
+}
+
+static bool became_another(const struct selection *s, const struct process *process)
+{
+	return !pid_fits(s, process->pid) && has_program(process->pid) && process_lives(process);
 }
 
 static void take_best(struct watch *watch, struct selection *s)
@@ -157,8 +166,7 @@ static void take_best(struct watch *watch, struct selection *s)
 	if (service->owner.pid) {
 		/* Nobody may have told that it became another program. */
 		if (!s->owner_fits && !services_is_dead(&watch->services, &service->owner) &&
-			!pid_fits(s, service->owner.pid) && has_program(service->owner.pid) &&
-			process_lives(&service->owner))
+			became_another(s, &service->owner))
 			services_leave(service, clock_now());
 		return;
 	}
@@ -288,7 +296,7 @@ static void check_owned(struct watch *watch, const struct process *process, stru
 	for (; service; service = next) {
 		next = services_of(&watch->services, process, service);
 		if (service->selection && selection_is_by_process(service->selection) &&
-			!pid_fits(service->selection, process->pid) && process_lives(process))
+			became_another(service->selection, process))
 			services_leave(service, at);
 	}
 }
@@ -352,32 +360,50 @@ static bool heir_in_family(
 
 /*
  * Where nobody sees forks: any that fits. When thousands end at once they share a look at all processes,
- * and who is found in it is looked at once more. An heir was there while the dead one lived: whoever
- * came later is a restart.
+ * and who is found in it is looked at once more.
  */
-static bool heir_among_all(struct watch *watch, struct selection *s, struct process *ret)
+static bool heir_among_all(
+	struct watch *watch, struct selection *s, const struct notice *exit, struct process *ret)
 {
+	struct process_stat stat;
 	int64_t age_ns = clock_boot_ns() - watch->finder.collected_boot_ns;
 
 	if (age_ns > MAX(FRESH_NS, 10 * watch->finder.pace.cost_ns))
 		collect(watch, false);
 	return s->best_pid && s->best_pid != s->service->owner.pid &&
-	       s->best_start_boot_ns <= s->service->lived_boot_ns &&
+	       process_stat_read(s->best_pid, &stat) == 0 && kin_inherits(exit, &stat) &&
 	       watch_fitting(watch, s, s->best_pid, ret);
 }
 
-bool select_heir(struct service *service, pid_t family, struct process *ret)
+/* The file may be that of a restart already: then it is looked at anew, after the death was told. */
+static bool heir_by_pidfile(
+	struct watch *watch, struct selection *s, const struct notice *exit, struct process *ret)
+{
+	struct process_stat stat;
+
+	if (!pidfile_heir(s, ret))
+		return false;
+	if (watch->ops->family ||
+		(process_stat_read(ret->pid, &stat) == 0 && kin_inherits(exit, &stat)))
+		return true;
+	services_let_go(&watch->services, ret);
+	scan_by(watch, clock_boot_ns());
+	return false;
+}
+
+bool select_heir(struct service *service, const struct notice *exit, struct process *ret)
 {
 	struct selection *s = service->selection;
 
 	if (!s)
 		return false;
 	if (s->kind == SELECT_PIDFILE)
-		return pidfile_heir(s, ret);
+		return heir_by_pidfile(s->watch, s, exit, ret);
+	/* Of a restart systemd tells, too. */
 	if (s->kind == SELECT_UNIT)
 		return units_heir(service, ret);
 	if (!selection_is_by_process(s))
 		return false;
-	return s->watch->ops->family ? heir_in_family(s->watch, s, family, ret)
-				     : heir_among_all(s->watch, s, ret);
+	return s->watch->ops->family ? heir_in_family(s->watch, s, exit->exit.family, ret)
+				     : heir_among_all(s->watch, s, exit, ret);
 }

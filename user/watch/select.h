@@ -63,7 +63,7 @@ void select_lost_process(struct service *service, struct instant now);
 /* All is asked anew: what was missed is found. */
 void select_resync(struct watch *watch);
 /* Who is the service after its process has ended? */
-bool select_heir(struct service *service, pid_t family, struct process *ret);
+bool select_heir(struct service *service, const struct notice *exit, struct process *ret);
 
 /* One more service, of a selection that is a pattern, named as what was found. */
 int selection_add_service(struct selection *s, const char *name, struct service **ret);

@@ -7,9 +7,8 @@
 #include "watch/service_private.h"
 
 #include <signal.h>
+#include "watch/kin.h"
 
-/* Starts are known to a tick of the kernel's where /proc says them. */
-#define TICK_NS (10 * NSEC_PER_MSEC)
 /* Until a process that is just there listens: this, then twice that, ... */
 #define LOOK_FIRST_NS	   (10 * NSEC_PER_MSEC)
 #define LOOK_LAST_NS	   (5 * NSEC_PER_SEC)
@@ -44,7 +43,7 @@ void selected_decide(struct service *service, struct instant at)
 
 bool service_outlived(const struct service *service, const struct process *process)
 {
-	return service->died && process->start_boot_ns + TICK_NS < service->lived_boot_ns;
+	return service->died && process->start_boot_ns + START_TICK_NS < service->lived_boot_ns;
 }
 
 static void forget_listeners(struct service *service)
@@ -117,7 +116,7 @@ void selected_exited(
 
 	/* A daemon that forks and lets its parent exit has not died; nor has one that loses a worker. */
 	if ((is_clean(death) || looks_like_main) && has_others && set->ops.heir &&
-		set->ops.heir(service, notice->exit.family, &heir, set->ops.userdata)) {
+		set->ops.heir(service, notice, &heir, set->ops.userdata)) {
 		service->standing.main_told = false;
 		selected_adopt(service, &heir, death->at);
 		return;

@@ -298,7 +298,7 @@ static void owner_exited(
 	}
 	/* A daemon that listens, forks and lets its parent exit has not died. */
 	if (clean && notice->exit.forked && service->listening && set->ops.heir &&
-		set->ops.heir(service, notice->exit.family, &heir, set->ops.userdata)) {
+		set->ops.heir(service, notice, &heir, set->ops.userdata)) {
 		services_adopt(service, &heir, death->at);
 		return;
 	}

@@ -83,7 +83,8 @@ struct service_ops {
 	 * May be missing. The owner has exited cleanly: which process of its family holds its
 	 * listener now, or is the service where that is at no address? False: none.
 	 */
-	bool (*heir)(struct service *service, pid_t family, struct process *ret, void *userdata);
+	bool (*heir)(struct service *service, const struct notice *exit, struct process *ret,
+		void *userdata);
 	/* Something that people see has changed. May be missing. */
 	void (*on_change)(struct service *service, void *userdata);
 	/* Nobody needs to hear of this process any more. May be missing. */

@@ -35,6 +35,7 @@ void watch_port_release(struct watch *watch, uint16_t port);
 /* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
 int watch_look(struct watch *watch);
 /* Who goes on for a process that has ended cleanly: see service_ops. */
-bool watch_heir(struct service *service, pid_t family, struct process *ret, void *userdata);
+bool watch_heir(
+	struct service *service, const struct notice *exit, struct process *ret, void *userdata);
 
 #endif

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include "watch/procfs.h"
 
-#define FIELDS_4_TO_19 " 7 4 4 0 -1 4194304 1 2 3 4 5 6 7 8 20 0"
+#define FIELDS_4_TO_19 " 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0"
 #define REST                                                                                       \
 	" 0 123456 1 1 18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 4 5 6 7"
 
@@ -52,6 +52,8 @@ static void reads_a_line_whatever_the_name_holds(void **state)
 		assert_int_equal(process_stat_parse(rows[i].text, &stat), 0);
 		assert_int_equal(stat.pid, 42);
 		assert_int_equal(stat.parent, 7);
+		assert_int_equal(stat.group, 8);
+		assert_int_equal(stat.session, 9);
 		assert_string_equal(stat.comm, rows[i].comm);
 		assert_int_equal(stat.state, rows[i].state);
 		assert_int_equal(stat.threads, rows[i].threads);
@@ -88,6 +90,8 @@ static void tells_how_a_process_ended_until_it_is_reaped(void **state)
 
 	assert_int_equal(process_stat_read(getpid(), &alive), 0);
 	assert_int_equal(alive.parent, getppid());
+	assert_int_equal(alive.group, getpgrp());
+	assert_int_equal(alive.session, getsid(0));
 	assert_in_range(alive.start_boot_ns, 1, clock_boot_ns());
 	assert_int_equal(process_stat_read_dead(getpid(), alive.start_ticks, &dead), -ESRCH);
 	pid = fork();

@@ -32,7 +32,8 @@ static void on_event(struct service *service, enum service_event what, void *use
 	sim.seen[sim.n_seen++] = what;
 }
 
-static bool on_heir(struct service *service, pid_t family, struct process *ret, void *userdata)
+static bool on_heir(
+	struct service *service, const struct notice *exit, struct process *ret, void *userdata)
 {
 	if (sim.has_heir)
 		*ret = sim.heir;

@@ -22,7 +22,8 @@ static void on_event(struct service *s, enum service_event what, void *userdata)
 	seen[n_seen++] = what;
 }
 
-static bool on_heir(struct service *s, pid_t family, struct process *ret, void *userdata)
+static bool on_heir(
+	struct service *s, const struct notice *exit, struct process *ret, void *userdata)
 {
 	if (has_heir)
 		*ret = heir;
