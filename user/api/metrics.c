@@ -257,7 +257,7 @@ void metrics_get(struct request *req, struct instant now)
 
 	/* What can be read at once is; the rest is as old as the last pass. */
 	if (api->sources.watch) {
-		watch_measure(api->sources.watch, MEASURE_BUDGET_NS);
+		watch_measure_on_request(api->sources.watch, MEASURE_BUDGET_NS);
 		add_services(out, api->sources.watch, now);
 	}
 	metrics_add_own(out, api, now);

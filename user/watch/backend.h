@@ -134,11 +134,14 @@ struct backend_ops {
 	void (*drain)(struct backend *backend);
 
 	/*
-	 * What watched processes and those that forked from them use, and their sockets, all in one pass. Missing
-	 * where only /proc tells; a negative answer says that it does here, too.
+	 * What processes that are watched use, and those that forked from them, and their sockets, all in one
+	 * pass. Those that are wanted are told at least. Missing where only /proc tells; a negative
+	 * answer says that it does here, too.
 	 */
-	int (*usage)(struct backend *backend, usage_fn *fn, void *userdata);
-	int (*sockets)(struct backend *backend, usage_socket_fn *fn, void *userdata);
+	int (*usage)(struct backend *backend, const struct usage_wanted *wanted, usage_fn *fn,
+		void *userdata);
+	int (*sockets)(struct backend *backend, const struct usage_wanted *wanted,
+		usage_socket_fn *fn, void *userdata);
 
 	/* Shows a service to people with bpftool; NULL removes it. May be missing. */
 	void (*show)(struct backend *backend, uint32_t number, const struct service_record *record);

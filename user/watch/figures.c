@@ -26,3 +26,8 @@ bool watch_measure(struct watch *watch, int64_t budget_ns)
 {
 	return meter_measure(watch->meter, budget_ns);
 }
+
+bool watch_measure_on_request(struct watch *watch, int64_t budget_ns)
+{
+	return meter_measure_on_request(watch->meter, budget_ns);
+}

@@ -60,4 +60,10 @@ void watch_set_figures_callbacks(struct watch *watch, const struct figures_callb
  */
 bool watch_measure(struct watch *watch, int64_t budget_ns);
 
+/*
+ * The same for somebody who asks again and again: there is none where the last one is younger than their
+ * last question. So who asks as often as samples are taken costs no pass of his own.
+ */
+bool watch_measure_on_request(struct watch *watch, int64_t budget_ns);
+
 #endif

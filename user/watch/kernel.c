@@ -15,8 +15,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "bpf/tolld.skel.h"
-#include "watch/oomlog.h"
 #include "watch/intake.h"
+#include "watch/iterators.h"
+#include "watch/oomlog.h"
 #include "watch/pin.h"
 #include "watch/tracepoint.h"
 
@@ -25,8 +26,6 @@
 #define LINKS_MAX    16
 
 enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_PROGRAMS, MAP_COUNTS, MAPS };
-
-enum { ITER_TASKS, ITER_USAGE, ITER_SOCKETS, ITERATORS };
 
 static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "programs",
 	"counts" };
@@ -37,8 +36,7 @@ struct backend {
 	struct pins pins;
 	int links[LINKS_MAX];
 	size_t n_links;
-	int iterators[ITERATORS]; /* links */
-	int tasks_fd;		  /* the program of the first, to be run for one process */
+	struct iterators iterators;
 	int ring_fd;
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
@@ -334,19 +332,16 @@ static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 
 static int keep_iterators(struct backend *backend, const struct tolld_bpf *skel)
 {
-	const struct bpf_link *const links[ITERATORS] = {
-		[ITER_TASKS] = skel->links.tolld_tasks,
-		[ITER_USAGE] = skel->links.tolld_usage,
-		[ITER_SOCKETS] = skel->links.tolld_sockets,
-	};
+	struct iterators *to = &backend->iterators;
+	int err = iterators_keep(to, ITER_TASKS, skel->links.tolld_tasks, skel->progs.tolld_tasks);
 
-	for (size_t i = 0; i < ITERATORS; i++) {
-		int err = keep_fd(bpf_link__fd(links[i]), &backend->iterators[i]);
-
-		if (err)
-			return err;
-	}
-	return keep_fd(bpf_program__fd(skel->progs.tolld_tasks), &backend->tasks_fd);
+	if (!err)
+		err = iterators_keep(
+			to, ITER_USAGE, skel->links.tolld_usage, skel->progs.tolld_usage);
+	if (!err)
+		err = iterators_keep(
+			to, ITER_SOCKETS, skel->links.tolld_sockets, skel->progs.tolld_sockets);
+	return err;
 }
 
 /* What of the programs not every kernel takes. */
@@ -480,9 +475,7 @@ static int kernel_open(
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	oomlog_open(&backend->oomlog);
 	backend->ring_fd = -1;
-	backend->tasks_fd = -1;
-	for (size_t i = 0; i < ITERATORS; i++)
-		backend->iterators[i] = -1;
+	iterators_init(&backend->iterators);
 	for (size_t i = 0; i < MAPS; i++)
 		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
 	backend->pins.lock_fd = -1;
@@ -518,9 +511,7 @@ static void kernel_close(struct backend *backend)
 		close(backend->links[i]);
 	for (size_t i = 0; i < MAPS; i++)
 		closep(&backend->maps[i].map_fd);
-	closep(&backend->tasks_fd);
-	for (size_t i = 0; i < ITERATORS; i++)
-		closep(&backend->iterators[i]);
+	iterators_release(&backend->iterators);
 	closep(&backend->ring_fd);
 	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
@@ -559,13 +550,13 @@ static int living_add(struct living_list *list, const struct tolld_living *livin
 	return 0;
 }
 
-/* Runs the iterator that is behind a link. */
-static int list_living(int link_fd, struct process **ret, size_t *ret_n)
+/* From a descriptor of an iterator, which is closed; or with the error that there is instead. */
+static int list_living(int iter_fd, struct process **ret, size_t *ret_n)
 {
 	/* A whole number of records: so no read of an iterator ends within one. */
 	struct tolld_living chunk[128];
 	struct living_list list = { 0 };
-	scoped(closep) int fd = bpf_iter_create(link_fd);
+	scoped(closep) int fd = iter_fd;
 	ssize_t got;
 	int err = 0;
 
@@ -590,32 +581,18 @@ static int list_living(int link_fd, struct process **ret, size_t *ret_n)
 
 static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
 {
-	return list_living(backend->iterators[ITER_TASKS], ret, ret_n);
+	return list_living(iterators_run(&backend->iterators, ITER_TASKS), ret, ret_n);
 }
 
 /*
- * One process alone, which kernels do since 6.1 (include/uapi/linux/bpf.h). The others refuse it, and all
- * are listed: with thousands of services that would add up.
+ * The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. All are
+ * listed where it cannot do that for one: with thousands of services that adds up.
  */
-static int list_one(struct backend *backend, pid_t pid, struct process **ret, size_t *ret_n)
-{
-	struct {
-		uint32_t tid, pid, pid_fd;
-	} only = { .pid = (uint32_t)pid };
-	LIBBPF_OPTS(bpf_link_create_opts, options,
-		.iter_info = (union bpf_iter_link_info *)(void *)&only,
-		.iter_info_len = sizeof(only));
-	scoped(closep) int link = bpf_link_create(backend->tasks_fd, 0, BPF_TRACE_ITER, &options);
-
-	return link < 0 ? link : list_living(link, ret, ret_n);
-}
-
-/* The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. */
 static int identify(struct backend *backend, pid_t pid, struct process *ret)
 {
 	struct process *living;
 	size_t n;
-	int err = list_one(backend, pid, &living, &n);
+	int err = list_living(iterators_run_for(&backend->iterators, ITER_TASKS, pid), &living, &n);
 
 	if (err && err != -ESRCH)
 		err = kernel_living(backend, &living, &n);
@@ -767,14 +744,18 @@ static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 	ret->lost_listen = c->lost[TOLLD_LISTEN];
 }
 
-static int kernel_usage(struct backend *backend, usage_fn *fn, void *userdata)
+static int kernel_usage(
+	struct backend *backend, const struct usage_wanted *wanted, usage_fn *fn, void *userdata)
 {
-	return usage_read_all(backend->iterators[ITER_USAGE], fn, userdata);
+	return usage_read_kernel(
+		&backend->iterators, backend->maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
 }
 
-static int kernel_sockets(struct backend *backend, usage_socket_fn *fn, void *userdata)
+static int kernel_sockets(struct backend *backend, const struct usage_wanted *wanted,
+	usage_socket_fn *fn, void *userdata)
 {
-	return usage_sockets_all(backend->iterators[ITER_SOCKETS], fn, userdata);
+	return usage_sockets_kernel(
+		&backend->iterators, backend->maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
 }
 
 const struct backend_ops kernel_backend = {

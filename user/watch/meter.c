@@ -62,7 +62,7 @@ struct meter {
 	enum phase phase;
 	size_t cursor;
 	uint32_t pass;
-	int64_t begun_boot_ns;
+	int64_t begun_boot_ns, asked_boot_ns;
 	int64_t spent_ns, last_spent_ns;
 	bool iterated, machine_passed;
 	struct measured **rows;
@@ -319,13 +319,32 @@ static bool list_one(struct meter *meter)
 	return true;
 }
 
+static void add_pid(pid_t pid, void *userdata)
+{
+	struct group_pids *pids = userdata;
+
+	if (vec_reserve(pids->items, pids->n, pids->cap))
+		pids->items[pids->n++] = pid;
+}
+
+/* Until the next use of the scratch. Without memory for all, whoever is missing is read from /proc. */
+static struct usage_wanted all_wanted(struct meter *meter)
+{
+	meter->pids.n = 0;
+	for (size_t i = 0; i < meter->n_processes; i++)
+		add_pid(meter->processes[i].pid, &meter->pids);
+	return (struct usage_wanted){ meter->pids.items, meter->pids.n };
+}
+
 static bool iterate(struct meter *meter)
 {
 	const struct backend_ops *ops = meter->options.ops;
+	const struct usage_wanted wanted = all_wanted(meter);
 
 	/* What it does not give, /proc does. */
 	if (meter->iterated)
-		meter->iterated = !ops->usage(meter->options.backend, tally_part, meter->tally);
+		meter->iterated =
+			!ops->usage(meter->options.backend, &wanted, tally_part, meter->tally);
 	return false;
 }
 
@@ -352,6 +371,7 @@ static bool machine_has_few_files(void)
 static bool sockets_all(struct meter *meter)
 {
 	int64_t since_ns = meter->begun_boot_ns - meter->sockets_boot_ns;
+	struct usage_wanted wanted;
 
 	sockets_reset(&meter->sockets);
 	meter->counts_sockets =
@@ -363,9 +383,11 @@ static bool sockets_all(struct meter *meter)
 	if (!meter->iterated)
 		return false;
 	/* Without it, those of each process are looked for. */
-	if (!machine_has_few_files())
+	wanted = all_wanted(meter);
+	if (wanted.n < meter->n_processes || !machine_has_few_files())
 		meter->counts_sockets = false;
-	else if (meter->options.ops->sockets(meter->options.backend, sockets_add, &meter->sockets))
+	else if (meter->options.ops->sockets(
+			 meter->options.backend, &wanted, sockets_add, &meter->sockets))
 		meter->counts_sockets = false;
 	return false;
 }
@@ -391,14 +413,6 @@ static bool sockets_of_one(struct meter *meter)
 	sockets_sort(&meter->sockets);
 	meter->counts_sockets = !meter->sockets.err;
 	return false;
-}
-
-static void add_pid(pid_t pid, void *userdata)
-{
-	struct group_pids *pids = userdata;
-
-	if (vec_reserve(pids->items, pids->n, pids->cap))
-		pids->items[pids->n++] = pid;
 }
 
 static void sum_sockets(struct meter *meter, struct measured *m)
@@ -515,6 +529,16 @@ bool meter_measure(struct meter *meter, int64_t budget_ns)
 	if (budget_ns > 0)
 		work(meter, budget_ns);
 	return true;
+}
+
+bool meter_measure_on_request(struct meter *meter, int64_t budget_ns)
+{
+	int64_t before_ns = meter->asked_boot_ns;
+
+	meter->asked_boot_ns = clock_boot_ns();
+	if (before_ns && meter->begun_boot_ns > before_ns)
+		return false;
+	return meter_measure(meter, budget_ns);
 }
 
 /* -- the rest --------------------------------------------------------------------------------- */

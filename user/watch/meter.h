@@ -22,6 +22,7 @@ DEFINE_FREEP(meter)
 
 void meter_set_callbacks(struct meter *meter, const struct figures_callbacks *callbacks);
 bool meter_measure(struct meter *meter, int64_t budget_ns);
+bool meter_measure_on_request(struct meter *meter, int64_t budget_ns);
 /* For each event of a service, before anybody else hears of it. */
 void meter_event(struct meter *meter, struct service *service, enum service_event what);
 void meter_figures(

@@ -7,15 +7,22 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/util.h"
+#include "tolld/map.h"
 #include "tolld/usage.h"
+#include "watch/iterators.h"
 
 #define STATE_LISTEN 10
 
 /* A whole number of records: so no read of an iterator ends within one. */
 #define CHUNK 256
+
+/* An iterator for one process takes as long as so many threads in one over all, with their files. */
+#define THREADS_AS_DEAR_AS_ONE 8
+#define FEW_MAX		       32
 
 bool usage_same_start(int64_t a_boot_ns, int64_t b_boot_ns)
 {
@@ -64,15 +71,12 @@ static ssize_t read_iter(int fd, void *to, size_t size)
 	}
 }
 
-int usage_read_all(int link_fd, usage_fn *fn, void *userdata)
+static int read_usage(int fd, usage_fn *fn, void *userdata)
 {
 	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct tolld_usage chunk[CHUNK];
-	scoped(closep) int fd = bpf_iter_create(link_fd);
 	ssize_t got;
 
-	if (fd < 0)
-		return fd;
 	while ((got = read_iter(fd, chunk, sizeof(chunk))) > 0) {
 		for (size_t i = 0; i < (size_t)got / sizeof(chunk[0]); i++) {
 			struct usage part;
@@ -84,14 +88,11 @@ int usage_read_all(int link_fd, usage_fn *fn, void *userdata)
 	return (int)got;
 }
 
-int usage_sockets_all(int link_fd, usage_socket_fn *fn, void *userdata)
+static int read_sockets(int fd, usage_socket_fn *fn, void *userdata)
 {
 	struct tolld_socket chunk[CHUNK];
-	scoped(closep) int fd = bpf_iter_create(link_fd);
 	ssize_t got;
 
-	if (fd < 0)
-		return fd;
 	while ((got = read_iter(fd, chunk, sizeof(chunk))) > 0) {
 		for (size_t i = 0; i < (size_t)got / sizeof(chunk[0]); i++) {
 			const struct tolld_socket *s = &chunk[i];
@@ -108,4 +109,91 @@ int usage_sockets_all(int link_fd, usage_socket_fn *fn, void *userdata)
 		}
 	}
 	return (int)got;
+}
+
+/* -- whom to ask for ---------------------------------------------------------------------------- */
+
+/*
+ * The wanted ones that the kernel follows, each once, if they are so few that asking for each of them is
+ * cheaper than going through all processes. -E2BIG: they are not, or one of them has relatives, who
+ * would be missing.
+ */
+static int choose_few(int map_fd, const struct usage_wanted *wanted, pid_t chosen[FEW_MAX])
+{
+	struct sysinfo machine;
+	struct watched_process entry;
+	int n = 0;
+
+	if (wanted->n > FEW_MAX || sysinfo(&machine) < 0 ||
+		wanted->n * THREADS_AS_DEAR_AS_ONE > machine.procs)
+		return -E2BIG;
+	for (size_t i = 0; i < wanted->n; i++) {
+		struct process_key key = { .pid = (uint32_t)wanted->pids[i] };
+		int before = 0;
+
+		while (before < n && chosen[before] != wanted->pids[i])
+			before++;
+		if (before < n || bpf_map_lookup_elem(map_fd, &key, &entry))
+			continue;
+		if (entry.forked || entry.family_pid != key.pid)
+			return -E2BIG;
+		chosen[n++] = wanted->pids[i];
+	}
+	return n;
+}
+
+/* What to do with the descriptor of an iterator. */
+struct reading {
+	usage_fn *usage;
+	usage_socket_fn *socket; /* where that is NULL */
+	void *userdata;
+};
+
+/* Closes it. */
+static int read_from(int iter_fd, const struct reading *r)
+{
+	scoped(closep) int fd = iter_fd;
+
+	return r->usage ? read_usage(fd, r->usage, r->userdata)
+			: read_sockets(fd, r->socket, r->userdata);
+}
+
+static int read_wanted(const struct iterators *iterators, int which, int map_fd,
+	const struct usage_wanted *wanted, const struct reading *r)
+{
+	pid_t few[FEW_MAX];
+	int n = choose_few(map_fd, wanted, few);
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		int fd = iterators_run_for(iterators, which, few[i]);
+
+		/* It is too old a kernel for that. */
+		if (fd < 0 && i == 0)
+			n = fd;
+		else
+			err = fd < 0 ? fd : read_from(fd, r);
+	}
+	if (n < 0) {
+		int fd = iterators_run(iterators, which);
+
+		err = fd < 0 ? fd : read_from(fd, r);
+	}
+	return err;
+}
+
+int usage_read_kernel(const struct iterators *iterators, int processes_map_fd,
+	const struct usage_wanted *wanted, usage_fn *fn, void *userdata)
+{
+	const struct reading r = { .usage = fn, .userdata = userdata };
+
+	return read_wanted(iterators, ITER_USAGE, processes_map_fd, wanted, &r);
+}
+
+int usage_sockets_kernel(const struct iterators *iterators, int processes_map_fd,
+	const struct usage_wanted *wanted, usage_socket_fn *fn, void *userdata)
+{
+	const struct reading r = { .socket = fn, .userdata = userdata };
+
+	return read_wanted(iterators, ITER_SOCKETS, processes_map_fd, wanted, &r);
 }

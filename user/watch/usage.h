@@ -38,11 +38,21 @@ struct usage {
 
 typedef void usage_fn(const struct usage *part, void *userdata);
 
+/* Whose figures are of use: those processes, and who forked from them. */
+struct usage_wanted {
+	const pid_t *pids;
+	size_t n;
+};
+
+struct iterators;
+
 /*
- * All processes that the kernel's programs follow, by the link of the iterator `tolld_usage`. Resident memory
+ * By the kernel's iterator `tolld_usage`, in one pass over all processes that its programs follow; or, where
+ * few are wanted and the map says that none of them has forked, over those alone. Resident memory
  * may lack up to 32 pages a CPU and kind of memory; all else is what /proc says.
  */
-int usage_read_all(int link_fd, usage_fn *fn, void *userdata);
+int usage_read_kernel(const struct iterators *iterators, int processes_map_fd,
+	const struct usage_wanted *wanted, usage_fn *fn, void *userdata);
 /*
  * One process, from /proc; what this process may not read of it is left out (has_ is false). CPU time
  * comes in ticks of 10 ms. -ESRCH: it is gone, or another has its number; a start of 0 is anybody's.
@@ -62,10 +72,11 @@ struct usage_socket {
 typedef void usage_socket_fn(const struct usage_socket *socket, void *userdata);
 
 /*
- * All sockets of those processes, by the link of the iterator `tolld_sockets`, which visits every open file of
- * the machine. One that a process has twice may come twice.
+ * In the same way all sockets of those processes, by `tolld_sockets`, which visits every open file of those
+ * it passes over. One that a process has twice may come twice.
  */
-int usage_sockets_all(int link_fd, usage_socket_fn *fn, void *userdata);
+int usage_sockets_kernel(const struct iterators *iterators, int processes_map_fd,
+	const struct usage_wanted *wanted, usage_socket_fn *fn, void *userdata);
 /* Of one process. -ESRCH; -EACCES; -E2BIG where it has more than max_fds descriptors. */
 int usage_sockets_proc(
 	pid_t pid, int64_t start_boot_ns, uint32_t max_fds, usage_socket_fn *fn, void *userdata);

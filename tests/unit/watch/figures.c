@@ -456,6 +456,26 @@ static void tells_of_the_machine(void **state)
 	assert_false(watch_measure(watch, 0));
 }
 
+static void costs_no_pass_to_ask_as_seldom_as_samples_are_taken(void **state)
+{
+	int64_t began_ns;
+
+	SKIP_WITHOUT_BACKEND();
+	watch_measure_on_request(watch, 0);
+	turn_for(50);
+	measure();
+	began_ns = clock_boot_ns();
+	while (clock_boot_ns() - began_ns < 2 * FIGURES_EVERY_NS)
+		turn_for(100);
+	assert_false(watch_measure_on_request(watch, 0));
+	/* Who asks more often is told what is so now. */
+	began_ns = clock_boot_ns();
+	while (!watch_measure_on_request(watch, 0)) {
+		assert_true(clock_boot_ns() - began_ns < 60 * NSEC_PER_SEC);
+		turn_for(100);
+	}
+}
+
 /* -- a disk that fails ------------------------------------------------------------------------ */
 
 /* A loop device whose file has no room for what it claims to hold. 0, or why there is none. */
@@ -564,6 +584,7 @@ int main(void)
 		TEST_WITH_ALL(services_that_are_gone_are_forgotten),
 		TEST_WITH_ALL(counts_an_oom_kill_in_a_group_once),
 		TEST_WITH_ALL(tells_of_the_machine),
+		TEST_WITH_ALL(costs_no_pass_to_ask_as_seldom_as_samples_are_taken),
 		TEST_WITH(kernel, counts_errors_of_disks),
 		cmocka_unit_test(survives_without_memory),
 	};

@@ -330,11 +330,33 @@ static int teardown_kernel(void **state)
 	return 0;
 }
 
+/* As one of so many that are wanted: of few each is asked for, of many all processes of the machine. */
+static void read_as_one_of(size_t n, struct subject *s, struct sum *ret)
+{
+	pid_t pids[100];
+	const struct usage_wanted wanted = { pids, n };
+
+	*ret = (struct sum){ .subject = s };
+	assert_in_range(n, 1, ARRAY_SIZE(pids));
+	for (size_t i = 0; i < n; i++)
+		pids[i] = s->pid;
+	assert_int_equal(kernel_backend.usage(backend, &wanted, add_part, ret), 0);
+	assert_int_equal(kernel_backend.sockets(backend, &wanted, add_socket, ret), 0);
+}
+
 static void read_from_kernel(struct subject *s, struct sum *ret)
 {
-	*ret = (struct sum){ .subject = s };
-	assert_int_equal(kernel_backend.usage(backend, add_part, ret), 0);
-	assert_int_equal(kernel_backend.sockets(backend, add_socket, ret), 0);
+	struct sum same;
+
+	read_as_one_of(1, s, ret);
+	read_as_one_of(2, s, &same);
+	assert_int_equal(same.usage.threads, ret->usage.threads);
+	assert_int_equal(same.usage.minor_faults, ret->usage.minor_faults);
+	assert_int_equal(same.n_sockets, ret->n_sockets);
+	read_as_one_of(100, s, &same);
+	assert_int_equal(same.usage.threads, ret->usage.threads);
+	assert_int_equal(same.usage.minor_faults, ret->usage.minor_faults);
+	assert_int_equal(same.n_sockets, ret->n_sockets);
 }
 
 static void watch_subject(struct subject *s)
@@ -407,6 +429,55 @@ static void the_iterator_tells_of_nobody_else(void **state)
 	read_from_kernel(&s, &sum);
 	assert_false(sum.usage.has_process);
 	subject_end(&s);
+}
+
+/* Told to fork by a line on `orders`; the child says its number, and both wait for their end. */
+static void parent(int orders, int numbers)
+{
+	char order;
+	pid_t child;
+
+	setpgid(0, 0);
+	if (read(orders, &order, 1) != 1)
+		_exit(1);
+	child = fork();
+	if (child && write(numbers, &child, sizeof(child)) != sizeof(child))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void the_iterator_tells_of_whoever_forked_from_the_wanted(void **state)
+{
+	struct subject ancestor = { 0 }, child = { 0 };
+	int orders[2], numbers[2];
+	struct process_stat stat;
+	struct sum sum;
+
+	if (!backend)
+		skip();
+	assert_int_equal(pipe2(orders, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(numbers, O_CLOEXEC), 0);
+	ancestor.pid = fork();
+	if (ancestor.pid == 0)
+		parent(orders[0], numbers[1]);
+	assert_int_equal(process_stat_read(ancestor.pid, &stat), 0);
+	ancestor.start_boot_ns = stat.start_boot_ns;
+	watch_subject(&ancestor);
+	assert_int_equal(write(orders[1], "f", 1), 1);
+	assert_int_equal(read(numbers[0], &child.pid, sizeof(child.pid)), sizeof(child.pid));
+	assert_int_equal(process_stat_read(child.pid, &stat), 0);
+	child.start_boot_ns = stat.start_boot_ns;
+	sum = (struct sum){ .subject = &child };
+	assert_int_equal(kernel_backend.usage(backend, &(struct usage_wanted){ &ancestor.pid, 1 },
+				 add_part, &sum),
+		0);
+	assert_true(sum.usage.has_process);
+	subject_end(&ancestor);
+	for (size_t i = 0; i < 2; i++) {
+		close(orders[i]);
+		close(numbers[i]);
+	}
 }
 
 /* -- /proc -------------------------------------------------------------------------------------- */
@@ -496,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_KERNEL(the_iterator_tells_what_a_process_uses),
 		TEST_KERNEL(the_iterator_sees_through_a_leader_that_has_left),
+		TEST_KERNEL(the_iterator_tells_of_whoever_forked_from_the_wanted),
 		TEST_KERNEL(the_iterator_tells_of_nobody_else),
 		cmocka_unit_test(proc_tells_what_a_process_uses),
 		cmocka_unit_test(proc_tells_nothing_of_one_that_has_its_number_now),
