@@ -42,6 +42,7 @@ struct figures {
 	int64_t slot_ms; /* the time of the samples that are due, or were last */
 	size_t cursor;	 /* of the services whose samples are being written */
 	int rows;	 /* of each service */
+	size_t expected; /* services that the settings name, known before they are made */
 	bool awaits_pass, told_pressure;
 	bool own_scraped; /* by a target: then its own figures are there already */
 };
@@ -110,6 +111,30 @@ static void resize(struct figures *f, struct sampled *s, int64_t wall_ms)
 	s->series = grown;
 	while (s->n_series < f->rows)
 		s->series[s->n_series++] = NULL;
+}
+
+static void choose_rows(struct figures *f)
+{
+	size_t known = MAX(f->sampled.n, f->expected), n = MAX(known, (size_t)1);
+	int rows = (int)MAX(MIN((size_t)SERIES_MAX / n, (size_t)SERVICE_ROWS), (size_t)ROWS_MIN);
+
+	/* Coming and going of a few services is no reason to end series and begin them again. */
+	if (rows >= f->rows && rows < f->rows + f->rows / 8 && rows < SERVICE_ROWS)
+		return;
+	if (rows < f->rows)
+		log_info(
+			"of %zu services only the first %d of %d figures become samples; all are on "
+			"/metrics",
+			n, rows, SERVICE_ROWS);
+	f->rows = rows;
+}
+
+void figures_expect(struct daemon *d, size_t n_services)
+{
+	if (!d->figures)
+		return;
+	d->figures->expected = n_services;
+	choose_rows(d->figures);
 }
 
 /* -- one service ------------------------------------------------------------------------------ */
@@ -255,22 +280,6 @@ void figures_removed(struct daemon *d, struct service *service)
 }
 
 /* -- each interval ---------------------------------------------------------------------------- */
-
-static void choose_rows(struct figures *f)
-{
-	size_t n = MAX(f->sampled.n, (size_t)1);
-	int rows = (int)MAX(MIN((size_t)SERIES_MAX / n, (size_t)SERVICE_ROWS), (size_t)ROWS_MIN);
-
-	/* Coming and going of a few services is no reason to end series and begin them again. */
-	if (rows >= f->rows && rows < f->rows + f->rows / 8 && rows < SERVICE_ROWS)
-		return;
-	if (rows < f->rows)
-		log_info(
-			"of %zu services only the first %d of %d figures become samples; all are on "
-			"/metrics",
-			n, rows, SERVICE_ROWS);
-	f->rows = rows;
-}
 
 static void write_own(struct figures *f)
 {

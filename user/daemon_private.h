@@ -133,6 +133,8 @@ void services_labels(
 /* daemon_figures.c: what services use, how they fare and what tolld counts, as samples. */
 int figures_start(struct daemon *d);
 void figures_stop(struct daemon *d);
+/* So many services are about to be added by the settings: of very many, fewer figures become samples. */
+void figures_expect(struct daemon *d, size_t n_services);
 /* With the labels of its target, or NULL for one that was selected. */
 void figures_added(struct daemon *d, struct service *service, const struct labels *target);
 void figures_removed(struct daemon *d, struct service *service);

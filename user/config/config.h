@@ -389,7 +389,7 @@ struct config {
 	size_t n_templates, cap_templates;
 	bool watch_all; /* the built-in settings: every service unit, or who listens */
 	struct config_watch *watches;
-	size_t n_watches, cap_watches;
+	size_t n_watches;
 	/*
 	 * What of all files concerns an Alertmanager, as one file, with "<secret>" for secrets: for
 	 * amtool and others who read routes and receivers out of it. "" where there is no route.

@@ -179,20 +179,35 @@ static void check_watch(
 	check_labels(r, &watch->labels);
 }
 
+/* Room for so many more, and no more than that: of ten thousand, what a list leaves behind as it grows counts. */
+static bool reserve(struct config *c, size_t n)
+{
+	struct config_watch *all = arena_alloc(&c->arena, (c->n_watches + n) * sizeof(*c->watches));
+
+	if (!all)
+		return false;
+	if (c->n_watches)
+		memcpy(all, c->watches, c->n_watches * sizeof(*all));
+	c->watches = all;
+	return true;
+}
+
 void config_read_watch(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	size_t n = reader_list(r, pair);
 	struct config *c = r->config;
 
+	if (!n)
+		return;
+	if (!reserve(c, n)) {
+		reader_no_memory(r);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct config_watch watch = { 0 };
 
 		schema_read(r, &watch_schema, pair->value->items[i], &watch);
 		check_watch(r, &watch, pair->value->items[i]);
-		if (!arena_reserve(&c->arena, c->watches, c->n_watches, c->cap_watches)) {
-			reader_no_memory(r);
-			return;
-		}
 		c->watches[c->n_watches++] = watch;
 	}
 }

@@ -34,7 +34,8 @@ struct measured {
 	uint32_t number;
 	uint32_t pass;
 	struct tally_total used;
-	struct group_total group;
+	struct group_total
+		*group; /* NULL: it had no group of its own, and nobody ran out of memory */
 	struct service_ends ends;
 	struct instant at;
 	char *group_path; /* NULL: none that is its own */
@@ -112,7 +113,21 @@ static void measured_free(struct meter *meter, struct measured *m)
 	if (m->events_wd)
 		inotify_rm_watch(meter->inotify_fd, m->events_wd);
 	free(m->group_path);
+	free(m->group);
 	free(m);
+}
+
+/* NULL: there is no memory for it. */
+static struct group_total *group_of(struct measured *m)
+{
+	if (!m->group)
+		m->group = calloc(1, sizeof(*m->group));
+	return m->group;
+}
+
+static uint64_t oom_kills_of(const struct measured *m)
+{
+	return m->group ? group_total_oom_kills(m->group) : 0;
 }
 
 static struct service *service_by_number(const struct meter *meter, uint32_t number)
@@ -178,16 +193,16 @@ static void on_group_events(struct meter *meter, int wd)
 {
 	map_foreach (&meter->measured, entry) {
 		struct measured *m = entry->value;
-		uint64_t before = group_total_oom_kills(&m->group);
+		uint64_t before = oom_kills_of(m);
 		struct group_usage usage;
 		struct service *service;
 
 		/* Of a group and of a service within it both may hear. */
-		if (m->events_wd != wd || !m->group_path ||
+		if (m->events_wd != wd || !m->group_path || !m->group ||
 			group_read_events(&meter->roots, m->group_path, &usage))
 			continue;
-		group_total_add_events(&m->group, &usage, clock_boot_ns());
-		if (group_total_oom_kills(&m->group) == before)
+		group_total_add_events(m->group, &usage, clock_boot_ns());
+		if (oom_kills_of(m) == before)
 			continue;
 		service = service_by_number(meter, m->number);
 		if (service && meter->callbacks.oom_killed)
@@ -439,8 +454,8 @@ static bool sum_one(struct meter *meter)
 	tally_service(meter->tally, &meter->processes[m->first], m->n, m->families, &m->used);
 	sum_sockets(meter, m);
 	m->at = clock_now();
-	if (m->group_path && !group_read(&meter->roots, m->group_path, &usage))
-		group_total_add(&m->group, &usage, is_first, m->at.boot_ns);
+	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage))
+		group_total_add(m->group, &usage, is_first, m->at.boot_ns);
 	return true;
 }
 
@@ -570,8 +585,8 @@ void meter_event(struct meter *meter, struct service *service, enum service_even
 	service_info(service, &info);
 	oom_deaths = m->ends.counts[END_OOM];
 	ends_event(&m->ends, what, &info, clock_boot_ns());
-	if (m->ends.counts[END_OOM] > oom_deaths)
-		group_total_oom_death(&m->group, info.last_death.at.boot_ns);
+	if (m->ends.counts[END_OOM] > oom_deaths && group_of(m))
+		group_total_oom_death(m->group, info.last_death.at.boot_ns);
 	if (what == SERVICE_DIED)
 		add_last(meter, m, &info.last_death);
 	if (what == SERVICE_APPEARED)
@@ -588,11 +603,11 @@ void meter_figures(
 		m = &nothing;
 	*ret = (struct service_figures){
 		.ends = &m->ends,
-		.oom_kills = group_total_oom_kills(&m->group),
+		.oom_kills = oom_kills_of(m),
 		.passed = m->used.passed_boot_ns != 0,
 		.at = m->at,
 		.used = &m->used,
-		.group = m->group.known ? &m->group : NULL,
+		.group = m->group && m->group->known ? m->group : NULL,
 		.has_sockets = m->has_sockets,
 		.sockets = m->sockets,
 		.listeners = m->listeners,
