@@ -8,8 +8,9 @@
 #include "watch/backend.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include "watch/followed.h"
 #include "watch/oomlog.h"
 #include "watch/pidfd.h"
 #include "watch/ports.h"
@@ -29,26 +30,18 @@
 #define LOG_STALE_NS (10 * NSEC_PER_SEC)
 /* Dead ones whose parents do not reap them: of more the end is not told. */
 #define UNREAPED_MAX 64
-#define POLL_CHUNK   64
-
-struct followed {
-	struct process process;
-	uint64_t start_ticks;
-	struct kin kin;
-	int64_t seen_boot_ns; /* alive, where polled */
-	int fd;		      /* -1: polled */
-	sd_event_source *source;
-	bool renamed; /* and not told yet */
-};
+#define READY_CHUNK  64
 
 struct backend {
 	struct backend_options options;
 	const struct backend_ops *ops;
 	bool tells_status; /* by pidfd, once it is reaped */
-	struct followed *items;
-	size_t n, cap;
+	struct followed_list list;
 	struct followed unreaped[UNREAPED_MAX];
 	size_t n_unreaped;
+	/* All pidfds: who is dead among ten thousand is one question, asked as often as anybody likes. */
+	int epoll_fd;
+	sd_event_source *ready_source;
 	struct ports ports;
 	sd_event_source *timer;
 	struct oomlog oomlog;
@@ -81,7 +74,7 @@ static int64_t pace_ns(const struct backend *backend, int64_t now_ns)
 
 static void arm(struct backend *backend)
 {
-	bool idle = !backend->ports.n && (uses_pidfds(backend) || !backend->n);
+	bool idle = !backend->ports.n && (uses_pidfds(backend) || !backend->list.n);
 	int64_t now_ns = clock_boot_ns(), in_ns = pace_ns(backend, now_ns);
 
 	/* A tenth of it may be spent on waking together with others. */
@@ -95,22 +88,6 @@ static void arm(struct backend *backend)
 }
 
 /* -- death ---------------------------------------------------------------------------------- */
-
-static void followed_release(struct followed *f)
-{
-	sd_event_source_disable_unref(f->source);
-	closep(&f->fd);
-	*f = (struct followed){ .fd = -1 };
-}
-
-/* Takes it out; the last one takes its place. */
-static struct followed followed_take(struct followed *items, size_t *n, size_t i)
-{
-	struct followed f = items[i];
-
-	items[i] = items[--*n];
-	return f;
-}
 
 static enum death_untold untold(const struct backend *backend)
 {
@@ -173,9 +150,19 @@ static bool is_oomlog_due(const struct backend *backend, int64_t now_ns)
 	       now_ns - backend->log_read_boot_ns >= LOG_STALE_NS;
 }
 
+static int epoll_set(struct backend *backend, int op, const struct followed *f, uint32_t events)
+{
+	struct epoll_event event = {
+		.events = events,
+		.data.u64 = (uint64_t)f->process.pid << 32 | (uint32_t)f->fd,
+	};
+
+	return epoll_ctl(backend->epoll_fd, op, f->fd, &event) < 0 ? -errno : 0;
+}
+
 static void tell_dead(struct backend *backend, size_t i)
 {
-	struct followed f = followed_take(backend->items, &backend->n, i);
+	struct followed f = followed_take(&backend->list, i);
 	struct notice notice = {
 		.kind = NOTICE_EXIT,
 		.process = f.process,
@@ -192,10 +179,10 @@ static void tell_dead(struct backend *backend, size_t i)
 
 	read_status(backend, &f, &notice);
 	/* Only that it is reaped, which is always told, is waited for now. */
-	if (notice.exit.status_follows && sd_event_source_set_io_events(f.source, 0) >= 0)
+	if (notice.exit.status_follows && !epoll_set(backend, EPOLL_CTL_MOD, &f, 0))
 		backend->unreaped[backend->n_unreaped++] = f;
 	else
-		followed_release(&f);
+		closep(&f.fd);
 	backend->moved_boot_ns = notice.at_boot_ns;
 	backend->told_exit++;
 	read_oomlog(backend);
@@ -204,16 +191,17 @@ static void tell_dead(struct backend *backend, size_t i)
 
 static void tell_reaped(struct backend *backend, size_t i)
 {
-	struct followed f = followed_take(backend->unreaped, &backend->n_unreaped, i);
+	struct followed f = backend->unreaped[i];
 	struct notice notice = {
 		.kind = NOTICE_STATUS,
 		.process = f.process,
 		.at_boot_ns = clock_boot_ns(),
 	};
 
+	backend->unreaped[i] = backend->unreaped[--backend->n_unreaped];
 	if (pidfd_wait_status(f.fd, &notice.exit.wait_status) == 0)
 		tell(backend, &notice);
-	followed_release(&f);
+	closep(&f.fd);
 }
 
 static void followed_see(struct followed *f, const struct process_stat *stat, int64_t now_boot_ns)
@@ -243,56 +231,64 @@ static bool is_gone(struct followed *f)
 
 static void tell_renamed(struct backend *backend)
 {
-	for (size_t i = 0; i < backend->n; i++) {
+	for (size_t i = 0; i < backend->list.n; i++) {
 		struct notice notice = {
 			.kind = NOTICE_EXEC,
-			.process = backend->items[i].process,
+			.process = backend->list.items[i].process,
 			.at_boot_ns = clock_boot_ns(),
 		};
 
-		if (!backend->items[i].renamed)
+		if (!backend->list.items[i].renamed)
 			continue;
-		backend->items[i].renamed = false;
+		backend->list.items[i].renamed = false;
 		backend->told_exec++;
 		tell(backend, &notice);
 	}
 }
 
-/* All pidfds at once, some at a time: one call for each would add up. The first dead one, or n. */
-static size_t find_readable(const struct backend *backend)
+/* False for one that was let go of meanwhile. */
+static bool tell_ready(struct backend *backend, uint64_t data)
 {
-	struct pollfd ready[POLL_CHUNK];
+	struct followed *f = followed_find(&backend->list, (pid_t)(data >> 32));
+	int fd = (int)(uint32_t)data;
 
-	for (size_t start = 0; start < backend->n; start += POLL_CHUNK) {
-		size_t n = MIN(backend->n - start, (size_t)POLL_CHUNK);
-
-		for (size_t i = 0; i < n; i++)
-			ready[i] = (struct pollfd){
-				.fd = backend->items[start + i].fd,
-				.events = POLLIN,
-			};
-		if (poll(ready, n, 0) <= 0)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			if (ready[i].revents)
-				return start + i;
+	if (f && f->fd == fd) {
+		tell_dead(backend, (size_t)(f - backend->list.items));
+		return true;
+	}
+	for (size_t i = 0; i < backend->n_unreaped; i++) {
+		if (backend->unreaped[i].fd == fd) {
+			tell_reaped(backend, i);
+			return true;
 		}
 	}
-	return backend->n;
+	return false;
+}
+
+/* Whoever hears of one may have some followed, and others no more, and ask himself. */
+static void check_pidfds(struct backend *backend)
+{
+	struct epoll_event ready[READY_CHUNK];
+	bool any = true;
+
+	while (any) {
+		int n = epoll_wait(backend->epoll_fd, ready, READY_CHUNK, 0);
+
+		any = false;
+		for (int i = 0; i < n; i++)
+			any |= tell_ready(backend, ready[i].data.u64);
+	}
 }
 
 static void check_processes(struct backend *backend)
 {
 	int64_t begun_ns = clock_boot_ns();
-	size_t i;
 
 	if (uses_pidfds(backend)) {
-		/* Whoever hears of it may have some followed, and others no more. */
-		while ((i = find_readable(backend)) < backend->n)
-			tell_dead(backend, i);
+		check_pidfds(backend);
 	} else if (begun_ns - backend->checked_boot_ns >= FRESH_NS) {
-		for (i = backend->n; i-- > 0;) {
-			if (i < backend->n && is_gone(&backend->items[i]))
+		for (size_t i = backend->list.n; i-- > 0;) {
+			if (i < backend->list.n && is_gone(&backend->list.items[i]))
 				tell_dead(backend, i);
 		}
 		backend->checked_boot_ns = clock_boot_ns();
@@ -339,21 +335,17 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* -- the loop ------------------------------------------------------------------------------- */
 
-static int on_pidfd(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct backend *backend = userdata;
+	uint64_t before = backend->told_exit;
 
-	for (size_t i = 0; i < backend->n_unreaped; i++) {
-		if (backend->unreaped[i].fd == fd) {
-			tell_reaped(backend, i);
-			backend->options.on_drained(backend->options.userdata);
-			return 0;
-		}
-	}
 	check_processes(backend);
-	/* Its sockets were closed before: whether nobody listens any more is known at once. */
-	ask_ports(backend);
-	arm(backend);
+	if (backend->told_exit != before) {
+		/* Its sockets were closed before: whether nobody listens any more is known at once. */
+		ask_ports(backend);
+		arm(backend);
+	}
 	backend->options.on_drained(backend->options.userdata);
 	return 0;
 }
@@ -373,14 +365,16 @@ static void follow_close(struct backend *backend)
 {
 	if (!backend)
 		return;
-	while (backend->n)
-		followed_release(&backend->items[--backend->n]);
+	for (size_t i = 0; i < backend->list.n; i++)
+		closep(&backend->list.items[i].fd);
+	followed_release(&backend->list);
 	while (backend->n_unreaped)
-		followed_release(&backend->unreaped[--backend->n_unreaped]);
+		closep(&backend->unreaped[--backend->n_unreaped].fd);
 	sd_event_source_disable_unref(backend->timer);
+	sd_event_source_disable_unref(backend->ready_source);
+	closep(&backend->epoll_fd);
 	ports_release(&backend->ports);
 	oomlog_close(&backend->oomlog);
-	free(backend->items);
 	free(backend);
 }
 
@@ -398,6 +392,23 @@ static void give_reason(struct backend *backend)
 	snprintf(backend->reason, sizeof(backend->reason), "%s%s", what, blind);
 }
 
+static int open_epoll(struct backend *backend)
+{
+	int err;
+
+	if (!uses_pidfds(backend))
+		return 0;
+	backend->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (backend->epoll_fd < 0)
+		return -errno;
+	err = sd_event_add_io(backend->options.event, &backend->ready_source, backend->epoll_fd,
+		EPOLLIN, on_ready, backend);
+	if (err >= 0)
+		err = sd_event_source_set_priority(
+			backend->ready_source, SD_EVENT_PRIORITY_IMPORTANT);
+	return err;
+}
+
 static int follow_open(
 	const struct backend_ops *ops, const struct backend_options *options, struct backend **ret)
 {
@@ -408,6 +419,7 @@ static int follow_open(
 		return -ENOMEM;
 	backend->options = *options;
 	backend->ops = ops;
+	backend->epoll_fd = -1;
 	ports_init(&backend->ports);
 	backend->tells_status = uses_pidfds(backend) && pidfd_tells_wait_status();
 	oomlog_open(&backend->oomlog);
@@ -416,6 +428,8 @@ static int follow_open(
 		options->event, &backend->timer, CLOCK_BOOTTIME, 0, 1, on_timer, backend);
 	if (err >= 0)
 		err = sd_event_source_set_enabled(backend->timer, SD_EVENT_OFF);
+	if (err >= 0)
+		err = open_epoll(backend);
 	if (err < 0) {
 		follow_close(backend);
 		return err;
@@ -456,15 +470,6 @@ static const char *follow_reason(const struct backend *backend)
 
 /* -- processes ------------------------------------------------------------------------------ */
 
-static struct followed *followed_find(struct backend *backend, pid_t pid)
-{
-	for (size_t i = 0; i < backend->n; i++) {
-		if (backend->items[i].process.pid == pid)
-			return &backend->items[i];
-	}
-	return NULL;
-}
-
 static int followed_open(struct backend *backend, pid_t pid, struct followed *ret)
 {
 	int64_t now_ns = clock_boot_ns();
@@ -482,15 +487,10 @@ static int followed_open(struct backend *backend, pid_t pid, struct followed *re
 	/* The number may have changed hands before it was read, not since the descriptor lives on. */
 	if (!err && (process_stat_is_dead(&stat) || (f.fd >= 0 && pidfd_is_dead(f.fd))))
 		err = -ESRCH;
-	if (!err && f.fd >= 0)
-		err = sd_event_add_io(
-			backend->options.event, &f.source, f.fd, EPOLLIN, on_pidfd, backend);
-	if (err < 0) {
-		followed_release(&f);
+	if (err) {
+		closep(&f.fd);
 		return err;
 	}
-	if (f.source)
-		sd_event_source_set_priority(f.source, SD_EVENT_PRIORITY_IMPORTANT);
 	f.start_ticks = stat.start_ticks;
 	f.process = (struct process){ .pid = pid, .start_boot_ns = stat.start_boot_ns };
 	memcpy(f.process.comm, stat.comm, sizeof(f.process.comm));
@@ -502,7 +502,7 @@ static int followed_open(struct backend *backend, pid_t pid, struct followed *re
 static int follow_add_process(
 	struct backend *backend, pid_t pid, const char *service, struct process *ret)
 {
-	struct followed *known = followed_find(backend, pid);
+	struct followed *known = followed_find(&backend->list, pid), f;
 	int err;
 
 	if (known) {
@@ -511,36 +511,42 @@ static int follow_add_process(
 		*ret = known->process;
 		return 0;
 	}
-	if (!vec_reserve(backend->items, backend->n, backend->cap))
-		return -ENOMEM;
-	err = followed_open(backend, pid, &backend->items[backend->n]);
+	err = followed_open(backend, pid, &f);
 	if (err)
 		return err;
-	*ret = backend->items[backend->n++].process;
-	if (backend->n == 1)
+	if (f.fd >= 0)
+		err = epoll_set(backend, EPOLL_CTL_ADD, &f, EPOLLIN);
+	if (!err)
+		err = followed_add(&backend->list, &f);
+	if (err) {
+		closep(&f.fd);
+		return err;
+	}
+	*ret = f.process;
+	if (backend->list.n == 1)
 		arm(backend);
 	return 0;
 }
 
 static void follow_remove_process(struct backend *backend, pid_t pid)
 {
-	struct followed *known = followed_find(backend, pid);
+	struct followed *known = followed_find(&backend->list, pid), f;
 
 	if (!known)
 		return;
-	followed_release(known);
-	followed_take(backend->items, &backend->n, (size_t)(known - backend->items));
+	f = followed_take(&backend->list, (size_t)(known - backend->list.items));
+	closep(&f.fd);
 }
 
 static int follow_living(struct backend *backend, struct process **ret, size_t *ret_n)
 {
-	struct process *list = calloc(backend->n + 1, sizeof(*list));
+	struct process *list = calloc(backend->list.n + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < backend->n; i++) {
-		struct followed *f = &backend->items[i];
+	for (size_t i = 0; i < backend->list.n; i++) {
+		struct followed *f = &backend->list.items[i];
 		struct process_stat stat;
 
 		if (is_gone(f))

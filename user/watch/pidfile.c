@@ -45,27 +45,48 @@ bool pidfile_is_stale(const struct pidfile_facts *facts, struct instant now)
 	return started_wall_ms > facts->written_wall_ms + SLACK_MS;
 }
 
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int read_number(int fd, struct stat *ret_st, pid_t *ret)
+{
+	char text[64];
+	ssize_t len;
+
+	if (fstat(fd, ret_st))
+		return -errno;
+	len = S_ISREG(ret_st->st_mode) ? read(fd, text, sizeof(text) - 1) : 0;
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	return pidfile_parse(text, ret);
+}
+
+int pidfile_number(const char *path, pid_t *ret)
+{
+	scoped(closep) int fd = open_file(path);
+	struct stat st;
+
+	return fd < 0 ? fd : read_number(fd, &st, ret);
+}
+
 int pidfile_read(const char *path, struct instant now, pid_t *ret)
 {
-	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	scoped(closep) int fd = open_file(path);
 	struct pidfile_facts facts = { 0 };
 	struct process_stat stat;
 	struct statfs fs;
 	struct stat st;
-	char text[64];
-	ssize_t len;
 	pid_t pid;
 	int err;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st))
-		return -errno;
-	len = S_ISREG(st.st_mode) ? read(fd, text, sizeof(text) - 1) : 0;
-	if (len < 0)
-		return -errno;
-	text[len] = '\0';
-	err = pidfile_parse(text, &pid);
+		return fd;
+	err = read_number(fd, &st, &pid);
 	if (err)
 		return err;
 	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat))

@@ -16,6 +16,8 @@
  * number; -ESTALE: another process has it; or what open() said.
  */
 int pidfile_read(const char *path, struct instant now, pid_t *ret);
+/* What number it holds, whoever has that. 0, -ENOENT, -EBADMSG, or what open() said. */
+int pidfile_number(const char *path, pid_t *ret);
 /* Takes the text of the file: a number, and whatever follows after white space. 0 or -EBADMSG. */
 int pidfile_parse(const char *text, pid_t *ret);
 

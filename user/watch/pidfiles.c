@@ -109,12 +109,24 @@ static void look_again(struct selection *s)
 	look(s);
 }
 
+/* Whom it names is who serves already, and of whose end all would hear. */
+static bool is_as_before(const struct selection *s)
+{
+	const struct service *service = s->service;
+	pid_t pid;
+
+	return s->is_dir_watched && s->wd >= 0 && service->owner.pid && !service->unasked &&
+	       service->state == SERVICE_UP && pidfile_number(s->text, &pid) == 0 &&
+	       pid == service->owner.pid;
+}
+
 void pidfiles_look(struct watch *watch, bool only_unasked)
 {
 	for (size_t i = 0; i < watch->finder.n; i++) {
 		struct selection *s = watch->finder.items[i];
 
-		if (s->kind == SELECT_PIDFILE && (!only_unasked || s->service->unasked))
+		if (s->kind == SELECT_PIDFILE && (!only_unasked || s->service->unasked) &&
+			!is_as_before(s))
 			look_again(s);
 	}
 }

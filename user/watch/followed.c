@@ -1,0 +1,92 @@
+/*
+ * followed.c - an array, and chains of its items by their number.
+ */
+#include "watch/followed.h"
+
+#include <errno.h>
+
+#define NONE UINT32_MAX
+
+void followed_release(struct followed_list *list)
+{
+	free(list->items);
+	free(list->buckets);
+	*list = (struct followed_list){ 0 };
+}
+
+static uint32_t *bucket_of(const struct followed_list *list, pid_t pid)
+{
+	/* Numbers are given in a row: that is as good as any hash. */
+	return &list->buckets[(size_t)pid & (list->n_buckets - 1)];
+}
+
+static void link_item(struct followed_list *list, uint32_t i)
+{
+	uint32_t *bucket = bucket_of(list, list->items[i].process.pid);
+
+	list->items[i].next = *bucket;
+	*bucket = i;
+}
+
+static void unlink_item(struct followed_list *list, uint32_t i)
+{
+	uint32_t *at = bucket_of(list, list->items[i].process.pid);
+
+	while (*at != i)
+		at = &list->items[*at].next;
+	*at = list->items[i].next;
+}
+
+static int grow_buckets(struct followed_list *list)
+{
+	size_t n = MAX(2 * list->n_buckets, (size_t)16);
+	uint32_t *buckets = realloc(list->buckets, n * sizeof(*buckets));
+
+	if (!buckets)
+		return -ENOMEM;
+	list->buckets = buckets;
+	list->n_buckets = n;
+	for (size_t i = 0; i < n; i++)
+		buckets[i] = NONE;
+	for (uint32_t i = 0; i < list->n; i++)
+		link_item(list, i);
+	return 0;
+}
+
+struct followed *followed_find(const struct followed_list *list, pid_t pid)
+{
+	if (!list->n_buckets)
+		return NULL;
+	for (uint32_t i = *bucket_of(list, pid); i != NONE; i = list->items[i].next) {
+		if (list->items[i].process.pid == pid)
+			return &list->items[i];
+	}
+	return NULL;
+}
+
+int followed_add(struct followed_list *list, const struct followed *item)
+{
+	if (!vec_reserve(list->items, list->n, list->cap) ||
+		(list->n == list->n_buckets && grow_buckets(list)))
+		return -ENOMEM;
+	list->items[list->n] = *item;
+	link_item(list, (uint32_t)list->n++);
+	return 0;
+}
+
+struct followed followed_take(struct followed_list *list, size_t i)
+{
+	struct followed taken = list->items[i];
+	uint32_t last = (uint32_t)list->n - 1;
+
+	unlink_item(list, (uint32_t)i);
+	if (i != last) {
+		unlink_item(list, last);
+		list->items[i] = list->items[last];
+		list->n--;
+		link_item(list, (uint32_t)i);
+	} else {
+		list->n--;
+	}
+	return taken;
+}

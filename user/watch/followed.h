@@ -1,0 +1,35 @@
+/*
+ * followed.h - the processes that pidfd and poll follow, found by their number however many they are.
+ */
+#ifndef TOLLD_WATCH_FOLLOWED_H
+#define TOLLD_WATCH_FOLLOWED_H
+
+#include "watch/backend.h"
+
+struct followed {
+	struct process process;
+	uint64_t start_ticks;
+	struct kin kin;
+	int64_t seen_boot_ns; /* alive, where polled */
+	int fd;		      /* pidfd; -1: polled */
+	bool renamed;	      /* and not told yet */
+	uint32_t next;	      /* of one bucket */
+};
+
+struct followed_list {
+	struct followed *items;
+	size_t n, cap;
+	uint32_t *buckets;
+	size_t n_buckets; /* a power of two */
+};
+
+/* Frees the list; what its items hold is the caller's. */
+void followed_release(struct followed_list *list);
+/* Valid until the list changes; NULL: nobody has this number. */
+struct followed *followed_find(const struct followed_list *list, pid_t pid);
+/* Nobody in the list may have its number. 0 or -ENOMEM. */
+int followed_add(struct followed_list *list, const struct followed *item);
+/* Takes it out; the last one takes its place. */
+struct followed followed_take(struct followed_list *list, size_t i);
+
+#endif
