@@ -73,6 +73,7 @@ void services_on_event(struct daemon *d, struct service *service, enum service_e
 		return;
 	if (what == SERVICE_DIED) {
 		append_now(d, w, info->last_death.at.wall_ms, false);
+		service_sampled(service, clock_boot_ns());
 		return;
 	}
 	/* While it is not known how it fares it fares as before. */
@@ -357,6 +358,7 @@ static void replace_all(struct daemon *d, const struct config *config, char **id
 		if (!is_listed(identities, config->n_watches, d->chosen[i].identity))
 			unchoose(d, &d->chosen[i]);
 	}
+	figures_expect(d, config->n_watches);
 	for (size_t i = 0; i < config->n_watches; i++) {
 		struct sockaddr_storage address;
 		scoped(labels_unrefp) struct labels *labels = NULL;

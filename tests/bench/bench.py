@@ -4,7 +4,7 @@
     bench.py [-k PATTERN] [--subjects tolld,peers] [--rounds SCALE]
 
 Each figure is a row: tolld, the peers, their ratio, and what was measured. Real processes, the real
-kernel, a real mail server on this machine. Needs root for the kernel backend; takes about seven minutes.
+kernel, a real mail server on this machine. Needs root for the kernel backend; takes about twenty minutes.
 """
 import argparse
 import http.client
@@ -23,27 +23,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 from mailbox import Mailbox  # noqa: E402
+from many import many_services  # noqa: E402
 from process import ROOT, Process, answers, boottime, free_port, http as http_get, wait_until  # noqa: E402
+from report import Row, quantile, rest, show  # noqa: E402
 from subject import SUBJECTS, Ports, Timing, node_exporter, wait_for_exporter, write_seed, write_settings  # noqa: E402
 
 FAST = Timing(metrics_path="/metrics.txt", scrape_interval="1s", evaluation_interval="1s", hold="0s", group_wait="0s", group_interval="1s")
-
-
-class Row:
-    """One figure: values by subject; `unit` scales and names them."""
-
-    def __init__(self, title, unit, note, **values):
-        self.title, self.unit, self.note, self.values = title, unit, note, values
-
-
-def quantile(values, q):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(q * len(values)))]
-
-
-def rest(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 10, min(0.05, seconds / 4))
 
 
 class Bench:
@@ -303,20 +288,7 @@ def cost_of_watching(bench):
     return rows
 
 
-SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching]
-SCALE = {"ms": 1e3, "ms/s": 1e3, "s": 1, "MB": 1, "ns": 1, "ratio": 1, "count": 1}
-
-
-def show(rows, subjects):
-    names = [s.name for s in subjects]
-    width = max(len(r.title) for r in rows)
-    print(f"{'':{width}}  " + "".join(f"{n:>12}" for n in names) + f"{'peers:tolld':>13}  unit")
-    for r in rows:
-        cells = "".join(f"{r.values[n] * SCALE[r.unit]:12.3f}" if n in r.values else f"{'-':>12}" for n in names)
-        mine, theirs = r.values.get("tolld"), r.values.get("peers")
-        ratio = f"{theirs / mine:13.1f}" if mine and theirs is not None and mine > 0 else f"{'-':>13}"
-        print(f"{r.title:{width}}  {cells}{ratio}  {r.unit:5} ({r.note})")
-    sys.stdout.flush()
+SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching, many_services]
 
 
 def main():
