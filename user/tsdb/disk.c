@@ -343,6 +343,7 @@ static int rename_block(struct tsdb *db)
 {
 	char part[STORE_FILES_MAX_NAME], name[STORE_FILES_MAX_NAME];
 
+	db->disk->renaming = true;
 	disk_name(part, NAME_PART, db->disk->block_number);
 	disk_name(name, NAME_BLOCK, db->disk->block_number);
 	return store_files_rename(db->disk->files, part, name, on_block, db);
@@ -397,6 +398,7 @@ static void start_block(struct tsdb *db)
 	block_begin(&disk->block);
 	disk->block_number = disk->next_number++;
 	disk->wal_number = 0;
+	disk->last_order = disk->renaming = false;
 	disk->phase = DISK_BLOCK;
 	disk->cut_ms = NO_TIME;
 	db->disk_hand = 0;
@@ -424,8 +426,6 @@ static void block_out(struct tsdb *db)
 		err = store_files_append(disk->files, name, bytes, len, false, on_part, db);
 		disk->busy = !err;
 	}
-	if (!err && disk->last_order && disk->closing)
-		rename_block(db);
 	if (disk->last_order)
 		block_writer_release(&disk->block);
 	if (err)
@@ -480,6 +480,18 @@ void tsdb_step(struct tsdb *db, struct instant now)
 		block_turn(db);
 }
 
+/* All of the block that is under way, up to its name. */
+static void finish_block(struct tsdb *db)
+{
+	struct disk *disk = db->disk;
+
+	while (disk->phase == DISK_BLOCK && !disk->last_order)
+		block_turn(db);
+	/* Whoever would have given it the name is not called any more. */
+	if (disk->phase == DISK_BLOCK && !disk->renaming)
+		rename_block(db);
+}
+
 void tsdb_flush(struct tsdb *db)
 {
 	struct disk *disk = db->disk;
@@ -488,11 +500,10 @@ void tsdb_flush(struct tsdb *db)
 		return;
 	/* From here on nobody waits for an answer: one order stands behind the other. */
 	disk->closing = true;
-	if (disk->phase == DISK_BLOCK) {
-		while (disk->phase == DISK_BLOCK && !disk->last_order)
-			block_turn(db);
-		return;
-	}
+	if (disk->phase == DISK_BLOCK)
+		finish_block(db);
+	/* Also what came since the block passed its series. */
+	disk->phase = DISK_FLUSH;
 	db->disk_hand = 0;
 	while (db->disk_hand < db->n_slots)
 		flush_turn(db);

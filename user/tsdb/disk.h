@@ -38,6 +38,7 @@ struct disk {
 	enum disk_phase phase;
 	bool busy;	 /* an order is under way */
 	bool last_order; /* of the block */
+	bool renaming;	 /* it is whole, and about to get its name */
 	bool closing;	 /* we end: what is still ordered is not waited for */
 	size_t order_bytes;
 	int64_t flush_boot_ns, block_boot_ns; /* when they are due */

@@ -22,10 +22,11 @@ struct series {
 	struct chunk_state state;      /* the newest sample and how it was written */
 	uint32_t id;		       /* its slot */
 	uint32_t refs;
-	uint32_t key;	       /* what it is called in files; 0 where there are none */
-	uint16_t logged_bits;  /* of the open chunk: what the write-ahead log has */
-	uint8_t logged;	       /* samples in these bits */
-	bool told;	       /* the log or a block says which labels the key stands for */
+	uint32_t key;	      /* what it is called in files; 0 where there are none */
+	uint16_t logged_bits; /* of the open chunk: what the write-ahead log has */
+	uint8_t logged;	      /* samples in these bits */
+	bool told;	      /* the log or a block says which labels the key stands for */
+	bool guessed; /* state.ms is the newest time of a block's, not of this series alone */
 	int64_t disk_first_ms; /* a time not after its first sample in a block; or NO_TIME */
 };
 

@@ -380,8 +380,10 @@ static int make_series(struct load *load, struct found *f)
 	s->key = f->key;
 	s->told = true;
 	s->disk_first_ms = f->first_ms;
-	if (f->first_ms != NO_TIME)
+	if (f->first_ms != NO_TIME) {
 		s->state.ms = f->last_ms;
+		s->guessed = true;
+	}
 	f->series = s;
 	return 0;
 }

@@ -323,6 +323,7 @@ static void note_times(struct tsdb *db, int64_t wall_ms)
 
 void series_extended(struct tsdb *db, struct series *s, size_t bytes_before)
 {
+	s->guessed = false;
 	note_times(db, s->open->first_ms);
 	note_times(db, s->open->last_ms);
 	db->stats.chunks += !bytes_before;
@@ -331,9 +332,32 @@ void series_extended(struct tsdb *db, struct series *s, size_t bytes_before)
 		series_seal(db, s, false);
 }
 
-/* 1: write it; else what tsdb_append() returns. */
-static int check_order(struct tsdb *db, const struct series *s, int64_t wall_ms, uint64_t bits)
+/*
+ * Since the start only a block's newest time is known, which may be another series' own: one whose
+ * samples come late, with times of their own, is asked before any of them is refused.
+ */
+static void learn_newest(struct tsdb *db, struct series *s)
 {
+	struct series_iter it;
+	struct sample sample;
+	bool found = false;
+
+	s->guessed = false;
+	for (size_t i = db->disk->n_blocks; i-- > 0 && !found;) {
+		series_iter_init(&it, s, db->disk->blocks[i].min_ms, s->state.ms);
+		while (series_iter_next(&it, &sample)) {
+			found = true;
+			s->state.ms = sample.wall_ms;
+			memcpy(&s->state.value_bits, &sample.value, sizeof(sample.value));
+		}
+	}
+}
+
+/* 1: write it; else what tsdb_append() returns. */
+static int check_order(struct tsdb *db, struct series *s, int64_t wall_ms, uint64_t bits)
+{
+	if (s->guessed && wall_ms <= s->state.ms && !series_empty(s))
+		learn_newest(db, s);
 	if (series_empty(s) || wall_ms > s->state.ms)
 		return 1;
 	if (wall_ms < s->state.ms) {
@@ -363,6 +387,7 @@ int tsdb_append(struct tsdb *db, struct series *series, int64_t wall_ms, double 
 	err = chunk_append(&series->open, &series->state, wall_ms, bits);
 	if (err)
 		return err;
+	series->guessed = false;
 	note_times(db, wall_ms);
 	db->stats.chunks += fresh;
 	db->stats.bytes += chunk_bytes(series->open) - before;

@@ -38,6 +38,64 @@ static void an_orderly_end_loses_nothing(void **state)
 	world_assert_whole(w);
 }
 
+/* The end may come at any point of writing a block, and samples have come since that began. */
+static void an_orderly_end_loses_nothing_whatever_is_under_way(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned steps = 0; steps < 12; steps++) {
+		world_fill(w, 9);
+		world_pass(w, w->disk.block_ms);
+		for (unsigned k = 0; k < steps; k++) {
+			if (tsdb_deadline(w->db) <= w->now.boot_ns)
+				tsdb_step(w->db, w->now);
+			else
+				sd_event_run(w->event, 100000);
+			if (k % 3 == 1) {
+				world_pass(w, STEP_MS);
+				for (unsigned i = 0; i < WORLD_SERIES; i++)
+					world_append(w, i, k * i);
+			}
+		}
+		restart(w, true);
+		world_assert_whole(w);
+		assert_int_equal(w->told_bad, 0);
+	}
+}
+
+/* A target with times of its own may be minutes behind those of others, which share its blocks. */
+static void what_comes_late_is_taken_after_a_restart_as_before(void **state)
+{
+	struct world *w = *state;
+	scoped(labels_unrefp) struct labels *labels = world_labels(WORLD_SERIES);
+	struct series_iter it;
+	struct series *late;
+	struct sample last;
+	size_t n = 0;
+
+	assert_int_equal(tsdb_series(w->db, labels, &late), 0);
+	for (unsigned k = 0; k < 300; k++) {
+		world_fill(w, 1);
+		assert_int_equal(tsdb_append(w->db, late, w->now.wall_ms - 600000, k), 0);
+	}
+	last = (struct sample){ w->now.wall_ms - 600000, 299 };
+	series_unref(late);
+	world_pass(w, 3600 * 1000);
+	world_settle(w); /* all of it is in blocks */
+	restart(w, true);
+	assert_int_equal(tsdb_series(w->db, labels, &late), 0);
+	assert_int_equal(tsdb_append(w->db, late, last.wall_ms - 1, 1), -ERANGE);
+	assert_int_equal(tsdb_append(w->db, late, last.wall_ms, 7), -EEXIST);
+	assert_int_equal(tsdb_append(w->db, late, last.wall_ms, 299), 0);
+	assert_int_equal(tsdb_append(w->db, late, last.wall_ms + STEP_MS, 300), 0);
+	series_iter_init(&it, late, INT64_MIN, INT64_MAX);
+	while (series_iter_next(&it, &last))
+		n++;
+	assert_int_equal(n, 301);
+	assert_true(last.value == 300);
+	series_unref(late);
+}
+
 static void logs_do_not_grow_over_many_restarts(void **state)
 {
 	struct world *w = *state;
@@ -347,6 +405,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(what_was_flushed_survives_a_power_cut),
 		IN_WORLD(an_orderly_end_loses_nothing),
+		IN_WORLD(an_orderly_end_loses_nothing_whatever_is_under_way),
+		IN_WORLD(what_comes_late_is_taken_after_a_restart_as_before),
 		IN_WORLD(logs_do_not_grow_over_many_restarts),
 		IN_WORLD(chunks_go_into_a_block_every_hour_and_out_of_memory),
 		IN_WORLD(ranges_reach_over_files_and_memory),
