@@ -30,6 +30,9 @@ struct hints {
 	const char **known_v; /* the same, as a list */
 	size_t n_known, cap_known;
 	bool keeps_labels; /* a job keeps the labels of what it scrapes: any name may come */
+	bool open;	   /* a job finds targets by itself: they may have any labels */
+	int64_t open_ms;   /* how often the fastest of those is scraped */
+	const char *open_job;
 	const struct config_rule *rule; /* in hand */
 	int64_t slowest_ms;		/* of the jobs that its selectors read */
 	const char *slowest_job;
@@ -68,10 +71,20 @@ static void add_pairs(struct hints *h, const struct config_pairs *pairs)
 		add_known(h, pairs->items[i].name.s);
 }
 
+/* Its targets stand in files that come and go, and name labels of their own. */
+static void note_open(struct hints *h, const struct config_scrape *job)
+{
+	if (!job->n_file_sds || (h->open && h->open_ms <= job->interval_ms))
+		return;
+	h->open = true;
+	h->open_ms = job->interval_ms;
+	h->open_job = job->job_name.s;
+}
+
 static void learn(struct hints *h)
 {
 	static const char *const always[] = { "job", "instance", "alertname", "alertstate", "le",
-		"quantile", LABEL_NAME };
+		"quantile", "service", "group", LABEL_NAME };
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		add_known(h, always[i]);
@@ -88,6 +101,10 @@ static void learn(struct hints *h)
 				h->err = -ENOMEM;
 		}
 	}
+	for (size_t i = 0; i < h->config->n_scrapes; i++)
+		note_open(h, &h->config->scrapes[i]);
+	for (size_t i = 0; i < h->config->n_watches; i++)
+		add_pairs(h, &h->config->watches[i].labels);
 	if (scrape_describe(h->config, add_place, h))
 		h->err = -ENOMEM;
 }
@@ -118,6 +135,18 @@ static bool place_may_match(const struct place *place, const struct promql_menti
 {
 	for (size_t i = 0; i < m->n_matchers; i++) {
 		if (!may_match(place, m->matchers[i]))
+			return false;
+	}
+	return true;
+}
+
+/* `up` of services that nobody scrapes; of their other labels units and processes decide. */
+static bool watch_may_match(const struct promql_mention *m, const char *name)
+{
+	if (name && !streq(name, "up"))
+		return false;
+	for (size_t i = 0; i < m->n_matchers; i++) {
+		if (streq(m->matchers[i]->name, "job") && !matcher_matches(m->matchers[i], "watch"))
 			return false;
 	}
 	return true;
@@ -245,7 +274,7 @@ static void check_selector(struct hints *h, const struct promql_mention *m)
 		check_record(h, m, name);
 		return;
 	}
-	if (!h->n_places || (name && starts_with(name, "tolld_")))
+	if ((!h->n_places && !h->open) || (name && starts_with(name, "tolld_")))
 		return;
 	for (size_t i = 0; i < h->n_places; i++) {
 		if (!place_may_match(&h->places[i], m) ||
@@ -254,6 +283,12 @@ static void check_selector(struct hints *h, const struct promql_mention *m)
 		fastest_ms = h->places[i].job->interval_ms;
 		fastest_job = h->places[i].job->job_name.s;
 	}
+	if (h->open && h->open_ms < fastest_ms) {
+		fastest_ms = h->open_ms;
+		fastest_job = h->open_job;
+	}
+	if (!fastest_job && watch_may_match(m, name))
+		return;
 	if (!fastest_job) {
 		tell_hopeless(h, m);
 	} else if (fastest_ms > h->slowest_ms) {
@@ -288,7 +323,7 @@ static bool is_slip(const char *a, const char *b)
 
 static void check_label(const struct hints *h, const struct promql_mention *m, const char *label)
 {
-	if (strlen(label) < MIN_NAME_LENGTH || map_gets(&h->known, label))
+	if (h->open || strlen(label) < MIN_NAME_LENGTH || map_gets(&h->known, label))
 		return;
 	for (size_t i = 0; i < h->n_known; i++) {
 		const char *known = h->known_v[i];

@@ -86,6 +86,10 @@ static void of_expressions(void **state)
 			"no rule has an alert with alertname=\"Nobody\"\n" },
 		{ "ALERTS{alertname=\"A\"}", "" },
 		{ "tolld_service_up == 0", "" },
+		/* Services have it without a target. */
+		{ "up{job=\"watch\",service=\"web\"}", "" },
+		{ "x{job=\"watch\"}",
+			"no target has job=\"watch\"; there are \"node\", \"prometheus\"\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -151,6 +155,24 @@ static void jobs_that_keep_labels_are_believed(void **state)
 		"  - alert: A\n    expr: x{job=\"any\"} > 0\n", "");
 }
 
+static void jobs_whose_targets_are_found_later_may_have_any_labels(void **state)
+{
+	static const char found[] = "- job_name: found\n  scrape_interval: 20s\n"
+				    "  file_sd_configs: [{files: ['/nowhere/*.json']}]\n";
+	struct strbuf settings = STRBUF_INIT;
+
+	strbuf_addf(&settings, "%s%s", head, found);
+	assert_hint(settings.s, "  - alert: A\n    expr: up{job=\"nod\"} == 0\n", "");
+	assert_hint(settings.s, "  - alert: A\n    expr: up{instnace=\"x\"} == 0\n", "");
+	assert_hint(settings.s, "  - alert: A\n    expr: up{job=\"found\"} == 0\n    for: 10s\n",
+		"'for' is 10s, shorter than the 20s from one scrape of job \"found\" to the next: "
+		"a single sample is enough\n");
+	strbuf_reset(&settings);
+	strbuf_addf(&settings, "scrape_configs:\n%s", found);
+	assert_hint(settings.s, "  - alert: A\n    expr: up{job=\"x\"} == 0\n", "");
+	strbuf_release(&settings);
+}
+
 static void rules_without_targets_are_not_judged_by_them(void **state)
 {
 	assert_hint("", "  - alert: A\n    expr: up{job=\"nod\"} == 0\n    for: 1s\n", "");
@@ -188,6 +210,7 @@ int main(void)
 		cmocka_unit_test(of_a_for_shorter_than_the_scrapes),
 		cmocka_unit_test(of_rules_that_stand_twice),
 		cmocka_unit_test(jobs_that_keep_labels_are_believed),
+		cmocka_unit_test(jobs_whose_targets_are_found_later_may_have_any_labels),
 		cmocka_unit_test(rules_without_targets_are_not_judged_by_them),
 		cmocka_unit_test(without_memory_it_says_so),
 	};
