@@ -237,14 +237,6 @@ static void begin_writing(struct evaluation *ev, struct request *req)
 	ev->writing = true;
 }
 
-static void write_point(struct jsonw *json, const struct sample *point)
-{
-	jsonw_begin_array(json);
-	jsonw_seconds(json, point->wall_ms);
-	jsonw_value(json, point->value);
-	jsonw_end_array(json);
-}
-
 /* Writes at most `most` points of the current series; at its end goes to the next one. */
 static size_t write_series(struct evaluation *ev, size_t most)
 {
@@ -260,7 +252,8 @@ static size_t write_series(struct evaluation *ev, size_t most)
 			jsonw_begin_array(json);
 	}
 	for (; ev->next_point < stop; ev->next_point++)
-		write_point(json, &found->points[ev->next_point]);
+		jsonw_sample(json, found->points[ev->next_point].wall_ms,
+			found->points[ev->next_point].value);
 	if (stop < found->n)
 		return n;
 	if (ev->type == PROMQL_MATRIX)

@@ -115,14 +115,36 @@ void jsonw_double(struct jsonw *json, double v)
 	strbuf_adds(json->out, text);
 }
 
+#define SECONDS_MAX 26
+
+/* Returns its end. */
+static char *format_seconds(char out[SECONDS_MAX], int64_t wall_ms)
+{
+	uint64_t ms = wall_ms < 0 ? -(uint64_t)wall_ms : (uint64_t)wall_ms, s = ms / 1000;
+	char digits[SECONDS_MAX], *at = digits + sizeof(digits);
+	size_t len;
+
+	if (ms % 1000) {
+		for (int i = 0; i < 3; i++, ms /= 10)
+			*--at = (char)('0' + ms % 10);
+		*--at = '.';
+	}
+	do
+		*--at = (char)('0' + s % 10);
+	while (s /= 10);
+	if (wall_ms < 0)
+		*--at = '-';
+	len = (size_t)(digits + sizeof(digits) - at);
+	memcpy(out, at, len);
+	return out + len;
+}
+
 void jsonw_seconds(struct jsonw *json, int64_t wall_ms)
 {
-	uint64_t ms = wall_ms < 0 ? -(uint64_t)wall_ms : (uint64_t)wall_ms;
+	char text[SECONDS_MAX];
 
 	separate(json);
-	strbuf_addf(json->out, "%s%" PRIu64, wall_ms < 0 ? "-" : "", ms / 1000);
-	if (ms % 1000)
-		strbuf_addf(json->out, ".%03u", (unsigned)(ms % 1000));
+	strbuf_add(json->out, text, (size_t)(format_seconds(text, wall_ms) - text));
 }
 
 void jsonw_value(struct jsonw *json, double v)
@@ -131,6 +153,23 @@ void jsonw_value(struct jsonw *json, double v)
 
 	num_format(text, v);
 	jsonw_string(json, text);
+}
+
+void jsonw_sample(struct jsonw *json, int64_t wall_ms, double v)
+{
+	char text[SECONDS_MAX + NUM_MAX + 8], *at = text;
+
+	separate(json);
+	*at++ = '[';
+	at = format_seconds(at, wall_ms);
+	*at++ = ',';
+	*at++ = '"';
+	/* Nothing that a number is written with needs an escape. */
+	num_format(at, v);
+	at += strlen(at);
+	*at++ = '"';
+	*at++ = ']';
+	strbuf_add(json->out, text, (size_t)(at - text));
 }
 
 void jsonw_time(struct jsonw *json, int64_t wall_ms)

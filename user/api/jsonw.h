@@ -39,6 +39,8 @@ void jsonw_double(struct jsonw *json, double v);
 void jsonw_seconds(struct jsonw *json, int64_t wall_ms);
 /* A sample's value, as Prometheus has it: a string. */
 void jsonw_value(struct jsonw *json, double v);
+/* Both of them, in an array. */
+void jsonw_sample(struct jsonw *json, int64_t wall_ms, double v);
 /* RFC 3339; 0 is Go's zero time, which is how Prometheus says "never". */
 void jsonw_time(struct jsonw *json, int64_t wall_ms);
 /* An object of names and values. */

@@ -228,14 +228,108 @@ static bool whole_e(char *out, double v)
 	return true;
 }
 
+#ifdef __SIZEOF_INT128__
+__extension__ typedef unsigned __int128 wide;
+#else
+typedef uint64_t wide;
+#endif
+
+/* "d.ddde±dd" of n digits, of which zeros at the end say nothing; the exponent is the first one's. */
+static void write_e(char *out, const char *digits, size_t n, int exponent)
+{
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	*out++ = digits[0];
+	if (n > 1) {
+		*out++ = '.';
+		memcpy(out, digits + 1, n - 1);
+		out += n - 1;
+	}
+	*out++ = 'e';
+	*out++ = exponent < 0 ? '-' : '+';
+	exponent = abs(exponent);
+	*out++ = (char)('0' + exponent / 10);
+	*out++ = (char)('0' + exponent % 10);
+	*out = '\0';
+}
+
+/*
+ * The digits behind the point, up to the first that tells the number from its neighbours: what is left of
+ * it then lies nearer than half way to the next double, `down` below and `up` above (Steele and White,
+ * PLDI 1990). All are in units of 2^-bits. *exponent falls with each zero that leads.
+ */
+static size_t fraction_digits(
+	char *digits, size_t n, wide rest, int bits, unsigned down_units, bool even, int *exponent)
+{
+	wide one = (wide)1 << bits, down = down_units, up = 2;
+	bool low, high;
+	unsigned d;
+
+	do {
+		rest *= 10;
+		down *= 10;
+		up *= 10;
+		d = (unsigned)(rest >> bits);
+		rest &= one - 1;
+		/* Half way goes to the even one. */
+		low = even ? rest <= down : rest < down;
+		high = even ? rest + up >= one : rest + up > one;
+		if (high && (!low || 2 * rest > one || (2 * rest == one && d % 2)))
+			d++;
+		if (n || d)
+			digits[n++] = (char)('0' + d);
+		else
+			--*exponent;
+	} while (!low && !high);
+	return n;
+}
+
+/* Numbers between 2^-70 and 2^53. False: another one. */
+static bool fraction_e(char *out, double v)
+{
+	uint64_t bits, mantissa, whole;
+	char digits[24], *first = digits + 18;
+	int below, exponent = -1;
+	size_t n = 0;
+	wide rest;
+
+	memcpy(&bits, &v, sizeof(bits));
+	below = 1075 - (int)(bits >> 52 & 0x7ff);
+	mantissa = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+	/* Ten times what is left, with two bits more for the half ways, must have room. */
+	if (below < 1 || below > (int)sizeof(wide) * 8 - 6)
+		return false;
+	whole = below < 64 ? mantissa >> below : 0;
+	rest = (wide)mantissa << 2 & (((wide)1 << (below + 2)) - 1);
+	for (; whole; whole /= 10) {
+		*--first = (char)('0' + whole % 10);
+		n++;
+	}
+	memmove(digits, first, n);
+	exponent += (int)n;
+	if (rest)
+		n = fraction_digits(digits, n, rest, below + 2, mantissa == 1ull << 52 ? 1 : 2,
+			!(mantissa & 1), &exponent);
+	if (v < 0)
+		*out++ = '-';
+	write_e(out, digits, n, exponent);
+	return true;
+}
+
+/* "d.ddde±dd", the shortest that reads back as v. */
+static void format_e(char out[NUM_MAX], double v)
+{
+	if (!whole_e(out, v) && !fraction_e(out, v))
+		shortest_e(out, NUM_MAX, v);
+}
+
 static void format_between(char out[NUM_MAX], double v, double low, double high)
 {
 	char e[NUM_MAX];
 
 	if (format_special(out, v))
 		return;
-	if (!whole_e(e, v))
-		shortest_e(e, sizeof(e), v);
+	format_e(e, v);
 	if (v == 0 || (fabs(v) >= low && fabs(v) < high))
 		spell_out(out, e);
 	else
@@ -260,8 +354,8 @@ void num_format_go(char out[NUM_MAX], double v)
 
 void num_format_e(char out[NUM_MAX], double v)
 {
-	if (!format_special(out, v) && !whole_e(out, v))
-		shortest_e(out, NUM_MAX, v);
+	if (!format_special(out, v))
+		format_e(out, v);
 }
 
 void num_format_decimal(struct strbuf *sb, double v)
@@ -270,7 +364,7 @@ void num_format_decimal(struct strbuf *sb, double v)
 	char e[NUM_MAX], out[360];
 
 	if (!format_special(out, v)) {
-		shortest_e(e, sizeof(e), v);
+		format_e(e, v);
 		spell_out(out, e);
 	}
 	strbuf_adds(sb, out);

@@ -264,7 +264,7 @@ static void garbage_does_no_harm(void **state)
 
 /* Over what fill() makes, some ten turns of work. */
 static const char long_query[] =
-	"GET /api/v1/query_range?query=count_over_time(n[10m])&start=1795351385&end=1795362385&step=1"
+	"GET /api/v1/query_range?query=stddev_over_time(n[5m])&start=1795351385&end=1795362385&step=1"
 	" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 static void fill(struct world *w)

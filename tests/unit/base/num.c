@@ -178,10 +178,43 @@ static void whole_numbers_are_printed_as_all_others(void **state)
 	}
 }
 
+/* Digit by digit, as by trying; a power of two has its neighbour below nearer than the one above. */
+static void fractions_are_printed_as_all_others(void **state)
+{
+	static const double odd[] = { 0.1, 0.5, 0.25, 1.5, 2.5, 0.3, 1.0 / 3, 2.0 / 3, 1e-5, 1e-6,
+		1.1e-7, 8.5e-22, 4.2e-22, 1e-70, 9007199254740991.0, 4503599627370495.5,
+		4503599627370497.5, 2251799813685248.25, 0.1 + 0.2, 123456.789, 99999.99999999999,
+		0.9999999999999999, 9.5367431640625e-07, 1e15 + 0.5, 1e23, 5e-324 };
+	uint64_t random = 88172645463325252ull, bits;
+	char text[NUM_MAX], wanted[NUM_MAX];
+
+	for (size_t i = 0; i < 200000 + ARRAY_SIZE(odd); i++) {
+		double v;
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		/* Exponents from -80 to 60, and as many digits as there may be, or few. */
+		bits = (random & 0x800fffffffffffffull) | (uint64_t)(1023 - 80 + i % 140) << 52;
+		memcpy(&v, &bits, sizeof(v));
+		if (i % 3 == 0)
+			v = (double)(random >> 40) / (double)(1 + random % 1000);
+		if (i >= 200000)
+			v = odd[i - 200000];
+		shortest_by_trying(wanted, sizeof(wanted), v);
+		num_format_e(text, v);
+		assert_string_equal(text, wanted);
+	}
+	/* Of one digit fewer than trying finds: it is nearer than the half way above, not than that below. */
+	num_format_e(text, 0x1p-44);
+	assert_string_equal(text, "5.684341886080802e-14");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_numbers_are_printed_as_all_others),
+		cmocka_unit_test(fractions_are_printed_as_all_others),
 		cmocka_unit_test(reads_what_parse_float_reads),
 		cmocka_unit_test(short_numbers_are_read_to_the_last_bit),
 		cmocka_unit_test(prints_the_shortest_text),
