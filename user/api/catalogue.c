@@ -37,6 +37,8 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static const struct selector everything;
+
 /* What all three read: match[], start, end, limit. */
 struct wanted {
 	struct selectors selectors;
@@ -62,7 +64,6 @@ static int read_wanted(struct request *req, struct wanted *ret)
 static int each_series(struct request *req, const struct wanted *wanted,
 	int (*fn)(const struct labels *labels, void *userdata), void *userdata)
 {
-	static const struct selector everything;
 	size_t n = wanted->selectors.n;
 	int err = 0;
 
@@ -100,39 +101,48 @@ static void answer_texts(struct request *req, struct texts *texts, size_t limit)
 	answer_end_with(req, &json, warnings, cut, NULL, 0);
 }
 
-static int add_names(const struct labels *labels, void *userdata)
+/* Names of labels, or the values of `name` where it is not NULL, of what any of the selectors matches. */
+static int find_texts(
+	struct request *req, const struct wanted *wanted, const char *name, struct texts *ret)
 {
+	struct tsdb *db = req->api->sources.db;
+	size_t n = wanted->selectors.n;
 	int err = 0;
 
-	for (unsigned i = 0; i < labels->n && !err; i++)
-		err = texts_add(userdata, labels->v[i].name);
+	for (size_t i = 0; (i < n || (!n && i == 0)) && !err; i++) {
+		const struct selector *selector = n ? &wanted->selectors.items[i] : &everything;
+		struct series_query query = { selector->matchers, selector->n,
+			wanted->start_wall_ms, wanted->end_wall_ms };
+		const char **found = NULL;
+		size_t n_found = 0;
+
+		err = name ? tsdb_label_values(db, name, &query, &found, &n_found)
+			   : tsdb_label_names(db, &query, &found, &n_found);
+		for (size_t k = 0; k < n_found && !err; k++)
+			err = texts_add(ret, found[k]);
+		free(found);
+	}
+	if (err)
+		answer_error(req, ANSWER_INTERNAL, "%s", strerror(-err));
 	return err;
 }
 
-void catalogue_labels(struct request *req, struct instant now)
+static void catalogue_texts(struct request *req, const char *name)
 {
 	struct texts texts = { 0 };
 	struct wanted wanted;
 
 	if (read_wanted(req, &wanted) < 0)
 		return;
-	if (each_series(req, &wanted, add_names, &texts) == 0)
+	if (!find_texts(req, &wanted, name, &texts))
 		answer_texts(req, &texts, wanted.limit);
 	texts_release(&texts);
 	selectors_release(&wanted.selectors);
 }
 
-struct values {
-	struct texts texts;
-	const char *name;
-};
-
-static int add_value(const struct labels *labels, void *userdata)
+void catalogue_labels(struct request *req, struct instant now)
 {
-	struct values *values = userdata;
-	const char *value = labels_get(labels, values->name);
-
-	return value ? texts_add(&values->texts, value) : 0;
+	catalogue_texts(req, NULL);
 }
 
 /* One `_HEX_` of an escaped name; the length of it, or 0 where it is none. */
@@ -193,19 +203,12 @@ static bool is_label_name(const char *sent, const struct strbuf *name)
 void catalogue_values(struct request *req, struct instant now)
 {
 	struct strbuf name = STRBUF_INIT;
-	struct values values = { 0 };
-	struct wanted wanted;
 
 	unescape_name(req->wildcard, &name);
-	if (!is_label_name(req->wildcard, &name)) {
+	if (is_label_name(req->wildcard, &name))
+		catalogue_texts(req, name.s);
+	else
 		answer_error(req, ANSWER_BAD_DATA, "invalid label name: \"%s\"", req->wildcard);
-	} else if (read_wanted(req, &wanted) == 0) {
-		values.name = name.s;
-		if (each_series(req, &wanted, add_value, &values) == 0)
-			answer_texts(req, &values.texts, wanted.limit);
-		selectors_release(&wanted.selectors);
-	}
-	texts_release(&values.texts);
 	strbuf_release(&name);
 }
 

@@ -136,6 +136,7 @@ static void print_names(const struct names *names, struct strbuf *out)
 	strbuf_addch(out, ')');
 }
 
+/* By PromQL's rules of quoting, which are not those of matcher_print(). */
 static void print_matcher(const struct matcher *m, struct strbuf *out)
 {
 	size_t len = strlen(m->name);

@@ -251,6 +251,12 @@ static int find_series(struct tsdb *db, const struct matcher *const *matchers, s
 	return 0;
 }
 
+/* By chunk bounds: it may turn out that there is no sample in between. */
+static bool has_samples(const struct series *s, int64_t min_wall_ms, int64_t max_wall_ms)
+{
+	return !series_empty(s) && series_first_ms(s) <= max_wall_ms && s->state.ms >= min_wall_ms;
+}
+
 static int by_labels(const void *a, const void *b)
 {
 	return labels_compare(
@@ -268,11 +274,8 @@ int tsdb_select(struct tsdb *db, const struct matcher *const *matchers, size_t n
 	if (err)
 		return err;
 	for (size_t i = 0; i < n; i++) {
-		struct series *s = series[i];
-
-		if (!series_empty(s) && series_first_ms(s) <= max_wall_ms &&
-			s->state.ms >= min_wall_ms)
-			series[kept++] = series_ref(s);
+		if (has_samples(series[i], min_wall_ms, max_wall_ms))
+			series[kept++] = series_ref(series[i]);
 	}
 	if (kept)
 		qsort(series, kept, sizeof(*series), by_labels);
@@ -458,8 +461,8 @@ static bool collect_of(const struct labels *labels, const char *name, struct dis
 	return true;
 }
 
-static int collect(struct tsdb *db, const char *name, const struct matcher *const *matchers,
-	size_t n, const char ***ret, size_t *ret_n)
+static int collect(struct tsdb *db, const char *name, const struct series_query *query,
+	const char ***ret, size_t *ret_n)
 {
 	struct distinct d = { 0 };
 	struct series **series = NULL;
@@ -467,12 +470,14 @@ static int collect(struct tsdb *db, const char *name, const struct matcher *cons
 	bool good = true;
 	int err = 0;
 
-	if (n)
-		err = find_series(db, matchers, n, &series, &n_series);
+	if (query->n || query->min_wall_ms != INT64_MIN || query->max_wall_ms != INT64_MAX)
+		err = find_series(db, query->matchers, query->n, &series, &n_series);
 	else
 		good = collect_all(db, name, &d);
-	for (size_t i = 0; !err && good && i < n_series; i++)
-		good = collect_of(series[i]->labels, name, &d);
+	for (size_t i = 0; !err && good && i < n_series; i++) {
+		if (has_samples(series[i], query->min_wall_ms, query->max_wall_ms))
+			good = collect_of(series[i]->labels, name, &d);
+	}
 	free(series);
 	if (err || !good) {
 		free(d.v);
@@ -482,14 +487,14 @@ static int collect(struct tsdb *db, const char *name, const struct matcher *cons
 	return 0;
 }
 
-int tsdb_label_names(struct tsdb *db, const struct matcher *const *matchers, size_t n,
-	const char ***ret, size_t *ret_n)
+int tsdb_label_names(
+	struct tsdb *db, const struct series_query *query, const char ***ret, size_t *ret_n)
 {
-	return collect(db, NULL, matchers, n, ret, ret_n);
+	return collect(db, NULL, query, ret, ret_n);
 }
 
-int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *const *matchers,
-	size_t n, const char ***ret, size_t *ret_n)
+int tsdb_label_values(struct tsdb *db, const char *name, const struct series_query *query,
+	const char ***ret, size_t *ret_n)
 {
 	const char *interned = intern_peek(name, SIZE_MAX);
 
@@ -498,7 +503,7 @@ int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *c
 		*ret_n = 0;
 		return 0;
 	}
-	return collect(db, interned, matchers, n, ret, ret_n);
+	return collect(db, interned, query, ret, ret_n);
 }
 
 void tsdb_count(const struct tsdb *db, tsdb_count_fn *fn, void *userdata)

@@ -160,15 +160,21 @@ void series_iter_release(struct series_iter *it);
  */
 bool series_iter_next(struct series_iter *it, struct sample *ret);
 
+/* Which series: of n matchers, of all where that is 0, and with samples in a time as tsdb_select() has it. */
+struct series_query {
+	const struct matcher *const *matchers;
+	size_t n;
+	int64_t min_wall_ms, max_wall_ms; /* INT64_MIN and INT64_MAX: at any time */
+};
+
 /*
- * Names of labels, or values of one label, of series that the matchers match (of all where n is
- * 0); sorted. The caller frees the array, not the texts, which live as long as a series has them.
- * 0 or -ENOMEM.
+ * Names of labels, or values of one label, of the series; sorted. The caller frees the array, not the
+ * texts, which live as long as a series has them. 0 or -ENOMEM.
  */
-int tsdb_label_names(struct tsdb *db, const struct matcher *const *matchers, size_t n,
+int tsdb_label_names(
+	struct tsdb *db, const struct series_query *query, const char ***ret, size_t *ret_n);
+int tsdb_label_values(struct tsdb *db, const char *name, const struct series_query *query,
 	const char ***ret, size_t *ret_n);
-int tsdb_label_values(struct tsdb *db, const char *name, const struct matcher *const *matchers,
-	size_t n, const char ***ret, size_t *ret_n);
 
 /*
  * What labels there are and how often: calls fn for each value of each name with the number of series

@@ -175,18 +175,24 @@ static void names_and_values_are_sorted_and_told_once(void **state)
 	scoped(matcher_freep) struct matcher *none = matcher(MATCH_EQUAL, "mode", "");
 	scoped(matcher_freep) struct matcher *cpu = matcher(MATCH_EQUAL, "__name__", "cpu");
 	const struct matcher *const without[] = { none }, *const of_cpu[] = { cpu };
+	const struct series_query all = { NULL, 0, INT64_MIN, INT64_MAX },
+				  modeless = { without, 1, INT64_MIN, INT64_MAX },
+				  cpus = { of_cpu, 1, INT64_MIN, INT64_MAX },
+				  later = { NULL, 0, INT64_MAX - 1, INT64_MAX };
 	const char **texts = NULL;
 	size_t n = 0;
 
-	assert_int_equal(tsdb_label_names(db, NULL, 0, &texts, &n), 0);
+	assert_int_equal(tsdb_label_names(db, &all, &texts, &n), 0);
 	assert_texts(texts, n, 3, (const char *const[]){ "__name__", "instance", "mode" });
-	assert_int_equal(tsdb_label_names(db, without, 1, &texts, &n), 0);
+	assert_int_equal(tsdb_label_names(db, &modeless, &texts, &n), 0);
 	assert_texts(texts, n, 2, (const char *const[]){ "__name__", "instance" });
-	assert_int_equal(tsdb_label_values(db, "mode", NULL, 0, &texts, &n), 0);
+	assert_int_equal(tsdb_label_values(db, "mode", &all, &texts, &n), 0);
 	assert_texts(texts, n, 4, (const char *const[]){ "idle", "io.wait", "system", "user" });
-	assert_int_equal(tsdb_label_values(db, "instance", of_cpu, 1, &texts, &n), 0);
+	assert_int_equal(tsdb_label_values(db, "instance", &cpus, &texts, &n), 0);
 	assert_texts(texts, n, 3, (const char *const[]){ "a:1", "b:1", "c:1" });
-	assert_int_equal(tsdb_label_values(db, "nowhere", NULL, 0, &texts, &n), 0);
+	assert_int_equal(tsdb_label_values(db, "nowhere", &all, &texts, &n), 0);
+	assert_texts(texts, n, 0, NULL);
+	assert_int_equal(tsdb_label_names(db, &later, &texts, &n), 0);
 	assert_texts(texts, n, 0, NULL);
 }
 
@@ -207,8 +213,10 @@ static int select_once(void *db)
 			db, (const struct matcher *const[]){ cpu, mode }, 2, 0, INT64_MAX, &found);
 	tsdb_selection_release(&found);
 	if (!err)
-		err = tsdb_label_values(
-			db, "mode", (const struct matcher *const[]){ cpu }, 1, &texts, &n);
+		err = tsdb_label_values(db, "mode",
+			&(struct series_query){
+				(const struct matcher *const[]){ cpu }, 1, INT64_MIN, INT64_MAX },
+			&texts, &n);
 	free(texts);
 	return err;
 }
