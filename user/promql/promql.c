@@ -140,6 +140,44 @@ void promql_selectors(const struct promql_expr *expr, promql_selector_fn *fn, vo
 	visit_selectors(expr->root, fn, userdata);
 }
 
+struct reaching {
+	promql_reach_fn *fn;
+	void *userdata;
+};
+
+static int64_t far(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, MAX(b, (int64_t)0), &sum) ? INT64_MAX : sum;
+}
+
+static void visit_reaches(const struct node *node, int64_t back_ms, const struct reaching *r)
+{
+	if (node->kind == NODE_VECTOR) {
+		const struct shift *shift = &node->vector.shift;
+
+		/* At a fixed time: nothing that moves along. */
+		if (shift->at == AT_NONE)
+			r->fn((const struct matcher *const *)node->vector.matchers,
+				node->vector.n_matchers, far(back_ms, shift->offset_ms),
+				r->userdata);
+	} else if (node->kind == NODE_MATRIX) {
+		back_ms = far(back_ms, node->matrix.range_ms);
+	} else if (node->kind == NODE_SUBQUERY) {
+		if (node->subquery.shift.at != AT_NONE)
+			return;
+		back_ms = far(back_ms, node->subquery.range_ms);
+		back_ms = far(back_ms, node->subquery.shift.offset_ms);
+	}
+	node_foreach_child(node, child) visit_reaches(child, back_ms, r);
+}
+
+void promql_reaches(const struct promql_expr *expr, promql_reach_fn *fn, void *userdata)
+{
+	visit_reaches(expr->root, 0, &(struct reaching){ fn, userdata });
+}
+
 static void mention_names(const struct names *names, struct promql_mention mention,
 	promql_mention_fn *fn, void *userdata)
 {

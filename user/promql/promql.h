@@ -51,6 +51,14 @@ void promql_print(const struct promql_expr *expr, struct strbuf *out);
 typedef void promql_selector_fn(const struct matcher *const *matchers, size_t n, void *userdata);
 void promql_selectors(const struct promql_expr *expr, promql_selector_fn *fn, void *userdata);
 
+/*
+ * Calls fn for each selector with how long before its evaluation it reads samples: its range and offset, and
+ * those of the subqueries that it stands in. Not for what `@` nails to a time.
+ */
+typedef void promql_reach_fn(
+	const struct matcher *const *matchers, size_t n, int64_t back_ms, void *userdata);
+void promql_reaches(const struct promql_expr *expr, promql_reach_fn *fn, void *userdata);
+
 /* What an expression says of labels, and where: a selector, or a name beside by, on, group_left and their like. */
 struct promql_mention {
 	const struct matcher *const *matchers; /* NULL: a name */

@@ -76,6 +76,7 @@ struct rules {
 	struct reader *any_readers; /* of selectors without a fixed name */
 	bool dirty;		    /* some rule is; so no rule is where this is not set */
 	bool on_slots;		    /* what is written now is read on the readers' own slots */
+	bool keeps;		    /* the store keeps what these rules read */
 	bool hold;		    /* samples of some target are still missing */
 	int64_t skew_ns;	    /* boot clock minus wall clock, at the last step */
 	int64_t deadline_boot_ns;
@@ -129,6 +130,8 @@ void keep_release(struct rules *rules);
 /* readers.c: which rules read which series. */
 int readers_build(struct rules *rules);
 void readers_release(struct rules *rules);
+/* Lets the store keep in memory what the rules read of the last hours. */
+void readers_keep(struct rules *rules);
 /*
  * A rule wrote a series that changed: after an event, its readers are asked again. Not the rule
  * itself: one that reads its own output sees that of its last evaluation, as on slots.

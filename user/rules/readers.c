@@ -5,6 +5,9 @@
 
 #include <errno.h>
 
+/* A quarter of an hour, less what an evaluation may come late. */
+#define READ_FROM_MEMORY_MS (14 * 60 * 1000ll)
+
 struct building {
 	struct rules *rules;
 	struct rule *rule;
@@ -59,6 +62,40 @@ int readers_build(struct rules *rules)
 		}
 	}
 	return building.err;
+}
+
+struct reaching {
+	struct tsdb_reach *v;
+	size_t n, cap;
+	bool failed;
+};
+
+static void add_reach(
+	const struct matcher *const *matchers, size_t n, int64_t back_ms, void *userdata)
+{
+	struct reaching *r = userdata;
+
+	/* What the store keeps in memory of all. */
+	if (r->failed || back_ms <= READ_FROM_MEMORY_MS)
+		return;
+	r->failed = !vec_reserve(r->v, r->n, r->cap);
+	if (!r->failed)
+		r->v[r->n++] = (struct tsdb_reach){ matchers, n, back_ms };
+}
+
+/* Without memory for it nothing is wrong: rules that reach far back wait for the disk. */
+void readers_keep(struct rules *rules)
+{
+	struct reaching r = { 0 };
+
+	for (size_t g = 0; g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++)
+			promql_reaches(rules->groups[g]->rules[i]->expr, add_reach, &r);
+	}
+	if (r.failed || tsdb_keep(rules->db, r.v, r.n))
+		tsdb_keep(rules->db, NULL, 0);
+	rules->keeps = !r.failed && r.n;
+	free(r.v);
 }
 
 static void free_list(struct reader *reader)

@@ -60,6 +60,8 @@ void rules_free(struct rules *rules)
 {
 	if (!rules)
 		return;
+	if (rules->keeps)
+		tsdb_keep(rules->db, NULL, 0);
 	readers_release(rules);
 	groups_free(rules);
 	keep_release(rules);
@@ -237,6 +239,8 @@ int rules_configure(
 	next->any_readers = old.any_readers;
 	next->external_labels = old.external_labels;
 	next->config = old.config;
+	/* The old ones' matchers go with them. */
+	readers_keep(rules);
 
 	for (size_t i = 0; i < rules->n_groups; i++) {
 		struct group *group = rules->groups[i];

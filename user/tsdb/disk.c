@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/num.h"
+#include "tsdb/reach.h"
 
 /* Series in one turn of the loop: some 100 us of work, and some 5 ms where chunks are sealed. */
 #define FLUSH_SERIES 2000
@@ -456,7 +457,9 @@ int64_t tsdb_deadline(const struct tsdb *db)
 
 	if (!disk || disk->busy || disk->closing)
 		return BOOT_NS_NEVER;
-	return disk->phase != DISK_REST ? 0 : MIN(disk->flush_boot_ns, disk->block_boot_ns);
+	return disk->phase != DISK_REST || disk->bringing_back
+		       ? 0
+		       : MIN(disk->flush_boot_ns, disk->block_boot_ns);
 }
 
 void tsdb_step(struct tsdb *db, struct instant now)
@@ -473,11 +476,15 @@ void tsdb_step(struct tsdb *db, struct instant now)
 		disk->flush_boot_ns = now.boot_ns + disk->options.flush_ms * NSEC_PER_MSEC;
 		disk->phase = DISK_FLUSH;
 		db->disk_hand = 0;
+		/* A series that had no sample yet may have got one. */
+		reach_begin(db);
 	}
 	if (disk->phase == DISK_FLUSH)
 		flush_turn(db);
 	else if (disk->phase == DISK_BLOCK)
 		block_turn(db);
+	else if (disk->bringing_back)
+		reach_turn(db);
 }
 
 /* All of the block that is under way, up to its name. */
@@ -598,6 +605,8 @@ void disk_sweep(struct tsdb *db, struct series *s)
 
 	if (!db->disk)
 		return;
+	if (s->keep_s)
+		from_ms = MIN(from_ms, reach_from_ms(db, s));
 	while (s->oldest && s->oldest->kept == CHUNK_SAVED && s->oldest->last_ms < from_ms)
 		series_drop_oldest(db, s);
 	if (s->disk_first_ms == NO_TIME)

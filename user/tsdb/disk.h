@@ -44,8 +44,11 @@ struct disk {
 	int64_t flush_boot_ns, block_boot_ns; /* when they are due */
 	struct wal_writer wal;
 	struct block_writer block;
-	bool gap;     /* the log lacks something that only a block can mend */
-	bool failing; /* told */
+	bool bringing_back;   /* what rules read may be missing in memory */
+	uint32_t reach_hand;  /* the slot of the series whose turn it is */
+	uint32_t reach_below; /* blocks from this number on were asked for it */
+	bool gap;	      /* the log lacks something that only a block can mend */
+	bool failing;	      /* told */
 	unsigned open_blocks;
 	int64_t cut_ms; /* the clock was set back to then while a block was being written; or NO_TIME */
 	uint64_t clock; /* for block.used */

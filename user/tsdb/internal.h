@@ -23,9 +23,11 @@ struct series {
 	uint32_t id;		       /* its slot */
 	uint32_t refs;
 	uint32_t key;	      /* what it is called in files; 0 where there are none */
+	uint32_t keep_s;      /* rules read it so far back */
 	uint16_t logged_bits; /* of the open chunk: what the write-ahead log has */
 	uint8_t logged;	      /* samples in these bits */
 	bool told;	      /* the log or a block says which labels the key stands for */
+	bool brought_back;    /* what blocks have of keep_s is in memory, or cannot be */
 	bool guessed; /* state.ms is the newest time of a block's, not of this series alone */
 	int64_t disk_first_ms; /* a time not after its first sample in a block; or NO_TIME */
 };
@@ -46,6 +48,8 @@ struct tsdb {
 	int64_t silent_ms; /* the same of the last whole sweep */
 	tsdb_observer_fn *observer;
 	void *observer_data;
+	struct tsdb_reach *reaches;
+	size_t n_reaches;
 	struct disk *disk;	 /* NULL: all is in memory */
 	uint32_t disk_hand;	 /* the next slot of what goes over all series for the disk */
 	struct tsdb_stats stats; /* bytes without the index's */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include "base/hash.h"
 #include "tsdb/disk.h"
+#include "tsdb/reach.h"
 
 #define FIRST_BUCKETS 64u
 #define MALLOC_SHARE  8
@@ -71,6 +72,7 @@ void tsdb_free(struct tsdb *db)
 	index_release(&db->index);
 	free(db->buckets);
 	free(db->slots);
+	free(db->reaches);
 	free(db);
 }
 
@@ -234,6 +236,7 @@ static int make_series(struct tsdb *db, const struct labels *labels, struct seri
 	if (db->n_series >= db->n_buckets)
 		grow_buckets(db);
 	s->labels = labels_ref(labels);
+	reach_note(db, s);
 	at = &db->buckets[hash_of(labels) & (db->n_buckets - 1)];
 	s->next = *at;
 	*at = s;

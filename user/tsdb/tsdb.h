@@ -137,6 +137,19 @@ int tsdb_select(struct tsdb *db, const struct matcher *const *matchers, size_t n
 	int64_t min_wall_ms, int64_t max_wall_ms, struct tsdb_selection *ret);
 void tsdb_selection_release(struct tsdb_selection *selection);
 
+/*
+ * What is read again and again: series that the n matchers match, so far back. It stays in memory beyond
+ * what is kept there of all, as long as there is room, and comes back there after a restart. Replaces
+ * what was said before; the matchers are borrowed until then. -ENOMEM.
+ */
+struct tsdb_reach {
+	const struct matcher *const *matchers;
+	size_t n;
+	int64_t ms;
+};
+
+int tsdb_keep(struct tsdb *db, const struct tsdb_reach *reaches, size_t n);
+
 /* Reads a series' samples in order of time. Appending to the series ends what an iterator may do. */
 struct series_iter {
 	const struct series *series;

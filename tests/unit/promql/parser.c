@@ -230,6 +230,38 @@ static void shows_every_selector(void **state)
 	strbuf_release(&names);
 }
 
+static void note_reach(
+	const struct matcher *const *matchers, size_t n, int64_t back_ms, void *userdata)
+{
+	strbuf_addf(userdata, "%s %lld;", matchers[n - 1]->value, (long long)back_ms / 1000);
+}
+
+static void tells_how_far_back_selectors_read(void **state)
+{
+	static const struct {
+		const char *expr, *reaches;
+	} rows[] = {
+		{ "a", "a 0;" },
+		{ "rate(a[5m]) / b offset 1m", "a 300;b 60;" },
+		{ "a offset -1h", "a 0;" },
+		{ "predict_linear(a[6h] offset 1h, 3600)", "a 25200;" },
+		{ "max_over_time(rate(a[5m])[1h:1m])", "a 3900;" },
+		{ "sum_over_time(avg_over_time(a[1h] offset 1h)[1d:1h] offset 1d)", "a 180000;" },
+		{ "a @ 5 + rate(b[5m] @ end()) + max_over_time(c[1h:] @ 7) + d", "d 0;" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scoped(promql_freep) struct promql_expr *expr = NULL;
+		struct strbuf reaches = STRBUF_INIT;
+		struct promql_error err;
+
+		assert_int_equal(promql_parse(rows[i].expr, &expr, &err), 0);
+		promql_reaches(expr, note_reach, &reaches);
+		assert_string_equal(reaches.s, rows[i].reaches);
+		strbuf_release(&reaches);
+	}
+}
+
 /* -- Prometheus's own cases ------------------------------------------------------------------ */
 
 /* An expected text stands there as a Go literal. */
@@ -563,6 +595,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints_as_prometheus_prints),
 		cmocka_unit_test(prints_what_is_experimental),
+		cmocka_unit_test(tells_how_far_back_selectors_read),
 		cmocka_unit_test(says_what_is_wrong_and_where),
 		cmocka_unit_test(knows_every_expressions_type),
 		cmocka_unit_test(names_what_it_does_not_evaluate),

@@ -140,6 +140,59 @@ static void chunks_go_into_a_block_every_hour_and_out_of_memory(void **state)
 	assert_in_range(after.chunks, 1, 3 * WORLD_SERIES);
 }
 
+static int64_t in_memory_since(const struct world *w, unsigned i)
+{
+	return w->now.wall_ms - series_memory_ms(w->series[i]);
+}
+
+/* Rules that look back over hours shall not wait for the disk at each evaluation. */
+static void what_rules_read_stays_in_memory_and_comes_back(void **state)
+{
+	struct world *w = *state;
+	scoped(matcher_freep) struct matcher *second = NULL;
+	char error[100];
+	const int64_t hours = 4 * 3600 * 1000ll;
+	struct tsdb_reach reach = { .n = 1, .ms = hours };
+	struct sample sample;
+	struct series_iter it;
+
+	assert_int_equal(matcher_new(MATCH_EQUAL, "i", "1", &second, error, sizeof(error)), 0);
+	reach.matchers = (const struct matcher *const[]){ second };
+	assert_int_equal(tsdb_keep(w->db, &reach, 1), 0);
+	world_fill(w, 6 * 240);
+	world_expire(w);
+	assert_in_range(in_memory_since(w, 1), hours, hours + 3600 * 1000);
+	assert_in_range(in_memory_since(w, 2), 0, 3600 * 1000);
+	world_assert_whole(w);
+
+	for (unsigned life = 0; life < 3; life++) {
+		restart(w, true);
+		/* Known before or after the series has a sample again. */
+		if (life != 1)
+			assert_int_equal(tsdb_keep(w->db, &reach, 1), 0);
+		world_fill(w, 1);
+		if (life == 1)
+			assert_int_equal(tsdb_keep(w->db, &reach, 1), 0);
+		world_fill(w, 5);
+		assert_in_range(in_memory_since(w, 1), hours, hours + 2 * 3600 * 1000);
+		assert_in_range(in_memory_since(w, 2), 0, 3600 * 1000);
+		world_assert_whole(w);
+		world_expire(w);
+		world_assert_whole(w);
+		/* No file is asked for what is asked again and again. */
+		series_iter_init(&it, w->series[1], w->now.wall_ms - hours, w->now.wall_ms);
+		assert_null(it.recall);
+		assert_true(series_iter_next(&it, &sample));
+		series_iter_release(&it);
+	}
+	/* Nobody reads it any more. */
+	assert_int_equal(tsdb_keep(w->db, NULL, 0), 0);
+	world_fill(w, 300);
+	world_expire(w);
+	assert_in_range(in_memory_since(w, 1), 0, 2 * 3600 * 1000);
+	world_assert_whole(w);
+}
+
 static void ranges_reach_over_files_and_memory(void **state)
 {
 	struct world *w = *state;
@@ -246,7 +299,12 @@ static void the_limit_on_bytes_takes_the_oldest_block(void **state)
 static void any_life_keeps_what_was_flushed(void **state)
 {
 	struct world *w = *state;
+	scoped(matcher_freep) struct matcher *third = NULL;
+	struct tsdb_reach reach = { .n = 1, .ms = 2 * 3600 * 1000 };
+	char error[100];
 
+	assert_int_equal(matcher_new(MATCH_EQUAL, "i", "2", &third, error, sizeof(error)), 0);
+	reach.matchers = (const struct matcher *const[]){ third };
 	w->disk.block_ms = 10 * 60 * 1000;
 	restart(w, true);
 	for (int round = 0; round < 1500; round++) {
@@ -265,6 +323,8 @@ static void any_life_keeps_what_was_flushed(void **state)
 			world_expire(w);
 		} else if (what < 72) {
 			restart(w, true);
+		} else if (what >= 90) {
+			assert_int_equal(tsdb_keep(w->db, &reach, what % 4 != 0), 0);
 		} else if (what < 74) {
 			world_settle(w);
 			world_close(w, false);
@@ -352,8 +412,13 @@ static void a_clock_set_back_takes_the_future_from_files_too(void **state)
 
 static int start_and_fill(struct world *w)
 {
+	/* On the stack: what is tested is the store's memory. */
+	struct matcher first = { .type = MATCH_EQUAL, .name = "i", .value = "0" };
+	struct tsdb_reach reach = { (const struct matcher *const[]){ &first }, 1, 3600 * 1000 };
 	int err = world_open(w);
 
+	if (!err)
+		err = tsdb_keep(w->db, &reach, 1);
 	for (unsigned k = 0; k < 30 && !err; k++) {
 		scoped(labels_unrefp) struct labels *labels = world_labels(k % 3);
 		struct series *series = NULL;
@@ -409,6 +474,7 @@ int main(void)
 		IN_WORLD(what_comes_late_is_taken_after_a_restart_as_before),
 		IN_WORLD(logs_do_not_grow_over_many_restarts),
 		IN_WORLD(chunks_go_into_a_block_every_hour_and_out_of_memory),
+		IN_WORLD(what_rules_read_stays_in_memory_and_comes_back),
 		IN_WORLD(ranges_reach_over_files_and_memory),
 		IN_WORLD(series_are_found_by_what_files_have_of_them),
 		IN_WORLD(retention_takes_whole_blocks),
