@@ -22,6 +22,7 @@ from contextlib import ExitStack
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+import samples  # noqa: E402
 from mailbox import Mailbox  # noqa: E402
 from many import many_services  # noqa: E402
 from process import ROOT, Process, answers, boottime, free_port, http as http_get, wait_until  # noqa: E402
@@ -36,6 +37,7 @@ class Bench:
         self.subjects = subjects
         self.scale = scale
         self.folder = tempfile.mkdtemp(prefix="tolld-bench-")
+        self.stack = ExitStack()  # what several sections share, ended with the last
 
     def n(self, rounds):
         return max(1, int(rounds * self.scale))
@@ -288,7 +290,7 @@ def cost_of_watching(bench):
     return rows
 
 
-SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching, many_services]
+SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching, many_services, *samples.SECTIONS]
 
 
 def main():
@@ -314,6 +316,7 @@ def main():
                 print(f"# {section.__doc__.split(chr(10))[0]}")
                 show(rows, subjects)
     finally:
+        bench.stack.close()
         shutil.rmtree(bench.folder, ignore_errors=True)
     return 1 if failed else 0
 

@@ -3,7 +3,7 @@ import sys
 
 from process import boottime, wait_until
 
-SCALE = {"ms": 1e3, "ms/s": 1e3, "s": 1, "MB": 1, "ns": 1, "ratio": 1, "count": 1}
+SCALE = {"ms": 1e3, "ms/s": 1e3, "s": 1, "MB": 1, "kB": 1e-3, "B": 1, "ns": 1, "ratio": 1, "count": 1}
 
 
 class Row:
