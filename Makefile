@@ -75,7 +75,7 @@ ASK_LIBS = $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(ASK_LIBS) --cflags $(LIBS) $(LOADED)))$(LIB_CFLAGS)
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(ASK_LIBS) --libs $(LIBS)))$(LIB_LIBS)
 
-.PHONY: help deps deps-check deps-check-all all run check check-all bench lint format install uninstall clean \
+.PHONY: help deps deps-check deps-check-all deps-bench all run check check-all bench lint format install uninstall clean \
 	vmlinux-check unit unit-watch helpers fuzz
 .DEFAULT_GOAL := help
 .SECONDARY:
@@ -116,6 +116,9 @@ deps-check:
 
 deps-check-all:
 	$(Q)tests/install-packages $(PACKAGES_BUILD) $(PACKAGES_CHECK) $(PACKAGES_CHECK_ALL)
+
+deps-bench:
+	$(Q)tests/install-packages $(PACKAGES_BUILD) $(PACKAGES_CHECK) $(PACKAGES_BENCH)
 
 # -- kernel side -----------------------------------------------------------------------------
 
@@ -215,7 +218,7 @@ check-all: deps-check-all
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all unit
 	$(Q)tests/run check-all
 
-bench: deps-check
+bench: deps-bench
 	$(Q)$(MAKE) --no-print-directory all helpers
 	$(Q)tests/run bench
 

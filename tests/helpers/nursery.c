@@ -1,11 +1,12 @@
 /*
  * nursery.c - many processes, all of which die at once.
  *
- *   nursery N
+ *   nursery N [unwaited]
  *
  * Starts N children, each of which waits for its end, prints their numbers, one a line, and "ready". At
  * the next line on its standard input it kills them all, as fast as it can, reaps them and prints "reaped
- * N"; at the end of its input it ends, and whoever is left with it.
+ * N"; at the end of its input it ends, and whoever is left with it. Those that are "unwaited" for are gone as
+ * soon as they are dead, as children of an init are.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@ int main(int argc, char **argv)
 	char line[16];
 
 	if (n <= 0) {
-		fprintf(stderr, "usage: nursery N\n");
+		fprintf(stderr, "usage: nursery N [unwaited]\n");
 		return 2;
 	}
+	if (argc > 2)
+		signal(SIGCHLD, SIG_IGN);
 	children = calloc((size_t)n, sizeof(*children));
 	if (!children)
 		return 1;

@@ -11,9 +11,18 @@ void exposition_family(struct strbuf *out, const char *name)
 {
 	const struct metric *metric = metric_find(name);
 
-	if (metric)
-		strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, metric->help, name,
-			metric_kind_name(metric->kind));
+	if (!metric)
+		return;
+	/* Piece by piece: hundreds of formats at each scrape are a good part of what tolld costs at rest. */
+	strbuf_adds(out, "# HELP ");
+	strbuf_adds(out, name);
+	strbuf_addch(out, ' ');
+	strbuf_adds(out, metric->help);
+	strbuf_adds(out, "\n# TYPE ");
+	strbuf_adds(out, name);
+	strbuf_addch(out, ' ');
+	strbuf_adds(out, metric_kind_name(metric->kind));
+	strbuf_addch(out, '\n');
 }
 
 void exposition_sample(
@@ -23,12 +32,16 @@ void exposition_sample(
 
 	strbuf_adds(out, name);
 	for (size_t i = 0; i < n; i++) {
-		strbuf_addf(out, "%s%s=\"", i ? "," : "{", labels[i][0]);
+		strbuf_addch(out, i ? ',' : '{');
+		strbuf_adds(out, labels[i][0]);
+		strbuf_adds(out, "=\"");
 		escape_label_value(out, labels[i][1], strlen(labels[i][1]));
 		strbuf_addch(out, '"');
 	}
 	num_format_go(text, value);
-	strbuf_addf(out, "%s %s\n", n ? "}" : "", text);
+	strbuf_adds(out, n ? "} " : " ");
+	strbuf_adds(out, text);
+	strbuf_addch(out, '\n');
 }
 
 void exposition_histogram(struct strbuf *out, const char *name, const struct histogram *histogram)
