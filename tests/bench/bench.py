@@ -239,6 +239,12 @@ def at_rest(bench):
     return rows + [Row("processor at rest", "ms/s", note + f", over {seconds} s", **cpu)]
 
 
+def loaded_programs():
+    """tolld's programs in the kernel, by number: of every tolld that runs here."""
+    shown = subprocess.run(["bpftool", "-j", "prog", "show"], stdin=subprocess.DEVNULL, capture_output=True)
+    return {p["id"]: p for p in json.loads(shown.stdout or "[]") if p.get("name", "").startswith("tolld_")}
+
+
 def cost_of_watching(bench):
     """What a machine's other processes pay: fork and exit with and without the watch."""
     loop = os.path.join(ROOT, "build/tests/helpers/fork_loop")
@@ -272,13 +278,13 @@ def cost_of_watching(bench):
     if os.access(switch, os.W_OK):
         with open(switch) as f:
             was = f.read()
+        others = loaded_programs()
         subject.start()
         try:
             with open(switch, "w") as f:
                 f.write("1")
             measure()
-            shown = subprocess.run(["bpftool", "-j", "prog", "show"], stdin=subprocess.DEVNULL, capture_output=True)
-            programs = [p for p in json.loads(shown.stdout or "[]") if p.get("name", "").startswith("tolld_")]
+            programs = [p for number, p in loaded_programs().items() if number not in others]
         finally:
             with open(switch, "w") as f:
                 f.write(was)
