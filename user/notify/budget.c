@@ -227,11 +227,13 @@ static int withheld_new(struct notify *notify, struct digest *digest, const char
 	return 0;
 }
 
+/* The key may be the map's own, which goes with it. */
 static void withheld_drop(struct notify *notify, const char *key)
 {
-	struct withheld *withheld = map_dels(&notify->digests.withheld, key);
+	struct withheld *withheld;
 
 	persist_delete(notify, NOTIFY_KEEP_WITHHELD, key);
+	withheld = map_dels(&notify->digests.withheld, key);
 	withheld->digest->n_withheld--;
 	withheld_free(withheld);
 }
