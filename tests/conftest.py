@@ -14,7 +14,10 @@ from mailbox import Mailbox  # noqa: E402
 from subject import SUBJECTS, Ports, Timing, node_exporter, wait_for_exporter, write_settings  # noqa: E402
 
 
-collect_ignore = [] if sanitizer.ON else ["e2e/test_sanitizer.py"]
+def pytest_collection_modifyitems(config, items):
+    """What only the sanitizers make a test of is not skipped without them: it is not there."""
+    if not sanitizer.ON:
+        items[:] = [i for i in items if i.path.name != "test_sanitizer.py"]
 
 
 def pytest_addoption(parser):

@@ -104,6 +104,33 @@ def test_a_pytest_suite_is_counted_by_its_report(run, tmp_path, body, counts):
     assert (result.passed, result.failed, result.skipped) == counts
 
 
+def test_files_run_beside_each_other_and_all_are_counted(run, tmp_path):
+    (tmp_path / "t").mkdir()
+    meet = ("import os, time\n"
+            "def test_a():\n"
+            "    open({mine!r}, 'w').close()\n"
+            "    end = time.monotonic() + 60\n"
+            "    while not os.path.exists({other!r}):\n"
+            "        assert time.monotonic() < end\n"
+            "        time.sleep(0.01)\n")
+    for mine, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"t/test_{mine}.py").write_text(meet.format(mine=str(tmp_path / mine), other=str(tmp_path / other)))
+    (tmp_path / "t/test_c.py").write_text("def test_c(): assert 0\n")
+    result = run.Result()
+    run.pytest("t", ["t"], 100, first=("test_c",))(result, None)
+    assert (result.passed, result.failed) == (2, 1)
+    [(title, _)] = result.failures
+    assert "test_c" in title
+
+
+def test_a_suite_of_which_a_mark_leaves_nothing_fails(run, tmp_path):
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t/test_x.py").write_text("def test_a(): pass\n")
+    result = run.Result()
+    run.pytest("t", ["t"], 60, mark="nobody_has_it")(result, None)
+    assert result.failed == 1
+
+
 def test_a_suite_whose_files_are_missing_fails(run):
     result = run.Result()
     run.pytest("t", ["no/such/folder"], 60)(result, None)

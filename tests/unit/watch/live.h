@@ -11,6 +11,9 @@
 #include "watch/oomlog.h"
 #include "watch/pidfd.h"
 
+/* How long a test waits for what must come, on however busy a machine. */
+#define PATIENCE_MS 30000
+
 /* What can be known through a backend, and how soon: generously, for a machine that is busy. */
 struct facts {
 	enum watch_backend kind;

@@ -117,7 +117,7 @@ static inline void run_scenario(
 	assert_true(wait_for(SERVICE_APPEARED, 1, 1000));
 	fputs("go\n", helper.in);
 	fflush(helper.in);
-	if (!wait_for(SERVICE_DIED, 1, 5000))
+	if (!wait_for(SERVICE_DIED, 1, PATIENCE_MS))
 		fail_msg("%s: its death was not told", name);
 	told_ms = last_seen(SERVICE_DIED)->at_ns / NSEC_PER_MSEC;
 	helper_read(&helper, "major_faults", &truth);

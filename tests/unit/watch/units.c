@@ -11,8 +11,6 @@
 #include "watch/group.h"
 #include "watch/live.h"
 
-#define PATIENCE_MS 5000
-
 static char waits[4096];
 static struct selection *selection;
 static struct service *service; /* the last that came */
