@@ -134,6 +134,22 @@ static pid_t start(const char *program, const char *argument)
 	return pid;
 }
 
+/* Until it was made, a process is what its parent is. */
+static void wait_runs(pid_t pid, const char *program)
+{
+	int64_t end_ns = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
+	struct stat wanted, runs = { 0 };
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	assert_int_equal(stat(program, &wanted), 0);
+	while ((stat(path, &runs) || runs.st_ino != wanted.st_ino ||
+		       runs.st_dev != wanted.st_dev) &&
+		clock_boot_ns() < end_ns)
+		turn_for(1);
+	assert_int_equal(runs.st_ino, wanted.st_ino);
+}
+
 static bool wait_state(enum service_state state)
 {
 	int64_t end_ns = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
@@ -158,7 +174,7 @@ static void a_program_that_runs_already_is_found(void **state)
 
 	SKIP_WITHOUT_BACKEND();
 	pid = start(in_folder("a program"), "1000");
-	turn_for(20);
+	wait_runs(pid, in_folder("a program"));
 	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
 	assert_int_equal(info_of(service).state, SERVICE_UNKNOWN);
 	wait_up(pid);
@@ -269,7 +285,7 @@ static void an_update_changes_the_file_and_not_the_service(void **state)
 	SKIP_WITHOUT_BACKEND();
 	snprintf(path, sizeof(path), "%s", in_folder("a program"));
 	pid = start(path, "1000");
-	turn_for(20);
+	wait_runs(pid, path);
 	copy_file(waits, in_folder("another"));
 	assert_int_equal(rename(in_folder("another"), path), 0);
 	/* It runs what was there before. */
@@ -344,7 +360,8 @@ static void of_several_the_parent_is_the_service(void **state)
 		_exit(127);
 	}
 	assert_int_equal(read(up[0], &child, sizeof(child)), sizeof(child));
-	turn_for(50);
+	wait_runs(child, in_folder("a program"));
+	wait_runs(pid, in_folder("a program"));
 	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
 	wait_up(pid);
 	assert_int_equal(info_of(service).processes, 2);
@@ -563,7 +580,7 @@ static void selecting_survives_every_allocation_that_fails(void **state)
 	SKIP_WITHOUT_BACKEND();
 	pid = start(in_folder("a program"), "1000");
 	write_pid("pid", pid);
-	turn_for(20);
+	wait_runs(pid, in_folder("a program"));
 	with_failing_allocations(select_and_look, NULL);
 	end(pid, SIGKILL);
 }
