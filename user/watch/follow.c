@@ -100,9 +100,14 @@ static enum death_untold untold(const struct backend *backend)
  */
 static void read_status(const struct backend *backend, struct followed *f, struct notice *n)
 {
+	bool asks = f->fd >= 0 && backend->tells_status;
 	struct process_stat stat;
-	int err = process_stat_read_dead(f->process.pid, f->start_ticks, &stat);
+	int err;
 
+	/* Reaped already, it is not in /proc any more, and to look for it there waits for the reaper. */
+	if (asks && pidfd_wait_status(f->fd, &n->exit.wait_status) == 0)
+		return;
+	err = process_stat_read_dead(f->process.pid, f->start_ticks, &stat);
 	if (!err) {
 		memcpy(n->process.comm, stat.comm, sizeof(n->process.comm));
 		n->exit.has_cpu = n->exit.has_faults = stat.threads > 0;
@@ -115,7 +120,7 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 		if (stat.tells_wait_status)
 			return;
 	}
-	if (f->fd >= 0 && backend->tells_status) {
+	if (asks) {
 		err = pidfd_wait_status(f->fd, &n->exit.wait_status);
 		if (!err)
 			return;

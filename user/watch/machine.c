@@ -44,7 +44,7 @@ static void read_tasks(struct machine *ret)
 	free(stat);
 }
 
-static void read_oom_kills(struct machine *ret)
+void machine_read_oom_kills(struct machine *ret)
 {
 	char text[16384];
 
@@ -67,6 +67,5 @@ void machine_read(struct machine *ret)
 		if (err)
 			ret->pressure_err = err;
 	}
-	read_oom_kills(ret);
 	read_tasks(ret);
 }

@@ -20,6 +20,8 @@ struct machine {
 
 /* `ret` holds what the last reading said, or zeros: no total ever falls. */
 void machine_read(struct machine *ret);
+/* How many the OOM killer ended, for which the kernel writes a page of text: /proc/vmstat. */
+void machine_read_oom_kills(struct machine *ret);
 
 /*
  * Takes the texts of /proc/stat and /proc/loadavg. The kernel counts forks, and who lives: the

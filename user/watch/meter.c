@@ -66,6 +66,7 @@ struct meter {
 	int64_t begun_boot_ns, asked_boot_ns;
 	int64_t spent_ns, last_spent_ns;
 	bool iterated, machine_passed;
+	uint64_t oom_told; /* victims that the backend told of, as of the last pass */
 	struct measured **rows;
 	size_t n_rows, cap_rows;
 	struct tally_process *processes;
@@ -459,9 +460,24 @@ static bool sum_one(struct meter *meter)
 	return true;
 }
 
+/* Where the kernel's programs tell of every victim, there is only news after one. */
+static bool may_have_oom_kills(struct meter *meter)
+{
+	struct watch_stats stats = { 0 };
+	uint64_t before = meter->oom_told;
+
+	if (meter->options.ops->kind != WATCH_KERNEL || !meter->machine.has_oom_kills)
+		return true;
+	meter->options.ops->stats(meter->options.backend, &stats);
+	meter->oom_told = stats.events_oom + stats.lost_oom;
+	return meter->oom_told != before;
+}
+
 static bool finish(struct meter *meter)
 {
 	machine_read(&meter->machine);
+	if (may_have_oom_kills(meter))
+		machine_read_oom_kills(&meter->machine);
 	meter->machine_passed = true;
 	sweep(meter);
 	return false;
