@@ -80,6 +80,7 @@ static void counts_what_comes_and_goes(void **state)
 	uint64_t kills;
 
 	machine_read(&before);
+	machine_read_oom_kills(&before);
 	after = before;
 	assert_true(before.has_forks && before.has_exits);
 	for (int i = 0; i < CHILDREN; i++) {
@@ -90,6 +91,7 @@ static void counts_what_comes_and_goes(void **state)
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 	}
 	machine_read(&after);
+	machine_read_oom_kills(&after);
 	assert_true(after.forks >= before.forks + CHILDREN);
 	/* Others of the machine come and go meanwhile; one that comes hides one that goes. */
 	assert_true(after.exits >= before.exits + CHILDREN / 2);
