@@ -4,7 +4,7 @@
     bench.py [-k PATTERN] [--subjects tolld,peers] [--rounds SCALE]
 
 Each figure is a row: tolld, the peers, their ratio, and what was measured. Real processes, the real
-kernel, a real mail server on this machine. Needs root for the kernel backend; takes about twenty minutes.
+kernel, a real mail server on this machine. Needs root for the kernel backend; takes about half an hour.
 """
 import argparse
 import http.client
