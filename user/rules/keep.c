@@ -3,14 +3,20 @@
  *
  * A row knows the boot of the machine it was written in. In the same boot an alert goes on with its
  * true age, so that it fires at exactly `for` whether or not the daemon was restarted in between.
- * After a reboot a pending alert begins again: nobody knows how the service fared meanwhile, and
- * services that have not started yet shall not raise alarms at once.
+ * After a reboot a pending alert of a short `for` begins again: nobody knows how the service fared
+ * meanwhile, and services that have not started yet shall not raise alarms at once. One of a long `for`
+ * goes on, by Prometheus's rules (rules/manager.go, RestoreForState): the time in which nobody looked does
+ * not count, and some time is left to see whether all is well again.
  */
 #include "rules/private.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include "base/escape.h"
+
+/* --rules.alert.for-grace-period and --rules.alert.for-outage-tolerance, as they are by default. */
+#define GRACE_MS     (10 * 60 * 1000ll)
+#define TOLERANCE_MS (60 * 60 * 1000ll)
 
 /* "file;group;rule": what a kept alert finds its rule by. */
 static int rule_key(const struct rule *rule, struct strbuf *key)
@@ -202,8 +208,10 @@ static int read_row(struct rules *rules, const char *key, const json_t *row, str
 	kept->fired = instant_from_json(json_object_get(row, "fired"));
 	if (!streq(boot, rules->boot_id) || kept->active.boot_ns > now.boot_ns) {
 		/* The boot clock began anew. */
-		if (kept->state == RULE_PENDING)
+		if (kept->state == RULE_PENDING) {
+			kept->since_wall_ms = kept->active.wall_ms;
 			kept->active = now;
+		}
 		kept->active.boot_ns = now.boot_ns;
 		if (kept->state == RULE_FIRING)
 			kept->active.boot_ns = INT64_MIN / 2; /* longer ago than any `for` */
@@ -236,8 +244,52 @@ static void ignore_change(
 {
 }
 
+/* When the alert was last seen, by what it wrote then; or 0. */
+static int last_seen(
+	struct rule *rule, const struct labels *labels, int64_t now_wall_ms, int64_t *ret)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	scoped(labels_unrefp) struct labels *written = NULL;
+	struct series *series;
+	struct series_iter it;
+	struct sample sample;
+	int err;
+
+	labels_builder_add(&b, labels);
+	labels_builder_set(&b, LABEL_NAME, "ALERTS_FOR_STATE");
+	err = labels_build(&b, &written);
+	if (!err)
+		err = tsdb_series(rule->group->manager->db, written, &series);
+	if (err)
+		return err;
+	*ret = 0;
+	series_iter_init(&it, series, now_wall_ms - TOLERANCE_MS, now_wall_ms);
+	while (series_iter_next(&it, &sample))
+		*ret = is_stale_nan(sample.value) ? 0 : sample.wall_ms;
+	series_unref(series);
+	return 0;
+}
+
+/* How old an alert of before a reboot is now. */
+static int64_t age_after_reboot(struct rule *rule, const struct kept_alert *kept)
+{
+	int64_t now_ms = kept->active.wall_ms, for_ms = rule->config->for_ms, seen_ms, spent_ms;
+
+	/* A clock that is behind what was written says nothing of how long it took. */
+	if (!kept->since_wall_ms || for_ms < GRACE_MS ||
+		last_seen(rule, kept->labels, now_ms, &seen_ms) || !seen_ms)
+		return 0;
+	spent_ms = seen_ms - kept->since_wall_ms;
+	if (spent_ms < 0)
+		return 0;
+	if (spent_ms >= for_ms)
+		return now_ms - kept->since_wall_ms;
+	return for_ms - spent_ms < GRACE_MS ? for_ms - GRACE_MS : spent_ms;
+}
+
 static int take_up(struct rule *rule, const struct kept_alert *kept)
 {
+	int64_t age_ms = age_after_reboot(rule, kept);
 	struct active_alert *alert = alerting_present(&rule->alerting, kept->labels,
 		kept->annotations, kept->value, kept->active, ignore_change, NULL);
 
@@ -246,7 +298,8 @@ static int take_up(struct rule *rule, const struct kept_alert *kept)
 	alert->seen = false;
 	alert->restored = true;
 	alert->state = kept->state;
-	alert->active = kept->active;
+	alert->active.wall_ms = kept->active.wall_ms - age_ms;
+	alert->active.boot_ns = kept->active.boot_ns - age_ms * NSEC_PER_MSEC;
 	alert->fired = kept->fired;
 	return 0;
 }

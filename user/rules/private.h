@@ -52,6 +52,7 @@ struct kept_alert {
 	struct labels *labels, *annotations;
 	enum rule_state state;
 	struct instant active, fired;
+	int64_t since_wall_ms; /* pending since then, before a reboot; or 0 */
 	double value;
 };
 

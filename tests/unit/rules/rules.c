@@ -130,6 +130,55 @@ static void after_a_reboot_a_pending_alert_begins_again(void **state)
 	world_release(&w);
 }
 
+/* Source: rules/manager.go, RestoreForState. */
+static void after_a_reboot_a_long_for_goes_on(void **state)
+{
+	static const struct {
+		int64_t seen_ms, back_ms, fires_ms;
+	} rows[] = {
+		/* The time in which nobody looked does not count. */
+		{ 30 * 60000, 35 * 60000, 65 * 60000 },
+		{ 30 * 60000, 89 * 60000, 119 * 60000 },
+		/* Less than the grace is left: that is left. */
+		{ 55 * 60000, 60 * 60000, 70 * 60000 },
+		/* Away for longer than what is tolerated. */
+		{ 30 * 60000, 91 * 60000, 151 * 60000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+
+		world_init(&w, "up == 0", 60 * 60000);
+		event(&w, 1000, 0);
+		run(&w, 1000, rows[i].seen_ms, 0);
+		restart(&w, "boot-2", rows[i].back_ms);
+		sample(&w, rows[i].back_ms, 0);
+		run(&w, rows[i].back_ms, rows[i].fires_ms - 15000, 0);
+		assert_int_equal(w.n_alerts, 0);
+		run(&w, rows[i].fires_ms - 15000, rows[i].fires_ms + 15000, 0);
+		assert_int_equal(w.n_alerts, 1);
+		world_release(&w);
+	}
+}
+
+/* A Raspberry Pi's clock begins where it was last set, and learns the time later. */
+static void after_a_reboot_with_the_clock_behind_a_long_for_begins_again(void **state)
+{
+	struct world w;
+
+	world_init(&w, "up == 0", 60 * 60000);
+	event(&w, 1000, 0);
+	run(&w, 1000, 30 * 60000, 0);
+	w.wall_offset_ms = -40 * 60000;
+	tsdb_rewind(w.db, at(&w, 31 * 60000).wall_ms);
+	restart(&w, "boot-2", 31 * 60000);
+	run(&w, 31 * 60000, 90 * 60000, 0);
+	assert_int_equal(w.n_alerts, 0);
+	run(&w, 90 * 60000, 92 * 60000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	world_release(&w);
+}
+
 static void a_restored_alert_that_does_not_come_back_ends_at_the_second_slot(void **state)
 {
 	struct world w;
@@ -380,6 +429,8 @@ int main(void)
 		cmocka_unit_test(the_cause_becomes_an_annotation_and_a_later_one_is_told_at_once),
 		cmocka_unit_test(a_restart_within_one_boot_does_not_move_the_moment_of_firing),
 		cmocka_unit_test(after_a_reboot_a_pending_alert_begins_again),
+		cmocka_unit_test(after_a_reboot_a_long_for_goes_on),
+		cmocka_unit_test(after_a_reboot_with_the_clock_behind_a_long_for_begins_again),
 		cmocka_unit_test(a_restored_alert_that_does_not_come_back_ends_at_the_second_slot),
 		cmocka_unit_test(a_reload_keeps_what_stays_and_ends_what_goes),
 		cmocka_unit_test(a_bad_expression_leaves_everything_as_it_was),
