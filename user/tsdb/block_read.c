@@ -161,6 +161,8 @@ static int read_symbols(struct wire *in, struct symbol **ret, uint64_t *ret_n)
 	for (uint64_t i = 0; i < n; i++) {
 		symbols[i].len = wire_u(in);
 		symbols[i].text = wire_bytes(in, symbols[i].len);
+		/* Nobody wrote a text with a NUL in it. */
+		in->bad |= symbols[i].text && memchr(symbols[i].text, '\0', symbols[i].len);
 	}
 	*ret = symbols;
 	*ret_n = n;

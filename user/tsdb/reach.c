@@ -179,6 +179,9 @@ static void bring_back(struct tsdb *db, struct series *s)
 	struct disk *disk = db->disk;
 	struct block *b = older_block(disk, disk->reach_below);
 
+	/* Memory has all that there is: no file need be asked whether it has more. */
+	if (!b)
+		s->disk_first_ms = MAX(s->disk_first_ms, series_memory_ms(s));
 	/* What does not fit, or cannot be read, is left to the queries, which read it where it is. */
 	if (!b || b->until_ms != NO_TIME || b->max_ms < reach_from_ms(db, s) ||
 		db->stats.bytes > db->options.max_bytes / 4 * 3) {

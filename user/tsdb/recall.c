@@ -30,7 +30,8 @@ int recall_open(struct tsdb *db, const struct series *series, int64_t min_ms, in
 	struct recall *h;
 
 	*ret = NULL;
-	if (!db || !db->disk || series->disk_first_ms > max_ms || min_ms >= before_ms)
+	if (!db || !db->disk || series->disk_first_ms > max_ms || min_ms >= before_ms ||
+		series->disk_first_ms >= before_ms)
 		return 0;
 	h = calloc(1, sizeof(*h));
 	if (!h)

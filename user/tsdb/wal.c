@@ -139,7 +139,11 @@ static int read_series(struct wire *in, const struct wal_events *events)
 		size_t value_len = wire_u(in);
 		const char *value = wire_bytes(in, value_len);
 
-		if (name && value)
+		/* Nobody wrote a text with a NUL in it. */
+		if (!name || !value || memchr(name, '\0', name_len) ||
+			memchr(value, '\0', value_len))
+			in->bad = true;
+		else
 			labels_builder_setn(&b, name, name_len, value, value_len);
 	}
 	if (in->bad || key > UINT32_MAX) {
