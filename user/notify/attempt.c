@@ -143,6 +143,12 @@ static void over(struct notify *notify, struct attempt *attempt, enum notify_res
 	if (told) {
 		notify->stats.sent++;
 	} else {
+		if (attempt->in_doubt) {
+			attempt->entry->at_boot_ns = now.boot_ns;
+			attempt->entry->at_wall_ms = now.wall_ms;
+			/* Without memory it counts as not told, as after any failure. */
+			log_doubt(notify, attempt->log_key, attempt->entry);
+		}
 		notify->stats.failed++;
 		count_failure(notify, attempt->notification->integration, result == NOTIFY_REFUSED);
 	}

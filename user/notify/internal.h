@@ -212,6 +212,11 @@ int log_reserve(struct notify *notify, const char *key);
 void log_unreserve(struct notify *notify, const char *key);
 /* Takes the entry; cannot fail after log_reserve(). */
 void log_set(struct notify *notify, const char *key, struct log_entry *entry);
+/*
+ * The receiver may have been told this besides what the log says, or not: from now on only what both
+ * say counts as told, and something counts as told to fire. For log_reserve()d places; -ENOMEM.
+ */
+int log_doubt(struct notify *notify, const char *key, const struct log_entry *maybe);
 /* Forgets what is too old. */
 void log_sweep(struct notify *notify, struct instant now);
 /* The wall clock jumped: what the rows say must be true after a reboot, too. */
@@ -315,7 +320,8 @@ struct attempt {
 	char *log_key;
 	char *group_id;
 	struct timer timer;
-	bool sending; /* put out; notify_sent() will tell */
+	bool sending;  /* put out; notify_sent() will tell */
+	bool in_doubt; /* from before the restart: it may have arrived */
 	int64_t sent_boot_ns;
 	int64_t backoff_ns;
 	struct budget *budget; /* that it draws on; or NULL */

@@ -72,6 +72,48 @@ void log_set(struct notify *notify, const char *key, struct log_entry *entry)
 		free(entry);
 }
 
+static size_t in_both(struct fingerprints a, struct fingerprints b, uint64_t *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0, k = 0; i < a.n && k < b.n;) {
+		if (a.v[i] == b.v[k])
+			out[n++] = a.v[i];
+		if (a.v[i] <= b.v[k])
+			i++;
+		else
+			k++;
+	}
+	return n;
+}
+
+int log_doubt(struct notify *notify, const char *key, const struct log_entry *maybe)
+{
+	struct log_entry *told = log_find(notify, key), *entry;
+	struct fingerprints none = { NULL, 0 };
+	struct fingerprints firing = told ? log_firing(told) : none;
+	size_t n = maybe->n_firing + maybe->n_resolved + 1;
+	uint64_t *both = malloc(n * sizeof(*both));
+
+	if (!both)
+		return -ENOMEM;
+	/* No alert has this fingerprint: an end is told whatever else is known. */
+	both[0] = 0;
+	firing.n = in_both(firing, log_firing(maybe), both + 1) + 1;
+	firing.v = both;
+	none.v = both + firing.n;
+	none.n = told ? in_both(log_resolved(told), log_resolved(maybe), both + firing.n) : 0;
+	entry = log_entry_new(firing, none);
+	free(both);
+	if (!entry)
+		return -ENOMEM;
+	entry->at_boot_ns = told ? told->at_boot_ns : maybe->at_boot_ns;
+	entry->at_wall_ms = told ? told->at_wall_ms : maybe->at_wall_ms;
+	entry->repeat_ns = maybe->repeat_ns;
+	log_set(notify, key, entry);
+	return persist_log(notify, key, entry);
+}
+
 static bool expired(const struct log_entry *entry, struct instant now)
 {
 	int64_t lives = entry->repeat_ns + MIN(entry->repeat_ns, RETENTION_NS);

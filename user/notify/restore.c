@@ -685,8 +685,10 @@ static int send_again(struct notify *notify, const struct restored_send *send, s
 	flush->n_open++;
 	err = attempt_new(
 		notify, flush, &to, &group, send->reason, send->repeat_ns, send->id, &attempt);
-	if (!err)
+	if (!err) {
+		attempt->in_doubt = true;
 		timer_set(&notify->timers, &attempt->timer, now.boot_ns);
+	}
 	flush_attempt_over(notify, flush, !err, now);
 	return err;
 }
