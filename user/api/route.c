@@ -52,6 +52,12 @@ static const struct route {
 	{ "/api/v1/status/walreplay", GET, status_walreplay, CORS },
 	{ "/api/v1/notifications", GET, status_notifications, CORS },
 	{ "/api/v1/notifications/history", GET, notices_list, CORS },
+	/* Alertmanager's first API: those paths that Prometheus's does not have. */
+	{ "/api/v1/alerts", POST, v2_instead_of_v1, 0 },
+	{ "/api/v1/alerts/groups", GET, v2_instead_of_v1, 0 },
+	{ "/api/v1/silences", GET | POST, v2_instead_of_v1, 0 },
+	{ "/api/v1/silence/*", GET | DELETE, v2_instead_of_v1, 0 },
+	{ "/api/v1/receivers", GET, v2_instead_of_v1, 0 },
 	{ "/api/v2/status", GET, v2_status, CORS },
 	{ "/api/v2/receivers", GET, v2_receivers_list, CORS },
 	{ "/api/v2/alerts", GET, v2_alerts_list, CORS },

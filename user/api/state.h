@@ -83,6 +83,7 @@ handler_fn status_runtimeinfo, status_config, status_flags,
 	status_notifications;		     /* status_runtime.c */
 handler_fn status_tsdb, status_walreplay;    /* status_tsdb.c */
 handler_fn federate_get;		     /* federate.c */
+handler_fn v2_instead_of_v1;		     /* v2.c */
 handler_fn v2_status;			     /* v2_status.c */
 handler_fn v2_receivers_list;		     /* v2_receivers.c */
 handler_fn v2_alerts_list, v2_alerts_groups; /* v2_alerts.c */

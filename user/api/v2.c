@@ -86,6 +86,21 @@ void v2_fault(struct request *req, unsigned code, const char *fmt, ...)
 	strbuf_release(&text);
 }
 
+/* As Alertmanager answers since it has no first API any more; source: its api/api.go. */
+void v2_instead_of_v1(struct request *req, struct instant now)
+{
+	struct jsonw json;
+
+	begin(req, MHD_HTTP_GONE, "application/json");
+	jsonw_init(&json, &req->response.body);
+	jsonw_begin_object(&json);
+	jsonw_field_string(
+		&json, "error", "Alertmanager's API v1 is gone; the same is found below /api/v2/");
+	jsonw_field_string(&json, "status", "deprecated");
+	jsonw_end_object(&json);
+	strbuf_addch(&req->response.body, '\n');
+}
+
 /* -- parameters ------------------------------------------------------------------------------- */
 
 const char *v2_param(const struct request *req, const char *name)

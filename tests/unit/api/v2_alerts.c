@@ -627,9 +627,33 @@ static void survives_without_memory(void **state)
 	world_end(&w);
 }
 
+static void who_speaks_the_first_api_is_told_that_it_is_gone(void **state)
+{
+	static const char *const asked[][2] = { { "POST", "/api/v1/alerts" },
+		{ "GET", "/api/v1/alerts/groups" }, { "GET", "/api/v1/silences" },
+		{ "POST", "/api/v1/silences" }, { "DELETE", "/api/v1/silence/7" },
+		{ "GET", "/api/v1/receivers" } };
+	struct world w;
+
+	v2_begin_world(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		scoped(freep) char *text = ask_text(&w, asked[i][0], asked[i][1], 410);
+		json_t *answer = parse_json(text, strlen(text));
+
+		assert_string_equal(
+			json_string_value(json_object_get(answer, "status")), "deprecated");
+		assert_non_null(json_object_get(answer, "error"));
+		json_decref(answer);
+	}
+	/* Prometheus's own is answered as ever. */
+	json_decref(ask_json(&w, "GET", "/api/v1/alerts", NULL, 200));
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_speaks_the_first_api_is_told_that_it_is_gone),
 		cmocka_unit_test(what_is_posted_is_taken_or_told_what_is_wrong),
 		cmocka_unit_test(only_json_is_taken),
 		cmocka_unit_test(times_that_are_left_open_are_filled_in),
