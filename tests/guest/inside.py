@@ -25,7 +25,8 @@ class Machine:
     # -- systemd --
 
     def run(self, *command, ok=True):
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=PATIENCE_S)
         assert done.returncode == 0 or not ok, f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

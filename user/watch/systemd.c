@@ -229,7 +229,7 @@ static int on_unit_new(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	const char *name;
 
 	if (sd_bus_message_read(m, "s", &name) >= 0)
-		s->callbacks.on_loaded(name, s->callbacks.userdata);
+		s->callbacks.on_new(name, s->callbacks.userdata);
 	return 0;
 }
 

@@ -18,8 +18,10 @@ struct systemd_callbacks {
 	void (*on_up)(void *userdata);
 	/* It cannot be asked; why, in words. Told once for each reason. */
 	void (*on_down)(const char *why, void *userdata);
-	/* Such a unit is loaded: from systemd_list(), or just now. */
+	/* Such a unit is loaded: from systemd_list(). */
 	void (*on_loaded)(const char *name, void *userdata);
+	/* It was loaded just now: to be started, or only because somebody asked for it. */
+	void (*on_new)(const char *name, void *userdata);
 	/* systemd_list() has told all. */
 	void (*on_listed)(void *userdata);
 	/* It is not loaded any more, as it is neither active nor wanted by another. */

@@ -101,8 +101,10 @@ static bool is_expected(const struct unit_facts *facts, bool was_stopped)
 {
 	const struct unit_info *info = &facts->info;
 
+	if (IS_ONE_OF(info->load_state, "not-found", "masked"))
+		return false;
 	if (!streq(info->active_state, "inactive"))
-		return !IS_ONE_OF(info->load_state, "not-found", "masked");
+		return true;
 	if (!facts->active_us || (is_oneshot(info) && !info->remain_after_exit))
 		return false;
 	if (facts->trigger_active || was_stopped)

@@ -78,10 +78,32 @@ static void on_loaded(const char *name, void *userdata)
 	struct units *units = userdata;
 	struct unit *unit;
 
-	/* One that is known already was loaded anew: what it was may be no more. */
+	/* One that is known already may have changed while the connection was lost. */
 	if ((unit_find(units, name) || is_selected(units, name)) &&
 		unit_keep(units, name, &unit) == 0)
 		systemd_ask(units->systemd, name);
+}
+
+/*
+ * A unit that nobody wants is loaded by each question and forgotten after the answer: to ask because it is loaded
+ * would go on for ever, and keep systemd and us busy. It is asked again once it is about to run.
+ */
+static void on_new(const char *name, void *userdata)
+{
+	struct unit *unit = unit_find(userdata, name);
+
+	if (unit)
+		unit->anew = true;
+	else
+		on_loaded(name, userdata);
+}
+
+static void ask_if_anew(struct unit *unit)
+{
+	if (!unit->anew || streq(unit->facts.info.active_state, "inactive"))
+		return;
+	unit->anew = false;
+	systemd_ask(unit->units->systemd, unit->name);
 }
 
 static void on_listed(void *userdata)
@@ -129,11 +151,15 @@ static void on_properties(
 	struct units *units = userdata;
 	struct unit *unit = unit_find(units, name);
 	bool whole = false;
+	int64_t active_us;
 
 	if (!unit || (!unit->known && !is_last))
 		return;
+	active_us = unit->facts.active_us;
 	if (properties && unit_read(properties, &unit->facts))
 		return;
+	/* systemd forgot the unit meanwhile, and when it was active; that it was is still true. */
+	unit->facts.active_us = MAX(unit->facts.active_us, active_us);
 	whole = *unit->facts.info.load_state;
 	/* Changes before the first answer are in it. */
 	if (!unit->known && properties && !whole)
@@ -143,6 +169,7 @@ static void on_properties(
 		ask_triggers(unit);
 	if (!is_last)
 		return;
+	ask_if_anew(unit);
 	if (unit_is_service(name))
 		unit_changed(unit);
 	judge_triggered(unit);
@@ -230,6 +257,7 @@ static int units_new(struct watch *watch)
 		.on_up = on_up,
 		.on_down = on_down,
 		.on_loaded = on_loaded,
+		.on_new = on_new,
 		.on_listed = on_listed,
 		.on_unloaded = on_unloaded,
 		.on_properties = on_properties,

@@ -19,6 +19,7 @@ struct unit {
 	char *name;
 	struct unit_facts facts;
 	bool known;	    /* systemd has answered */
+	bool anew;	    /* it was loaded since, and may have another type now */
 	bool was_stopped;   /* on request, since it was last active */
 	bool was_waiting;   /* for its restart, when last told */
 	int64_t told_us;    /* when the main process started whose end is accounted for */

@@ -26,6 +26,8 @@ struct fake_unit {
 	uint64_t started_us, ended_us, active_us;
 	int32_t code, status;
 	bool unloaded; /* not listed */
+	bool unwanted; /* each question loads it, and it is forgotten after the answer */
+	unsigned asked;
 };
 
 static struct {
@@ -114,9 +116,13 @@ static inline void fake_unit_properties(sd_bus_message *m, const struct fake_uni
 		assert_true(sd_bus_message_append(m, "{sv}", "TriggeredBy", "as", 0) >= 0);
 }
 
+static inline void fake_tell_loaded(const char *name, const char *what);
+
 static inline int fake_get_all(sd_bus_message *call, struct fake_unit *u)
 {
 	sd_bus_message *m = NULL;
+
+	u->asked++;
 
 	assert_true(sd_bus_message_new_method_return(call, &m) >= 0);
 	assert_true(sd_bus_message_open_container(m, 'a', "{sv}") >= 0);
@@ -127,6 +133,10 @@ static inline int fake_get_all(sd_bus_message *call, struct fake_unit *u)
 	assert_true(sd_bus_message_close_container(m) >= 0);
 	assert_true(sd_bus_send(NULL, m, NULL) >= 0);
 	sd_bus_message_unref(m);
+	if (u->unwanted) {
+		fake_tell_loaded(u->name, "UnitNew");
+		fake_tell_loaded(u->name, "UnitRemoved");
+	}
 	return 1;
 }
 

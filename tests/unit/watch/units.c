@@ -599,10 +599,18 @@ static void while_the_connection_is_lost_nobody_knows(void **state)
 	assert_int_equal(info_of(service).deaths, 1);
 }
 
+static void tell_reloaded(void)
+{
+	sd_bus_message *m = fake_signal(
+		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "Reloading");
+
+	assert_true(sd_bus_message_append(m, "b", 0) >= 0);
+	fake_send(m);
+}
+
 static void a_reload_of_systemd_asks_anew(void **state)
 {
 	struct fake_unit *u;
-	sd_bus_message *m;
 
 	SKIP_WITHOUT_BACKEND();
 	u = fake_add((struct fake_unit){
@@ -611,11 +619,63 @@ static void a_reload_of_systemd_asks_anew(void **state)
 	assert_true(state_becomes(SERVICE_DOWN));
 	u->load = "loaded";
 	u->type = "oneshot";
-	m = fake_signal(
-		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "Reloading");
-	assert_true(sd_bus_message_append(m, "b", 0) >= 0);
-	fake_send(m);
+	tell_reloaded();
 	assert_true(state_becomes(SERVICE_UP));
+}
+
+/* To ask loads it, which is told, and would be a reason to ask. */
+static void a_unit_that_nobody_wants_is_not_asked_for_ever(void **state)
+{
+	struct fake_unit *u;
+
+	SKIP_WITHOUT_BACKEND();
+	u = fake_add((struct fake_unit){
+		.name = "x.service", .active = "inactive", .sub = "dead", .unwanted = true });
+	choose("x", EXPECTED_RUNNING);
+	assert_true(state_becomes(SERVICE_DOWN));
+	turn_for(200);
+	assert_in_range(u->asked, 1, 3);
+	/* What it became meanwhile is asked once it is to run: then it stays loaded. */
+	u->unwanted = false;
+	u->type = "oneshot";
+	fake_tell_loaded(u->name, "UnitNew");
+	u->asked = 0;
+	becomes(u, "activating", "start", 0);
+	assert_true(state_becomes(SERVICE_UP));
+	turn_for(50);
+	assert_int_equal(u->asked, 1);
+}
+
+static void one_that_was_stopped_is_missed_though_systemd_forgot_it(void **state)
+{
+	struct fake_unit *u;
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = start();
+	u = running("web.service", pid);
+	choose("w*", EXPECTED_RUNNING);
+	assert_true(state_becomes(SERVICE_UP));
+	becomes(u, "deactivating", "stop-sigterm", (uint32_t)pid);
+	turn_for(20);
+	end(pid, SIGTERM);
+	ended(u, CLD_KILLED, SIGTERM);
+	becomes(u, "inactive", "dead", 0);
+	fake_tell_loaded(u->name, "UnitRemoved");
+	assert_true(state_becomes(SERVICE_DOWN));
+	/* Loaded anew, it was never active. */
+	u->active_us = u->started_us = u->ended_us = 0;
+	u->exec_pid = 0;
+	u->asked = 0;
+	tell_reloaded();
+	turn_for(100);
+	assert_int_equal(u->asked, 1);
+	assert_int_equal(watch_services(watch), 1);
+	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	/* One that was removed from the machine is no service any more. */
+	u->load = "not-found";
+	tell_reloaded();
+	assert_true(count_becomes(0));
 }
 
 int main(void)
@@ -638,6 +698,8 @@ int main(void)
 		WITH(pidfd, without_systemd_units_are_down_and_say_so),
 		WITH_ALL(while_the_connection_is_lost_nobody_knows),
 		WITH(pidfd, a_reload_of_systemd_asks_anew),
+		WITH(pidfd, a_unit_that_nobody_wants_is_not_asked_for_ever),
+		WITH(pidfd, one_that_was_stopped_is_missed_though_systemd_forgot_it),
 	};
 
 	ask_facts();
