@@ -254,7 +254,8 @@ uninstall:
 		$(DESTDIR)$(sysusersdir)/tolld.conf
 	rm -rf $(DESTDIR)$(docdir)
 
+# Tests run as root leave files of root's in it.
 clean:
-	rm -rf build build-*
+	$(Q)rm -rf build build-* 2>/dev/null || tests/as-root rm -rf build build-*
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(SKEL:.skel.h=.bpf.d)
