@@ -1,5 +1,6 @@
 """The same samples, the same question: the same answer as Prometheus's."""
 import re
+import time
 
 import pytest
 
@@ -197,3 +198,15 @@ def test_rules_are_the_same_but_for_their_times(pair):
     for m, t in zip(mine[2], theirs[2]):
         assert m == t
     assert len(mine[2]) == len(theirs[2])
+
+
+@pytest.mark.parametrize("expr", ["disk_free_bytes", "sum(disk_free_bytes) + on() group_left sum(requests_total)", "1", "vector(1)",
+                                  "disk_free_bytes / on(mount) disk_size_bytes", "absent(no_such)"])
+def test_stats_count_the_samples_that_were_looked_at(pair, expr):
+    now = time.time()
+    forms = [("query", {"time": now}), ("query_range", {"start": now, "end": now + 20, "step": 1})]
+    for path, form in forms:
+        mine, theirs = (http(f"{s.url}/api/v1/{path}", "POST", {"query": expr, "stats": "true", **form}).json()["data"] for s in pair)
+        assert mine["stats"]["samples"]["totalQueryableSamples"] == theirs["stats"]["samples"]["totalQueryableSamples"]
+        assert mine["stats"]["timings"].keys() == theirs["stats"]["timings"].keys()
+        assert "stats" not in http(f"{pair[0].url}/api/v1/{path}", "POST", {"query": expr, **form}).json()["data"]

@@ -92,6 +92,8 @@ PROMETHEUS = [
     "/api/v1/format_query?query=sum(up)by(job)",
     "/api/v1/format_query?query=sum(",
     "/api/v1/query?query=rats(",
+    "/api/v1/query?query=up&stats=true",
+    "/api/v1/query_range?query=up&start=1&end=5&step=1&stats=all",
     "/api/v1/query",
 ]
 

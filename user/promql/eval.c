@@ -363,6 +363,7 @@ static int fill_range(struct eval *ev, const struct node *node, const struct ste
 		err = range_load(ev, &range, i, &n);
 		if (err)
 			return err;
+		ev->looked_at += n;
 		if (!n)
 			continue;
 		series->points = malloc(n * sizeof(*series->points));
@@ -418,6 +419,8 @@ static void eval_release(struct eval *ev)
 
 static void hand_over_notes(struct eval *ev, struct promql_result *result)
 {
+	result->looked_at = ev->looked_at;
+	result->read = ev->samples;
 	result->n_warnings = ev->warnings.n;
 	result->n_infos = ev->infos.n;
 	result->warnings = TAKE(ev->warnings.v);

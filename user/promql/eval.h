@@ -62,6 +62,7 @@ struct eval {
 	int64_t lookback_ms, default_step_ms;
 	int64_t start_ms, end_ms; /* what @ start() and @ end() mean */
 	size_t max_samples, samples;
+	uint64_t looked_at;
 	int64_t deadline_boot_ns;
 	unsigned ticks;
 	struct labels **owned;

@@ -103,6 +103,7 @@ static int eval_instants(struct eval *ev, const struct node *node, const struct 
 		found = fill_row(ev, series[s], shift, steps, times, v);
 		if (!found)
 			continue;
+		ev->looked_at += found;
 		err = eval_count(ev, found);
 		if (!err)
 			err = eval_add(ev, ret, series_labels(series[s]), v);

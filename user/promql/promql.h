@@ -93,6 +93,9 @@ struct promql_result {
 	char *text;
 	char **warnings, **infos;
 	size_t n_warnings, n_infos;
+	uint64_t
+		looked_at; /* samples, each as often as a step looks at it: what Prometheus calls queryable */
+	size_t read; /* samples that were in hand */
 };
 
 /*

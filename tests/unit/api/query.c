@@ -193,6 +193,36 @@ static void a_limit_cuts_and_says_so(void **state)
 	world_end(&w);
 }
 
+static void stats_count_samples_as_steps_look_at_them(void **state)
+{
+	static const struct {
+		const char *uri;
+		int looked_at;
+	} rows[] = {
+		/* Two series; and of one, the four samples of a minute. */
+		{ "/api/v1/query?query=up&stats=true", 2 },
+		{ "/api/v1/query?query=n%5B1m%5D&stats=true", 4 },
+		{ "/api/v1/query?query=sum(count_over_time(n%5B1m%5D))&stats=1", 4 },
+	};
+	struct world w;
+
+	world_begin(&w);
+	fill(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *root = ask_json(&w, "GET", rows[i].uri, NULL, 200);
+		json_t *stats = json_object_get(json_object_get(root, "data"), "stats");
+
+		assert_int_equal(
+			json_integer_value(json_object_get(
+				json_object_get(stats, "samples"), "totalQueryableSamples")),
+			rows[i].looked_at);
+		assert_true(json_is_number(
+			json_object_get(json_object_get(stats, "timings"), "evalTotalTime")));
+		json_decref(root);
+	}
+	world_end(&w);
+}
+
 /* The matrix of a range, made of an instant query at each step. */
 static void assert_range_is_its_instants(
 	struct world *w, const char *query, int64_t start, int64_t end, int64_t step)
@@ -347,6 +377,7 @@ int main(void)
 		cmocka_unit_test(says_what_is_wrong_in_prometheus_words),
 		cmocka_unit_test(a_parse_error_has_line_and_column),
 		cmocka_unit_test(a_limit_cuts_and_says_so),
+		cmocka_unit_test(stats_count_samples_as_steps_look_at_them),
 		cmocka_unit_test(a_range_in_pieces_is_the_same_as_its_instants),
 		cmocka_unit_test(the_ends_of_a_range_are_those_asked_for),
 		cmocka_unit_test(series_of_a_range_come_sorted),
