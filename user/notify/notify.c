@@ -297,11 +297,3 @@ void notify_stats(const struct notify *notify, struct notify_stats *ret)
 		ret->suppressed += !entry->resolved && is_suppressed(entry);
 	}
 }
-
-void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata)
-{
-	map_foreach (&notify->alerts, e) {
-		if (!fn(((const struct entry *)e->value)->alert, userdata))
-			return;
-	}
-}

@@ -192,8 +192,6 @@ struct notify_tally {
 void notify_stats(const struct notify *notify, struct notify_stats *ret);
 /* The i-th kind that was used since the start; false past the last. */
 bool notify_tally(const struct notify *notify, size_t i, struct notify_tally *ret);
-typedef bool notify_alert_fn(const struct alert *alert, void *userdata);
-void notify_alerts(const struct notify *notify, notify_alert_fn *fn, void *userdata);
 
 /*
  * What is known, for those who show it: as it is now, whatever the last flush saw. A list is taken
