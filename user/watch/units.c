@@ -6,6 +6,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+/*
+ * A service is asked at most so often because of a unit that may start it: where that is loaded with the
+ * service, and starts another, each question would be a reason for the next.
+ */
+#define SEEK_NS (100 * NSEC_PER_MSEC)
+
 /* -- units ---------------------------------------------------------------------------------- */
 
 struct unit *unit_find(const struct units *units, const char *name)
@@ -85,6 +91,26 @@ static void on_loaded(const char *name, void *userdata)
 }
 
 /*
+ * A socket, a timer or a path was loaded, mostly to be started. A service that is not wanted otherwise is not told
+ * of what starts it from then on, so it is asked: by its name, which is the other's unless somebody says so.
+ */
+static void seek_trigger(struct units *units, const char *name)
+{
+	struct strbuf service = STRBUF_INIT;
+	const char *dot = strrchr(name, '.');
+	struct unit *unit = NULL;
+
+	strbuf_addf(&service, "%.*s.service", dot ? (int)(dot - name) : 0, name);
+	if (!service.err)
+		unit = unit_find(units, service.s);
+	strbuf_release(&service);
+	if (!unit || clock_boot_ns() - unit->sought_boot_ns < SEEK_NS)
+		return;
+	unit->sought_boot_ns = clock_boot_ns();
+	systemd_ask(units->systemd, unit->name);
+}
+
+/*
  * A unit that nobody wants is loaded by each question and forgotten after the answer: to ask because it is loaded
  * would go on for ever, and keep systemd and us busy. It is asked again once it is about to run.
  */
@@ -94,8 +120,10 @@ static void on_new(const char *name, void *userdata)
 
 	if (unit)
 		unit->anew = true;
-	else
+	else if (unit_is_service(name))
 		on_loaded(name, userdata);
+	else
+		seek_trigger(userdata, name);
 }
 
 static void ask_if_anew(struct unit *unit)

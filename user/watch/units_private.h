@@ -18,12 +18,13 @@ struct unit {
 	struct units *units;
 	char *name;
 	struct unit_facts facts;
-	bool known;	    /* systemd has answered */
-	bool anew;	    /* it was loaded since, and may have another type now */
-	bool was_stopped;   /* on request, since it was last active */
-	bool was_waiting;   /* for its restart, when last told */
-	int64_t told_us;    /* when the main process started whose end is accounted for */
-	char *told_program; /* what the backend looks for, NULL: nothing */
+	bool known;		/* systemd has answered */
+	bool anew;		/* it was loaded since, and may have another type now */
+	int64_t sought_boot_ns; /* when it was last asked whether a unit that was loaded starts it */
+	bool was_stopped;	/* on request, since it was last active */
+	bool was_waiting;	/* for its restart, when last told */
+	int64_t told_us;	/* when the main process started whose end is accounted for */
+	char *told_program;	/* what the backend looks for, NULL: nothing */
 	struct service **services;
 	size_t n, cap;
 };

@@ -397,6 +397,26 @@ static void a_unit_behind_a_socket_is_up_while_that_listens(void **state)
 	assert_true(state_becomes(SERVICE_DOWN));
 }
 
+/* Nobody who asked for the service before could tell: systemd does not look for who might start it. */
+static void a_socket_that_comes_later_is_found(void **state)
+{
+	struct fake_unit *u;
+
+	SKIP_WITHOUT_BACKEND();
+	u = fake_add((struct fake_unit){
+		.name = "s.service", .active = "inactive", .sub = "dead", .unwanted = true });
+	choose("s", EXPECTED_RUNNING);
+	assert_true(state_becomes(SERVICE_DOWN));
+	turn_for(50);
+	fake_add((struct fake_unit){ .name = "s.socket", .active = "active", .sub = "listening" });
+	u->trigger = "s.socket";
+	u->asked = 0;
+	fake_tell_loaded("s.socket", "UnitNew");
+	assert_true(state_becomes(SERVICE_UP));
+	turn_for(200);
+	assert_in_range(u->asked, 1, 2);
+}
+
 /* -- patterns ------------------------------------------------------------------------------- */
 
 static void a_pattern_takes_what_is_active_and_what_comes(void **state)
@@ -690,6 +710,7 @@ int main(void)
 		WITH_ALL(the_result_is_told_with_the_death),
 		WITH_ALL(a_oneshot_is_up_unless_it_fails),
 		WITH_ALL(a_unit_behind_a_socket_is_up_while_that_listens),
+		WITH_ALL(a_socket_that_comes_later_is_found),
 		WITH_ALL(a_pattern_takes_what_is_active_and_what_comes),
 		WITH(pidfd, one_that_ends_its_work_is_not_missed),
 		WITH(pidfd, a_crash_loop_that_somebody_ends_is_missed),
