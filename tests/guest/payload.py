@@ -80,8 +80,13 @@ def settings(tree, timing, modules):
     # One `global` for both: the keys of the second under that of the first.
     merged = prometheus.replace("global:\n", "global:\n" + alertmanager.split("global:\n")[1].split("route:\n")[0])
     watch = "".join(getattr(m, "WATCH", "") for m in modules)
+    route = "route:\n" + alertmanager.split("route:\n")[1]
+    if watch:
+        # Many of them are down from the start: mails about the target are to be about nothing else.
+        route = route.replace("route:\n", "route:\n  routes: [{matchers: ['job=\"watch\"'], group_by: [service]}]\n")
+        route += "watch:\n" + watch
     with open(os.path.join(folder, "tolld.yml"), "w") as f:
-        f.write(merged + "route:\n" + alertmanager.split("route:\n")[1] + ("watch:\n" + watch if watch else ""))
+        f.write(merged + route)
 
 
 def build(tree, modules):
