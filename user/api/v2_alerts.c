@@ -16,7 +16,7 @@
 
 /* The group at hand, copied: what a look says is only lent for one turn. */
 struct shown_group {
-	struct labels *labels;
+	struct labels *labels, *route_labels;
 	char *receiver;
 	const char **muted_by; /* each on the heap */
 	size_t n_muted_by;
@@ -47,6 +47,7 @@ struct listing {
 static void group_release(struct shown_group *group)
 {
 	labels_unref(group->labels);
+	labels_unref(group->route_labels);
 	free(group->receiver);
 	for (size_t i = 0; i < group->n_muted_by; i++)
 		free((char *)group->muted_by[i]);
@@ -162,6 +163,7 @@ static bool is_heard_by_chosen(const struct listing *l)
 static int group_copy(struct shown_group *group, const struct notify_group_look *look)
 {
 	group->labels = labels_ref(look->labels);
+	group->route_labels = look->route_labels ? labels_ref(look->route_labels) : NULL;
 	group->receiver = strdup(look->receiver);
 	group->muted_by = calloc(look->n_muted_by + 1, sizeof(*group->muted_by));
 	if (!group->receiver || !group->muted_by)
@@ -186,9 +188,7 @@ static void group_begin(struct listing *l)
 	jsonw_begin_object(json);
 	jsonw_field_string(json, "name", l->group.receiver);
 	jsonw_end_object(json);
-	jsonw_key(json, "routeLabels");
-	jsonw_begin_object(json);
-	jsonw_end_object(json);
+	jsonw_field_labels(json, "routeLabels", l->group.route_labels);
 	jsonw_key(json, "alerts");
 	jsonw_begin_array(json);
 }

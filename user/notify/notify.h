@@ -213,6 +213,8 @@ struct notify_group_look {
 	const struct labels *labels;
 	const char *receiver;
 	const struct config_route *route;
+	/* What the route says of itself, its parents' labels among them: as they are written, templates; or NULL. */
+	struct labels *route_labels;
 	/* Names of the intervals that silence it now: those it is in, or those it is not in. */
 	const char **muted_by;
 	size_t n_muted_by, cap_muted_by;

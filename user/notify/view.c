@@ -204,6 +204,7 @@ int notify_group_look(
 	look->labels = group->name.labels;
 	look->receiver = group->route->receiver->name.s;
 	look->route = group->route->config;
+	look->route_labels = group->route->labels;
 	look->n_muted_by = 0;
 	route_silent_by(group->route, now.wall_ms, add_interval, &muting);
 	return muting.failed ? -ENOMEM : look_members(notify, group, look);
