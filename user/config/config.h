@@ -307,6 +307,8 @@ struct config_route {
 	size_t n_group_by, cap_group_by;
 	bool group_by_all; /* ['...'] */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	/* tolld's own: each repetition waits twice as long as the one before it, and this long at most; 0: none does. */
+	int64_t repeat_interval_max_ms;
 	struct config_pairs
 		labels; /* templates, the parents' among them; the nearest of a name last */
 	/* From here on nothing is inherited. */

@@ -166,11 +166,37 @@ static void plain_item(struct writer *w, const struct tree_node *from)
 	node(w, from, false);
 }
 
+/* Without what is tolld's own: Alertmanager's programs refuse a key that they do not know. */
+static void route(struct writer *w, const struct tree_node *from)
+{
+	if (from->kind != TREE_MAP) {
+		node(w, from, false);
+		return;
+	}
+	begin(w, TREE_MAP);
+	for (size_t i = 0; i < from->n && !w->failed; i++) {
+		const struct tree_pair *pair = &from->pairs[i];
+
+		if (streq(pair->key->text.s, CONFIG_REPEAT_INTERVAL_MAX))
+			continue;
+		node(w, pair->key, false);
+		if (!streq(pair->key->text.s, "routes") || pair->value->kind != TREE_LIST) {
+			node(w, pair->value, false);
+			continue;
+		}
+		begin(w, TREE_LIST);
+		for (size_t k = 0; k < pair->value->n; k++)
+			route(w, pair->value->items[k]);
+		end(w, TREE_LIST);
+	}
+	end(w, TREE_MAP);
+}
+
 /* The first one; a second one is a fault, and told elsewhere. */
 static void write_route(struct writer *w, const char *key)
 {
 	word(w, key);
-	node(w, w->r->route, false);
+	route(w, w->r->route);
 }
 
 static void write_list(struct writer *w, const char *key,

@@ -6,6 +6,9 @@
 
 #include "config/schema.h"
 
+/* A key of routes that is tolld's own. */
+#define CONFIG_REPEAT_INTERVAL_MAX "repeat_interval_max"
+
 /* The keys of `global` that Alertmanager knows; global.c. */
 extern const struct schema config_alertmanager_global;
 

@@ -5,6 +5,7 @@
  * Source: alertmanager config/config.go and dispatch/route.go.
  */
 #include "config/matchers.h"
+#include "config/original.h"
 #include "model/matcher_parser.h"
 
 #define NOT_SET (-1)
@@ -31,6 +32,7 @@ static const struct schema_key route_keys[] = {
 	SERVED("group_wait", S_DURATION, R, route.group_wait_ms),
 	SERVED("group_interval", S_DURATION, R, route.group_interval_ms),
 	SERVED("repeat_interval", S_DURATION, R, route.repeat_interval_ms),
+	SERVED(CONFIG_REPEAT_INTERVAL_MAX, S_DURATION, R, route.repeat_interval_max_ms),
 	CUSTOM("continue", read_continue),
 	CUSTOM("match", read_route_matchers),
 	CUSTOM("match_re", read_route_matchers),
@@ -160,6 +162,7 @@ static void read_route(struct reader *r, const struct tree_node *node, struct ro
 	read->route.group_wait_ms = NOT_SET;
 	read->route.group_interval_ms = NOT_SET;
 	read->route.repeat_interval_ms = NOT_SET;
+	read->route.repeat_interval_max_ms = NOT_SET;
 	schema_read(r, &route_schema, node, read);
 	check_not_zero(r, node, "group_interval", read->route.group_interval_ms);
 	check_not_zero(r, node, "repeat_interval", read->route.repeat_interval_ms);
@@ -225,6 +228,7 @@ static void inherit(struct config_route *route, bool group_by_set, const struct 
 	inherit_ms(&route->group_wait_ms, from->group_wait_ms);
 	inherit_ms(&route->group_interval_ms, from->group_interval_ms);
 	inherit_ms(&route->repeat_interval_ms, from->repeat_interval_ms);
+	inherit_ms(&route->repeat_interval_max_ms, from->repeat_interval_max_ms);
 }
 
 /* What was read as a node of the configuration, with all that it inherits, and those below it. */

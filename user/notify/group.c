@@ -540,14 +540,26 @@ static void notice_withheld(struct notify *notify, const struct flush *flush,
 	strbuf_release(&why);
 }
 
+/*
+ * How long what was told waits for its repetition. With quiet repeats each waits twice as long as the one before,
+ * and the log knows how long that was; whatever else there is to tell begins anew.
+ */
+static int64_t repeat_after(const struct route *route, const struct log_entry *told)
+{
+	if (!told)
+		return route->repeat_interval_ns;
+	return MAX(MIN(told->repeat_ns, route->repeat_max_ns), route->repeat_interval_ns);
+}
+
 /* One integration: told, if it has to be. */
 static int tell(struct notify *notify, struct flush *flush, struct group *group,
 	const struct integration *to, const char *key, struct instant now)
 {
 	struct fingerprints firing = { flush->hashes, flush->n_firing };
 	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
-	enum reason reason = dedup(log_find(notify, key), firing, resolved, to->send_resolved,
-		group->route->repeat_interval_ns, now.boot_ns);
+	int64_t repeat_ns = repeat_after(group->route, log_find(notify, key));
+	enum reason reason = dedup(
+		log_find(notify, key), firing, resolved, to->send_resolved, repeat_ns, now.boot_ns);
 	struct group_name name = group->name;
 	struct attempt *attempt;
 	bool withholds;
@@ -572,8 +584,9 @@ static int tell(struct notify *notify, struct flush *flush, struct group *group,
 		return err;
 	}
 	name.route_labels = group->route->labels;
-	err = attempt_new(
-		notify, flush, to, &name, reason, group->route->repeat_interval_ns, NULL, &attempt);
+	repeat_ns = reason == REASON_REPEAT ? MIN(2 * repeat_ns, group->route->repeat_max_ns)
+					    : group->route->repeat_interval_ns;
+	err = attempt_new(notify, flush, to, &name, reason, repeat_ns, NULL, &attempt);
 	if (!err)
 		attempt_try(notify, attempt, now);
 	return err;

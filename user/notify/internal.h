@@ -46,6 +46,7 @@ struct route {
 	bool group_by_all;
 	struct labels *labels; /* what it says of itself: templates */
 	int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
+	int64_t repeat_max_ns; /* up to which the interval grows; not below it */
 	/* Silent in the first ones, and outside the others where there are any; the configuration's. */
 	const struct config_time_interval **mute, **active;
 	size_t n_mute, n_active;

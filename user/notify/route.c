@@ -123,6 +123,8 @@ static int build(struct building *b, const struct config_route *from, const stru
 	/* Zero is refused when the file is read; here it would be a loop without end. */
 	route->group_interval_ns = ns_of_ms(MAX(from->group_interval_ms, 1));
 	route->repeat_interval_ns = ns_of_ms(from->repeat_interval_ms);
+	route->repeat_max_ns =
+		ns_of_ms(MAX(from->repeat_interval_max_ms, from->repeat_interval_ms));
 	/* A configuration without the receiver was refused when it was read. */
 	route->receiver = config_receiver_find(b->config, from->receiver.s);
 	if (!route->receiver)

@@ -125,6 +125,63 @@ static void repeats_at_the_first_turn_after_the_interval(void **state)
 	world_release(&w);
 }
 
+/* The hours between mails to the first of the two, "0 1 2". */
+static char *hours_between(const struct world *w)
+{
+	struct strbuf out = STRBUF_INIT;
+	int64_t before_ns = 0;
+	char *text;
+
+	for (size_t i = 0; i < w->n_mails; i++) {
+		const struct mail *mail = &w->mails[i];
+
+		if (mail->n->index)
+			continue;
+		strbuf_addf(&out, "%s%d", out.len ? " " : "",
+			(int)(before_ns ? (mail->true_ns - before_ns) / HOUR : 0));
+		before_ns = mail->true_ns;
+	}
+	assert_int_equal(strbuf_finish(&out, &text), 0);
+	return text;
+}
+
+static void assert_hours_between(const struct world *w, const char *expected)
+{
+	scoped(freep) char *text = hours_between(w);
+
+	assert_string_equal(text, expected);
+}
+
+static void quiet_repeats_wait_twice_as_long_each_time(void **state)
+{
+	struct world w;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "1h, repeat_interval_max: 5h"));
+	fires(&w, "A", "a");
+	world_run(&w, 8 * HOUR);
+	assert_hours_between(&w, "0 1 2 4");
+	world_restart(&w);
+	fires(&w, "A", "a");
+	world_run(&w, 11 * HOUR);
+	assert_hours_between(&w, "0 1 2 4 5 5");
+	/* Something new: it is urgent again. */
+	fires(&w, "A", "b");
+	world_run(&w, 5 * HOUR);
+	assert_hours_between(&w, "0 1 2 4 5 5 1 1 2");
+	world_release(&w);
+}
+
+static void a_longest_interval_below_the_first_changes_nothing(void **state)
+{
+	struct world w;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "3h, repeat_interval_max: 1h"));
+	fires(&w, "A", "a");
+	world_run(&w, 10 * HOUR);
+	assert_hours_between(&w, "0 3 3 3");
+	world_release(&w);
+}
+
 static void no_jump_of_the_wall_clock_repeats_or_ends_anything(void **state)
 {
 	static const int64_t jumps_ms[] = { 86400000ll * 365 * 30, -86400000ll * 365 * 40, 7200000,
@@ -356,6 +413,8 @@ int main(void)
 		cmocka_unit_test(nothing_stays_behind_once_the_end_was_told),
 		cmocka_unit_test(only_a_new_group_may_speak_at_once),
 		cmocka_unit_test(repeats_at_the_first_turn_after_the_interval),
+		cmocka_unit_test(quiet_repeats_wait_twice_as_long_each_time),
+		cmocka_unit_test(a_longest_interval_below_the_first_changes_nothing),
 		cmocka_unit_test(no_jump_of_the_wall_clock_repeats_or_ends_anything),
 		cmocka_unit_test(a_lease_is_counted_on_the_boot_clock),
 		cmocka_unit_test(ends_stay_until_everybody_was_told),
