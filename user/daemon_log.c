@@ -24,17 +24,6 @@ static const char *signal_text(struct strbuf *out, int signal)
 	return signal ? out->s : NULL;
 }
 
-/* It names a crash loop. */
-static void add_restarts(struct daemon *d, const char *service, struct strbuf *out)
-{
-	unsigned n = history_restarts(d->history, service, clock_now());
-
-	if (n == 1)
-		strbuf_adds(out, "; restarted once in the last hour");
-	else if (n)
-		strbuf_addf(out, "; restarted %u times in the last hour", n);
-}
-
 static void log_death(const char *service, const struct death *death, const char *text)
 {
 	scoped(strbuf_release) struct strbuf cause = STRBUF_INIT, name = STRBUF_INIT;
@@ -76,7 +65,7 @@ void entry_death(struct daemon *d, const char *service, const struct death *deat
 	struct strbuf text = STRBUF_INIT;
 
 	death_describe(death, &text);
-	add_restarts(d, service, &text);
+	history_describe_restarts(d->history, service, clock_now(), &text);
 	log_death(service, death, text.s);
 	strbuf_release(&text);
 }
@@ -112,7 +101,7 @@ void entry_start(
 		strbuf_adds(&text, "its port is listened on");
 	if (event->restart)
 		add_gap(event, &text);
-	add_restarts(d, service->name, &text);
+	history_describe_restarts(d->history, service->name, clock_now(), &text);
 	entry_service(service, ENTRY_START, text.s);
 }
 

@@ -297,4 +297,5 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 		(!info.died || clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
 		return;
 	service_cause(service, out);
+	history_describe_restarts(d->history, info.name, clock_now(), out);
 }

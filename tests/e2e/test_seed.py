@@ -115,6 +115,23 @@ def test_a_short_absence_within_for_brings_nothing(start, exporter, mailbox):
     assert mailbox.mails == []
 
 
+def test_the_mail_tells_how_often_the_service_was_restarted(start, exporter, mailbox):
+    subject = start(Timing(hold="3s"))
+    if subject.name != "tolld":
+        pytest.skip("Prometheus knows of no restarts")
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    exporter.kill()
+    exporter.wait()
+    wait_until("the service is seen down", lambda: subject.up() == "0", detail=subject.log)
+    exporter.start()
+    wait_until("the service is seen up again", lambda: subject.up() == "1", detail=subject.log)
+    exporter.kill()
+    exporter.wait()
+    mail = mailbox.wait(1, 30, subject.log)[-1]
+    expect_the_cause(mail)
+    assert "; restarted once in the last hour" in " ".join(plain(mail).split())
+
+
 @pytest.mark.parametrize("group_wait", ["0s", "1s"])
 def test_with_for_0_the_mail_comes_at_once(start, exporter, mailbox, group_wait):
     """A loose bound: the figures are tests/bench's."""

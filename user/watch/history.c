@@ -537,3 +537,14 @@ unsigned history_restarts(const struct history *history, const char *service, st
 	}
 	return n;
 }
+
+void history_describe_restarts(
+	const struct history *history, const char *service, struct instant now, struct strbuf *out)
+{
+	unsigned n = out->len ? history_restarts(history, service, now) : 0;
+
+	if (n == 1)
+		strbuf_adds(out, "; restarted once in the last hour");
+	else if (n)
+		strbuf_addf(out, "; restarted %u times in the last hour", n);
+}

@@ -89,6 +89,12 @@ struct history_event *history_last_of_kind(
 	const struct history *history, const char *service, enum history_kind kind);
 /* How often it was started anew within HISTORY_RECENT_NS. */
 unsigned history_restarts(const struct history *history, const char *service, struct instant now);
+/*
+ * Adds to a sentence about the service how often that was: "; restarted 3 times in the last hour". Nothing
+ * where there were none, and nothing to an empty text.
+ */
+void history_describe_restarts(
+	const struct history *history, const char *service, struct instant now, struct strbuf *out);
 
 bool history_wants_keeping(const struct history *history);
 /* Writes what is to be kept, at most `most` rows. False: some are left. */

@@ -265,6 +265,37 @@ static void restarts_are_counted_over_an_hour(void **state)
 	assert_int_equal(history_restarts(history, "nobody", now), 0);
 }
 
+static void assert_restarts_read(const char *text, const char *expected)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	strbuf_adds(&out, text);
+	history_describe_restarts(history, "web", now, &out);
+	assert_int_equal(out.err, 0);
+	assert_string_equal(out.s, expected);
+	strbuf_release(&out);
+}
+
+static void a_sentence_tells_restarts_only_where_there_were_some(void **state)
+{
+	start("web", 100);
+	assert_restarts_read("killed", "killed");
+	advance(600 * SEC);
+	die("web", 100);
+	assert_restarts_read("killed", "killed");
+	start("web", 101);
+	assert_restarts_read("killed", "killed; restarted once in the last hour");
+	/* A sentence of which nothing else is known begins with no semicolon. */
+	assert_restarts_read("", "");
+	for (pid_t pid = 102; pid <= 103; pid++) {
+		die("web", pid - 1);
+		start("web", pid);
+	}
+	assert_restarts_read("killed", "killed; restarted 3 times in the last hour");
+	advance(HISTORY_RECENT_NS + 1);
+	assert_restarts_read("killed", "killed");
+}
+
 /* -- bounds --------------------------------------------------------------------------------- */
 
 static void of_too_many_events_the_oldest_go_from_the_disk_too(void **state)
@@ -597,6 +628,7 @@ int main(void)
 		TEST(what_ends_with_its_work_done_is_not_restarted),
 		TEST(who_ran_before_tolld_is_found_not_started),
 		TEST(restarts_are_counted_over_an_hour),
+		TEST(a_sentence_tells_restarts_only_where_there_were_some),
 		TEST(of_too_many_events_the_oldest_go_from_the_disk_too),
 		TEST(what_is_too_old_goes),
 		TEST(rows_wait_for_a_disk_that_does_not_take_them),
