@@ -8,6 +8,9 @@
 
 /* More rows than this are counted and not shown: nobody reads them, and a storm must not cost twice. */
 #define PAGE_MAX_ROWS 500
+/* Of each service; the API has all. With many services none are shown, so that the page stays small. */
+#define PAGE_MAX_EVENTS		      10
+#define PAGE_MAX_SERVICES_WITH_EVENTS 100
 
 struct page_counts {
 	size_t services, services_down, services_unknown;

@@ -116,12 +116,67 @@ void page_alerts(
 	free(groups);
 }
 
-static void add_death(struct strbuf *out, const struct service *service,
+static void add_event_text(struct strbuf *out, const struct history_event *e)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	if (e->kind == HISTORY_DEATH)
+		death_describe(e->death, &text);
+	else if (e->found)
+		strbuf_adds(&text, "was there when tolld looked");
+	else
+		strbuf_adds(&text, e->restart ? "started again" : "started");
+	if (e->kind == HISTORY_START && e->pid)
+		strbuf_addf(&text, " (pid %d)", (int)e->pid);
+	escape_html(out, text.s, text.len);
+	if (text.err)
+		out->err = text.err;
+	strbuf_release(&text);
+}
+
+static bool is_start_or_death(const struct history_event *e)
+{
+	return e->kind == HISTORY_START || (e->kind == HISTORY_DEATH && e->death);
+}
+
+/* Its last starts and deaths, the newest first, folded; page.js keeps open what is open, by the name. */
+static void add_events(
+	struct strbuf *out, const struct api *api, const char *name, struct instant now)
+{
+	const struct history *history = api->sources.history;
+	const struct history_event *e = history ? history_last(history, name) : NULL;
+	size_t n = 0;
+
+	if (watch_services(api->sources.watch) > PAGE_MAX_SERVICES_WITH_EVENTS)
+		return;
+	for (; e && n < PAGE_MAX_EVENTS; e = e->older) {
+		if (!is_start_or_death(e))
+			continue;
+		if (!n++) {
+			strbuf_adds(out, "<details data-service=\"");
+			html_text(out, name);
+			strbuf_adds(out, "\"><summary>Starts and deaths</summary><ol>");
+		}
+		strbuf_addf(out, "<li class=\"%s\">", history_kind_name(e->kind));
+		add_event_text(out, e);
+		strbuf_adds(out, "<small>");
+		html_age(out, e->at.wall_ms, now.wall_ms);
+		strbuf_adds(out, "</small></li>");
+	}
+	if (n)
+		strbuf_adds(out, "</ol></details>");
+}
+
+static void add_death(struct strbuf *out, const struct api *api, const struct service *service,
 	const struct service_info *info, struct instant now)
 {
-	struct strbuf cause = STRBUF_INIT;
+	struct strbuf cause = STRBUF_INIT, events = STRBUF_INIT;
 
+	add_events(&events, api, info->name, now);
 	html_begin_cell(out, "Last death");
+	/* One box for both: on a phone the boxes of a cell stand side by side. */
+	if (info->died || events.len)
+		strbuf_adds(out, "<div>");
 	if (info->died) {
 		service_cause(service, &cause);
 		strbuf_addf(out, "<div%s>", info->state == SERVICE_DOWN ? " class=\"cause\"" : "");
@@ -130,8 +185,14 @@ static void add_death(struct strbuf *out, const struct service *service,
 		html_age(out, info->last_death.at.wall_ms, now.wall_ms);
 		strbuf_adds(out, "</small></div>");
 	}
+	strbuf_add(out, events.s, events.len);
+	if (info->died || events.len)
+		strbuf_adds(out, "</div>");
 	html_end_cell(out);
+	if (events.err)
+		out->err = events.err;
 	strbuf_release(&cause);
+	strbuf_release(&events);
 }
 
 static void add_process(struct strbuf *out, const struct service_info *info)
@@ -168,7 +229,7 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 	html_begin_number(out, "Restarts");
 	strbuf_addf(out, "%u", info->restarts);
 	html_end_cell(out);
-	add_death(out, service, info, now);
+	add_death(out, api, service, info, now);
 	html_end_row(out);
 }
 

@@ -15,6 +15,16 @@ function reading() {
 	return (selection && !selection.isCollapsed) || (active && active.tagName === "INPUT");
 }
 
+/* What the reader unfolded stays so. */
+function keepOpen(from, to) {
+	const open = new Set();
+
+	for (const fold of to.querySelectorAll("details[open]"))
+		open.add(fold.dataset.service);
+	for (const fold of from.querySelectorAll("details"))
+		fold.open = open.has(fold.dataset.service);
+}
+
 function show(html) {
 	const fresh = new DOMParser().parseFromString(html, "text/html");
 
@@ -23,7 +33,10 @@ function show(html) {
 		const from = fresh.querySelector(part);
 		const to = document.querySelector(part);
 
-		if (from && to && from.innerHTML !== to.innerHTML)
+		if (!from || !to)
+			continue;
+		keepOpen(from, to);
+		if (from.innerHTML !== to.innerHTML)
 			to.replaceChildren(...document.adoptNode(from).childNodes);
 	}
 }

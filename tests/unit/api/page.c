@@ -56,6 +56,35 @@ static void fill(struct world *w, const char *name)
 	w->watch.stats.backend_reason = name;
 }
 
+/* Starts and dies this often, ten seconds apart, the last time now; then it is up. */
+static void live(struct world *w, const char *name, unsigned times)
+{
+	struct service_info info = { .name = name, .state = SERVICE_UP, .comm = "web" };
+
+	for (unsigned i = 0; i <= times; i++) {
+		const int64_t ago_ms = (int64_t)(times - i) * 10000;
+		const struct instant at = { w->now.boot_ns - ago_ms * NSEC_PER_MSEC,
+			NOW_WALL_MS - ago_ms };
+
+		info.pid = (pid_t)(100 + i);
+		info.start_boot_ns = at.boot_ns;
+		info.since = at;
+		assert_non_null(history_note(w->history, &info, SERVICE_APPEARED, at));
+		if (i == times)
+			break;
+		info.last_death = (struct death){ .kind = DEATH_SIGNAL,
+			.signal = SIGKILL,
+			.pid = info.pid,
+			.at = at,
+			.has_sender = true,
+			.sender_pid = 812 };
+		strncpy(info.last_death.sender_comm, "<b>&bash", WATCH_COMM_MAX - 1);
+		info.pid = 0;
+		info.start_boot_ns = 0;
+		assert_non_null(history_note(w->history, &info, SERVICE_DIED, at));
+	}
+}
+
 static void end(struct world *w)
 {
 	world_end(w);
@@ -159,6 +188,7 @@ static void hostile_text_stays_text(void **state)
 
 	world_begin(&w);
 	fill(&w, HOSTILE);
+	live(&w, HOSTILE, 1);
 	world_series(&w, (const char *const[][2]){ { "__name__", "up" }, { "job", HOSTILE } }, 2,
 		values, 1, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(uris); i++) {
@@ -183,6 +213,85 @@ static void every_place_of_the_frame_is_filled(void **state)
 	assert_non_null(strstr(text, "no services watched"));
 	assert_non_null(strstr(text, "Nothing is watched"));
 	assert_well_formed(text);
+	free(text);
+	world_end(&w);
+}
+
+/* -- what became of services ------------------------------------------------------------------ */
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+static void a_service_unfolds_its_starts_and_deaths(void **state)
+{
+	static const char *const parts[] = {
+		"<h2>Services</h2>",
+		"first",
+		"<details data-service=\"first\"><summary>Starts and deaths</summary><ol>",
+		"<li class=\"start\">started again (pid 102)<small>0 ms ago",
+		"<li class=\"death\">killed by SIGKILL from &lt;b&gt;&amp;bash (pid 812, uid 0)",
+		"<small>10 s ago<small class=\"time\">",
+		"<li class=\"start\">started again (pid 101)",
+		"<li class=\"death\">",
+		"<small>20 s ago",
+		"<li class=\"start\">started (pid 100)",
+		"</ol></details>",
+		"<h2>Targets</h2>",
+	};
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	fill(&w, "second");
+	live(&w, "first", 2);
+	text = ask_text(&w, "GET", "/", 200);
+	assert_order(text, parts, ARRAY_SIZE(parts));
+	/* Nothing is folded where nothing is known. */
+	assert_int_equal(count(text, "<details"), 1);
+	assert_well_formed(text);
+	free(text);
+	end(&w);
+}
+
+static void of_many_events_the_last_ten_are_shown(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	fill(&w, "second");
+	live(&w, "first", 50);
+	text = ask_text(&w, "GET", "/", 200);
+	assert_int_equal(count(text, "<li "), 10);
+	assert_non_null(strstr(text, "(pid 150)"));
+	assert_null(strstr(text, "(pid 145)"));
+	free(text);
+	end(&w);
+}
+
+static void above_a_hundred_services_the_page_has_no_events(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	live(&w, "many", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(w.watch.services); i++)
+		w.watch.services[i].info =
+			(struct service_info){ .name = "many", .state = SERVICE_UP };
+	w.watch.n = 100;
+	text = ask_text(&w, "GET", "/", 200);
+	assert_int_equal(count(text, "<details"), 100);
+	free(text);
+	w.watch.n = 101;
+	text = ask_text(&w, "GET", "/", 200);
+	assert_int_equal(count(text, "<details"), 0);
 	free(text);
 	world_end(&w);
 }
@@ -293,6 +402,7 @@ static void survives_without_memory(void **state)
 
 	world_begin(&w);
 	fill(&w, "x");
+	live(&w, "x", 2);
 	with_failing_allocations(show_once, &w);
 	end(&w);
 }
@@ -303,6 +413,9 @@ int main(void)
 		cmocka_unit_test(shows_first_what_needs_a_person),
 		cmocka_unit_test(hostile_text_stays_text),
 		cmocka_unit_test(every_place_of_the_frame_is_filled),
+		cmocka_unit_test(a_service_unfolds_its_starts_and_deaths),
+		cmocka_unit_test(of_many_events_the_last_ten_are_shown),
+		cmocka_unit_test(above_a_hundred_services_the_page_has_no_events),
 		cmocka_unit_test(the_page_keeps_to_itself),
 		cmocka_unit_test(the_link_in_a_mail_shows_the_expressions_value),
 		cmocka_unit_test(files_are_served_whole),

@@ -28,7 +28,7 @@ struct service {
 };
 
 struct watch {
-	struct service services[8];
+	struct service services[101];
 	size_t n;
 	struct watch_stats stats;
 	struct machine_figures machine;
