@@ -22,6 +22,7 @@ from contextlib import ExitStack
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+import alerts  # noqa: E402
 import samples  # noqa: E402
 from mailbox import Mailbox  # noqa: E402
 from many import many_services  # noqa: E402
@@ -296,7 +297,7 @@ def cost_of_watching(bench):
     return rows
 
 
-SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching, many_services, *samples.SECTIONS]
+SECTIONS = [seen_down, mail_at_once, over_the_floor, at_rest, cost_of_watching, many_services, *samples.SECTIONS, *alerts.SECTIONS]
 
 
 def main():

@@ -8,6 +8,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
     block_on_close = False
+    request_queue_size = 1024  # with five, who connects with hundreds at once waits for the kernel's retries
 
     def handle_error(self, *_):
         pass  # a client that goes away is no news
