@@ -23,10 +23,40 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+# Below those that the kernel gives to connections: a port of ours must not be taken before it is listened on.
+FIRST_PORT, BLOCK, BLOCKS = 12000, 200, 100
+own_ports = None  # an iterator over a block that no other process of the tests has; see free_port()
+
+
+def reserve_ports():
+    """The ports of one block, again and again. It is ours for as long as a socket has its name."""
+    for n in range(BLOCKS):
+        block = (os.getpid() + n) % BLOCKS
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0tolld-test-ports-{block}")
+        except OSError:
+            claim.close()
+            continue
+        first = FIRST_PORT + block * BLOCK
+        while True:
+            yield from range(first, first + BLOCK)
+    raise AssertionError("all ports are reserved by other tests")
+
+
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody has, and that no other test is given meanwhile."""
+    global own_ports
+    own_ports = own_ports or reserve_ports()
+    for _ in range(BLOCK):
+        port = next(own_ports)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError("no port of the tests is free")
 
 
 def port_is_free(port: int) -> bool:
