@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from process import Process, http, wait_until
+from process import Process, answers, http, wait_until
 from subject import Timing
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="what tolld promises")
@@ -61,6 +61,8 @@ def control_characters(text, allowed="\n"):
 def test_a_name_stays_a_name(start, ports, mailbox, tmp_path, needs_root, kind, log_format):
     called = NAMES[kind]
     with process("service", tmp_path, SERVE, called, ports.exporter) as service:
+        # Else the first mail is about its being down at the start.
+        wait_until("the service listens", lambda: answers(f"http://127.0.0.1:{ports.exporter}/"), detail=service.log)
         subject = start(Timing(hold="0s", group_wait="0s"), options=["--log.format", log_format])
         wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
         with process("killer", tmp_path, KILL, called, service.pid) as killer:
