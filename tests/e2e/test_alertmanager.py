@@ -101,6 +101,30 @@ def test_a_silence_suppresses_a_mail_and_its_end_brings_it(alertmanager, box):
     assert box.wait(2, detail=am.log)[1].subject == "[FIRING:1] Flood"
 
 
+def test_the_end_of_a_silenced_alert_is_mailed_where_the_route_asks_for_it(alertmanager, box):
+    am = alertmanager(settings(box.port).replace("  repeat_interval: 1h\n",
+                                                 "  repeat_interval: 1h\n  send_resolved_suppressed: true\n"))
+    am.post(alert("Flood"))
+    assert box.wait(1, detail=am.log)[0].subject == "[FIRING:1] Flood"
+    done = am.amtool("silence", "add", "-c", "repairing", "-a", "tester", "-d", "1h", "alertname=~Flood|Fire")
+    assert done.returncode == 0, done.stderr
+    am.post(alert("Fire"))
+    let_pass(1.5)
+    am.kill()
+    am.start()
+    wait_until("the alerts are back", lambda: len(am.get("/alerts")) == 2, detail=am.log)
+    over = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:00:00Z"}
+    am.post(alert("Flood", **over), alert("Fire", **over))
+    assert box.wait(2, detail=am.log)[1].subject == "[RESOLVED] Flood"
+    # The other was never told to fire.
+    wait_until("nothing is left", lambda: am.get("/alerts/groups") == [], detail=am.log)
+    let_pass(1.5)
+    assert len(box.mails) == 2
+    # Programs of Alertmanager's read the settings, and know no such key.
+    assert am.amtool("config", "show").returncode == 0
+    assert "suppressed" not in am.get("/status")["config"]["original"]
+
+
 def test_silences_and_alerts_survive_kill_9(alertmanager, box):
     am = alertmanager(settings(box.port))
     done = am.amtool("silence", "add", "-c", "a <b> & \"c\"", "-a", "tester", "-d", "1h", "alertname=Flood", "x!~a|b")

@@ -309,6 +309,8 @@ struct config_route {
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
 	/* tolld's own: each repetition waits twice as long as the one before it, and this long at most; 0: none does. */
 	int64_t repeat_interval_max_ms;
+	/* tolld's own: the end of an alert that was told is told even if it is suppressed when it ends. */
+	bool send_resolved_suppressed;
 	struct config_pairs
 		labels; /* templates, the parents' among them; the nearest of a name last */
 	/* From here on nothing is inherited. */

@@ -166,6 +166,12 @@ static void plain_item(struct writer *w, const struct tree_node *from)
 	node(w, from, false);
 }
 
+static bool is_ours(const struct tree_pair *pair)
+{
+	return streq(pair->key->text.s, CONFIG_REPEAT_INTERVAL_MAX) ||
+	       streq(pair->key->text.s, CONFIG_SEND_RESOLVED_SUPPRESSED);
+}
+
 /* Without what is tolld's own: Alertmanager's programs refuse a key that they do not know. */
 static void route(struct writer *w, const struct tree_node *from)
 {
@@ -177,7 +183,7 @@ static void route(struct writer *w, const struct tree_node *from)
 	for (size_t i = 0; i < from->n && !w->failed; i++) {
 		const struct tree_pair *pair = &from->pairs[i];
 
-		if (streq(pair->key->text.s, CONFIG_REPEAT_INTERVAL_MAX))
+		if (is_ours(pair))
 			continue;
 		node(w, pair->key, false);
 		if (!streq(pair->key->text.s, "routes") || pair->value->kind != TREE_LIST) {

@@ -6,8 +6,9 @@
 
 #include "config/schema.h"
 
-/* A key of routes that is tolld's own. */
-#define CONFIG_REPEAT_INTERVAL_MAX "repeat_interval_max"
+/* Keys of routes that are tolld's own. */
+#define CONFIG_REPEAT_INTERVAL_MAX	"repeat_interval_max"
+#define CONFIG_SEND_RESOLVED_SUPPRESSED "send_resolved_suppressed"
 
 /* The keys of `global` that Alertmanager knows; global.c. */
 extern const struct schema config_alertmanager_global;

@@ -14,6 +14,7 @@ struct route_read {
 	struct config_route route;
 	bool root;
 	bool group_by_set; /* an empty list overrides the parent's, too */
+	bool suppressed_set;
 	struct route_read *children;
 	size_t n_children, cap_children;
 };
@@ -22,6 +23,7 @@ static void read_group_by(struct reader *r, const struct tree_pair *pair, void *
 static void read_receiver(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_children(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_continue(struct reader *r, const struct tree_pair *pair, void *out);
+static void read_suppressed(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_route_matchers(struct reader *r, const struct tree_pair *pair, void *out);
 static void read_time_intervals(struct reader *r, const struct tree_pair *pair, void *out);
 
@@ -33,6 +35,7 @@ static const struct schema_key route_keys[] = {
 	SERVED("group_interval", S_DURATION, R, route.group_interval_ms),
 	SERVED("repeat_interval", S_DURATION, R, route.repeat_interval_ms),
 	SERVED(CONFIG_REPEAT_INTERVAL_MAX, S_DURATION, R, route.repeat_interval_max_ms),
+	CUSTOM(CONFIG_SEND_RESOLVED_SUPPRESSED, read_suppressed),
 	CUSTOM("continue", read_continue),
 	CUSTOM("match", read_route_matchers),
 	CUSTOM("match_re", read_route_matchers),
@@ -108,6 +111,14 @@ static void read_continue(struct reader *r, const struct tree_pair *pair, void *
 
 	if (reader_bool(r, pair, &read->route.continues) && read->route.continues && read->root)
 		diag_error(r->diag, pair->key->pos, "cannot have continue in root route");
+}
+
+static void read_suppressed(struct reader *r, const struct tree_pair *pair, void *out)
+{
+	struct route_read *read = out;
+
+	read->suppressed_set =
+		reader_bool(r, pair, &read->route.send_resolved_suppressed) && !pair->value->null;
 }
 
 static void read_route_matchers(struct reader *r, const struct tree_pair *pair, void *out)
@@ -216,11 +227,15 @@ static void inherit_ms(int64_t *own_ms, int64_t parents_ms)
 		*own_ms = parents_ms;
 }
 
-static void inherit(struct config_route *route, bool group_by_set, const struct config_route *from)
+static void inherit(struct route_read *read, const struct config_route *from)
 {
+	struct config_route *route = &read->route;
+
 	if (!text_set(&route->receiver))
 		route->receiver = from->receiver;
-	if (!group_by_set) {
+	if (!read->suppressed_set)
+		route->send_resolved_suppressed = from->send_resolved_suppressed;
+	if (!read->group_by_set) {
 		route->group_by = from->group_by;
 		route->n_group_by = route->cap_group_by = from->n_group_by;
 		route->group_by_all = from->group_by_all;
@@ -235,7 +250,7 @@ static void inherit(struct config_route *route, bool group_by_set, const struct 
 static void settle(struct reader *r, struct route_read *read, const struct config_route *parent,
 	struct config_route *to)
 {
-	inherit(&read->route, read->group_by_set, parent);
+	inherit(read, parent);
 	inherit_labels(r, &read->route.labels, &parent->labels);
 	if (read->n_children)
 		read->route.routes =

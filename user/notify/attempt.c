@@ -50,22 +50,19 @@ static struct notification *render(const struct flush *flush, const struct integ
 }
 
 /* What can fail without the machine: the notification, and what the log will say. */
-static int fill(struct attempt *attempt, const struct integration *to,
+static int fill(struct notify *notify, struct attempt *attempt, const struct integration *to,
 	const struct group_name *group, enum reason reason)
 {
 	const struct flush *flush = attempt->flush;
 	struct strbuf key = STRBUF_INIT;
 
 	attempt->notification = render(flush, to, group, reason);
-	attempt->entry = log_entry_new((struct fingerprints){ flush->hashes, flush->n_firing },
-		(struct fingerprints){
-			flush->hashes + flush->n_firing, flush->n - flush->n_firing });
-	log_key(&key, group->id, to->receiver, to->name, to->index);
 	attempt->group_id = strdup(group->id);
-	if (strbuf_finish(&key, &attempt->log_key) || !attempt->notification || !attempt->entry ||
-		!attempt->group_id)
+	log_key(&key, group->id, to->receiver, to->name, to->index);
+	if (strbuf_finish(&key, &attempt->log_key) || !attempt->notification || !attempt->group_id)
 		return -ENOMEM;
-	return 0;
+	attempt->entry = log_entry_after(flush, log_find(notify, attempt->log_key));
+	return attempt->entry ? 0 : -ENOMEM;
 }
 
 static void fields_free(struct attempt *attempt)
@@ -89,7 +86,7 @@ int attempt_new(struct notify *notify, struct flush *flush, const struct integra
 	attempt->flush = flush;
 	attempt->backoff_ns = BACKOFF_FIRST_NS;
 	attempt->timer.kind = TIMER_ATTEMPT;
-	if (fill(attempt, integration, group, reason) || timers_own(&notify->timers)) {
+	if (fill(notify, attempt, integration, group, reason) || timers_own(&notify->timers)) {
 		fields_free(attempt);
 		return -ENOMEM;
 	}

@@ -55,6 +55,35 @@ bool fingerprints_subset(struct fingerprints part, struct fingerprints whole)
 	return true;
 }
 
+size_t fingerprints_join(struct fingerprints a, struct fingerprints b, bool all, uint64_t *out)
+{
+	size_t n = 0, i = 0, k = 0;
+
+	while (i < a.n || k < b.n) {
+		bool in_a = i < a.n && (k == b.n || a.v[i] <= b.v[k]);
+		bool in_b = k < b.n && (i == a.n || b.v[k] <= a.v[i]);
+
+		if (all || (in_a && in_b))
+			out[n++] = in_a ? a.v[i] : b.v[k];
+		i += in_a;
+		k += in_b;
+	}
+	return n;
+}
+
+static bool has_common(struct fingerprints a, struct fingerprints b)
+{
+	for (size_t i = 0, k = 0; i < a.n && k < b.n;) {
+		if (a.v[i] == b.v[k])
+			return true;
+		if (a.v[i] < b.v[k])
+			i++;
+		else
+			k++;
+	}
+	return false;
+}
+
 enum reason dedup(const struct log_entry *told, struct fingerprints firing,
 	struct fingerprints resolved, bool send_resolved, int64_t repeat_ns, int64_t now_boot_ns)
 {
@@ -67,7 +96,8 @@ enum reason dedup(const struct log_entry *told, struct fingerprints firing,
 	 * between two flushes was never told, so its end is not told either.
 	 */
 	if (!firing.n)
-		return told->n_firing ? REASON_ALL_RESOLVED : REASON_NONE;
+		return told->n_firing || has_common(resolved, log_owed(told)) ? REASON_ALL_RESOLVED
+									      : REASON_NONE;
 	if (send_resolved && !fingerprints_subset(resolved, log_resolved(told)))
 		return REASON_SOME_RESOLVED;
 	return told->at_boot_ns < now_boot_ns - repeat_ns ? REASON_REPEAT : REASON_NONE;

@@ -143,7 +143,7 @@ static int flush_of(const struct folds *folds, struct instant now, struct flush 
 			n_firing += !over;
 		}
 	}
-	return flush_new(alerts, n, n_firing, 0, now, ret);
+	return flush_new(alerts, n, n_firing, 0, 0, now, ret);
 }
 
 static int labels_of(const struct digest *digest, size_t notifications, struct labels **ret)

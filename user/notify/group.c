@@ -6,7 +6,7 @@
  * that are over leave the group once all of them were told; a group without alerts is gone.
  *
  * An alert that must not be told now (look() asks) is as good as told: when it is over it leaves the
- * group, and nobody hears of it. Source: alertmanager dispatch/dispatch.go.
+ * group, and nobody hears of it (but owed.c). Source: alertmanager dispatch/dispatch.go.
  */
 #include "notify/internal.h"
 
@@ -376,10 +376,10 @@ static void alerts_release(struct flush_alert *alerts, size_t n)
 }
 
 int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, size_t n_hidden,
-	struct instant at, struct flush **ret)
+	size_t n_veiled, struct instant at, struct flush **ret)
 {
 	struct flush *flush = calloc(1, sizeof(*flush));
-	uint64_t *hashes = malloc((n + 1) * sizeof(*hashes));
+	uint64_t *hashes = malloc((n + n_veiled + 1) * sizeof(*hashes));
 
 	if (!flush || !hashes) {
 		alerts_release(alerts, n + n_hidden);
@@ -403,6 +403,26 @@ int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, size_t n_hi
 	};
 	*ret = flush;
 	return 0;
+}
+
+void flush_veil(struct flush *flush, uint64_t fingerprint)
+{
+	flush->hashes[flush->n + flush->n_veiled++] = fingerprint;
+}
+
+struct fingerprints flush_firing(const struct flush *flush)
+{
+	return (struct fingerprints){ flush->hashes, flush->n_firing };
+}
+
+struct fingerprints flush_resolved(const struct flush *flush)
+{
+	return (struct fingerprints){ flush->hashes + flush->n_firing, flush->n - flush->n_firing };
+}
+
+struct fingerprints flush_veiled(const struct flush *flush)
+{
+	return (struct fingerprints){ flush->hashes + flush->n, flush->n_veiled };
 }
 
 void flush_free(struct flush *flush)
@@ -440,8 +460,8 @@ static enum suppression suppression_of(
 	return entry_silenced_by(notify, entry, now.wall_ms, &at) ? SILENCED : SUPPRESS_NOT;
 }
 
-static void judge(
-	struct notify *notify, struct membership *m, enum suppression silent, struct instant now)
+static void judge(struct notify *notify, struct membership *m, enum suppression silent,
+	const struct creditors *creditors, struct instant now)
 {
 	uint64_t *const counters[SUPPRESSIONS] = {
 		[SILENCED] = &notify->stats.silenced,
@@ -450,31 +470,61 @@ static void judge(
 		[OUT_OF_TIME] = &notify->stats.out_of_time,
 	};
 	bool over = entry_is_over(notify, m->entry, now);
+	bool owed = over && creditors_wait_for(creditors, m->entry->alert);
 
 	m->suppression = suppression_of(notify, m->entry, silent, now);
+	if (owed && silent == SUPPRESS_NOT)
+		m->suppression = SUPPRESS_NOT;
 	if (m->suppression == SUPPRESS_NOT) {
 		m->verdict = over ? TELL_OVER : TELL_FIRING;
 		return;
 	}
 	++*counters[m->suppression];
-	m->verdict = over ? HIDE_OVER : HIDE_FIRING;
+	m->verdict = over && !owed ? HIDE_OVER : HIDE_AND_KEEP;
+}
+
+static int judge_all(
+	struct notify *notify, struct group *group, size_t counts[VERDICTS], struct instant now)
+{
+	bool muted, is_silent = route_is_silent(group->route, now.wall_ms, &muted);
+	enum suppression silent = muted ? IN_MUTE_TIME : OUT_OF_TIME;
+	struct creditors creditors;
+	int err = creditors_find(notify, group, &creditors);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < group->n; i++) {
+		struct membership *m = group->members[i];
+
+		judge(notify, m, is_silent ? silent : SUPPRESS_NOT, &creditors, now);
+		counts[m->verdict]++;
+	}
+	creditors_release(&creditors);
+	return 0;
+}
+
+/* Those that are kept hidden while others are told. */
+static void veil(struct flush *flush, const struct group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		const struct membership *m = group->members[i];
+
+		if (m->verdict == HIDE_AND_KEEP)
+			flush_veil(flush, alert_fingerprint(m->entry->alert));
+	}
+	fingerprints_sort(flush->hashes + flush->n, flush->n_veiled);
 }
 
 /* A look at all members: what of them is to be told now. */
 static int look(struct notify *notify, struct group *group, struct instant now, struct flush **ret)
 {
 	struct flush_alert *alerts = calloc(group->n, sizeof(*alerts));
-	bool muted, is_silent = route_is_silent(group->route, now.wall_ms, &muted);
-	enum suppression silent = muted ? IN_MUTE_TIME : OUT_OF_TIME;
-	size_t counts[VERDICTS] = { 0 }, n = 0;
+	size_t counts[VERDICTS] = { 0 }, n = 0, n_veiled;
+	int err = alerts ? judge_all(notify, group, counts, now) : -ENOMEM;
 
-	if (!alerts)
-		return -ENOMEM;
-	for (size_t i = 0; i < group->n; i++) {
-		struct membership *m = group->members[i];
-
-		judge(notify, m, is_silent ? silent : SUPPRESS_NOT, now);
-		counts[m->verdict]++;
+	if (err) {
+		free(alerts);
+		return err;
 	}
 	for (enum verdict v = TELL_FIRING; v <= HIDE_OVER; v++) {
 		for (size_t i = 0; i < group->n && counts[v]; i++) {
@@ -490,8 +540,12 @@ static int look(struct notify *notify, struct group *group, struct instant now, 
 			}
 		}
 	}
-	return flush_new(alerts, counts[TELL_FIRING] + counts[TELL_OVER], counts[TELL_FIRING],
-		counts[HIDE_OVER], now, ret);
+	n_veiled = group->route->tells_suppressed_ends ? counts[HIDE_AND_KEEP] : 0;
+	err = flush_new(alerts, counts[TELL_FIRING] + counts[TELL_OVER], counts[TELL_FIRING],
+		counts[HIDE_OVER], n_veiled, now, ret);
+	if (!err && n_veiled)
+		veil(*ret, group);
+	return err;
 }
 
 static void log_without_sending(
@@ -507,10 +561,8 @@ static void log_without_sending(
 static int only_log(struct notify *notify, struct flush *flush, struct group *group,
 	const struct integration *to, const char *key, struct instant now)
 {
-	struct fingerprints firing = { flush->hashes, flush->n_firing };
-	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
-	struct log_entry *entry = log_entry_new(firing, resolved);
-	bool withheld = firing.n || to->send_resolved;
+	struct log_entry *entry = log_entry_after(flush, log_find(notify, key));
+	bool withheld = flush->n_firing || to->send_resolved;
 	int err = entry ? log_reserve(notify, key) : -ENOMEM;
 
 	if (!err && withheld) {
@@ -523,7 +575,7 @@ static int only_log(struct notify *notify, struct flush *flush, struct group *gr
 		return err;
 	}
 	if (!withheld)
-		digest_note_over(notify, key, resolved.n);
+		digest_note_over(notify, key, flush->n);
 	entry->repeat_ns = group->route->repeat_interval_ns;
 	log_without_sending(notify, key, entry, now);
 	return 0;
@@ -555,11 +607,9 @@ static int64_t repeat_after(const struct route *route, const struct log_entry *t
 static int tell(struct notify *notify, struct flush *flush, struct group *group,
 	const struct integration *to, const char *key, struct instant now)
 {
-	struct fingerprints firing = { flush->hashes, flush->n_firing };
-	struct fingerprints resolved = { flush->hashes + firing.n, flush->n - firing.n };
 	int64_t repeat_ns = repeat_after(group->route, log_find(notify, key));
-	enum reason reason = dedup(
-		log_find(notify, key), firing, resolved, to->send_resolved, repeat_ns, now.boot_ns);
+	enum reason reason = dedup(log_find(notify, key), flush_firing(flush),
+		flush_resolved(flush), to->send_resolved, repeat_ns, now.boot_ns);
 	struct group_name name = group->name;
 	struct attempt *attempt;
 	bool withholds;
@@ -568,7 +618,7 @@ static int tell(struct notify *notify, struct flush *flush, struct group *group,
 	if (reason == REASON_NONE)
 		return 0;
 	/* It does not want to hear of this, but the log must know that nothing fires. */
-	if (!to->send_resolved && !firing.n) {
+	if (!to->send_resolved && !flush->n_firing) {
 		err = only_log(notify, flush, group, to, key, now);
 		if (!err)
 			notice_kept_back(notify, flush, group, to, "send_resolved is false", NULL);

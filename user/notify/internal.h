@@ -7,6 +7,7 @@
  *   silences.c what people asked to be spared
  *   group.c    groups, their timers and flushes
  *   dedup.c    whether a receiver has to be told
+ *   owed.c     ends that are told although the alert is suppressed
  *   attempt.c  one notification under way, tried until it is told or given up
  *   recent.c   how much was sent lately; budget.c: what may be, and what is held back; digest.c: told
  *   tally.c    what became of notifications, counted; notice.c: told, one by one
@@ -46,7 +47,8 @@ struct route {
 	bool group_by_all;
 	struct labels *labels; /* what it says of itself: templates */
 	int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
-	int64_t repeat_max_ns; /* up to which the interval grows; not below it */
+	int64_t repeat_max_ns;	    /* up to which the interval grows; not below it */
+	bool tells_suppressed_ends; /* of alerts that were told as firing */
 	/* Silent in the first ones, and outside the others where there are any; the configuration's. */
 	const struct config_time_interval **mute, **active;
 	size_t n_mute, n_active;
@@ -90,7 +92,8 @@ bool integration_exists(
 /* -- alerts ---------------------------------------------------------------------------------- */
 
 /* What a flush does with an alert. */
-enum verdict { TELL_FIRING, TELL_OVER, HIDE_OVER, HIDE_FIRING, VERDICTS };
+/* HIDE_AND_KEEP: not now, and it stays: it fires, or its end is told when that may be. */
+enum verdict { TELL_FIRING, TELL_OVER, HIDE_OVER, HIDE_AND_KEEP, VERDICTS };
 
 /* Why an alert is not told. */
 enum suppression { SUPPRESS_NOT, SILENCED, INHIBITED, IN_MUTE_TIME, OUT_OF_TIME, SUPPRESSIONS };
@@ -197,13 +200,16 @@ struct log_entry {
 	int64_t repeat_ns; /* at that time: it is forgotten long after it */
 	uint64_t boot_id;  /* at_boot_ns belongs to this boot; used by the first configure */
 	char id[33];
-	size_t n_firing, n_resolved;
-	uint64_t hashes[]; /* firing, then resolved */
+	/* Owed: told as firing once, then left out because they were suppressed; their ends are still to be told. */
+	size_t n_firing, n_resolved, n_owed;
+	uint64_t hashes[]; /* firing, resolved, owed; each part sorted */
 };
 
-struct log_entry *log_entry_new(struct fingerprints firing, struct fingerprints resolved);
+struct log_entry *log_entry_new(
+	struct fingerprints firing, struct fingerprints resolved, struct fingerprints owed);
 struct fingerprints log_firing(const struct log_entry *entry);
 struct fingerprints log_resolved(const struct log_entry *entry);
+struct fingerprints log_owed(const struct log_entry *entry);
 /* {}:{alertname="X"}:receiver/email/0 */
 void log_key(struct strbuf *out, const char *group_id, const char *receiver,
 	const char *integration, unsigned index);
@@ -244,7 +250,25 @@ const char *reason_text(enum reason reason);
 /* REASON_NONE for a text that is none. */
 enum reason reason_parse(const char *text);
 bool fingerprints_subset(struct fingerprints part, struct fingerprints whole);
+/* What is in both, or where `all` in either, sorted, into out[]; returns how many. */
+size_t fingerprints_join(struct fingerprints a, struct fingerprints b, bool all, uint64_t *out);
 void fingerprints_sort(uint64_t *v, size_t n);
+
+/* -- ends that are owed ---------------------------------------------------------------------- */
+
+/* What those of a receiver who hear of ends were told last of one group. */
+struct creditors {
+	const struct log_entry **v;
+	size_t n;
+};
+
+/* None where the group's route has no such setting. The caller releases; -ENOMEM. */
+int creditors_find(const struct notify *notify, const struct group *group, struct creditors *ret);
+void creditors_release(struct creditors *creditors);
+/* Whether one of them was told that this fires, and not that it is over. */
+bool creditors_wait_for(const struct creditors *creditors, const struct alert *alert);
+/* What the log says once all of the flush is told to one whose log says `told`, or nothing. NULL: no memory. */
+struct log_entry *log_entry_after(const struct flush *flush, const struct log_entry *told);
 
 /* -- groups and flushes ---------------------------------------------------------------------- */
 
@@ -282,7 +306,9 @@ struct flush {
 	struct flush_alert *alerts;
 	size_t n, n_firing; /* to tell */
 	size_t n_hidden;    /* over, and not to be told: they leave the group all the same */
-	uint64_t *hashes;   /* firing, then resolved; each part sorted */
+	/* Firing, resolved, then what is hidden and kept of a route that tells its end; each part sorted. */
+	uint64_t *hashes;
+	size_t n_veiled;
 	struct instant at;
 	int64_t give_up_boot_ns;
 	size_t n_open; /* attempts */
@@ -305,10 +331,18 @@ int groups_route_anew(struct notify *notify, const struct route *route, struct i
 void group_tick(struct notify *notify, struct group *group, struct instant now);
 /* The first timer of a group that was made just now. */
 void group_start(struct notify *notify, struct group *group, struct instant now);
-/* Sorts and hashes; takes the array over, also on failure. n counts those that are told. */
+/*
+ * Sorts and hashes; takes the array over, also on failure. n counts those that are told. The flush has room for
+ * the hashes of n_veiled others, of which it has none yet.
+ */
 int flush_new(struct flush_alert *alerts, size_t n, size_t n_firing, size_t n_hidden,
-	struct instant at, struct flush **ret);
+	size_t n_veiled, struct instant at, struct flush **ret);
+/* One more, out of order until fingerprints_sort(). */
+void flush_veil(struct flush *flush, uint64_t fingerprint);
 void flush_free(struct flush *flush);
+struct fingerprints flush_firing(const struct flush *flush);
+struct fingerprints flush_resolved(const struct flush *flush);
+struct fingerprints flush_veiled(const struct flush *flush);
 /* One attempt is over. */
 void flush_attempt_over(struct notify *notify, struct flush *flush, bool told, struct instant now);
 

@@ -12,18 +12,26 @@
 
 #define RETENTION_NS (120 * 3600 * NSEC_PER_SEC)
 
-struct log_entry *log_entry_new(struct fingerprints firing, struct fingerprints resolved)
+static void add_set(struct log_entry *entry, size_t at, struct fingerprints set)
+{
+	if (set.n)
+		memcpy(entry->hashes + at, set.v, set.n * sizeof(uint64_t));
+}
+
+struct log_entry *log_entry_new(
+	struct fingerprints firing, struct fingerprints resolved, struct fingerprints owed)
 {
 	size_t n = firing.n + resolved.n;
-	struct log_entry *entry = malloc(sizeof(*entry) + n * sizeof(uint64_t));
+	struct log_entry *entry = malloc(sizeof(*entry) + (n + owed.n) * sizeof(uint64_t));
 
 	if (!entry)
 		return NULL;
-	*entry = (struct log_entry){ .n_firing = firing.n, .n_resolved = resolved.n };
-	if (firing.n)
-		memcpy(entry->hashes, firing.v, firing.n * sizeof(uint64_t));
-	if (resolved.n)
-		memcpy(entry->hashes + firing.n, resolved.v, resolved.n * sizeof(uint64_t));
+	*entry = (struct log_entry){
+		.n_firing = firing.n, .n_resolved = resolved.n, .n_owed = owed.n
+	};
+	add_set(entry, 0, firing);
+	add_set(entry, firing.n, resolved);
+	add_set(entry, n, owed);
 	return entry;
 }
 
@@ -35,6 +43,12 @@ struct fingerprints log_firing(const struct log_entry *entry)
 struct fingerprints log_resolved(const struct log_entry *entry)
 {
 	return (struct fingerprints){ entry->hashes + entry->n_firing, entry->n_resolved };
+}
+
+struct fingerprints log_owed(const struct log_entry *entry)
+{
+	return (struct fingerprints){ entry->hashes + entry->n_firing + entry->n_resolved,
+		entry->n_owed };
 }
 
 void log_key(struct strbuf *out, const char *group_id, const char *receiver,
@@ -72,39 +86,35 @@ void log_set(struct notify *notify, const char *key, struct log_entry *entry)
 		free(entry);
 }
 
-static size_t in_both(struct fingerprints a, struct fingerprints b, uint64_t *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0, k = 0; i < a.n && k < b.n;) {
-		if (a.v[i] == b.v[k])
-			out[n++] = a.v[i];
-		if (a.v[i] <= b.v[k])
-			i++;
-		else
-			k++;
-	}
-	return n;
-}
-
 int log_doubt(struct notify *notify, const char *key, const struct log_entry *maybe)
 {
+	static const struct fingerprints none = { NULL, 0 };
 	struct log_entry *told = log_find(notify, key), *entry;
-	struct fingerprints none = { NULL, 0 };
-	struct fingerprints firing = told ? log_firing(told) : none;
-	size_t n = maybe->n_firing + maybe->n_resolved + 1;
-	uint64_t *both = malloc(n * sizeof(*both));
+	struct fingerprints was_firing = told ? log_firing(told) : none;
+	struct fingerprints was_resolved = told ? log_resolved(told) : none;
+	struct fingerprints was_owed = told ? log_owed(told) : none;
+	size_t n_was = was_firing.n + was_resolved.n + was_owed.n;
+	size_t n_maybe = maybe->n_firing + maybe->n_resolved + maybe->n_owed;
+	/* Both; then either, once alone and once with a third. */
+	uint64_t *sets = malloc((1 + 4 * (n_was + n_maybe)) * sizeof(*sets)), *room;
+	struct fingerprints firing, resolved, ever, owed;
 
-	if (!both)
+	if (!sets)
 		return -ENOMEM;
 	/* No alert has this fingerprint: an end is told whatever else is known. */
-	both[0] = 0;
-	firing.n = in_both(firing, log_firing(maybe), both + 1) + 1;
-	firing.v = both;
-	none.v = both + firing.n;
-	none.n = told ? in_both(log_resolved(told), log_resolved(maybe), both + firing.n) : 0;
-	entry = log_entry_new(firing, none);
-	free(both);
+	sets[0] = 0;
+	firing.v = sets;
+	firing.n = fingerprints_join(was_firing, log_firing(maybe), false, sets + 1) + 1;
+	resolved.v = firing.v + firing.n;
+	resolved.n = fingerprints_join(was_resolved, log_resolved(maybe), false, sets + firing.n);
+	/* Of whatever may have been told as firing the end is owed. */
+	room = sets + firing.n + resolved.n;
+	ever.v = room;
+	ever.n = fingerprints_join(was_firing, log_firing(maybe), true, room);
+	owed.v = room + ever.n;
+	owed.n = fingerprints_join(ever, was_owed, true, room + ever.n);
+	entry = log_entry_new(firing, resolved, owed);
+	free(sets);
 	if (!entry)
 		return -ENOMEM;
 	entry->at_boot_ns = told ? told->at_boot_ns : maybe->at_boot_ns;

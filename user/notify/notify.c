@@ -278,7 +278,7 @@ static bool is_suppressed(const struct entry *entry)
 {
 	const struct membership *m = entry->members;
 
-	while (m && m->verdict == HIDE_FIRING)
+	while (m && m->verdict == HIDE_AND_KEEP)
 		m = m->next;
 	return entry->members && !m;
 }

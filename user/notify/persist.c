@@ -153,6 +153,8 @@ int persist_log(struct notify *notify, const char *key, const struct log_entry *
 	add_int(row, "repeat", entry->repeat_ns / NSEC_PER_MSEC);
 	add_fingerprints(row, "firing", log_firing(entry));
 	add_fingerprints(row, "resolved", log_resolved(entry));
+	if (entry->n_owed)
+		add_fingerprints(row, "owed", log_owed(entry));
 	return put_out(notify, NOTIFY_KEEP_LOG, key);
 }
 
@@ -240,5 +242,7 @@ int persist_outbox(struct notify *notify, const struct attempt *attempt)
 	add_bool(row, "send_resolved", n->n_alerts > n->n_firing);
 	add_fingerprints(row, "firing", log_firing(attempt->entry));
 	add_fingerprints(row, "resolved", log_resolved(attempt->entry));
+	if (attempt->flush->n_veiled)
+		add_fingerprints(row, "veiled", flush_veiled(attempt->flush));
 	return put_out(notify, NOTIFY_KEEP_OUTBOX, n->id);
 }

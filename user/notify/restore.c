@@ -37,7 +37,7 @@ struct restored_send {
 	enum reason reason;
 	bool send_resolved;
 	uint64_t *hashes;
-	size_t n_firing, n_resolved;
+	size_t n_firing, n_resolved, n_veiled;
 };
 
 /* -- fields ---------------------------------------------------------------------------------- */
@@ -183,6 +183,16 @@ static int read_fingerprints(
 	return 0;
 }
 
+/* A set that a row leaves out where it is empty. */
+static int read_more_fingerprints(
+	const json_t *row, const char *name, uint64_t **hashes, size_t *n, size_t *ret_n)
+{
+	*ret_n = 0;
+	if (!json_object_get(row, name))
+		return 0;
+	return read_fingerprints(row, name, hashes, n, ret_n);
+}
+
 /* -- rows ------------------------------------------------------------------------------------ */
 
 static int restore_group_row(struct notify *notify, const char *key, const json_t *row)
@@ -222,17 +232,20 @@ static int restore_log_row(struct notify *notify, const char *key, const json_t 
 {
 	scoped(freep) uint64_t *hashes = NULL;
 	scoped(freep) struct log_entry *entry = NULL;
-	size_t n = 0, n_firing = 0, n_resolved = 0;
+	size_t n = 0, n_firing = 0, n_resolved = 0, n_owed = 0;
 	int64_t repeat_ms, boot;
 	int err;
 
 	err = read_fingerprints(row, "firing", &hashes, &n, &n_firing);
 	if (!err)
 		err = read_fingerprints(row, "resolved", &hashes, &n, &n_resolved);
+	if (!err)
+		err = read_more_fingerprints(row, "owed", &hashes, &n, &n_owed);
 	if (err)
 		return err;
 	entry = log_entry_new((struct fingerprints){ hashes, n_firing },
-		(struct fingerprints){ hashes + n_firing, n_resolved });
+		(struct fingerprints){ hashes + n_firing, n_resolved },
+		(struct fingerprints){ hashes + n_firing + n_resolved, n_owed });
 	if (!entry)
 		return -ENOMEM;
 	if (log_find(notify, key) || read_id(row, entry->id) ||
@@ -279,10 +292,12 @@ static int read_send(const json_t *row, struct restored_send *send)
 		err = read_fingerprints(row, "firing", &send->hashes, &n, &send->n_firing);
 	if (!err)
 		err = read_fingerprints(row, "resolved", &send->hashes, &n, &send->n_resolved);
+	if (!err)
+		err = read_more_fingerprints(row, "veiled", &send->hashes, &n, &send->n_veiled);
 	if (err)
 		return err;
-	if (!n || !reason || read_int(row, "index", &index) || index < 0 || index > UINT16_MAX ||
-		read_time(row, "at_wall", &send->at_wall_ms) ||
+	if (n == send->n_veiled || !reason || read_int(row, "index", &index) || index < 0 ||
+		index > UINT16_MAX || read_time(row, "at_wall", &send->at_wall_ms) ||
 		read_time(row, "repeat", &repeat_ms) ||
 		read_bool(row, "send_resolved", &send->send_resolved))
 		return -EINVAL;
@@ -604,6 +619,7 @@ static int flush_again(struct notify *notify, const struct restored_send *send, 
 {
 	struct instant at = { .boot_ns = now.boot_ns, .wall_ms = send->at_wall_ms };
 	struct flush_alert *alerts = calloc(send->n_firing + send->n_resolved, sizeof(*alerts));
+	const uint64_t *veiled = send->hashes + send->n_firing + send->n_resolved;
 	size_t n = 0, n_firing = 0;
 	int err;
 
@@ -625,9 +641,11 @@ static int flush_again(struct notify *notify, const struct restored_send *send, 
 		free(alerts);
 		return -ENOENT;
 	}
-	err = flush_new(alerts, n, n_firing, 0, at, ret);
+	err = flush_new(alerts, n, n_firing, 0, send->n_veiled, at, ret);
 	if (err)
 		return err;
+	for (size_t i = 0; i < send->n_veiled; i++)
+		flush_veil(*ret, veiled[i]);
 	/* Others may have been told by the flush that this was part of: the next one finds out. */
 	(*ret)->failed = true;
 	return 0;

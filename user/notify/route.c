@@ -125,6 +125,7 @@ static int build(struct building *b, const struct config_route *from, const stru
 	route->repeat_interval_ns = ns_of_ms(from->repeat_interval_ms);
 	route->repeat_max_ns =
 		ns_of_ms(MAX(from->repeat_interval_max_ms, from->repeat_interval_ms));
+	route->tells_suppressed_ends = from->send_resolved_suppressed;
 	/* A configuration without the receiver was refused when it was read. */
 	route->receiver = config_receiver_find(b->config, from->receiver.s);
 	if (!route->receiver)

@@ -32,6 +32,7 @@ static void it_holds_what_alertmanager_knows_and_nothing_else(void **state)
 		"receivers: [{name: r, labels: {x: \"yes\"}, email_configs: [{to: 'o@b.c', "
 		"headers: {Subject: \"a\\nb\"}}], maildir_configs: [{path: /m}]}]\n"
 		"route: &r {receiver: r, group_by: [a, '...b'], group_wait: 1m, repeat_interval_max: 1d,\n"
+		"  send_resolved_suppressed: true,\n"
 		"  routes: [{repeat_interval_max: 2d, match: {token: abc}, matchers: [secret=~\"x|y\", 'a=\"b\"'], continue: true}]}\n"
 		"inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [e]}]\n"
 		"time_intervals: [{name: t, time_intervals: [{times: [{start_time: '09:00', "

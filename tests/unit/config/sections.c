@@ -302,6 +302,7 @@ static void print_route(const struct config_route *route, struct strbuf *out)
 		(int)route->repeat_interval_ms, route->continues ? " continue" : "");
 	if (route->repeat_interval_max_ms)
 		strbuf_addf(out, " up to %d", (int)route->repeat_interval_max_ms);
+	strbuf_adds(out, route->send_resolved_suppressed ? " all ends" : "");
 	for (size_t i = 0; i < route->matchers.n; i++)
 		strbuf_addf(out, " %s%s'%s'", route->matchers.items[i].name,
 			matcher_type_text(route->matchers.items[i].type),
@@ -324,18 +325,19 @@ static void routes_inherit_what_they_leave_out(void **state)
 		"    routes:\n    - matchers: ['c=d', '{e=~\"f|g\", h!=i}']\n      group_by: []\n"
 		"    - group_by: ['...']\n      receiver: s\n      mute_time_intervals: [t]\n"
 		"      active_time_intervals: [t, u]\n      routes: [{group_wait: 1s}, "
-		"{group_by: [z], repeat_interval_max: 0s}]\n    repeat_interval_max: 9s\n    group_interval: 2s\n  - match_re: {a: 'x|y'}\n"
+		"{group_by: [z], repeat_interval_max: 0s, send_resolved_suppressed: off}]\n    repeat_interval_max: 9s\n    send_resolved_suppressed: true\n    group_interval: 2s\n  - match_re: {a: 'x|y'}\n"
 		"    repeat_interval: 3s\n    group_by:\n"
 		"  receiver: r\n  group_by: [k, l]\n  group_wait: 5s\n  group_interval: 6s\n"
 		"  repeat_interval: 7s\nreceivers: [{name: r}, {name: s}]\n"
 		"time_intervals: [{name: t}, {name: u}]\n";
-	static const char expected[] = "r by k,l 5000/6000/7000\n"
-				       "[r by k,l 5000/2000/7000 continue up to 9000 a='x' b=''\n"
-				       "[r 5000/2000/7000 up to 9000 c='d' e=~'f|g' h!='i']\n"
-				       "[s by all 5000/2000/7000 up to 9000 not t in t in u\n"
-				       "[s by all 1000/2000/7000 up to 9000]\n"
-				       "[s by z 5000/2000/7000]]]\n"
-				       "[r by k,l 5000/6000/3000 a=~'^(?:x|y)$']";
+	static const char expected[] =
+		"r by k,l 5000/6000/7000\n"
+		"[r by k,l 5000/2000/7000 continue up to 9000 all ends a='x' b=''\n"
+		"[r 5000/2000/7000 up to 9000 all ends c='d' e=~'f|g' h!='i']\n"
+		"[s by all 5000/2000/7000 up to 9000 all ends not t in t in u\n"
+		"[s by all 1000/2000/7000 up to 9000 all ends]\n"
+		"[s by z 5000/2000/7000]]]\n"
+		"[r by k,l 5000/6000/3000 a=~'^(?:x|y)$']";
 	struct diag diag = DIAG_INIT;
 	struct config *config = NULL;
 	struct strbuf out = STRBUF_INIT;

@@ -15,50 +15,54 @@ static struct fingerprints of(const struct set *set)
 	return (struct fingerprints){ set->v, set->n };
 }
 
+/* ages in seconds; the repeat interval is 600 s */
+static const struct {
+	bool told;
+	struct set told_firing, told_resolved, told_owed;
+	int age;
+	struct set firing, resolved;
+	bool send_resolved;
+	enum reason reason;
+} rows[] = {
+	/* never told */
+	{ false, {}, {}, {}, 0, { { 2, 3, 4 }, 3 }, {}, true, REASON_FIRST },
+	{ false, {}, {}, {}, 0, {}, { { 2 }, 1 }, true, REASON_NONE },
+	/* one more fires */
+	{ true, { { 1, 2, 3 }, 3 }, {}, {}, 0, { { 2, 3, 4 }, 3 }, {}, false, REASON_NEW_ALERTS },
+	/* the same fire: by age alone, and a moment more than the interval */
+	{ true, { { 1, 2, 3 }, 3 }, {}, {}, 540, { { 1, 2, 3 }, 3 }, {}, true, REASON_NONE },
+	{ true, { { 1, 2, 3 }, 3 }, {}, {}, 600, { { 1, 2, 3 }, 3 }, {}, true, REASON_NONE },
+	{ true, { { 1, 2, 3 }, 3 }, {}, {}, 601, { { 1, 2, 3 }, 3 }, {}, true, REASON_REPEAT },
+	/* began and ended between two flushes: nobody knew, nobody needs to */
+	{ true, {}, { { 1, 2, 3 }, 3 }, {}, 660, {}, { { 3, 4, 5 }, 3 }, true, REASON_NONE },
+	{ true, {}, { { 1, 2, 3 }, 3 }, {}, 660, {}, { { 3, 4, 5 }, 3 }, false, REASON_NONE },
+	/* one of two ended */
+	{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, {}, 540, { { 1 }, 1 }, { { 2, 3 }, 2 }, true,
+		REASON_SOME_RESOLVED },
+	{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, {}, 540, { { 1 }, 1 }, { { 2, 3 }, 2 }, false,
+		REASON_NONE },
+	/* all ended: the log must learn it, whatever the receiver wants to hear */
+	{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, {}, 540, {}, { { 1, 2, 3 }, 3 }, true,
+		REASON_ALL_RESOLVED },
+	{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, {}, 540, {}, { { 1, 2, 3 }, 3 }, false,
+		REASON_ALL_RESOLVED },
+	/* an end that was told already */
+	{ true, { { 1 }, 1 }, { { 2 }, 1 }, {}, 10, { { 1 }, 1 }, { { 2 }, 1 }, true, REASON_NONE },
+	{ true, { { 1 }, 1 }, { { 2 }, 1 }, {}, 601, { { 1 }, 1 }, { { 2 }, 1 }, true,
+		REASON_REPEAT },
+	/* nothing else was told to fire, and an end is owed: this one, or another */
+	{ true, {}, { { 2 }, 1 }, { { 1, 3 }, 2 }, 10, {}, { { 2, 3 }, 2 }, true,
+		REASON_ALL_RESOLVED },
+	{ true, {}, { { 2 }, 1 }, { { 1, 3 }, 2 }, 10, {}, { { 2, 4 }, 2 }, true, REASON_NONE },
+	/* what is owed is no longer known to fire */
+	{ true, { { 2 }, 1 }, {}, { { 1 }, 1 }, 10, { { 1, 2 }, 2 }, {}, true, REASON_NEW_ALERTS },
+};
+
 static void tells_what_the_receiver_does_not_know(void **state)
 {
-	/* ages in seconds; the repeat interval is 600 s */
-	static const struct {
-		bool told;
-		struct set told_firing, told_resolved;
-		int age;
-		struct set firing, resolved;
-		bool send_resolved;
-		enum reason reason;
-	} rows[] = {
-		/* never told */
-		{ false, {}, {}, 0, { { 2, 3, 4 }, 3 }, {}, true, REASON_FIRST },
-		{ false, {}, {}, 0, {}, { { 2 }, 1 }, true, REASON_NONE },
-		/* one more fires */
-		{ true, { { 1, 2, 3 }, 3 }, {}, 0, { { 2, 3, 4 }, 3 }, {}, false,
-			REASON_NEW_ALERTS },
-		/* the same fire: by age alone, and a moment more than the interval */
-		{ true, { { 1, 2, 3 }, 3 }, {}, 540, { { 1, 2, 3 }, 3 }, {}, true, REASON_NONE },
-		{ true, { { 1, 2, 3 }, 3 }, {}, 600, { { 1, 2, 3 }, 3 }, {}, true, REASON_NONE },
-		{ true, { { 1, 2, 3 }, 3 }, {}, 601, { { 1, 2, 3 }, 3 }, {}, true, REASON_REPEAT },
-		/* began and ended between two flushes: nobody knew, nobody needs to */
-		{ true, {}, { { 1, 2, 3 }, 3 }, 660, {}, { { 3, 4, 5 }, 3 }, true, REASON_NONE },
-		{ true, {}, { { 1, 2, 3 }, 3 }, 660, {}, { { 3, 4, 5 }, 3 }, false, REASON_NONE },
-		/* one of two ended */
-		{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, 540, { { 1 }, 1 }, { { 2, 3 }, 2 }, true,
-			REASON_SOME_RESOLVED },
-		{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, 540, { { 1 }, 1 }, { { 2, 3 }, 2 }, false,
-			REASON_NONE },
-		/* all ended: the log must learn it, whatever the receiver wants to hear */
-		{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, 540, {}, { { 1, 2, 3 }, 3 }, true,
-			REASON_ALL_RESOLVED },
-		{ true, { { 1, 2 }, 2 }, { { 3 }, 1 }, 540, {}, { { 1, 2, 3 }, 3 }, false,
-			REASON_ALL_RESOLVED },
-		/* an end that was told already */
-		{ true, { { 1 }, 1 }, { { 2 }, 1 }, 10, { { 1 }, 1 }, { { 2 }, 1 }, true,
-			REASON_NONE },
-		{ true, { { 1 }, 1 }, { { 2 }, 1 }, 601, { { 1 }, 1 }, { { 2 }, 1 }, true,
-			REASON_REPEAT },
-	};
-
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		scoped(freep) struct log_entry *told =
-			log_entry_new(of(&rows[i].told_firing), of(&rows[i].told_resolved));
+		scoped(freep) struct log_entry *told = log_entry_new(of(&rows[i].told_firing),
+			of(&rows[i].told_resolved), of(&rows[i].told_owed));
 		int64_t now = 10000 * SEC;
 		enum reason reason;
 
