@@ -2,6 +2,7 @@
  * look.c - who listens at the address of a service, and who inherits it: asked of sock_diag and /proc.
  */
 #include "watch/kin.h"
+#include "watch/procfs.h"
 #include "watch/watch_private.h"
 
 struct serving {
@@ -24,6 +25,18 @@ static void serving_find(
 		ret->cookies[ret->n] = l->cookie;
 		ret->inodes[ret->n++] = l->inode;
 	}
+}
+
+/*
+ * Whoever dies gives its memory back first and closes its sockets then: with very much of it, or swapped
+ * out, that takes seconds or minutes.
+ */
+static bool is_dying(const struct service *service)
+{
+	const struct death *death = &service->last_death;
+	const struct process last = { .pid = death->pid, .start_boot_ns = death->start_boot_ns };
+
+	return service->died_since_up && last.pid && process_lives(&last);
 }
 
 /*
@@ -54,6 +67,7 @@ static void attribute(struct watch *watch, const struct service *service,
 		else
 			services_let_go(&watch->services, &process);
 	}
+	look->dying = !look->n_owners && is_dying(service);
 }
 
 /* Of a service that is a program or the like: the listeners that its process has. */

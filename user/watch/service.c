@@ -42,20 +42,26 @@ void service_look_by(struct service *service, int64_t boot_ns)
 		service->look_boot_ns = MIN(service->look_boot_ns, boot_ns);
 }
 
+static struct tomb *tomb_of(const struct services *set, const struct process *process)
+{
+	return set->tombs ? &set->tombs[(unsigned)process->pid % TOMBS] : NULL;
+}
+
 static void tomb_add(struct services *set, const struct process *process)
 {
-	set->tombs[set->n_tombs++ % TOMBS] = *process;
+	/* Most of it is memory that nobody touches before as many have died. */
+	if (!set->tombs)
+		set->tombs = calloc(TOMBS, sizeof(*set->tombs));
+	if (set->tombs)
+		*tomb_of(set, process) = (struct tomb){ process->pid, process->start_boot_ns };
 }
 
 bool services_is_dead(const struct services *set, const struct process *process)
 {
-	size_t n = MIN(set->n_tombs, (size_t)TOMBS);
+	const struct tomb *tomb = tomb_of(set, process);
 
-	for (size_t i = 0; i < n; i++) {
-		if (process_same(&set->tombs[i], process))
-			return true;
-	}
-	return false;
+	return tomb && process->pid && tomb->pid == process->pid &&
+	       tomb->start_boot_ns == process->start_boot_ns;
 }
 
 static struct service **bucket_of(struct services *set, pid_t pid)
@@ -127,6 +133,7 @@ void services_release(struct services *set)
 	for (size_t i = 0; i < set->n; i++)
 		service_free(set->items[i]);
 	free(set->items);
+	free(set->tombs);
 	*set = (struct services){ 0 };
 }
 

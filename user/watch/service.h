@@ -92,9 +92,18 @@ struct service_ops {
 	void *userdata;
 };
 
-/* Identities that are dead, and sockets that are closed, whatever comes in late. */
-#define TOMBS	  512
+/*
+ * Identities that are dead, and sockets that are closed, whatever comes in late. Numbers are given in a row:
+ * a tomb lasts until so many others have one, however many die at once.
+ */
+#define TOMBS	  8192
+#define CLOSED	  512
 #define OOM_MARKS 16
+
+struct tomb {
+	pid_t pid;
+	int64_t start_boot_ns;
+};
 
 struct oom_mark {
 	struct process process;
@@ -111,9 +120,8 @@ struct services {
 	size_t n, cap;
 	struct service *by_pid[SERVICE_BUCKETS]; /* by their owner's */
 	uint32_t last_number;
-	struct process tombs[TOMBS];
-	size_t n_tombs; /* ever; the ring holds the last ones */
-	uint64_t closed[TOMBS];
+	struct tomb *tombs; /* by pid; NULL: nobody has died yet, or there is no memory */
+	uint64_t closed[CLOSED];
 	size_t n_closed;
 	struct oom_mark ooms[OOM_MARKS];
 	size_t n_ooms;
@@ -147,6 +155,8 @@ struct look {
 	bool attributed;
 	struct process owners[OWNERS_MAX];
 	size_t n_owners;
+	/* Who holds them besides is dead, and not yet so far as to close them. */
+	bool dying;
 };
 
 void services_look(struct service *service, const struct look *look, struct instant now);

@@ -15,7 +15,7 @@
 
 bool services_is_closed(const struct services *set, uint64_t cookie)
 {
-	size_t n = MIN(set->n_closed, (size_t)TOMBS);
+	size_t n = MIN(set->n_closed, (size_t)CLOSED);
 
 	for (size_t i = 0; i < n; i++) {
 		if (set->closed[i] == cookie)
@@ -26,13 +26,13 @@ bool services_is_closed(const struct services *set, uint64_t cookie)
 
 static void closed_add(struct services *set, uint64_t cookie)
 {
-	set->closed[set->n_closed++ % TOMBS] = cookie;
+	set->closed[set->n_closed++ % CLOSED] = cookie;
 }
 
 /* A socket may listen again after shutdown(). No socket has the cookie 0. */
 static void closed_del(struct services *set, uint64_t cookie)
 {
-	for (size_t i = 0; i < TOMBS; i++) {
+	for (size_t i = 0; i < CLOSED; i++) {
 		if (set->closed[i] == cookie)
 			set->closed[i] = 0;
 	}
@@ -168,15 +168,22 @@ void serving_notice_port(struct services *set, uint16_t port, struct instant now
 
 /* -- looks ---------------------------------------------------------------------------------- */
 
-/* The owner that is known, where it still holds the socket, else the best one that lives. */
-static bool look_owner(const struct service *service, const struct look *look, struct process *ret)
+/*
+ * The owner that is known, where it still holds the socket, else the best one that lives. *ret_dying: there
+ * is none, but somebody dead has not closed it yet.
+ */
+static bool look_owner(const struct service *service, const struct look *look, struct process *ret,
+	bool *ret_dying)
 {
 	const struct process *best = NULL;
 
+	*ret_dying = look->dying;
 	for (size_t i = look->n_owners; i-- > 0;) {
 		if (process_same(&look->owners[i], &service->owner))
 			return true;
-		if (!services_is_dead(service->set, &look->owners[i]))
+		if (services_is_dead(service->set, &look->owners[i]))
+			*ret_dying = true;
+		else
 			best = &look->owners[i];
 	}
 	if (best)
@@ -184,16 +191,16 @@ static bool look_owner(const struct service *service, const struct look *look, s
 	return best != NULL;
 }
 
-/* A socket whose owner is dying, or cannot be seen. */
-static void nobody_found(struct service *service, struct instant now)
+/* A socket whose owner is dying, however long that takes, or cannot be seen. */
+static void nobody_found(struct service *service, bool dying, struct instant now)
 {
 	/* That nobody may be seen does not say that it is not the one who is known to live. */
 	struct process owner = service->owner;
 	int64_t again_ns = LOOK_AFTER_DEATH_NS << MIN(service->looks_in_vain, 7u);
 
-	if (!owner.pid && service->died_since_up && again_ns < LOOK_AGAIN_MAX_NS) {
+	if (!owner.pid && service->died_since_up && (dying || again_ns < LOOK_AGAIN_MAX_NS)) {
 		service->looks_in_vain++;
-		service_look_by(service, now.boot_ns + again_ns);
+		service_look_by(service, now.boot_ns + MIN(again_ns, LOOK_AGAIN_MAX_NS));
 		service_set_state(service, SERVICE_DOWN, now);
 		return;
 	}
@@ -219,6 +226,7 @@ void services_look(struct service *service, const struct look *look, struct inst
 	struct process owner = service->owner;
 	bool was_listening = service->listening;
 	bool was_doubtful = service->doubtful;
+	bool dying;
 
 	/* What is found at the first look was so before: nobody knows since when. */
 	if (was_doubtful && !service->since.boot_ns && !service->died)
@@ -249,8 +257,8 @@ void services_look(struct service *service, const struct look *look, struct inst
 			service_changed(service);
 		return;
 	}
-	if ((look->attributed || !owner.pid) && !look_owner(service, look, &owner)) {
-		nobody_found(service, now);
+	if ((look->attributed || !owner.pid) && !look_owner(service, look, &owner, &dying)) {
+		nobody_found(service, dying, now);
 		return;
 	}
 	services_adopt(service, &owner, now);

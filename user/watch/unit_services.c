@@ -139,8 +139,9 @@ static pid_t best_of(const struct group_pids *pids, pid_t but)
 	for (size_t i = 0; i < pids->n; i++) {
 		struct process_stat stat;
 
-		if (pids->items[i] == but || process_stat_read(pids->items[i], &stat) ||
-			process_stat_is_dead(&stat) || stat.start_boot_ns >= best_start)
+		if (!pids->items[i] || pids->items[i] == but ||
+			process_stat_read(pids->items[i], &stat) || process_stat_is_dead(&stat) ||
+			stat.start_boot_ns >= best_start)
 			continue;
 		best = pids->items[i];
 		best_start = stat.start_boot_ns;
@@ -155,18 +156,33 @@ static void list_members(const struct unit *unit, struct group_pids *ret)
 		group_list(&unit->units->roots, unit->facts.control_group, ret);
 }
 
+/* Those of the group that are about to die come first, as the oldest, and are not to be had. */
+static bool watch_best(struct unit *unit, struct service *service, struct group_pids *pids,
+	pid_t but, struct process *ret)
+{
+	pid_t best;
+
+	for (int tries = 0; tries < OWNERS_MAX && (best = best_of(pids, but)); tries++) {
+		if (watch_member(unit->units->watch, service->name, best, ret))
+			return true;
+		for (size_t i = 0; i < pids->n; i++) {
+			if (pids->items[i] == best)
+				pids->items[i] = 0;
+		}
+	}
+	return false;
+}
+
 /* Where systemd knows no main process, whoever is in the group is the service. */
-static void own_best(struct unit *unit, struct service *service, const struct group_pids *pids)
+static void own_best(struct unit *unit, struct service *service, struct group_pids *pids)
 {
 	struct process process;
-	pid_t best;
 
 	for (size_t i = 0; i < pids->n; i++) {
 		if (pids->items[i] == service->owner.pid)
 			return;
 	}
-	best = best_of(pids, 0);
-	if (best && watch_member(unit->units->watch, service->name, best, &process))
+	if (watch_best(unit, service, pids, 0, &process))
 		adopt(service, &process);
 }
 
@@ -174,14 +190,14 @@ bool units_heir(struct service *service, struct process *ret)
 {
 	struct unit *unit = service->of_unit;
 	struct group_pids pids;
-	pid_t best;
+	bool found;
 
 	if (!unit)
 		return false;
 	list_members(unit, &pids);
-	best = best_of(&pids, service->owner.pid);
+	found = watch_best(unit, service, &pids, service->owner.pid, ret);
 	free(pids.items);
-	return best && watch_member(unit->units->watch, service->name, best, ret);
+	return found;
 }
 
 /* -- lives that only systemd saw ------------------------------------------------------------ */

@@ -23,6 +23,7 @@ static struct {
 	/* What is true: */
 	uint64_t cookie; /* 0: nobody listens */
 	struct process owner;
+	bool dying; /* it is dead, and what is left of it holds the socket */
 } sim;
 
 static const struct process old = { .pid = 100, .start_boot_ns = 5000, .comm = "old" };
@@ -79,7 +80,7 @@ static void settle(void)
 		if (!wants && services_next_deadline(&sim.set) > sim.now.boot_ns)
 			return;
 		if (wants) {
-			struct look look = { .attributed = true };
+			struct look look = { .attributed = true, .dying = sim.dying };
 
 			if (sim.cookie) {
 				look.cookies[look.n_cookies++] = sim.cookie;
@@ -527,6 +528,79 @@ static void an_exit_wins_over_a_look_that_saw_the_process_alive(void **state)
 	end();
 }
 
+/* Gigabytes of memory are given back, or a disk is waited for: the socket closes when that is done. */
+static void a_death_that_takes_long_stays_a_death(void **state)
+{
+	static const int64_t takes_s[] = { 1, 7, 60, 3600 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(takes_s); i++) {
+		begin(true);
+		tell(killed_by_kernel(&old));
+		sim.owner.pid = 0;
+		sim.dying = true;
+		for (int64_t s = 0; s < takes_s[i]; s++) {
+			settle_for(1000 * MS);
+			if (sim.service->state != SERVICE_DOWN || sim.service->doubtful)
+				fail_msg("of %lld s: after %lld s it is up again",
+					(long long)takes_s[i], (long long)s);
+			assert_int_equal(sim.service->owner.pid, 0);
+			assert_int_equal(sim.service->restarts, 0);
+		}
+		tell(listens(&old, 1, false));
+		sim.cookie = 0;
+		sim.dying = false;
+		ASSERT_SEEN(SERVICE_DIED, SERVICE_CAUSE, SERVICE_LISTENER_GONE);
+		/* A restart is one then. */
+		sim.cookie = 2;
+		sim.owner = fresh;
+		tell(listens(&fresh, 2, true));
+		settle_for(60 * 1000 * MS);
+		assert_true(is_up_with(&fresh));
+		assert_int_equal(sim.service->restarts, 1);
+		end();
+	}
+}
+
+/* Whoever shares the socket with the dead, and cannot be seen, is found once the dead is gone. */
+static void a_socket_that_outlives_the_dying_is_up_when_they_are_gone(void **state)
+{
+	begin(true);
+	tell(exit_of(&old, 1 << 8));
+	sim.owner.pid = 0;
+	sim.dying = true;
+	settle_for(120 * 1000 * MS);
+	ASSERT_SEEN(SERVICE_DIED);
+	sim.dying = false;
+	settle_for(10 * 1000 * MS);
+	ASSERT_SEEN(SERVICE_DIED, SERVICE_APPEARED);
+	assert_int_equal(sim.service->state, SERVICE_UP);
+	assert_int_equal(sim.service->owner.pid, 0);
+	end();
+}
+
+/* However many die between the sighting and what is made of it. */
+static void an_exit_wins_over_an_older_look_in_a_storm(void **state)
+{
+	struct look stale = {
+		.cookies = { 2 },
+		.n_cookies = 1,
+		.attributed = true,
+		.owners = { fresh },
+		.n_owners = 1,
+	};
+
+	begin(false);
+	tell(exit_of(&fresh, 1 << 8));
+	for (pid_t pid = 1000; pid < 1000 + 7000; pid++) {
+		const struct process other = { .pid = pid, .start_boot_ns = 1000 + pid };
+
+		tell(exit_of(&other, 0));
+	}
+	services_look(sim.service, &stale, sim.now);
+	assert_int_not_equal(sim.service->owner.pid, fresh.pid);
+	end();
+}
+
 static void a_look_whose_owner_died_meanwhile_makes_nobody_the_owner(void **state)
 {
 	static const struct look known = { .cookies = { 1 }, .n_cookies = 1 };
@@ -755,6 +829,9 @@ int main(void)
 		cmocka_unit_test(what_could_not_be_done_is_tried_again_after_a_second),
 		cmocka_unit_test(a_resync_comes_every_minute),
 		cmocka_unit_test(an_exit_wins_over_a_look_that_saw_the_process_alive),
+		cmocka_unit_test(a_death_that_takes_long_stays_a_death),
+		cmocka_unit_test(a_socket_that_outlives_the_dying_is_up_when_they_are_gone),
+		cmocka_unit_test(an_exit_wins_over_an_older_look_in_a_storm),
 		cmocka_unit_test(a_look_whose_owner_died_meanwhile_makes_nobody_the_owner),
 		cmocka_unit_test(a_look_that_sees_no_owner_does_not_lose_the_one_that_lives),
 		cmocka_unit_test(a_look_right_after_a_listener_came_may_not_see_it_yet),
