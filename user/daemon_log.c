@@ -151,7 +151,8 @@ void entry_transition(const char *group, const char *rule, const struct labels *
 	strbuf_release(&text);
 }
 
-void entry_notification(const struct notification *n, const struct delivery_report *report)
+void entry_notification(
+	const struct notification *n, const struct delivery_report *report, bool news)
 {
 	struct strbuf group = STRBUF_INIT;
 	char took[32], firing[16], resolved[16];
@@ -182,7 +183,7 @@ void entry_notification(const struct notification *n, const struct delivery_repo
 			n->receiver, group.s, report->refused_recipients ? "; refused: " : "",
 			report->refused_recipients ? report->refused_recipients : "");
 	else
-		log_event(LOG_LEVEL_ERROR, ENTRY_MAIL_FAILED, fields,
+		log_event(news ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, ENTRY_MAIL_FAILED, fields,
 			"%s to %s failed for %s: %s%s", n->integration, n->receiver, group.s,
 			report->message,
 			report->result == DELIVERY_RETRY ? " (it is tried again)" : "");

@@ -118,8 +118,8 @@ static void send_finish(struct send *send, const struct delivery_report *report)
 	};
 
 	scoped(strbuf_release) struct strbuf words = STRBUF_INIT;
+	bool news;
 
-	entry_notification(send->notification, report);
 	send->over = true;
 	send->delivery = NULL;
 	if (report->refused_recipients)
@@ -128,8 +128,9 @@ static void send_finish(struct send *send, const struct delivery_report *report)
 		strbuf_adds(&words, report->message && *report->message ? report->message
 				    : report->answer			? report->answer
 									: "");
-	notify_sent(send->d->notify, send->notification->id, results[report->result], words.s,
-		clock_now());
+	news = notify_sent(send->d->notify, send->notification->id, results[report->result],
+		words.s, clock_now());
+	entry_notification(send->notification, report, news);
 	send_release(send);
 }
 

@@ -174,7 +174,9 @@ void entry_death(struct daemon *d, const char *service, const struct death *deat
 void entry_service(const struct service_info *service, const char *message_id, const char *what);
 void entry_transition(const char *group, const char *rule, const struct labels *labels,
 	enum rule_state from, enum rule_state to, const char *cause);
-void entry_notification(const struct notification *n, const struct delivery_report *report);
+/* `news`: not what the try before it ended with. Of the rest only those hear who ask for all. */
+void entry_notification(
+	const struct notification *n, const struct delivery_report *report, bool news);
 void entry_diag(const struct diag *diag);
 
 #define ENTRY_START	    "de3dc469ec57435a84075a0845199f6f"

@@ -216,27 +216,43 @@ static void keep_words(struct attempt *attempt, const char *words)
 	attempt->words = words && *words ? strdup(words) : NULL;
 }
 
-void notify_sent(struct notify *notify, const char *id, enum notify_result result,
+/* Whether both say the same, however long it took: "after 3072 ms" differs from try to try. */
+static bool same_words(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++) {
+		size_t number = strspn(a, "0123456789");
+
+		if (number && starts_with(a + number, " ms")) {
+			a += number;
+			b += strspn(b, "0123456789");
+		}
+		if (*a != *b)
+			return false;
+	}
+	return *a == *b;
+}
+
+bool notify_sent(struct notify *notify, const char *id, enum notify_result result,
 	const char *words, struct instant now)
 {
 	struct attempt *attempt = map_gets(&notify->attempts, id);
+	bool news;
 
 	if (!attempt || !attempt->sending)
-		return;
+		return true;
 	count_request(notify, attempt->notification->integration, result == NOTIFY_SENT,
 		now.boot_ns - attempt->sent_boot_ns);
-	if (result != NOTIFY_RETRY) {
+	news = result != NOTIFY_RETRY || !attempt->words ||
+	       !same_words(attempt->words, words ? words : "");
+	notify->stats.retried += result == NOTIFY_RETRY;
+	if (result != NOTIFY_RETRY || now.boot_ns >= attempt->flush->give_up_boot_ns) {
 		over(notify, attempt, result, words, now);
-		return;
-	}
-	notify->stats.retried++;
-	if (now.boot_ns >= attempt->flush->give_up_boot_ns) {
-		over(notify, attempt, result, words, now);
-		return;
+		return news;
 	}
 	/* A server that is away for hours is not to fill the log with itself. */
 	if (attempt->tries == 1)
 		notice_attempt(notify, attempt, NOTICE_RETRIED, words, now);
 	keep_words(attempt, words);
 	try_later(notify, attempt, now);
+	return news;
 }

@@ -147,8 +147,9 @@ enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
  * What became of a NOTIFY_SEND, by its id. RETRY: it is tried again with growing pauses (from 500 ms
  * by half more each time, 60 s at most) inside the flush, and by the next flush after that.
  * REFUSED: not again for this flush. `words` are what was answered, for the notice; NULL: nothing.
+ * False where they are no news: the try before, of the same notification, failed in the same way.
  */
-void notify_sent(struct notify *notify, const char *id, enum notify_result result,
+bool notify_sent(struct notify *notify, const char *id, enum notify_result result,
 	const char *words, struct instant now);
 
 /*

@@ -116,6 +116,44 @@ static void what_is_refused_waits_for_the_next_flush(void **state)
 	world_release(&w);
 }
 
+static void only_what_fails_in_another_way_is_news(void **state)
+{
+	static const struct {
+		const char *words;
+		enum notify_result result;
+		bool news;
+	} tries[] = {
+		{ "AUTH: 535 no", NOTIFY_RETRY, true },
+		{ "AUTH: 535 no", NOTIFY_RETRY, false },
+		{ "AUTH: 534 no", NOTIFY_RETRY, true },
+		{ "connect: not after 9 ms: no route", NOTIFY_RETRY, true },
+		{ "connect: not after 3072 ms: no route", NOTIFY_RETRY, false },
+		{ "connect: not after 3072 ms: no", NOTIFY_RETRY, true },
+		{ "connect: not after 3072 ms", NOTIFY_RETRY, true },
+		{ "connect: not after 1 ms", NOTIFY_RETRY, false },
+		{ "connect: not after a", NOTIFY_RETRY, true },
+		{ NULL, NOTIFY_RETRY, true },
+		{ "250 fine", NOTIFY_SENT, true },
+	};
+	struct world w;
+
+	world_init(
+		&w, config_of("global: {smtp_smarthost: 'localhost:25', smtp_from: a@example.org}\n"
+			      "route: {receiver: team, group_wait: 0s, group_interval: 1h}\n"
+			      "receivers: [{name: team, email_configs: [{to: b@example.org}]}]\n"));
+	fires(&w, "A", "a");
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		world_advance(&w, 2 * MINUTE);
+		notify_step(w.notify, w.now);
+		assert_int_equal(w.n_queue, 1);
+		if (notify_sent(w.notify, w.queue[0]->id, tries[i].result, tries[i].words, w.now) !=
+			tries[i].news)
+			fail_msg("try %zu: %s", i, tries[i].words);
+		world_forget_queue(&w);
+	}
+	world_release(&w);
+}
+
 static void an_answer_that_never_comes_does_not_end_a_group(void **state)
 {
 	struct world w;
@@ -264,6 +302,7 @@ int main(void)
 		cmocka_unit_test(gives_up_when_the_next_flush_is_due_and_begins_anew),
 		cmocka_unit_test(a_flush_has_at_least_ten_seconds),
 		cmocka_unit_test(what_is_refused_waits_for_the_next_flush),
+		cmocka_unit_test(only_what_fails_in_another_way_is_news),
 		cmocka_unit_test(an_answer_that_never_comes_does_not_end_a_group),
 		cmocka_unit_test(answers_to_what_nobody_asked_are_ignored),
 		cmocka_unit_test(an_answer_may_come_from_within_the_callback),
