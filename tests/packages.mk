@@ -7,7 +7,7 @@ PACKAGES_BUILD := gcc make libc6-dev pkg-config clang llvm bpftool \
 	libmicrohttpd-dev libjansson-dev libpcre2-dev libsqlite3-dev ca-certificates tzdata
 
 PACKAGES_CHECK := libcmocka-dev clang-format git python3 python3-pytest python3-aiosmtpd python3-yaml \
-	openssl curl iproute2 procps prometheus prometheus-alertmanager prometheus-node-exporter \
+	openssl curl iproute2 procps postfix libsasl2-modules sasl2-bin prometheus prometheus-alertmanager prometheus-node-exporter \
 	qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio libclang-rt-14-dev
 
 PACKAGES_CHECK_ALL := qemu-system-arm gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf
