@@ -95,6 +95,7 @@ int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n
 			.file = from->config->file,
 			.interval_ms = from->interval_ms,
 			.limit = from->config->limit,
+			.labels = &from->config->labels,
 			.last_wall_ms = from->last_wall_ms,
 			.duration_ns = from->duration_ns,
 			.rules = rule,

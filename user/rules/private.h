@@ -37,6 +37,7 @@ struct group {
 	struct rules *manager;
 	const struct config_group *config;
 	int64_t interval_ms;
+	struct expand_pairs labels; /* as its alerting rules see them; parsed if it has one */
 	uint64_t hash;
 	int64_t next_slot_wall_ms;
 	unsigned slots; /* evaluated since the start, counted to 2 */

@@ -52,7 +52,8 @@ int rule_new(
 	rule->alerting.keep_firing_for_ms = config->keep_firing_for_ms;
 	/* All of its faults are shown, so nothing stops at the first. */
 	err = parse_expr(rule, diag);
-	other = expand_parse(&config->labels, &rule->labels, diag);
+	/* Templates are for alerts: a recording rule's labels stand for themselves. */
+	other = config->alert.s ? expand_parse(&config->labels, &rule->labels, diag) : 0;
 	err = err ? err : other;
 	other = expand_parse(&config->annotations, &rule->annotations, diag);
 	err = err ? err : other;
@@ -207,21 +208,28 @@ static int build_annotations(struct rule *rule, const struct expand_data *data,
 	return labels_build(&b, ret);
 }
 
+static void set_pairs(struct labels_builder *b, const struct config_pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->n; i++)
+		labels_builder_set(b, pairs->items[i].name.s,
+			pairs->items[i].value.s ? pairs->items[i].value.s : "");
+}
+
 static int build_labels(struct rule *rule, const struct expand_data *data, struct labels **ret)
 {
-	const struct config_pairs *group_labels = &rule->group->config->labels;
 	struct labels_builder b = LABELS_BUILDER_INIT;
 
 	labels_builder_add(&b, data->labels);
 	labels_builder_del(&b, LABEL_NAME);
-	for (size_t i = 0; i < group_labels->n; i++)
-		labels_builder_set(
-			&b, group_labels->items[i].name.s, group_labels->items[i].value.s);
-	expand_apply(&rule->labels, data, &b);
-	if (rule->config->alert.s)
+	if (rule->config->alert.s) {
+		expand_apply(&rule->group->labels, data, &b);
+		expand_apply(&rule->labels, data, &b);
 		labels_builder_set(&b, LABEL_ALERTNAME, rule->name);
-	else
+	} else {
+		set_pairs(&b, &rule->group->config->labels);
+		set_pairs(&b, &rule->config->labels);
 		labels_builder_set(&b, LABEL_NAME, rule->name);
+	}
 	return labels_build(&b, ret);
 }
 

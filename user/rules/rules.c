@@ -43,6 +43,7 @@ static void group_free(struct group *group)
 		return;
 	for (size_t i = 0; i < group->n_rules; i++)
 		rule_free(group->rules[i]);
+	expand_release(&group->labels);
 	free(group->rules);
 	free(group);
 }
@@ -77,6 +78,7 @@ static int group_build(struct rules *rules, const struct config *config,
 {
 	struct group *group = calloc(1, sizeof(*group));
 	int err = 0, one;
+	bool alerts = false;
 
 	if (!group || !vec_reserve(rules->groups, rules->n_groups, rules->cap_groups)) {
 		free(group);
@@ -97,6 +99,7 @@ static int group_build(struct rules *rules, const struct config *config,
 		/* Only a salvaged configuration has such rules, and their fault is told already. */
 		if (!rule->expr.s || !(rule->alert.s || rule->record.s))
 			continue;
+		alerts |= rule->alert.s != NULL;
 		if (!vec_reserve(group->rules, group->n_rules, group->cap_rules))
 			return -ENOMEM;
 		one = rule_new(group, rule, &group->rules[group->n_rules], diag);
@@ -107,7 +110,8 @@ static int group_build(struct rules *rules, const struct config *config,
 		else
 			group->n_rules++;
 	}
-	return err;
+	one = alerts ? expand_parse(&from->labels, &group->labels, diag) : 0;
+	return one ? one : err;
 }
 
 /* Builds all groups into `rules`, which has none yet; every fault is told. */

@@ -124,6 +124,7 @@ struct rule_info {
 struct group_info {
 	const char *name, *file;
 	int64_t interval_ms, limit;
+	const struct config_pairs *labels; /* of its rules, below their own */
 	int64_t last_wall_ms, duration_ns;
 	const struct rule_info *rules;
 	size_t n_rules;

@@ -293,6 +293,50 @@ static void two_results_with_one_label_set_are_an_error_and_change_nothing(void 
 	world_release(&w);
 }
 
+/* Whether there is a sample of a series with these labels. */
+static bool written(struct world *w, size_t n, const char *const (*pairs)[2], int64_t ms)
+{
+	struct labels *labels = labels_new(n, pairs);
+	struct series_iter it;
+	struct series *series;
+	struct sample sample;
+	bool found;
+
+	assert_int_equal(tsdb_series(w->db, labels, &series), 0);
+	series_iter_init(&it, series, at(w, 0).wall_ms, at(w, ms).wall_ms);
+	found = series_iter_next(&it, &sample);
+	series_iter_release(&it);
+	series_unref(series);
+	labels_unref(labels);
+	return found;
+}
+
+static void templates_are_for_alerts_and_a_group_has_labels_for_all(void **state)
+{
+	struct config_pair of_group[] = { { text("team"), text("{{ $labels.job }}s") },
+		{ text("low"), text("group") } };
+	struct config_pair of_rule[] = { { text("low"), text("of {{ $value }}") },
+		{ text("instance"), text("") } };
+	const char *const recorded[][2] = { { "__name__", "down" }, { "job", "node" },
+		{ "team", "{{ $labels.job }}s" }, { "low", "of {{ $value }}" } };
+	struct world w;
+
+	world_init(&w, "up == 0", 0);
+	w.group.labels = (struct config_pairs){ .items = of_group, .n = 2 };
+	w.rule[0].labels = (struct config_pairs){ .items = of_rule, .n = 2 };
+	w.rule[1] = (struct config_rule){ .record = text("down"), .expr = text("up == 0") };
+	w.rule[1].labels = w.rule[0].labels;
+	w.group.n_rules = 2;
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	assert_string_equal(labels_get(w.alerts[0]->labels, "team"), "nodes");
+	assert_string_equal(labels_get(w.alerts[0]->labels, "low"), "of 0");
+	assert_null(labels_get(w.alerts[0]->labels, "instance"));
+	assert_true(written(&w, 4, recorded, 1000));
+	world_release(&w);
+}
+
 static void a_limit_ends_all_alerts_of_its_rule(void **state)
 {
 	const char *const pairs[][2] = { { "__name__", "up" }, { "job", "b" },
@@ -436,6 +480,7 @@ int main(void)
 		cmocka_unit_test(a_bad_expression_leaves_everything_as_it_was),
 		cmocka_unit_test(a_rule_sees_what_the_rule_above_wrote_at_the_same_event),
 		cmocka_unit_test(two_results_with_one_label_set_are_an_error_and_change_nothing),
+		cmocka_unit_test(templates_are_for_alerts_and_a_group_has_labels_for_all),
 		cmocka_unit_test(a_limit_ends_all_alerts_of_its_rule),
 		cmocka_unit_test(a_jump_of_the_wall_clock_leaves_the_true_age),
 		cmocka_unit_test(missed_slots_are_skipped_and_counted),
