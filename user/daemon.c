@@ -355,7 +355,7 @@ static int serve_all(struct daemon *d)
 	const struct daemon_options *options = d->options;
 	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle,
 		.cors_origin = options->cors_origin,
-		.external_url = options->external_url,
+		.external_url = d->external_url,
 		.hostname = d->hostname,
 		.route_prefix = options->route_prefix };
 	const struct api_sources sources = {

@@ -58,7 +58,7 @@ def test_a_page_greets_a_person(seen):
     ("/api/v1/query_range", "POST", {"query": "up", "start": "1", "end": "0", "step": "1"}, 400, "bad_data"),
     ("/api/v1/query_range", "POST", {"query": "up", "start": "0", "end": "1", "step": "0"}, 400, "bad_data"),
     ("/api/v1/query_range", "POST", {"query": "up", "start": "0", "end": "20000", "step": "1"}, 400, "bad_data"),
-    ("/api/v1/label/0bad/values", "GET", None, 400, "bad_data"),
+    ("/api/v1/label/%FF/values", "GET", None, 400, "bad_data"),
     ("/api/v1/series", "GET", None, 400, "bad_data"),
 ])
 def test_a_bad_question_gets_an_answer_that_says_so(seen, path, method, form, status, kind):

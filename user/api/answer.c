@@ -89,14 +89,11 @@ void answer_error(struct request *req, enum answer_error type, const char *fmt, 
 void answer_parse_error(
 	struct request *req, const char *param, const char *text, const struct promql_error *err)
 {
+	struct strbuf place = STRBUF_INIT;
 	unsigned line = 1, column = 1;
 
-	if (!*text) {
-		answer_error(req, ANSWER_BAD_DATA,
-			"invalid parameter \"%s\": unknown position: parse error: %s", param,
-			err->text);
-		return;
-	}
+	if (param)
+		strbuf_addf(&place, "invalid parameter \"%s\": ", param);
 	for (size_t i = 0; i < err->offset && text[i]; i++) {
 		column++;
 		if (text[i] == '\n') {
@@ -104,8 +101,13 @@ void answer_parse_error(
 			column = 1;
 		}
 	}
-	answer_error(req, ANSWER_BAD_DATA, "invalid parameter \"%s\": %u:%u: parse error: %s",
-		param, line, column, err->text);
+	if (*text)
+		strbuf_addf(&place, "%u:%u", line, column);
+	else
+		strbuf_adds(&place, "unknown position");
+	answer_error(
+		req, ANSWER_BAD_DATA, "%s: parse error: %s", place.err ? "" : place.s, err->text);
+	strbuf_release(&place);
 }
 
 void answer_eval_error(struct request *req, int err, const struct promql_error *what)

@@ -30,7 +30,7 @@ void answer_end_with(struct request *req, struct jsonw *json, char *const *warni
 /* Replaces what was answered so far. */
 void answer_error(struct request *req, enum answer_error type, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
-/* `invalid parameter "query": 1:5: parse error: ...` */
+/* `invalid parameter "query": 1:5: parse error: ...`; with a param of NULL from the place on. */
 void answer_parse_error(
 	struct request *req, const char *param, const char *text, const struct promql_error *err);
 /* What a failed evaluation says to the client. */
@@ -41,7 +41,9 @@ void answer_eval_error(struct request *req, int err, const struct promql_error *
  * that is missing or empty leaves *ret as it is; param_time() with `required` refuses that.
  */
 int param_time(struct request *req, const char *name, bool required, int64_t *ret_wall_ms);
-int param_duration(struct request *req, const char *name, bool required, int64_t *ret_ms);
+int param_duration(struct request *req, const char *name, int64_t *ret_ms);
+int param_step(struct request *req, int64_t *ret_ms);	  /* `step`, which must be there */
+int param_lookback(struct request *req, int64_t *ret_ms); /* `lookback_delta` */
 int param_limit(struct request *req, const char *name, size_t *ret);
 
 /* One of match[]: asks for series. */
@@ -56,7 +58,8 @@ struct selectors {
 	size_t n, cap;
 };
 
-int param_selectors(struct request *req, const char *name, struct selectors *ret);
+/* `named`: a fault names the parameter. Prometheus leaves that out at some of its paths. */
+int param_selectors(struct request *req, const char *name, bool named, struct selectors *ret);
 void selectors_release(struct selectors *selectors);
 /* Whether one of them matches; without any, everything does. */
 bool selectors_match(const struct selectors *selectors, const struct labels *labels);

@@ -80,10 +80,11 @@ struct api_options {
 	bool enable_lifecycle; /* allows POST /-/reload */
 	/* Pages of these origins may read and change; NULL: all may read, and only our own change. */
 	const char *cors_origin;
-	const char *external_url, *hostname; /* names that are our own; either may be NULL */
-	const char *route_prefix;	     /* of all paths; NULL: the path of external_url */
-	unsigned max_connections;	     /* 0: 64 */
-	int64_t query_timeout_ms;	     /* 0: two minutes */
+	/* Where others reach it, and names that are our own; either may be NULL. */
+	const char *external_url, *hostname;
+	const char *route_prefix; /* of all paths; NULL: the path of external_url */
+	unsigned max_connections; /* 0: 64 */
+	int64_t query_timeout_ms; /* 0: two minutes */
 };
 
 /* What the options name must outlive it. -EINVAL where cors_origin is no expression. */

@@ -46,18 +46,19 @@ struct wanted {
 	size_t limit;
 };
 
-static int read_wanted(struct request *req, struct wanted *ret)
+/* `named`: a fault in match[] names it, as it does for series alone. */
+static int read_wanted(struct request *req, bool named, struct wanted *ret)
 {
 	*ret = (struct wanted){ .start_wall_ms = INT64_MIN, .end_wall_ms = INT64_MAX };
 	if (!req->api->sources.db) {
 		answer_error(req, ANSWER_UNAVAILABLE, "there is no sample store");
 		return -ENODEV;
 	}
-	if (param_time(req, "start", false, &ret->start_wall_ms) < 0 ||
-		param_time(req, "end", false, &ret->end_wall_ms) < 0 ||
-		param_limit(req, "limit", &ret->limit) < 0)
+	if (param_limit(req, "limit", &ret->limit) < 0 ||
+		param_time(req, "start", false, &ret->start_wall_ms) < 0 ||
+		param_time(req, "end", false, &ret->end_wall_ms) < 0)
 		return -EINVAL;
-	return param_selectors(req, "match[]", &ret->selectors);
+	return param_selectors(req, "match[]", named, &ret->selectors);
 }
 
 /* Calls fn for each series of each selector, twice where two selectors match it. */
@@ -132,7 +133,7 @@ static void catalogue_texts(struct request *req, const char *name)
 	struct texts texts = { 0 };
 	struct wanted wanted;
 
-	if (read_wanted(req, &wanted) < 0)
+	if (read_wanted(req, false, &wanted) < 0)
 		return;
 	if (!find_texts(req, &wanted, name, &texts))
 		answer_texts(req, &texts, wanted.limit);
@@ -192,68 +193,77 @@ static void unescape_name(const char *name, struct strbuf *out)
 	}
 }
 
-/* A name that is not a classic one comes escaped: as it stands it is more likely a mistake. */
-static bool is_label_name(const char *sent, const struct strbuf *name)
-{
-	if (starts_with(sent, "U__"))
-		return name->len && utf8_valid(name->s, name->len);
-	return label_name_valid_classic(sent, strlen(sent));
-}
-
 void catalogue_values(struct request *req, struct instant now)
 {
 	struct strbuf name = STRBUF_INIT;
 
 	unescape_name(req->wildcard, &name);
-	if (is_label_name(req->wildcard, &name))
+	/* Prometheus 3: any text in UTF-8 may be the name of a label. */
+	if (name.len && utf8_valid(name.s, name.len))
 		catalogue_texts(req, name.s);
 	else
 		answer_error(req, ANSWER_BAD_DATA, "invalid label name: \"%s\"", req->wildcard);
 	strbuf_release(&name);
 }
 
-struct series_answer {
-	struct jsonw json;
+struct series_found {
+	struct labels **items;
+	size_t n, cap;
 	struct map seen;
-	size_t limit, n;
 };
 
-static int write_series(const struct labels *labels, void *userdata)
+static int add_series(const struct labels *labels, void *userdata)
 {
-	struct series_answer *answer = userdata;
+	struct series_found *found = userdata;
 	size_t key_len = labels->n * sizeof(labels->v[0]);
 
-	if (map_get(&answer->seen, labels->v, key_len))
+	if (map_get(&found->seen, labels->v, key_len))
 		return 0;
-	if (map_put(&answer->seen, labels->v, key_len, answer) < 0)
+	if (map_put(&found->seen, labels->v, key_len, found) < 0 ||
+		!vec_reserve(found->items, found->n, found->cap))
 		return -ENOMEM;
-	if (!answer->limit || answer->n < answer->limit)
-		jsonw_labels(&answer->json, labels);
-	answer->n++;
+	found->items[found->n++] = labels_ref(labels);
 	return 0;
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	return labels_compare(*(const struct labels *const *)a, *(const struct labels *const *)b);
+}
+
+static void write_series(struct request *req, struct series_found *found, size_t limit)
+{
+	static char truncated[] = "results truncated due to limit";
+	char *const warnings[] = { truncated };
+	bool cut = limit && found->n > limit;
+	struct jsonw json;
+
+	if (found->n)
+		qsort(found->items, found->n, sizeof(*found->items), compare_labels);
+	answer_begin(req, &json);
+	jsonw_begin_array(&json);
+	for (size_t i = 0; i < (cut ? limit : found->n); i++)
+		jsonw_labels(&json, found->items[i]);
+	jsonw_end_array(&json);
+	answer_end_with(req, &json, warnings, cut, NULL, 0);
 }
 
 void catalogue_series(struct request *req, struct instant now)
 {
-	static char truncated[] = "results truncated due to limit";
-	char *const warnings[] = { truncated };
-	struct series_answer answer = { 0 };
+	struct series_found found = { 0 };
 	struct wanted wanted;
 
 	if (!request_param(req, "match[]")) {
 		answer_error(req, ANSWER_BAD_DATA, "no match[] parameter provided");
 		return;
 	}
-	if (read_wanted(req, &wanted) < 0)
+	if (read_wanted(req, true, &wanted) < 0)
 		return;
-	answer.limit = wanted.limit;
-	answer_begin(req, &answer.json);
-	jsonw_begin_array(&answer.json);
-	if (each_series(req, &wanted, write_series, &answer) == 0) {
-		jsonw_end_array(&answer.json);
-		answer_end_with(req, &answer.json, warnings,
-			answer.limit && answer.n > answer.limit, NULL, 0);
-	}
-	map_release(&answer.seen);
+	if (each_series(req, &wanted, add_series, &found) == 0)
+		write_series(req, &found, wanted.limit);
+	for (size_t i = 0; i < found.n; i++)
+		labels_unref(found.items[i]);
+	free(found.items);
+	map_release(&found.seen);
 	selectors_release(&wanted.selectors);
 }

@@ -208,7 +208,7 @@ static int external_labels(const struct request *req, struct labels **ret)
 /* The selectors' faults come as JSON, as they are for the other paths; here they are plain text. */
 static int read_selectors(struct request *req, struct selectors *ret)
 {
-	int err = param_selectors(req, "match[]", ret);
+	int err = param_selectors(req, "match[]", false, ret);
 
 	if (err == -EINVAL)
 		respond_text(req, MHD_HTTP_BAD_REQUEST,

@@ -56,7 +56,8 @@ struct request {
 	char *method;
 	char *origin, *host, *content_type, *accept; /* NULL without the header */
 	bool forwarded;				     /* by a proxy, as its headers say */
-	struct param *params;			     /* a form's fields first, then the URI's */
+	bool bad_params;      /* some parameter cannot be decoded: a bad escape, or a NUL */
+	struct param *params; /* a form's fields first, then the URI's */
 	size_t n_params, cap_params;
 	struct strbuf body;
 	struct response response;
@@ -65,14 +66,15 @@ struct request {
 };
 
 /*
- * From "/path?name=value&..." as it stood in the request line. 0, -EINVAL (bad escape, NUL),
- * -EMSGSIZE, -ENOMEM.
+ * From "/path?name=value&..." as it stood in the request line. 0, -EINVAL (bad escape or NUL in the path),
+ * -EMSGSIZE, -ENOMEM. Parameters that cannot be decoded are told by bad_params, so that the path can say
+ * in its own way what is wrong.
  */
 int request_new(struct api *api, const char *uri, struct request **ret);
 void request_free(struct request *req);
 DEFINE_FREEP(request)
 
-/* Takes the body apart where it is a form. The same errors. */
+/* Takes the body apart where it is a form. The same errors; again bad_params. */
 int request_read_form(struct request *req);
 
 /* The first value, or NULL. */

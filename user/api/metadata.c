@@ -112,7 +112,7 @@ static int read_target_selector(struct request *req, struct selectors *ret)
 	const char *text = request_param(req, "match_target");
 
 	*ret = (struct selectors){ 0 };
-	return text && *text ? param_selectors(req, "match_target", ret) : 0;
+	return text && *text ? param_selectors(req, "match_target", true, ret) : 0;
 }
 
 static void write_of_target(struct jsonw *json, const struct labels *target,

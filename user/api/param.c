@@ -13,16 +13,22 @@
 /* Seconds from which milliseconds still fit, with room for a lookback on either side. */
 #define MAX_SECONDS ((double)(INT64_MAX / 4000))
 
-/* Answers `invalid parameter "NAME": BEFORE "VALUE" AFTER`, the value as Go's %q. */
+/*
+ * Answers `invalid parameter "NAME": BEFORE "VALUE" AFTER`, the value as Go's %q; without a name only
+ * what is behind the colon.
+ */
 static int refuse(struct request *req, const char *name, const char *before, const char *value,
 	const char *after)
 {
-	struct strbuf quoted = STRBUF_INIT;
+	struct strbuf text = STRBUF_INIT;
 
-	escape_quoted(&quoted, value, strlen(value));
-	answer_error(req, ANSWER_BAD_DATA, "invalid parameter \"%s\": %s \"%s\"%s", name, before,
-		quoted.s, after);
-	strbuf_release(&quoted);
+	if (name)
+		strbuf_addf(&text, "invalid parameter \"%s\": ", name);
+	strbuf_addf(&text, "%s \"", before);
+	escape_quoted(&text, value, strlen(value));
+	strbuf_addf(&text, "\"%s", after);
+	answer_error(req, ANSWER_BAD_DATA, "%s", text.err ? "out of memory" : text.s);
+	strbuf_release(&text);
 	return -EINVAL;
 }
 
@@ -43,7 +49,7 @@ static int refuse_time(struct request *req, const char *name, bool required, con
 int param_time(struct request *req, const char *name, bool required, int64_t *ret_wall_ms)
 {
 	const char *value = request_param(req, name);
-	double seconds;
+	double seconds, whole;
 
 	if (!value || !*value) {
 		if (!required)
@@ -54,7 +60,8 @@ int param_time(struct request *req, const char *name, bool required, int64_t *re
 		/* A NaN compares false with everything and ends here as well. */
 		if (!(fabs(seconds) <= MAX_SECONDS))
 			return refuse_time(req, name, required, value);
-		*ret_wall_ms = llround(seconds * 1000);
+		/* As Prometheus rounds: 1.2345 is a little less than it reads. */
+		*ret_wall_ms = (int64_t)seconds * 1000 + llround(modf(seconds, &whole) * 1000);
 		return 0;
 	}
 	if (timestamp_parse_rfc3339(value, strlen(value), ret_wall_ms) == 0)
@@ -62,26 +69,48 @@ int param_time(struct request *req, const char *name, bool required, int64_t *re
 	return refuse_time(req, name, required, value);
 }
 
-int param_duration(struct request *req, const char *name, bool required, int64_t *ret_ms)
+/* `name`, in what is said of a fault: NULL for without. */
+static int read_duration(struct request *req, const char *name, const char *before,
+	const char *value, int64_t *ret_ms)
 {
-	const char *value = request_param(req, name);
 	double seconds;
 
-	if (!value || !*value) {
-		if (!required)
-			return 0;
-		value = "";
-	}
 	if (num_parse(value, strlen(value), &seconds) == 0) {
 		if (!(fabs(seconds) <= MAX_SECONDS))
-			return refuse(req, name, "cannot parse", value,
+			return refuse(req, name, before, value,
 				" to a valid duration. It overflows int64");
 		*ret_ms = llround(seconds * 1000);
 		return 0;
 	}
 	if (duration_parse(value, strlen(value), ret_ms) == 0)
 		return 0;
-	return refuse(req, name, "cannot parse", value, " to a valid duration");
+	return refuse(req, name, before, value, " to a valid duration");
+}
+
+int param_duration(struct request *req, const char *name, int64_t *ret_ms)
+{
+	const char *value = request_param(req, name);
+
+	if (!value || !*value)
+		return 0;
+	return read_duration(req, name, "cannot parse", value, ret_ms);
+}
+
+int param_step(struct request *req, int64_t *ret_ms)
+{
+	const char *value = request_param(req, "step");
+
+	return read_duration(req, "step", "cannot parse", value ? value : "", ret_ms);
+}
+
+int param_lookback(struct request *req, int64_t *ret_ms)
+{
+	const char *value = request_param(req, "lookback_delta");
+
+	if (!value || !*value)
+		return 0;
+	return read_duration(
+		req, NULL, "error parsing lookback delta duration: cannot parse", value, ret_ms);
 }
 
 int param_limit(struct request *req, const char *name, size_t *ret)
@@ -139,6 +168,12 @@ static void take_matchers(const struct matcher *const *matchers, size_t n, void 
 	selector->n = n;
 }
 
+/* Prometheus's words for `{}` and its like, which match whatever there is. */
+static bool matches_everything(const struct promql_error *error)
+{
+	return streq(error->text, "vector selector must contain at least one non-empty matcher");
+}
+
 static int add_selector(
 	struct request *req, const char *name, const char *text, struct selectors *selectors)
 {
@@ -157,6 +192,12 @@ static int add_selector(
 		answer_error(req, ANSWER_INTERNAL, "out of memory");
 		return err;
 	}
+	if (err && (!name || streq(name, "match[]")) && matches_everything(&error)) {
+		answer_error(req, ANSWER_BAD_DATA,
+			"%smatch[] must contain at least one non-empty matcher",
+			name ? "invalid parameter \"match[]\": " : "");
+		return err;
+	}
 	if (err) {
 		answer_parse_error(req, name, text, &error);
 		return err;
@@ -168,14 +209,14 @@ static int add_selector(
 	return 0;
 }
 
-int param_selectors(struct request *req, const char *name, struct selectors *ret)
+int param_selectors(struct request *req, const char *name, bool named, struct selectors *ret)
 {
 	int err = 0;
 
 	*ret = (struct selectors){ 0 };
 	for (const struct param *p = request_next(req, name, NULL); p && !err;
 		p = request_next(req, name, p))
-		err = add_selector(req, name, p->value, ret);
+		err = add_selector(req, named ? name : NULL, p->value, ret);
 	if (err)
 		selectors_release(ret);
 	return err;

@@ -15,9 +15,10 @@
 
 #define QUERY_TIMEOUT_MS (2 * 60 * 1000)
 
+/* `param`: what a fault names, or NULL. */
 static int parse_query(struct request *req, const char *param, struct promql_expr **ret)
 {
-	const char *text = request_param(req, param);
+	const char *text = request_param(req, "query");
 	struct promql_error error = { 0 };
 	int err;
 
@@ -40,11 +41,9 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 
 	most_ms = most_ms > 0 ? most_ms : QUERY_TIMEOUT_MS;
 	timeout_ms = most_ms;
-	err = param_duration(req, "timeout", false, &timeout_ms);
+	err = param_duration(req, "timeout", &timeout_ms);
 	if (!err)
-		err = param_duration(req, "lookback_delta", false, &lookback_ms);
-	if (!err)
-		err = param_limit(req, "limit", &ret->limit);
+		err = param_lookback(req, &lookback_ms);
 	if (err)
 		return err;
 	if (!req->api->sources.db) {
@@ -66,7 +65,8 @@ void query_instant(struct request *req, struct instant now)
 	struct evaluation_options options = { .start_wall_ms = now.wall_ms };
 	struct promql_expr *expr;
 
-	if (param_time(req, "time", false, &options.start_wall_ms) < 0 ||
+	if (param_limit(req, "limit", &options.limit) < 0 ||
+		param_time(req, "time", false, &options.start_wall_ms) < 0 ||
 		read_common(req, now, &options) < 0 || parse_query(req, "query", &expr) < 0)
 		return;
 	options.end_wall_ms = options.start_wall_ms;
@@ -75,8 +75,10 @@ void query_instant(struct request *req, struct instant now)
 
 static int read_range(struct request *req, struct evaluation_options *ret)
 {
-	int err = param_time(req, "start", true, &ret->start_wall_ms);
+	int err = param_limit(req, "limit", &ret->limit);
 
+	if (!err)
+		err = param_time(req, "start", true, &ret->start_wall_ms);
 	if (!err)
 		err = param_time(req, "end", true, &ret->end_wall_ms);
 	if (err)
@@ -86,7 +88,7 @@ static int read_range(struct request *req, struct evaluation_options *ret)
 			"invalid parameter \"end\": end timestamp must not be before start time");
 		return -EINVAL;
 	}
-	err = param_duration(req, "step", true, &ret->step_ms);
+	err = param_step(req, &ret->step_ms);
 	if (err)
 		return err;
 	if (ret->step_ms <= 0) {
@@ -150,11 +152,11 @@ void query_exemplars(struct request *req, struct instant now)
 		param_time(req, "end", false, &end_wall_ms) < 0)
 		return;
 	if (end_wall_ms < start_wall_ms) {
-		answer_error(req, ANSWER_BAD_DATA,
-			"invalid parameter \"end\": end timestamp must not be before start timestamp");
+		answer_error(
+			req, ANSWER_BAD_DATA, "end timestamp must not be before start timestamp");
 		return;
 	}
-	if (parse_query(req, "query", &expr) < 0)
+	if (parse_query(req, NULL, &expr) < 0)
 		return;
 	promql_free(expr);
 	answer_begin(req, &json);

@@ -80,7 +80,9 @@ static int add_params(struct request *req, const char *s, size_t len)
 		const char *stop = amp ? amp : end;
 		int err = stop > s ? add_param(req, s, (size_t)(stop - s)) : 0;
 
-		if (err)
+		if (err == -EINVAL)
+			req->bad_params = true;
+		else if (err)
 			return err;
 		s = stop + 1;
 	}

@@ -1,6 +1,7 @@
 /*
  * route.c - which handler answers which path and method.
  */
+#include "api/answer.h"
 #include "api/origin.h"
 #include "api/v2.h"
 
@@ -258,6 +259,16 @@ static void forbidden(struct request *req)
 		respond_text(req, MHD_HTTP_FORBIDDEN, "Not from a page of another origin.\n");
 }
 
+static void bad_params(struct request *req)
+{
+	if (starts_with(req->path, "/api/v1/"))
+		answer_error(req, ANSWER_BAD_DATA,
+			"error parsing form values: a percent escape is broken, or stands for NUL");
+	else
+		respond_text(req, MHD_HTTP_BAD_REQUEST,
+			"the parameters cannot be read: a percent escape is broken, or stands for NUL\n");
+}
+
 static void call(struct request *req, const struct route *route, struct instant now)
 {
 	int err = request_read_form(req);
@@ -266,6 +277,8 @@ static void call(struct request *req, const struct route *route, struct instant 
 		respond_text(req, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
 	else if (err)
 		respond_text(req, MHD_HTTP_BAD_REQUEST, "the form cannot be read\n");
+	else if (req->bad_params)
+		bad_params(req);
 	else
 		route->handler(req, now);
 }
@@ -279,13 +292,27 @@ static void cut_slash(char *path)
 		path[len - 1] = '\0';
 }
 
+/* Whoever puts "http://host:9090/" before "/api/v1/query" means the same path. */
+static void squeeze_slashes(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from; from++) {
+		if (*from != '/' || from == path || from[-1] != '/')
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
 void route_dispatch(struct request *req, struct instant now)
 {
-	const char *path = without_prefix(req->api, req->path);
 	const struct route *route;
+	const char *path;
 	unsigned methods;
 	bool changes;
 
+	squeeze_slashes(req->path);
+	path = without_prefix(req->api, req->path);
 	if (!path) {
 		respond_text(req, MHD_HTTP_MOVED_PERMANENTLY, "");
 		req->response.location = req->api->prefix;

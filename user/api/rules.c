@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <strings.h>
 #include "base/hash.h"
 #include "base/num.h"
 
@@ -48,16 +49,58 @@ static void write_alert(struct jsonw *json, const struct rule_alert_info *alert)
 	jsonw_end_object(json);
 }
 
-static void write_pairs(struct jsonw *json, const char *name, const struct config_pairs *pairs)
+static int by_pair_name(const void *a, const void *b)
 {
+	return strcmp((*(const struct config_pair *const *)a)->name.s,
+		(*(const struct config_pair *const *)b)->name.s);
+}
+
+static const struct config_pairs *or_none(const struct config_pairs *pairs)
+{
+	static const struct config_pairs none;
+
+	return pairs ? pairs : &none;
+}
+
+static bool has_name(const struct config_pairs *pairs, const char *name)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (streq(pairs->items[i].name.s, name))
+			return true;
+	}
+	return false;
+}
+
+/* By name, as they are written; those of `below` that `pairs` has not. */
+static void write_pairs(struct jsonw *json, const char *name, const struct config_pairs *below,
+	const struct config_pairs *pairs)
+{
+	scoped(freep) const struct config_pair **sorted = NULL;
+	size_t n = 0;
+
+	below = or_none(below);
+	pairs = or_none(pairs);
+	sorted = calloc(below->n + pairs->n + 1, sizeof(*sorted));
+	if (!sorted) {
+		json->out->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < pairs->n; i++)
+		sorted[n++] = &pairs->items[i];
+	for (size_t i = 0; i < below->n; i++) {
+		if (!has_name(pairs, below->items[i].name.s))
+			sorted[n++] = &below->items[i];
+	}
+	qsort(sorted, n, sizeof(*sorted), by_pair_name);
 	jsonw_key(json, name);
 	jsonw_begin_object(json);
-	for (size_t i = 0; pairs && i < pairs->n; i++)
-		jsonw_field_string(json, pairs->items[i].name.s, pairs->items[i].value.s);
+	for (size_t i = 0; i < n; i++)
+		jsonw_field_string(json, sorted[i]->name.s, sorted[i]->value.s);
 	jsonw_end_object(json);
 }
 
-static void write_rule(struct jsonw *json, const struct rule_info *rule, bool with_alerts)
+static void write_rule(struct jsonw *json, const struct group_info *group,
+	const struct rule_info *rule, bool with_alerts)
 {
 	jsonw_begin_object(json);
 	if (rule->alerting)
@@ -68,10 +111,10 @@ static void write_rule(struct jsonw *json, const struct rule_info *rule, bool wi
 		jsonw_field_double(json, "duration", (double)rule->for_ms / 1000);
 		jsonw_field_double(json, "keepFiringFor", (double)rule->keep_firing_for_ms / 1000);
 	}
-	if (rule->alerting || (rule->labels && rule->labels->n))
-		write_pairs(json, "labels", rule->labels);
+	if (rule->alerting || or_none(rule->labels)->n || or_none(group->labels)->n)
+		write_pairs(json, "labels", group->labels, rule->labels);
 	if (rule->alerting) {
-		write_pairs(json, "annotations", rule->annotations);
+		write_pairs(json, "annotations", NULL, rule->annotations);
 		jsonw_key(json, "alerts");
 		jsonw_begin_array(json);
 		for (size_t i = 0; with_alerts && i < rule->n_alerts; i++)
@@ -101,8 +144,15 @@ static bool asked_for(const struct request *req, const char *param, const char *
 	return false;
 }
 
-/* match[] looks at the labels that the rule itself adds, templates as they are written. */
-static bool labels_wanted(const struct filter *filter, const struct rule_info *rule)
+static void set_pairs(struct labels_builder *b, const struct config_pairs *pairs)
+{
+	for (size_t i = 0; i < or_none(pairs)->n; i++)
+		labels_builder_set(b, pairs->items[i].name.s, pairs->items[i].value.s);
+}
+
+/* match[] looks at the labels that the rule and its group add, templates as they are written. */
+static bool labels_wanted(
+	const struct filter *filter, const struct group_info *group, const struct rule_info *rule)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
 	struct labels *labels = NULL;
@@ -110,9 +160,8 @@ static bool labels_wanted(const struct filter *filter, const struct rule_info *r
 
 	if (!filter->selectors.n)
 		return true;
-	for (size_t i = 0; rule->labels && i < rule->labels->n; i++)
-		labels_builder_set(
-			&b, rule->labels->items[i].name.s, rule->labels->items[i].value.s);
+	set_pairs(&b, group->labels);
+	set_pairs(&b, rule->labels);
 	if (labels_build(&b, &labels) == 0)
 		wanted = selectors_match(&filter->selectors, labels);
 	labels_builder_release(&b);
@@ -120,10 +169,12 @@ static bool labels_wanted(const struct filter *filter, const struct rule_info *r
 	return wanted;
 }
 
-static bool rule_wanted(const struct filter *filter, const struct rule_info *rule)
+static bool rule_wanted(
+	const struct filter *filter, const struct group_info *group, const struct rule_info *rule)
 {
 	return (rule->alerting ? filter->alerting : filter->recording) &&
-	       asked_for(filter->req, "rule_name[]", rule->name) && labels_wanted(filter, rule);
+	       asked_for(filter->req, "rule_name[]", rule->name) &&
+	       labels_wanted(filter, group, rule);
 }
 
 static bool group_wanted(const struct filter *filter, const struct group_info *group)
@@ -131,12 +182,12 @@ static bool group_wanted(const struct filter *filter, const struct group_info *g
 	if (!asked_for(filter->req, "rule_group[]", group->name) ||
 		!asked_for(filter->req, "file[]", group->file))
 		return false;
-	/* A group in which a filter leaves nothing is not shown; an empty one is. */
+	/* A group in which nothing is left is not shown. */
 	for (size_t i = 0; i < group->n_rules; i++) {
-		if (rule_wanted(filter, &group->rules[i]))
+		if (rule_wanted(filter, group, &group->rules[i]))
 			return true;
 	}
-	return group->n_rules == 0;
+	return false;
 }
 
 static void write_group(
@@ -148,8 +199,8 @@ static void write_group(
 	jsonw_key(json, "rules");
 	jsonw_begin_array(json);
 	for (size_t i = 0; i < group->n_rules; i++) {
-		if (rule_wanted(filter, &group->rules[i]))
-			write_rule(json, &group->rules[i], filter->alerts);
+		if (rule_wanted(filter, group, &group->rules[i]))
+			write_rule(json, group, &group->rules[i], filter->alerts);
 	}
 	jsonw_end_array(json);
 	jsonw_field_double(json, "interval", (double)group->interval_ms / 1000);
@@ -170,15 +221,15 @@ static uint64_t group_token(const struct group_info *group)
 
 static int read_flag(struct request *req, const char *name, bool *ret)
 {
-	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
-	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+	static const char *const yes[] = { "1", "t", "true" };
+	static const char *const no[] = { "0", "f", "false" };
 	const char *value = request_param(req, name);
 
 	if (!value || !*value)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (streq(value, yes[i]) || streq(value, no[i])) {
-			*ret = streq(value, yes[i]);
+		if (!strcasecmp(value, yes[i]) || !strcasecmp(value, no[i])) {
+			*ret = !strcasecmp(value, yes[i]);
 			return 0;
 		}
 	}
@@ -187,36 +238,50 @@ static int read_flag(struct request *req, const char *name, bool *ret)
 	return -EINVAL;
 }
 
-static int read_filter(struct request *req, struct filter *ret)
+/* Which page of groups is asked for. */
+static int read_page(struct request *req, struct filter *ret)
 {
-	const char *type = request_param(req, "type"),
-		   *token = request_param(req, "group_next_token");
-	bool exclude_alerts = false;
+	const char *token = request_param(req, "group_next_token"),
+		   *limit = request_param(req, "group_limit");
 
-	type = type ? type : "";
-	*ret = (struct filter){
-		.req = req, .alerting = !streq(type, "record"), .recording = !streq(type, "alert")
-	};
-	if (*type && ret->alerting && ret->recording) {
+	if (token && *token && !(limit && *limit)) {
 		answer_error(req, ANSWER_BAD_DATA,
-			"invalid parameter \"type\": not supported value \"%s\"", type);
+			"invalid parameter \"group_next_token\": group_limit needs to be set in order "
+			"to paginate over the groups");
 		return -EINVAL;
 	}
-	if (read_flag(req, "exclude_alerts", &exclude_alerts) < 0 ||
-		param_limit(req, "group_limit", &ret->group_limit) < 0)
+	if (param_limit(req, "group_limit", &ret->group_limit) < 0)
 		return -EINVAL;
-	ret->alerts = !exclude_alerts;
-	if (token && *token && !ret->group_limit) {
+	if (limit && *limit && !ret->group_limit) {
 		answer_error(req, ANSWER_BAD_DATA,
-			"invalid parameter \"group_limit\": group_limit needs to be set in order to "
-			"paginate over the groups");
+			"invalid parameter \"group_limit\": group_limit needs to be greater than 0");
 		return -EINVAL;
 	}
 	if (token && *token) {
 		ret->after = strtoull(token, NULL, 16);
 		ret->after = ret->after ? ret->after : UINT64_MAX;
 	}
-	return param_selectors(req, "match[]", &ret->selectors);
+	return 0;
+}
+
+static int read_filter(struct request *req, struct filter *ret)
+{
+	const char *type = request_param(req, "type");
+	bool exclude_alerts = false;
+
+	type = type ? type : "";
+	*ret = (struct filter){ .req = req,
+		.alerting = strcasecmp(type, "record") != 0,
+		.recording = strcasecmp(type, "alert") != 0 };
+	if (*type && ret->alerting && ret->recording) {
+		answer_error(req, ANSWER_BAD_DATA,
+			"invalid parameter \"type\": not supported value \"%s\"", type);
+		return -EINVAL;
+	}
+	if (read_flag(req, "exclude_alerts", &exclude_alerts) < 0 || read_page(req, ret) < 0)
+		return -EINVAL;
+	ret->alerts = !exclude_alerts;
+	return param_selectors(req, "match[]", false, &ret->selectors);
 }
 
 /* All groups; on failure the request is answered. The caller frees. */
@@ -289,7 +354,8 @@ void rules_list(struct request *req, struct instant now)
 			answer_end(req, &json);
 		} else {
 			answer_error(req, ANSWER_BAD_DATA,
-				"invalid group_next_token: the group is gone, start again without it");
+				"invalid parameter \"group_next_token\": the group is gone, start "
+				"again without it");
 		}
 		free(groups);
 	}

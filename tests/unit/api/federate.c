@@ -188,7 +188,7 @@ static void what_runs_is_told(void **state)
 	assert_data(&w, "/api/v1/notifications", "[]");
 	assert_data(&w, "/api/v1/query_exemplars?query=up", "[]");
 	assert_error(&w, "GET", "/api/v1/query_exemplars?query=up&start=2&end=1", 400, "bad_data",
-		"invalid parameter \"end\": end timestamp must not be before start timestamp");
+		"end timestamp must not be before start timestamp");
 	world_end(&w);
 }
 

@@ -108,6 +108,12 @@ static void says_what_is_wrong_in_prometheus_words(void **state)
 		{ "/api/v1/query?query=1&timeout=1e300", 400, "bad_data",
 			"invalid parameter \"timeout\": cannot parse \"1e300\" to a valid duration. It "
 			"overflows int64" },
+		{ "/api/v1/query?query=1&lookback_delta=x%22", 400, "bad_data",
+			"error parsing lookback delta duration: cannot parse \"x\\\"\" to a valid "
+			"duration" },
+		/* Of two faults the one that Prometheus looks at first. */
+		{ "/api/v1/query_range?query=1&start=x&limit=-1", 400, "bad_data",
+			"invalid parameter \"limit\": limit must be non-negative" },
 		{ "/api/v1/query?query=1&limit=-1", 400, "bad_data",
 			"invalid parameter \"limit\": limit must be non-negative" },
 		{ "/api/v1/query?query=1&limit=x", 400, "bad_data",

@@ -56,12 +56,23 @@ static void another_body_is_no_form(void **state)
 
 static void refuses_what_cannot_be_meant(void **state)
 {
-	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b", "/?a=%00", "/?%=1",
-		"/?a=%1" };
+	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b" }, *const bad_params[] = {
+		"/?a=%00&b=1", "/?b=1&%=1", "/?a=%1&b=1"
+	};
 	struct request *req;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(request_new(NULL, bad[i], &req), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_params); i++) {
+		assert_int_equal(request_new(NULL, bad_params[i], &req), 0);
+		assert_true(req->bad_params);
+		assert_string_equal(request_param(req, "b"), "1");
+		assert_null(request_param(req, "a"));
+		request_free(req);
+	}
+	assert_int_equal(request_new(NULL, "/?a=%41", &req), 0);
+	assert_false(req->bad_params);
+	request_free(req);
 }
 
 static void refuses_what_is_too_long(void **state)

@@ -125,6 +125,8 @@ static void filters_rules(void **state)
 	} rows[] = {
 		{ "type=record", GROUP_G(RULE_RECORDING) },
 		{ "type=alert", GROUP_G(RULE_DOWN(ALL_ALERTS)) "," GROUP_H },
+		{ "type=Record", GROUP_G(RULE_RECORDING) },
+		{ "exclude_alerts=tRuE&rule_name[]=Never", GROUP_H },
 		{ "exclude_alerts=true", GROUP_G(RULE_RECORDING "," RULE_DOWN("")) "," GROUP_H },
 		{ "rule_name[]=Never", GROUP_H },
 		{ "rule_name[]=Never&rule_name[]=a:b", GROUP_G(RULE_RECORDING) "," GROUP_H },
@@ -148,8 +150,14 @@ static void filters_rules(void **state)
 	assert_error(&w, "GET", "/api/v1/rules?type=x", 400, "bad_data",
 		"invalid parameter \"type\": not supported value \"x\"");
 	assert_error(&w, "GET", "/api/v1/rules?group_next_token=12", 400, "bad_data",
-		"invalid parameter \"group_limit\": group_limit needs to be set in order to paginate "
-		"over the groups");
+		"invalid parameter \"group_next_token\": group_limit needs to be set in order to "
+		"paginate over the groups");
+	assert_error(&w, "GET", "/api/v1/rules?group_limit=0", 400, "bad_data",
+		"invalid parameter \"group_limit\": group_limit needs to be greater than 0");
+	assert_error(&w, "GET", "/api/v1/rules?group_limit=1&group_next_token=12", 400, "bad_data",
+		"invalid parameter \"group_next_token\": the group is gone, start again without it");
+	assert_error(&w, "GET", "/api/v1/rules?match[]=a[", 400, "bad_data",
+		"1:3: parse error: unexpected end of input in duration expression");
 	w.rules.err = -ENOMEM;
 	assert_error(&w, "GET", "/api/v1/rules", 500, "internal", "Cannot allocate memory");
 	end(&w);
@@ -235,6 +243,85 @@ static void shows_targets(void **state)
 	world_end(&w);
 	labels_unref(own);
 	labels_unref(discovered);
+}
+
+/* The jobs in the order they are shown, or the global URLs: one text. */
+static void assert_targets(struct world *w, const char *uri, const char *field, const char *want)
+{
+	json_t *root = ask_json(w, "GET", uri, NULL, 200), *target;
+	struct strbuf got = STRBUF_INIT;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(root, "data"), "activeTargets"), i,
+		target) strbuf_addf(&got, "%s ", json_string_value(json_object_get(target, field)));
+	assert_string_equal(got.s, want);
+	strbuf_release(&got);
+	json_decref(root);
+}
+
+static void targets_are_shown_as_others_reach_them(void **state)
+{
+	static const struct {
+		const char *job, *url;
+	} rows[] = {
+		{ "z", "http://localhost:9100/metrics" },
+		{ "b", "https://[::1]:9101" },
+		{ "a", "http://127.0.0.1:9102/m?x=localhost:1" },
+		{ "b", "http://127.0.0.2:9103/metrics" },
+		{ "a", "http://localhost/metrics" },
+	};
+	struct world w;
+
+	world_begin(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		w.scrape.targets[i].info =
+			(struct target_info){ .job = rows[i].job, .url = rows[i].url };
+	w.scrape.n = ARRAY_SIZE(rows);
+	assert_targets(&w, "/api/v1/targets?state=Any", "scrapePool", "a a b b z ");
+	assert_targets(&w, "/api/v1/targets?state=ACTIVE", "globalUrl",
+		"http://127.0.0.1:9102/m?x=localhost:1 http://localhost/metrics https://[::1]:9101 "
+		"http://127.0.0.2:9103/metrics http://localhost:9100/metrics ");
+	w.api->options.external_url = "https://pi.example:8443/tolld";
+	assert_targets(&w, "/api/v1/targets?state=", "globalUrl",
+		"http://pi.example:9102/m?x=localhost:1 http://localhost/metrics "
+		"https://pi.example:9101 http://127.0.0.2:9103/metrics "
+		"http://pi.example:9100/metrics ");
+	/* Without a port of its own it cannot be told what belongs to the host. */
+	w.api->options.external_url = "https://pi.example";
+	assert_targets(
+		&w, "/api/v1/targets?scrapePool=z", "globalUrl", "http://localhost:9100/metrics ");
+	assert_targets(&w, "/api/v1/targets?state=other", "globalUrl", "");
+	w.api->options.external_url = NULL;
+	world_end(&w);
+}
+
+static void a_group_gives_its_labels_to_its_rules(void **state)
+{
+	struct config_pair of_group[] = { { { .s = (char *)"team" }, { .s = (char *)"home" } },
+		{ { .s = (char *)"severity" }, { .s = (char *)"mail" } } };
+	const struct config_pairs below = { .items = of_group, .n = 2 };
+	json_t *root;
+	struct world w;
+
+	begin(&w);
+	w.rules.groups[0].labels = &below;
+	assert_data(&w, "/api/v1/rules?match[]={severity='mail'}",
+		"{'groups':[{'name':'g','file':'r.yml','rules':[{'name':'a:b','query':'up',"
+		"'labels':{'severity':'mail','team':'home'},'health':'ok','evaluationTime':0.0015,"
+		"'lastEvaluation':'2026-11-22T15:46:25.250Z','type':'recording'}],'interval':15,"
+		"'limit':5,'evaluationTime':0.002,'lastEvaluation':'2026-11-22T15:46:25.250Z'}]}");
+	root = ask_json(
+		&w, "GET", "/api/v1/rules?match[]={team='home',severity='page'}", NULL, 200);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(root, "data"), "groups")), 1);
+	json_decref(root);
+	/* One that has no rules is not shown. */
+	w.rules.groups[1].n_rules = 0;
+	root = ask_json(&w, "GET", "/api/v1/rules", NULL, 200);
+	assert_int_equal(
+		json_array_size(json_object_get(json_object_get(root, "data"), "groups")), 1);
+	json_decref(root);
+	end(&w);
 }
 
 static void shows_what_targets_say_of_their_metrics(void **state)
@@ -623,7 +710,11 @@ static void unknown_paths_and_methods_are_said_to_be(void **state)
 	world_begin(&w);
 	free(ask_text(&w, "GET", "/api/v1/nothing", 404));
 	free(ask_text(&w, "GET", "/api/v1/label//values", 404));
-	free(ask_text(&w, "GET", "//", 404));
+	free(ask_text(&w, "GET", "///", 200));
+	json_decref(ask_json(&w, "GET", "//api//v1/labels", NULL, 200));
+	assert_error(&w, "GET", "/api/v1/query?query=%zz", 400, "bad_data",
+		"error parsing form values: a percent escape is broken, or stands for NUL");
+	free(ask_text(&w, "GET", "/federate?match[]=%00", 400));
 	req = ask(&w, "DELETE", "/api/v1/query?query=1", NULL);
 	assert_int_equal(req->response.status, 405);
 	assert_string_equal(req->response.allow, "GET, HEAD, OPTIONS, POST");
@@ -642,6 +733,8 @@ int main(void)
 		cmocka_unit_test(filters_rules),
 		cmocka_unit_test(gives_rules_page_by_page),
 		cmocka_unit_test(shows_targets),
+		cmocka_unit_test(targets_are_shown_as_others_reach_them),
+		cmocka_unit_test(a_group_gives_its_labels_to_its_rules),
 		cmocka_unit_test(shows_what_targets_say_of_their_metrics),
 		cmocka_unit_test(shows_a_service_that_lives),
 		cmocka_unit_test(shows_how_a_service_died),
