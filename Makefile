@@ -39,8 +39,9 @@ endif
 LIBS     := libbpf libelf zlib gnutls yaml-0.1 libsystemd libmicrohttpd jansson libpcre2-8 sqlite3
 # Not linked, but loaded when it is first needed: user/net/curl.c.
 LOADED   := libcurl
-FLOORS   := base model net store tsdb config template client promql notify scrape watch deliver rules api cmd
-USER_SRC := $(sort $(foreach d,$(FLOORS),$(wildcard user/$(d)/*.c)) $(filter-out user/main.c,$(wildcard user/*.c)))
+# Linked in this order: what seldom runs stands together, so that it need not be in memory.
+FLOORS   := cmd client config template deliver api base model net store tsdb promql rules scrape watch notify
+USER_SRC := $(foreach d,$(FLOORS),$(sort $(wildcard user/$(d)/*.c))) $(sort $(filter-out user/main.c,$(wildcard user/*.c)))
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
@@ -159,7 +160,7 @@ $(BUILD)/libtolld.a: $(USER_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/tolld: $(BUILD)/user/main.o $(BUILD)/libtolld.a
+$(BUILD)/tolld: $(BUILD)/user/main.o $(USER_OBJ)
 	$(say) LD $@
 	$(Q)$(CC) $(HARDEN) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm -lpthread
 

@@ -16,7 +16,7 @@
 #define MAX_OUTPUT ((size_t)1 << 20)
 
 struct mail_templates {
-	struct template_set *sets[2]; /* by enum template_mode */
+	struct template_set *sets[2]; /* by enum template_mode; NULL until somebody needs one */
 	struct map names[2];	      /* texts of the settings -> the name they were parsed under */
 	struct arena arena;
 	const char *replaced; /* one of the defaults that a file of the owner's has, too */
@@ -39,6 +39,28 @@ bool mail_templates_replaced(const struct mail_templates *t)
 	return t->replaced != NULL;
 }
 
+/*
+ * The set of a mode, begun with our own texts when it is first asked for: a quarter of a megabyte that
+ * a machine where nothing happens does without.
+ */
+static int set_of(struct mail_templates *t, enum template_mode mode, struct template_set **ret,
+	struct template_error *err)
+{
+	scoped(template_set_freep) struct template_set *set = NULL;
+	int result = 0;
+
+	if (!t->sets[mode]) {
+		result = template_set_new(mode, mail_template_functions, &set);
+		if (!result)
+			result = template_parse(set, "default.tmpl", mail_default_templates,
+				strlen(mail_default_templates), err);
+		if (!result)
+			t->sets[mode] = TAKE(set);
+	}
+	*ret = t->sets[mode];
+	return result;
+}
+
 /* -- texts of the settings -- */
 
 /* The name of a text, parsed now where it was not yet. */
@@ -46,17 +68,21 @@ static int name_of(struct mail_templates *t, enum template_mode mode, const char
 	const char *text, const char **ret, struct template_error *err)
 {
 	char *name = map_gets(&t->names[mode], text);
+	struct template_set *set;
 	int result;
 
 	if (name) {
 		*ret = name;
 		return 0;
 	}
+	result = set_of(t, mode, &set, err);
+	if (result)
+		return result;
 	/* A # keeps it apart from names that anybody would give. */
 	name = arena_printf(&t->arena, "%s#%zu", setting, t->names[mode].n + 1);
 	if (!name)
 		return -ENOMEM;
-	result = template_parse(t->sets[mode], name, text, strlen(text), err);
+	result = template_parse(set, name, text, strlen(text), err);
 	if (!result)
 		result = map_puts(&t->names[mode], text, name);
 	if (!result)
@@ -266,10 +292,14 @@ static int parse_file(struct mail_templates *t, struct source *source, struct di
 	const char *slash = strrchr(source->name, '/');
 	const char *name = slash ? slash + 1 : source->name;
 	struct template_error error = { 0 };
+	struct template_set *set;
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(t->sets) && !err; i++)
-		err = template_parse(t->sets[i], name, source->text, source->len, &error);
+	for (size_t i = 0; i < ARRAY_SIZE(t->sets) && !err; i++) {
+		err = set_of(t, (enum template_mode)i, &set, &error);
+		if (!err)
+			err = template_parse(set, name, source->text, source->len, &error);
+	}
 	if (err == -EINVAL)
 		return diag_error(diag, pos_in(source, error.offset), "%s", error.text);
 	return err;
@@ -278,6 +308,8 @@ static int parse_file(struct mail_templates *t, struct source *source, struct di
 /* Which of the defaults came from another text than ours. */
 static void find_replaced(struct mail_templates *t, const char *default_name)
 {
+	if (!t->sets[TEMPLATE_TEXT])
+		return;
 	for (size_t i = 0; mail_default_names[i] && !t->replaced; i++) {
 		const char *from = template_origin(t->sets[TEMPLATE_TEXT], mail_default_names[i]);
 
@@ -320,15 +352,8 @@ static int read_config(struct mail_templates *t, const struct config *config, st
 int mail_templates_new(const struct config *config, struct diag *diag, struct mail_templates **ret)
 {
 	scoped(mail_templates_freep) struct mail_templates *t = calloc(1, sizeof(*t));
-	struct template_error error = { 0 };
 	int err = t ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < 2 && !err; i++) {
-		err = template_set_new((enum template_mode)i, mail_template_functions, &t->sets[i]);
-		if (!err)
-			err = template_parse(t->sets[i], "default.tmpl", mail_default_templates,
-				strlen(mail_default_templates), &error);
-	}
 	if (!err && config)
 		err = read_config(t, config, diag);
 	if (err)
