@@ -7,11 +7,28 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include "store/open.h"
 #include "store/writer.h"
+
+/*
+ * Of a flood, many items stand in one piece of memory that goes back to the system as a whole: each by
+ * itself would leave its hole between what the flood is about, which stays.
+ */
+#define BLOCK_BYTES	((size_t)256 << 10)
+#define BLOCK_ITEM_MAX	((size_t)16 << 10)
+#define BLOCK_ALIGNMENT _Alignof(max_align_t)
+/* So many on their way are a flood. */
+#define BLOCK_FROM 64
+
+struct store_block {
+	size_t used;
+	size_t n; /* items in it; one more while it is filled */
+};
 
 struct store {
 	struct store_file file;
@@ -20,17 +37,81 @@ struct store {
 	bool closed; /* the last callbacks are being made */
 	int event_fd;
 	sd_event_source *source;
+	struct store_block *block; /* that is being filled */
+	size_t n_items;
 	struct writer writer;
 };
 
-static void call_back(struct store_items *items, int err)
+static void block_leave(struct store_block *block)
+{
+	if (!--block->n)
+		munmap(block, BLOCK_BYTES);
+}
+
+static struct store_block *block_new(void)
+{
+	struct store_block *block =
+		mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (block == MAP_FAILED)
+		return NULL;
+	block->used = (sizeof(*block) + BLOCK_ALIGNMENT - 1) & ~(BLOCK_ALIGNMENT - 1);
+	block->n = 1;
+	return block;
+}
+
+static void *block_take(struct store *store, size_t bytes, struct store_block **ret)
+{
+	void *taken;
+
+	bytes = (bytes + BLOCK_ALIGNMENT - 1) & ~(BLOCK_ALIGNMENT - 1);
+	if (store->block && BLOCK_BYTES - store->block->used < bytes)
+		block_leave(TAKE(store->block));
+	if (!store->block)
+		store->block = block_new();
+	if (!store->block)
+		return NULL;
+	taken = (char *)store->block + store->block->used;
+	store->block->used += bytes;
+	store->block->n++;
+	*ret = store->block;
+	return taken;
+}
+
+static struct store_item *item_alloc(struct store *store, size_t bytes)
+{
+	struct store_block *block = NULL;
+	struct store_item *item;
+
+	if (store->n_items >= BLOCK_FROM && bytes <= BLOCK_ITEM_MAX)
+		item = block_take(store, bytes, &block);
+	else
+		item = malloc(bytes);
+	if (!item)
+		return NULL;
+	*item = (struct store_item){ .block = block, .bytes = bytes };
+	store->n_items++;
+	return item;
+}
+
+static void item_free(struct store *store, struct store_item *item)
+{
+	if (item->block)
+		block_leave(item->block);
+	else
+		free(item);
+	if (!--store->n_items && store->block)
+		block_leave(TAKE(store->block));
+}
+
+static void call_back(struct store *store, struct store_items *items, int err)
 {
 	struct store_item *item;
 
 	while ((item = store_items_pop(items))) {
 		if (item->done)
 			item->done(err ? err : item->err, item->userdata);
-		free(item);
+		item_free(store, item);
 	}
 }
 
@@ -46,7 +127,7 @@ static int on_finished(sd_event_source *source, int fd, uint32_t events, void *u
 	items = store->writer.finished;
 	store->writer.finished = (struct store_items){ 0 };
 	pthread_mutex_unlock(&store->writer.lock);
-	call_back(&items, 0);
+	call_back(store, &items, 0);
 	return 0;
 }
 
@@ -142,8 +223,8 @@ void store_close(struct store *store, int64_t timeout_ms)
 	finished = store->writer.finished;
 	writer_release(&store->writer, &rest);
 	store->closed = true;
-	call_back(&finished, 0);
-	call_back(&rest, -ECANCELED);
+	call_back(store, &finished, 0);
+	call_back(store, &rest, -ECANCELED);
 	store_free(store);
 }
 
@@ -169,7 +250,8 @@ int store_schema(struct store *store, const char *schema)
 }
 
 /* The values' bytes stand behind the item, each text with a NUL for whoever looks in a debugger. */
-static struct store_item *item_new(const char *sql, const struct store_value *values, size_t n)
+static struct store_item *item_new(
+	struct store *store, const char *sql, const struct store_value *values, size_t n)
 {
 	size_t bytes = sizeof(struct store_item) + n * sizeof(*values);
 	struct store_item *item;
@@ -179,10 +261,11 @@ static struct store_item *item_new(const char *sql, const struct store_value *va
 		if (values[i].type == STORE_TEXT || values[i].type == STORE_BLOB)
 			bytes += values[i].len + 1;
 	}
-	item = malloc(bytes);
+	item = item_alloc(store, bytes);
 	if (!item)
 		return NULL;
-	*item = (struct store_item){ .sql = sql, .bytes = bytes, .n_values = (unsigned)n };
+	item->sql = sql;
+	item->n_values = (unsigned)n;
 	to = (char *)(item->values + n);
 	for (size_t i = 0; i < n; i++) {
 		item->values[i] = values[i];
@@ -205,14 +288,14 @@ int store_write(struct store *store, const char *sql, const struct store_value *
 
 	if (store->closed)
 		return -ECANCELED;
-	item = item_new(sql, values, n);
+	item = item_new(store, sql, values, n);
 	if (!item)
 		return -ENOMEM;
 	item->done = done;
 	item->userdata = userdata;
 	err = writer_push(&store->writer, item);
 	if (err)
-		free(item);
+		item_free(store, item);
 	return err;
 }
 

@@ -149,8 +149,12 @@ static void empty_wal(struct writer *w)
 
 static void take_batch(struct writer *w, struct store_items *batch)
 {
-	while (w->queue.first && batch->n < BATCH_MAX)
-		store_items_push(batch, store_items_pop(&w->queue));
+	if (w->queue.n <= BATCH_MAX) {
+		store_items_append(batch, &w->queue);
+	} else {
+		while (batch->n < BATCH_MAX)
+			store_items_push(batch, store_items_pop(&w->queue));
+	}
 	w->n_writing = batch->n;
 	w->bytes_writing = batch->bytes;
 }
@@ -163,17 +167,27 @@ static void give_back(struct writer *w, struct store_items *batch)
 	w->n_writing = w->bytes_writing = 0;
 }
 
-static void report(struct writer *w, struct store_items *batch, const char *text)
+/* How many were written; *ret_err is the last fault. */
+static uint64_t count_written(const struct store_items *batch, int *ret_err)
+{
+	uint64_t written = 0;
+
+	*ret_err = 0;
+	for (const struct store_item *i = batch->first; i; i = i->next) {
+		if (i->err)
+			*ret_err = i->err;
+		else if (i->sql)
+			written++;
+	}
+	return written;
+}
+
+static void report(
+	struct writer *w, struct store_items *batch, uint64_t written, int err, const char *text)
 {
 	uint64_t one = 1;
-	int err = 0;
 
-	for (struct store_item *i = batch->first; i; i = i->next) {
-		if (i->err)
-			err = i->err;
-		else if (i->sql)
-			w->written++;
-	}
+	w->written += written;
 	if (err)
 		w->failed_commits++;
 	w->failing = false;
@@ -206,7 +220,8 @@ static void write_next(struct writer *w, int64_t *backoff_ns)
 {
 	struct store_items batch = { 0 };
 	char text[sizeof(w->last_error_text)] = "";
-	int err;
+	uint64_t written;
+	int err, fault;
 
 	take_batch(w, &batch);
 	pthread_mutex_unlock(&w->lock);
@@ -215,6 +230,8 @@ static void write_next(struct writer *w, int64_t *backoff_ns)
 	err = write_batch(w, &batch, text, sizeof(text));
 	if (w->db_lock)
 		pthread_mutex_unlock(w->db_lock);
+	/* Whoever has something to write does not wait for the counting. */
+	written = count_written(&batch, &fault);
 	pthread_mutex_lock(&w->lock);
 	if (err) {
 		give_back(w, &batch);
@@ -222,7 +239,7 @@ static void write_next(struct writer *w, int64_t *backoff_ns)
 		return;
 	}
 	*backoff_ns = BACKOFF_FIRST_NS;
-	report(w, &batch, text);
+	report(w, &batch, written, fault, text);
 	if (w->wal_pages >= (w->queue.first ? WAL_PAGES_NOW : WAL_PAGES_SOON)) {
 		pthread_mutex_unlock(&w->lock);
 		empty_wal(w);

@@ -14,6 +14,7 @@ struct store_item {
 	const char *sql;
 	store_done_fn *done;
 	void *userdata;
+	struct store_block *block; /* that it stands in, among others; or NULL */
 	size_t bytes;
 	int err;
 	unsigned n_values;

@@ -157,6 +157,29 @@ static void calls_back_in_order_once_it_is_durable(void **state)
 	assert_int_equal(ask(store, "SELECT count(*) FROM t"), 16);
 }
 
+static void a_flood_of_small_and_large_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = open_in(f, NULL);
+	enum { N = 3000 };
+	char *large = malloc(100001);
+	size_t n = 0;
+
+	memset(large, 'y', 100000);
+	large[100000] = '\0';
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < N; i++)
+			put(store, round * N + i, i % 100 ? large + 100000 - i % 1000 : large + i,
+				count, &n);
+		turn_until(f, &n, (size_t)(round + 1) * N);
+	}
+	free(large);
+	assert_int_equal(ask(store, "SELECT count(*) FROM t"), 2 * N);
+	assert_int_equal(ask(store, "SELECT count(*) FROM t WHERE length(v) = CASE k % 100 WHEN 0 "
+				    "THEN 100000 - k % 3000 ELSE k % 3000 % 1000 END"),
+		2 * N);
+}
+
 static void keeps_every_type_of_value(void **state)
 {
 	struct fixture *f = *state;
@@ -696,6 +719,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(calls_back_in_order_once_it_is_durable),
+		test(a_flood_of_small_and_large_is_kept),
 		test(keeps_every_type_of_value),
 		test(a_wrong_statement_fails_alone),
 		test(more_statements_than_it_keeps_prepared_work),
