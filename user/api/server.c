@@ -37,7 +37,7 @@
 struct listener {
 	struct api *api;
 	struct MHD_Daemon *daemon;
-	sd_event_source *io, *timer;
+	sd_event_source *io, *timer, *soon;
 	unsigned port;
 };
 
@@ -273,8 +273,7 @@ static void wake_listener(struct exchange *ex)
 
 		if (listener->daemon != info->daemon)
 			continue;
-		sd_event_source_set_time_relative(listener->timer, 0);
-		sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+		sd_event_source_set_enabled(listener->soon, SD_EVENT_ONESHOT);
 	}
 }
 
@@ -527,22 +526,33 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 
 /* -- the loop --------------------------------------------------------------------------------- */
 
+/*
+ * A timer is only ever set nearer: connections prolong their timeouts with each byte, and telling the
+ * kernel each time costs more than ringing in vain now and then.
+ */
 static void listener_arm(struct listener *listener)
 {
+	uint64_t now = 0, armed = 0, at;
 	MHD_UNSIGNED_LONG_LONG ms;
+	int enabled = SD_EVENT_OFF;
 
-	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES) {
-		sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
+		return;
+	if (!ms) {
+		sd_event_source_set_enabled(listener->soon, SD_EVENT_ONESHOT);
 		return;
 	}
-	/* "At once" means it: a quarter of a second, sd-event's usual, for each 64 KiB is no speed. */
-	sd_event_source_set_time_accuracy(listener->timer, ms ? 0 : 1);
-	sd_event_source_set_time_relative(
-		listener->timer, MIN((uint64_t)ms, UINT64_C(3600000)) * 1000);
+	sd_event_now(listener->api->event, CLOCK_MONOTONIC, &now);
+	at = now + MIN((uint64_t)ms, UINT64_C(3600000)) * 1000;
+	sd_event_source_get_enabled(listener->timer, &enabled);
+	sd_event_source_get_time(listener->timer, &armed);
+	if (enabled && armed > now && armed <= at)
+		return;
+	sd_event_source_set_time(listener->timer, at);
 	sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_soon(sd_event_source *source, void *userdata)
 {
 	struct listener *listener = userdata;
 
@@ -551,9 +561,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	return on_soon(source, userdata);
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	return on_timer(source, 0, userdata);
+	return on_soon(source, userdata);
 }
 
 static void listener_free(struct listener *listener)
@@ -562,6 +577,7 @@ static void listener_free(struct listener *listener)
 		return;
 	sd_event_source_disable_unref(listener->io);
 	sd_event_source_disable_unref(listener->timer);
+	sd_event_source_disable_unref(listener->soon);
 	if (listener->daemon)
 		MHD_stop_daemon(listener->daemon);
 	free(listener);
@@ -584,10 +600,17 @@ static int listener_watch(struct listener *listener)
 		event, &listener->timer, CLOCK_MONOTONIC, 0, 0, on_timer, listener);
 	if (err < 0)
 		return err;
+	err = sd_event_add_defer(event, &listener->soon, on_soon, listener);
+	if (err < 0)
+		return err;
+	sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+	sd_event_source_set_enabled(listener->soon, SD_EVENT_OFF);
 	sd_event_source_set_priority(listener->io, PRIORITY_HTTP);
 	sd_event_source_set_priority(listener->timer, PRIORITY_HTTP);
+	sd_event_source_set_priority(listener->soon, PRIORITY_HTTP);
 	sd_event_source_set_description(listener->io, "http");
 	sd_event_source_set_description(listener->timer, "http-timeout");
+	sd_event_source_set_description(listener->soon, "http-soon");
 	listener_arm(listener);
 	return 0;
 }
