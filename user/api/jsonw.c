@@ -4,7 +4,6 @@
 #include "api/jsonw.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include "base/escape.h"
 #include "base/num.h"
@@ -80,9 +79,7 @@ void jsonw_members(struct jsonw *json, const char *s, size_t len)
 void jsonw_stringn(struct jsonw *json, const char *s, size_t len)
 {
 	separate(json);
-	strbuf_addch(json->out, '"');
-	escape_json(json->out, s, len);
-	strbuf_addch(json->out, '"');
+	escape_json_string(json->out, s, len);
 }
 
 void jsonw_string(struct jsonw *json, const char *s)
@@ -93,7 +90,7 @@ void jsonw_string(struct jsonw *json, const char *s)
 void jsonw_int(struct jsonw *json, int64_t v)
 {
 	separate(json);
-	strbuf_addf(json->out, "%" PRId64, v);
+	strbuf_addi(json->out, v);
 }
 
 void jsonw_bool(struct jsonw *json, bool v)

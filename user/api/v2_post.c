@@ -325,6 +325,15 @@ static void put_one(struct posting *p, struct instant now)
 		p->refused = err;
 }
 
+static void put_some(struct posting *p, struct instant now)
+{
+	size_t n = MIN(p->n - p->n_put, (size_t)AT_ONCE);
+
+	notify_expect(p->in.req->api->sources.notify, p->alerts + p->n_put, n);
+	while (n--)
+		put_one(p, now);
+}
+
 static void answer(struct posting *p)
 {
 	struct request *req = p->in.req;
@@ -362,8 +371,8 @@ static bool posting_step(struct job *job, struct request *req)
 			v2_fault(req, p->lacking, "%s", p->lacks);
 			return true;
 		}
-		for (size_t i = 0; i < AT_ONCE && p->read && p->n_put < p->n; i++)
-			put_one(p, now);
+		if (p->read)
+			put_some(p, now);
 		if (p->read && p->n_put == p->n) {
 			answer(p);
 			return true;

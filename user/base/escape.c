@@ -93,14 +93,42 @@ static bool is_plain(unsigned char c)
 	       c != '>' && c != '&';
 }
 
+#define EACH_BYTE(c) (0x0101010101010101ull * (c))
+#define ANY_ZERO(v)  (((v)-EACH_BYTE(1)) & ~(v)&EACH_BYTE(0x80))
+
+/* The same of eight at once. */
+static bool are_plain(const char *s)
+{
+	uint64_t v, bad;
+
+	memcpy(&v, s, sizeof(v));
+	bad = (v | (v + EACH_BYTE(1))) & EACH_BYTE(0x80);
+	bad |= (v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80);
+	bad |= ANY_ZERO(v ^ EACH_BYTE('"')) | ANY_ZERO(v ^ EACH_BYTE('\\'));
+	/* & and ', < and > are the same but for one bit. */
+	bad |= ANY_ZERO((v | EACH_BYTE(1)) ^ EACH_BYTE('\''));
+	bad |= ANY_ZERO((v | EACH_BYTE(2)) ^ EACH_BYTE('>'));
+	return !bad;
+}
+
+static size_t plain_length(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= 8 && are_plain(s + n))
+		n += 8;
+	while (n < len && is_plain((unsigned char)s[n]))
+		n++;
+	return n;
+}
+
 static void escape_runes(struct strbuf *out, const char *s, size_t len, escape_rune_fn *escape)
 {
 	uint32_t rune;
 	size_t n;
 
 	while (len) {
-		for (n = 0; n < len && is_plain((unsigned char)s[n]); n++)
-			;
+		n = plain_length(s, len);
 		strbuf_add(out, s, n);
 		s += n;
 		len -= n;
@@ -252,6 +280,23 @@ static void json_rune(struct strbuf *out, uint32_t rune, const char *s, size_t n
 void escape_json(struct strbuf *out, const char *s, size_t len)
 {
 	escape_runes(out, s, len, json_rune);
+}
+
+void escape_json_string(struct strbuf *out, const char *s, size_t len)
+{
+	char *to;
+
+	if (plain_length(s, len) != len || !(to = strbuf_room(out, len + 2))) {
+		strbuf_addch(out, '"');
+		escape_json(out, s, len);
+		strbuf_addch(out, '"');
+		return;
+	}
+	*to++ = '"';
+	memcpy(to, s, len);
+	to[len] = '"';
+	to[len + 1] = '\0';
+	out->len += len + 2;
 }
 
 void escape_query(struct strbuf *out, const char *s, size_t len)

@@ -28,6 +28,8 @@ void escape_label_value(struct strbuf *out, const char *s, size_t len);
 void escape_html(struct strbuf *out, const char *s, size_t len);
 /* A JSON string's inside; also <, > and & as \u003c, as Go's encoder does. */
 void escape_json(struct strbuf *out, const char *s, size_t len);
+/* The same with its quotes. */
+void escape_json_string(struct strbuf *out, const char *s, size_t len);
 /* A URL's query value: RFC 3986 unreserved stays, a space is '+', all else is percent-encoded. */
 void escape_query(struct strbuf *out, const char *s, size_t len);
 

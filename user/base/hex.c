@@ -34,3 +34,10 @@ int hex_read(const char *digits, struct strbuf *out)
 		strbuf_addch(out, (char)(value_of(digits[i]) << 4 | value_of(digits[i + 1])));
 	return 0;
 }
+
+void hex_format64(char out[17], uint64_t v)
+{
+	for (unsigned i = 0; i < 16; i++)
+		out[i] = hex_digits[v >> (60 - 4 * i) & 15];
+	out[16] = '\0';
+}

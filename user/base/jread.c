@@ -146,6 +146,19 @@ static bool unescape(struct jread *r, const char **from, char **to)
 	return true;
 }
 
+#define EACH_BYTE(c) (0x0101010101010101ull * (c))
+#define ANY_ZERO(v)  (((v)-EACH_BYTE(1)) & ~(v)&EACH_BYTE(0x80))
+
+/* Whether eight characters are nothing but themselves. */
+static bool are_plain(const char *s)
+{
+	uint64_t v;
+
+	memcpy(&v, s, sizeof(v));
+	return !(((v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80)) | ANY_ZERO(v ^ EACH_BYTE('"')) |
+		 ANY_ZERO(v ^ EACH_BYTE('\\')));
+}
+
 /* From behind the quote to the one that ends it. */
 static bool read_text(struct jread *r, struct jread_text *ret)
 {
@@ -153,6 +166,8 @@ static bool read_text(struct jread *r, struct jread_text *ret)
 	char *to = r->text + r->at;
 
 	ret->s = to;
+	while (end - from >= 8 && are_plain(from))
+		from = to += 8;
 	for (;;) {
 		unsigned char c;
 

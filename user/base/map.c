@@ -112,6 +112,22 @@ void *map_del(struct map *map, const void *key, size_t key_len)
 	return value;
 }
 
+void map_expect(const struct map *map, const void *keys, size_t key_len, size_t n)
+{
+	struct map_entry **buckets[MAP_EXPECT_MAX];
+	const char *key = keys;
+
+	if (!map->n)
+		return;
+	n = MIN(n, (size_t)MAP_EXPECT_MAX);
+	for (size_t i = 0; i < n; i++, key += key_len) {
+		buckets[i] = &map->buckets[hash_seeded(key, key_len) & (map->n_buckets - 1)];
+		__builtin_prefetch(buckets[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(*buckets[i]);
+}
+
 void *map_gets(const struct map *map, const char *key)
 {
 	return map_get(map, key, strlen(key));

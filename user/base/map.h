@@ -34,6 +34,13 @@ int map_put(struct map *map, const void *key, size_t key_len, void *value);
 /* Removes, and returns the value that was there, or NULL. */
 void *map_del(struct map *map, const void *key, size_t key_len);
 
+/*
+ * n keys of this length, one behind the other, will be looked up soon: in a large map, memory is then
+ * waited for once, and not for each. More than MAP_EXPECT_MAX are not worth it.
+ */
+#define MAP_EXPECT_MAX 32
+void map_expect(const struct map *map, const void *keys, size_t key_len, size_t n);
+
 /* Text keys. */
 void *map_gets(const struct map *map, const char *key);
 int map_puts(struct map *map, const char *key, void *value);

@@ -73,9 +73,17 @@ void strbuf_adds(struct strbuf *sb, const char *s)
 	strbuf_add(sb, s, strlen(s));
 }
 
-void strbuf_addch(struct strbuf *sb, char c)
+void strbuf_addi(struct strbuf *sb, int64_t v)
 {
-	strbuf_add(sb, &c, 1);
+	char digits[20], *end = digits + sizeof(digits), *at = end;
+	uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (v < 0)
+		*--at = '-';
+	strbuf_add(sb, at, (size_t)(end - at));
 }
 
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list args)

@@ -32,7 +32,18 @@ void strbuf_reset(struct strbuf *sb);
 
 void strbuf_add(struct strbuf *sb, const void *bytes, size_t len);
 void strbuf_adds(struct strbuf *sb, const char *s);
-void strbuf_addch(struct strbuf *sb, char c);
+static inline void strbuf_addch(struct strbuf *sb, char c)
+{
+	/* Mostly there is room. */
+	if (sb->len + 1 < sb->cap && sb->len < sb->max && !sb->err) {
+		sb->s[sb->len++] = c;
+		sb->s[sb->len] = '\0';
+	} else {
+		strbuf_add(sb, &c, 1);
+	}
+}
+/* A whole number in decimal digits. */
+void strbuf_addi(struct strbuf *sb, int64_t v);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* Shortens the text to len bytes; a longer len does nothing. */

@@ -71,8 +71,7 @@ bool labels_equal(const struct labels *a, const struct labels *b)
 {
 	if (a == b)
 		return true;
-	return a->n == b->n && a->hash == b->hash &&
-	       !memcmp(a->v, b->v, a->n * sizeof(struct label));
+	return a->n == b->n && !memcmp(a->v, b->v, a->n * sizeof(struct label));
 }
 
 int labels_compare(const struct labels *a, const struct labels *b)
@@ -104,8 +103,26 @@ int labels_compare_sets(const struct labels *a, const struct labels *b)
 	return 0;
 }
 
+static uint64_t hash_of(const struct labels *labels)
+{
+	uint64_t hash = HASH_FNV1A_INIT;
+
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		hash = hash_fnv1a(hash, l->name, intern_len(l->name));
+		hash = hash_fnv1a(hash, "\xff", 1);
+		hash = hash_fnv1a(hash, l->value, intern_len(l->value));
+		hash = hash_fnv1a(hash, "\xff", 1);
+	}
+	return hash;
+}
+
 uint64_t labels_fingerprint(const struct labels *labels)
 {
+	/* Annotations, and labels of groups, are never asked. */
+	if (!labels->hash)
+		((struct labels *)labels)->hash = hash_of(labels);
 	return labels->hash;
 }
 
@@ -180,6 +197,15 @@ static struct label *find(const struct labels_builder *b, const char *name, size
 	return NULL;
 }
 
+static struct label *find_interned(const struct labels_builder *b, const char *name)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].name == name)
+			return &b->v[i];
+	}
+	return NULL;
+}
+
 void labels_builder_add(struct labels_builder *b, const struct labels *labels)
 {
 	for (unsigned i = 0; i < labels->n; i++)
@@ -248,7 +274,7 @@ void labels_builder_set_all(struct labels_builder *b, const struct label_text *t
 		for (size_t i = 0; i < few; i++) {
 			const struct label made = { items[2 * i].interned,
 				items[2 * i + 1].interned };
-			struct label *known = find(b, texts[i].name, texts[i].name_len);
+			struct label *known = find_interned(b, made.name);
 
 			if (made.value && !*made.value) {
 				intern_unref(made.name);
@@ -281,19 +307,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
 }
 
-static void set_hash(struct labels *labels)
-{
-	labels->hash = HASH_FNV1A_INIT;
-	for (unsigned i = 0; i < labels->n; i++) {
-		const struct label *l = &labels->v[i];
-
-		labels->hash = hash_fnv1a(labels->hash, l->name, intern_len(l->name));
-		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
-		labels->hash = hash_fnv1a(labels->hash, l->value, intern_len(l->value));
-		labels->hash = hash_fnv1a(labels->hash, "\xff", 1);
-	}
-}
-
 int labels_filter(const struct labels *labels, labels_keep_fn *keep, const void *userdata,
 	struct labels **ret)
 {
@@ -312,9 +325,26 @@ int labels_filter(const struct labels *labels, labels_keep_fn *keep, const void 
 			kept->v[kept->n++] = (struct label){ intern_ref(labels->v[i].name),
 				intern_ref(labels->v[i].value) };
 	}
-	set_hash(kept);
+	kept->hash = 0;
 	*ret = kept;
 	return 0;
+}
+
+/* Most sets are small, and nearly sorted. */
+static void sort(struct label *v, size_t n)
+{
+	if (n > 32) {
+		qsort(v, n, sizeof(*v), by_name);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct label label = v[i];
+		size_t at = i;
+
+		for (; at && strcmp(v[at - 1].name, label.name) > 0; at--)
+			v[at] = v[at - 1];
+		v[at] = label;
+	}
 }
 
 int labels_build(struct labels_builder *b, struct labels **ret)
@@ -334,10 +364,10 @@ int labels_build(struct labels_builder *b, struct labels **ret)
 	labels->n = (unsigned)b->n;
 	if (b->n) {
 		if (b->unsorted)
-			qsort(b->v, b->n, sizeof(*b->v), by_name);
+			sort(b->v, b->n);
 		memcpy(labels->v, b->v, b->n * sizeof(struct label));
 	}
-	set_hash(labels);
+	labels->hash = 0;
 	/* The references went over to the set. */
 	b->n = 0;
 	labels_builder_release(b);

@@ -23,7 +23,7 @@ struct label {
 struct labels {
 	unsigned refs;
 	unsigned n;
-	uint64_t hash;	  /* stable for ever: labels_fingerprint() */
+	uint64_t hash;	  /* 0 until labels_fingerprint() was asked */
 	struct label v[]; /* sorted by name, as bytes */
 };
 

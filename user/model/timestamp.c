@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <time.h>
 
+#define DAY_MS 86400000ll
+/* Those of a whole turn of the calendar: 400 years. */
+#define TURN_DAYS  146097
+#define TURN_YEARS 400
+/* From March 1 of the year 0, where leap days are last, to January 1, 1970. */
+#define DAYS_TO_1970 719468
+
 static void split(int64_t wall_ms, time_t *seconds, int *ms)
 {
 	int64_t s = wall_ms / 1000, rest = wall_ms % 1000;
@@ -19,16 +26,67 @@ static void split(int64_t wall_ms, time_t *seconds, int *ms)
 	*ms = (int)rest;
 }
 
+static int64_t floor_div(int64_t a, int64_t b)
+{
+	return a / b - (a % b < 0);
+}
+
+/* Days since 1970 of a day that need not exist: February 31 is that many days after its first. */
+static int64_t days_of(int64_t year, int month, int day)
+{
+	int64_t turn, of_turn;
+
+	year -= month < 3;
+	turn = floor_div(year, TURN_YEARS);
+	of_turn = year - turn * TURN_YEARS;
+	return turn * TURN_DAYS + of_turn * 365 + of_turn / 4 - of_turn / 100 +
+	       (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1 - DAYS_TO_1970;
+}
+
+static void date_of(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+{
+	int64_t turn, of_turn, year, of_year, month;
+
+	days += DAYS_TO_1970;
+	turn = floor_div(days, TURN_DAYS);
+	of_turn = days - turn * TURN_DAYS;
+	year = (of_turn - of_turn / 1460 + of_turn / 36524 - of_turn / (TURN_DAYS - 1)) / 365;
+	of_year = of_turn - (365 * year + year / 4 - year / 100);
+	month = (5 * of_year + 2) / 153;
+	*ret_day = (int)(of_year - (153 * month + 2) / 5 + 1);
+	*ret_month = (int)(month < 10 ? month + 3 : month - 9);
+	*ret_year = year + turn * TURN_YEARS + (*ret_month < 3);
+}
+
+/* n digits and what stands behind them. */
+static char *put_digits(char *to, int v, int n, char behind)
+{
+	for (int i = n; i--; v /= 10)
+		to[i] = (char)('0' + v % 10);
+	to[n] = behind;
+	return to + n + 1;
+}
+
 void timestamp_format_rfc3339(struct strbuf *out, int64_t wall_ms)
 {
-	struct tm tm = { 0 };
-	time_t seconds;
-	int ms;
+	int64_t days = floor_div(wall_ms, DAY_MS), year;
+	int ms = (int)(wall_ms - days * DAY_MS), month, day;
+	char text[32], *at = text;
 
-	split(wall_ms, &seconds, &ms);
-	gmtime_r(&seconds, &tm);
-	strbuf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+	date_of(days, &year, &month, &day);
+	if (year >= 0 && year <= 9999) {
+		at = put_digits(at, (int)year, 4, '-');
+	} else {
+		strbuf_addi(out, year);
+		*at++ = '-';
+	}
+	at = put_digits(at, month, 2, '-');
+	at = put_digits(at, day, 2, 'T');
+	at = put_digits(at, ms / 3600000, 2, ':');
+	at = put_digits(at, ms / 60000 % 60, 2, ':');
+	at = put_digits(at, ms / 1000 % 60, 2, '.');
+	at = put_digits(at, ms % 1000, 3, 'Z');
+	strbuf_add(out, text, (size_t)(at - text));
 }
 
 void timestamp_format_rfc5322(struct strbuf *out, int64_t wall_ms)
@@ -90,18 +148,16 @@ static bool in_range(int v, int min, int max)
 int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 {
 	const char *p = s, *end = s + len;
-	struct tm tm = { 0 };
+	int year, month, day, hour, minute, second, hours, minutes;
 	int64_t ms = 0, scale = 100, offset = 0;
-	int hours, minutes;
 	char sign;
 
-	tm.tm_year = digits(&p, end, 4) - 1900;
-	if (!skip(&p, end, "-") || !in_range(tm.tm_mon = digits(&p, end, 2) - 1, 0, 11) ||
-		!skip(&p, end, "-") || !in_range(tm.tm_mday = digits(&p, end, 2), 1, 31) ||
-		!skip(&p, end, "Tt ") || !in_range(tm.tm_hour = digits(&p, end, 2), 0, 23) ||
-		!skip(&p, end, ":") || !in_range(tm.tm_min = digits(&p, end, 2), 0, 59) ||
-		!skip(&p, end, ":") || !in_range(tm.tm_sec = digits(&p, end, 2), 0, 60) ||
-		tm.tm_year < -1900)
+	year = digits(&p, end, 4);
+	if (!skip(&p, end, "-") || !in_range(month = digits(&p, end, 2), 1, 12) ||
+		!skip(&p, end, "-") || !in_range(day = digits(&p, end, 2), 1, 31) ||
+		!skip(&p, end, "Tt ") || !in_range(hour = digits(&p, end, 2), 0, 23) ||
+		!skip(&p, end, ":") || !in_range(minute = digits(&p, end, 2), 0, 59) ||
+		!skip(&p, end, ":") || !in_range(second = digits(&p, end, 2), 0, 60) || year < 0)
 		return -EINVAL;
 	if (skip(&p, end, ".")) {
 		if (p >= end || !isdigit((unsigned char)*p))
@@ -123,6 +179,7 @@ int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 	}
 	if (p != end)
 		return -EINVAL;
-	*ret_wall_ms = (int64_t)timegm(&tm) * 1000 + ms - offset;
+	*ret_wall_ms = days_of(year, month, day) * DAY_MS + hour * 3600000ll + minute * 60000ll +
+		       second * 1000ll + ms - offset;
 	return 0;
 }

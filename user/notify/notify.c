@@ -161,6 +161,16 @@ int notify_configure(struct notify *notify, const struct config *config, struct 
 	return 0;
 }
 
+void notify_expect(const struct notify *notify, struct alert *const *alerts, size_t n)
+{
+	uint64_t fingerprints[MAP_EXPECT_MAX];
+
+	n = MIN(n, (size_t)MAP_EXPECT_MAX);
+	for (size_t i = 0; i < n; i++)
+		fingerprints[i] = alert_fingerprint(alerts[i]);
+	map_expect(&notify->alerts, fingerprints, sizeof(*fingerprints), n);
+}
+
 int notify_put(struct notify *notify, const struct alert *alert, struct instant now)
 {
 	int err = entry_put(notify, alert, now);

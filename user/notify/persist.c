@@ -9,13 +9,12 @@
 #include "notify/internal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include "base/escape.h"
+#include "base/hex.h"
+#include "model/intern.h"
 
-static void add_text(struct strbuf *out, const char *s)
+static void add_text(struct strbuf *out, const char *s, size_t len)
 {
-	size_t len = strlen(s);
-
 	if (!utf8_valid(s, len)) {
 		strbuf_adds(out, "{\"hex\":\"");
 		for (size_t i = 0; i < len; i++)
@@ -23,26 +22,26 @@ static void add_text(struct strbuf *out, const char *s)
 		strbuf_adds(out, "\"}");
 		return;
 	}
-	strbuf_addch(out, '"');
-	escape_json(out, s, len);
-	strbuf_addch(out, '"');
+	escape_json_string(out, s, len);
 }
 
 static void add_name(struct strbuf *out, const char *name)
 {
-	strbuf_addf(out, "%s\"%s\":", out->len ? "," : "{", name);
+	strbuf_adds(out, out->len ? ",\"" : "{\"");
+	strbuf_adds(out, name);
+	strbuf_adds(out, "\":");
 }
 
 static void add_field(struct strbuf *out, const char *name, const char *text)
 {
 	add_name(out, name);
-	add_text(out, text);
+	add_text(out, text, strlen(text));
 }
 
 static void add_int(struct strbuf *out, const char *name, int64_t v)
 {
 	add_name(out, name);
-	strbuf_addf(out, "%" PRId64, v);
+	strbuf_addi(out, v);
 }
 
 static void add_bool(struct strbuf *out, const char *name, bool v)
@@ -56,10 +55,12 @@ static void add_labels(struct strbuf *out, const char *name, const struct labels
 	add_name(out, name);
 	strbuf_addch(out, '[');
 	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
 		strbuf_adds(out, i ? ",[" : "[");
-		add_text(out, labels->v[i].name);
+		add_text(out, l->name, intern_len(l->name));
 		strbuf_addch(out, ',');
-		add_text(out, labels->v[i].value);
+		add_text(out, l->value, intern_len(l->value));
 		strbuf_addch(out, ']');
 	}
 	strbuf_addch(out, ']');
@@ -67,8 +68,6 @@ static void add_labels(struct strbuf *out, const char *name, const struct labels
 
 static void add_fingerprints(struct strbuf *out, const char *name, struct fingerprints set)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	add_name(out, name);
 	strbuf_addch(out, '"');
 	for (size_t i = 0; i < set.n; i++) {
@@ -76,9 +75,7 @@ static void add_fingerprints(struct strbuf *out, const char *name, struct finger
 
 		if (!to)
 			return;
-		for (unsigned k = 0; k < 16; k++)
-			to[k] = digits[set.v[i] >> (60 - 4 * k) & 15];
-		to[16] = '\0';
+		hex_format64(to, set.v[i]);
 		out->len += 16;
 	}
 	strbuf_addch(out, '"');
@@ -105,7 +102,7 @@ void persist_delete(struct notify *notify, enum notify_output_type type, const c
 
 void persist_alert_key(char out[17], const struct alert *alert)
 {
-	snprintf(out, 17, "%016" PRIx64, alert_fingerprint(alert));
+	hex_format64(out, alert_fingerprint(alert));
 }
 
 int persist_alert(struct notify *notify, const struct entry *entry)
@@ -172,9 +169,9 @@ int persist_silence(struct notify *notify, const struct silence *silence)
 		const struct matcher *m = silence->matchers.v[i];
 
 		strbuf_addf(row, "%s[\"%s\",", i ? "," : "", matcher_type_text(m->type));
-		add_text(row, m->name);
+		add_text(row, m->name, strlen(m->name));
 		strbuf_addch(row, ',');
-		add_text(row, m->value);
+		add_text(row, m->value, strlen(m->value));
 		strbuf_addch(row, ']');
 	}
 	strbuf_addch(row, ']');

@@ -79,11 +79,34 @@ static void utf8_is_decoded_strictly(void **state)
 	assert_false(utf8_valid("x\xc3", 2));
 }
 
+static void what_needs_an_escape_is_seen_wherever_it_stands(void **state)
+{
+	for (unsigned c = 1; c < 0x80; c++) {
+		struct strbuf alone = STRBUF_INIT;
+
+		escape_json(&alone, (const char[]){ (char)c }, 1);
+		for (size_t at = 0; at < 20; at++) {
+			struct strbuf whole = STRBUF_INIT, expected = STRBUF_INIT;
+			char text[] = "abcdefghijklmnopqrstuvw";
+
+			text[at] = (char)c;
+			escape_json_string(&whole, text, sizeof(text) - 1);
+			strbuf_addf(
+				&expected, "\"%.*s%s%s\"", (int)at, text, alone.s, text + at + 1);
+			assert_string_equal(whole.s, expected.s);
+			strbuf_release(&whole);
+			strbuf_release(&expected);
+		}
+		strbuf_release(&alone);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_sink_gets_what_it_can_take),
 		cmocka_unit_test(utf8_is_decoded_strictly),
+		cmocka_unit_test(what_needs_an_escape_is_seen_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

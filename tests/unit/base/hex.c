@@ -33,11 +33,22 @@ static void what_is_not_hexadecimal_is_refused(void **state)
 	}
 }
 
+static void a_number_has_all_its_digits(void **state)
+{
+	char text[17];
+
+	hex_format64(text, 0x0123456789abcdefull);
+	assert_string_equal(text, "0123456789abcdef");
+	hex_format64(text, 7);
+	assert_string_equal(text, "0000000000000007");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_comes_back),
 		cmocka_unit_test(what_is_not_hexadecimal_is_refused),
+		cmocka_unit_test(a_number_has_all_its_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,39 @@ static void another_type_than_asked_for_is_an_error(void **state)
 	}
 }
 
+static void a_text_ends_and_is_unescaped_wherever_that_is(void **state)
+{
+	for (size_t len = 0; len < 40; len++) {
+		for (size_t at = 0; at <= len; at++) {
+			char text[64], expected[64];
+			struct jread_text s;
+			struct jread r;
+			size_t n = 0;
+
+			memset(expected, 'x', len + 1);
+			expected[at] = '\n';
+			expected[len + 1] = '\0';
+			text[n++] = '"';
+			for (size_t i = 0; i <= len; i++) {
+				text[n++] = i == at ? '\\' : 'x';
+				if (i == at)
+					text[n++] = 'n';
+			}
+			memcpy(text + n, "\"  ", 4);
+			jread_init(&r, text, n + 3);
+			assert_true(jread_string(&r, &s));
+			assert_string_equal(s.s, expected);
+			assert_int_equal(s.len, len + 1);
+			text[0] = '"';
+			memset(text + 1, 'x', len + 2);
+			text[1 + at] = '\t';
+			jread_init(&r, text, len + 3);
+			assert_false(jread_string(&r, &s));
+			assert_int_equal(r.error_at, 1 + at);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +279,7 @@ int main(void)
 		cmocka_unit_test(nothing_happens_after_an_error),
 		cmocka_unit_test(whole_numbers_must_fit),
 		cmocka_unit_test(another_type_than_asked_for_is_an_error),
+		cmocka_unit_test(a_text_ends_and_is_unescaped_wherever_that_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Text that grows up to a maximum, and remembers its first failure. */
 #include "harness.h"
 
+#include <inttypes.h>
 #include "base/strbuf.h"
 
 static void it_grows_and_stays_terminated(void **state)
@@ -72,6 +73,21 @@ static void it_survives_failing_allocations(void **state)
 	with_failing_allocations(write_much, NULL);
 }
 
+static void whole_numbers_are_written_to_their_limits(void **state)
+{
+	static const int64_t numbers[] = { 0, 7, -7, 1234567890123, INT64_MAX, INT64_MIN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct strbuf sb = STRBUF_INIT, expected = STRBUF_INIT;
+
+		strbuf_addi(&sb, numbers[i]);
+		strbuf_addf(&expected, "%" PRId64, numbers[i]);
+		assert_string_equal(sb.s, expected.s);
+		strbuf_release(&sb);
+		strbuf_release(&expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -79,6 +95,7 @@ int main(void)
 		cmocka_unit_test(past_its_maximum_nothing_more_is_added),
 		cmocka_unit_test(finishing_an_empty_one_gives_an_empty_string),
 		cmocka_unit_test(it_survives_failing_allocations),
+		cmocka_unit_test(whole_numbers_are_written_to_their_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

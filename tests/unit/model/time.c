@@ -106,12 +106,41 @@ static void instants_are_read_and_printed(void **state)
 	strbuf_release(&out);
 }
 
+static void the_calendar_is_that_of_the_library(void **state)
+{
+	struct strbuf out = STRBUF_INIT, expected = STRBUF_INIT;
+	/* From the year 0 to 9999, and some days beside the turns of 400 years. */
+	const int64_t first = -62167219200, last = 253402300799;
+
+	for (int64_t s = first; s <= last; s += 86400 * 13 + 3607) {
+		struct tm tm;
+		time_t seconds = s;
+		int64_t ms;
+
+		gmtime_r(&seconds, &tm);
+		strbuf_reset(&out);
+		strbuf_reset(&expected);
+		timestamp_format_rfc3339(&out, s * 1000 + 5);
+		strbuf_addf(&expected, "%04d-%02d-%02dT%02d:%02d:%02d.005Z", tm.tm_year + 1900,
+			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		assert_string_equal(out.s, expected.s);
+		assert_int_equal(timestamp_parse_rfc3339(out.s, out.len, &ms), 0);
+		assert_int_equal(ms, s * 1000 + 5);
+	}
+	strbuf_reset(&out);
+	timestamp_format_rfc3339(&out, (last + 1) * 1000);
+	assert_string_equal(out.s, "10000-01-01T00:00:00.000Z");
+	strbuf_release(&out);
+	strbuf_release(&expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read_as_prometheus_reads_them),
 		cmocka_unit_test(people_get_two_units_at_most),
 		cmocka_unit_test(instants_are_read_and_printed),
+		cmocka_unit_test(the_calendar_is_that_of_the_library),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
