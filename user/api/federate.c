@@ -193,10 +193,9 @@ static void put_all(const struct federation *f, struct strbuf *out, const struct
 	}
 }
 
-static int external_labels(const struct request *req, struct labels **ret)
+int api_external_labels(const struct api *api, struct labels **ret)
 {
-	const struct api_sources *sources = &req->api->sources;
-	const struct config *config = sources->config ? sources->config(sources->userdata) : NULL;
+	const struct config *config = api_config(api);
 	struct labels_builder b = LABELS_BUILDER_INIT;
 
 	for (size_t i = 0; config && i < config->global.external_labels.n; i++)
@@ -230,7 +229,7 @@ void federate_get(struct request *req, struct instant now)
 	}
 	if (read_selectors(req, &selectors))
 		return;
-	err = external_labels(req, &external);
+	err = api_external_labels(req->api, &external);
 	if (!err)
 		err = collect(&f, req->api->sources.db, &selectors, now);
 	if (!err && f.n)

@@ -54,8 +54,8 @@ struct request {
 	char *path;	      /* decoded */
 	const char *wildcard; /* what stood for '*' in the route's path; in `path` */
 	char *method;
-	char *origin, *host, *content_type, *accept; /* NULL without the header */
-	bool forwarded;				     /* by a proxy, as its headers say */
+	char *origin, *host, *content_type, *accept, *fetch_site; /* NULL without the header */
+	bool forwarded;	      /* by a proxy, as its headers say */
 	bool bad_params;      /* some parameter cannot be decoded: a bad escape, or a NUL */
 	struct param *params; /* a form's fields first, then the URI's */
 	size_t n_params, cap_params;

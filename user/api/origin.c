@@ -89,22 +89,38 @@ static bool is_allowed(const struct request *req)
 	return allowed && regex_matches(allowed, req->origin, strlen(req->origin));
 }
 
-bool origin_may_change(const struct request *req)
+static bool is_ours(const struct request *req)
 {
-	const struct api_options *options = &req->api->options;
-	struct text origin, external = authority_of(options->external_url);
+	struct text external = authority_of(req->api->options.external_url);
+	struct text origin = authority_of(req->origin);
 
-	if (!req->origin || is_allowed(req))
-		return true;
-	if (!req->host || !is_own_name(options, host_of(req->host)))
-		return false;
-	/* A proxy that a browser speaks to, as Grafana's and karma's: it answers for its pages. */
-	if (req->forwarded)
-		return true;
-	origin = authority_of(req->origin);
 	return text_is(origin, req->host) ||
 	       (origin.len && origin.len == external.len &&
 		       !strncasecmp(origin.s, external.s, origin.len));
+}
+
+bool origin_may_change(const struct request *req)
+{
+	if (!req->origin || is_allowed(req))
+		return true;
+	if (!req->host || !is_own_name(&req->api->options, host_of(req->host)))
+		return false;
+	/* A proxy that a browser speaks to, as Grafana's and karma's: it answers for its pages. */
+	return req->forwarded || is_ours(req);
+}
+
+bool origin_may_submit(const struct request *req)
+{
+	if (!req->origin || !req->host)
+		return false;
+	if (is_allowed(req))
+		return true;
+	if (!is_own_name(&req->api->options, host_of(req->host)))
+		return false;
+	/* A proxy may have changed Host; this no page can forge, and it is sent where there is TLS, or localhost. */
+	if (req->fetch_site)
+		return streq(req->fetch_site, "same-origin");
+	return is_ours(req);
 }
 
 void origin_set_cors(struct request *req, bool changes)

@@ -13,6 +13,11 @@
 
 /* Whether the request may change something. */
 bool origin_may_change(const struct request *req);
+/*
+ * The same for a form, which any page can send without asking first: the browser has to say that it comes from
+ * a page of our own, also where a proxy stands between.
+ */
+bool origin_may_submit(const struct request *req);
 /* What the browser is told: `changes` where the path has methods that change something. */
 void origin_set_cors(struct request *req, bool changes);
 

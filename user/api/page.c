@@ -1,5 +1,5 @@
 /*
- * page.c - the page at `/`: services, alerts, targets, for people.
+ * page.c - the page at `/`: services, alerts, silences, targets, for people.
  *
  * The server writes it whole, so it works without JavaScript; page.js only asks for it again. Its
  * frame is user/web/index.html, with a place for each part.
@@ -35,6 +35,8 @@ static void summarise(struct strbuf *out, const struct page_counts *c)
 		strbuf_adds(out, ", ");
 		add_count(out, c->firing, "alert firing", "alerts firing");
 	}
+	if (c->silenced)
+		strbuf_addf(out, " (%zu silenced)", c->silenced);
 	if (c->pending) {
 		strbuf_adds(out, ", ");
 		add_count(out, c->pending, "alert pending", "alerts pending");
@@ -54,7 +56,8 @@ static void add_footer(struct strbuf *out, const struct api *api, struct instant
 		strbuf_adds(out, "</p>\n");
 	}
 	strbuf_adds(out, "<p>tolld " TOLLD_VERSION " (" TOLLD_REVISION "). "
-			 "<a href=\"graph\">Query</a>, <a href=\"metrics\">metrics</a>, "
+			 "<a href=\"silences\">Silences</a>, <a href=\"graph\">query</a>, "
+			 "<a href=\"metrics\">metrics</a>, "
 			 "<a href=\"api/v1/services\">services</a>, "
 			 "<a href=\"api/v1/rules\">rules</a>, "
 			 "<a href=\"api/v1/alerts\">alerts</a>, "
@@ -91,14 +94,18 @@ static void fill_frame(struct strbuf *out, const struct part *parts, size_t n)
 	}
 }
 
-static void answer_page(struct request *req, const struct strbuf *main_part,
-	const struct page_counts *counts, struct instant now)
+static void answer_page(struct request *req, unsigned status, const struct strbuf *main_part,
+	const struct page_counts *counts, bool stays, struct instant now)
 {
+	/* Where there is no JavaScript to ask for it again. */
+	static const char again[] =
+		"<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>";
 	struct strbuf summary = STRBUF_INIT, title = STRBUF_INIT, footer = STRBUF_INIT;
-	struct strbuf version = STRBUF_INIT;
+	struct strbuf version = STRBUF_INIT, refresh = STRBUF_INIT;
 	const struct part parts[] = {
 		{ "@TITLE@", &title },
 		{ "@VERSION@", &version },
+		{ "@REFRESH@", &refresh },
 		{ "@SUMMARY@", &summary },
 		{ "@MAIN@", main_part },
 		{ "@FOOTER@", &footer },
@@ -107,10 +114,11 @@ static void answer_page(struct request *req, const struct strbuf *main_part,
 
 	summarise(&summary, counts);
 	strbuf_addf(&title, "tolld: %s", summary.s);
+	strbuf_adds(&refresh, stays ? "" : again);
 	strbuf_adds(&version, TOLLD_VERSION "-" TOLLD_REVISION);
 	add_footer(&footer, req->api, now);
 	fill_frame(&resp->body, parts, ARRAY_SIZE(parts));
-	resp->status = MHD_HTTP_OK;
+	resp->status = status;
 	resp->content_type = "text/html; charset=utf-8";
 	resp->cache_control = "no-store";
 	resp->page = true;
@@ -118,6 +126,7 @@ static void answer_page(struct request *req, const struct strbuf *main_part,
 	strbuf_release(&title);
 	strbuf_release(&footer);
 	strbuf_release(&version);
+	strbuf_release(&refresh);
 }
 
 static void answer_with(struct request *req, const char *query, bool form, struct instant now)
@@ -126,19 +135,33 @@ static void answer_with(struct request *req, const char *query, bool form, struc
 	struct page_counts counts = { 0 };
 
 	page_alerts(&tables, req->api, now, &counts);
+	page_silences(&tables, req->api, now);
 	page_services(&tables, req->api, now, &counts);
 	page_targets(&tables, req->api, now, &counts);
 	if (form) {
 		page_query(&text, req->api, query, now);
-		answer_page(req, &text, &counts, now);
+		answer_page(req, MHD_HTTP_OK, &text, &counts, false, now);
 	} else {
 		if (!tables.len)
 			strbuf_adds(&tables, "<p class=\"none\">Nothing is watched and nothing is "
 					     "scraped yet.</p>\n");
-		answer_page(req, &tables, &counts, now);
+		answer_page(req, MHD_HTTP_OK, &tables, &counts, false, now);
 	}
 	strbuf_release(&tables);
 	strbuf_release(&text);
+}
+
+void page_answer(struct request *req, unsigned status, const struct strbuf *main_part, bool stays,
+	struct instant now)
+{
+	struct page_counts counts = { 0 };
+	struct strbuf tables = STRBUF_INIT;
+
+	page_alerts(&tables, req->api, now, &counts);
+	page_services(&tables, req->api, now, &counts);
+	page_targets(&tables, req->api, now, &counts);
+	strbuf_release(&tables);
+	answer_page(req, status, main_part, &counts, stays, now);
 }
 
 void page_get(struct request *req, struct instant now)

@@ -127,6 +127,7 @@ void request_free(struct request *req)
 	free(req->method);
 	free(req->origin);
 	free(req->accept);
+	free(req->fetch_site);
 	free(req->host);
 	free(req->content_type);
 	strbuf_release(&req->body);

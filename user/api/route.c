@@ -11,8 +11,11 @@
 
 enum { GET = 1, POST = 2, PUT = 4, DELETE = 8 };
 
-/* CORS: pages of other origins may read it. CHANGES: they may not send it. */
-enum { CORS = 1, CHANGES = 2 };
+/*
+ * CORS: pages of other origins may read it. CHANGES: they may not send it. FORM: and a browser sends it without
+ * asking first, so that it has to show where it comes from.
+ */
+enum { CORS = 1, CHANGES = 2, FORM = 4 };
 
 /*
  * `*` stands for one part of a path. HEAD is answered as GET, without its body. A path may have
@@ -73,6 +76,10 @@ static const struct route {
 	{ "/graph", GET, page_graph, 0 },
 	{ "/alerts", GET, page_get, 0 },
 	{ "/targets", GET, page_get, 0 },
+	{ "/silences", GET, page_silences_get, 0 },
+	{ "/new-silence", GET, page_silence_form, 0 },
+	{ "/new-silence", POST, page_silence_make, CHANGES | FORM },
+	{ "/end-silence", POST, page_silence_end, CHANGES | FORM },
 	{ "/style.css", GET, page_style, 0 },
 	{ "/page.js", GET, page_script, 0 },
 };
@@ -80,8 +87,8 @@ static const struct route {
 _Static_assert(ARRAY_SIZE(routes) <= API_MAX_ROUTES, "struct api counts the answers of each");
 
 /* Every status that a route can answer. */
-static const unsigned codes[] = { 200, 204, 301, 400, 403, 404, 405, 408, 410, 413, 414, 415, 422,
-	499, 500, 503 };
+static const unsigned codes[] = { 200, 204, 301, 303, 400, 403, 404, 405, 408, 410, 413, 414, 415,
+	422, 499, 500, 503 };
 
 _Static_assert(ARRAY_SIZE(codes) < API_MAX_CODES, "one column is kept for what is not listed");
 
@@ -93,6 +100,7 @@ static const struct {
 	{ GET, "GET, HEAD, OPTIONS", "GET" },
 	{ GET | POST, "GET, HEAD, OPTIONS, POST", "GET,POST" },
 	{ GET | DELETE, "DELETE, GET, HEAD, OPTIONS", "GET,DELETE" },
+	{ POST, "OPTIONS, POST", "POST" },
 	{ POST | PUT, "OPTIONS, POST, PUT", "POST,PUT" },
 };
 
@@ -249,12 +257,16 @@ static void not_allowed(struct request *req, unsigned methods)
 	req->response.allow = allow_text(methods, is_v2(req->path));
 }
 
-static void forbidden(struct request *req)
+static void forbidden(struct request *req, const struct route *route)
 {
 	static const char why[] = "not from a page of another origin; --web.cors.origin allows it";
 
 	if (is_v2(req->path))
 		v2_text(req, MHD_HTTP_FORBIDDEN, "%s", why);
+	else if (route->flags & FORM)
+		respond_text(req, MHD_HTTP_FORBIDDEN,
+			"Not from a page of another origin. Behind a proxy, tell tolld its own name by "
+			"--web.external-url; programs use /api/v2/silences.\n");
 	else
 		respond_text(req, MHD_HTTP_FORBIDDEN, "Not from a page of another origin.\n");
 }
@@ -334,8 +346,9 @@ void route_dispatch(struct request *req, struct instant now)
 		req->response.allow = allow_text(methods, false);
 	} else if (!(method_bit(req->method) & methods)) {
 		not_allowed(req, methods);
-	} else if ((route->flags & CHANGES) && !origin_may_change(req)) {
-		forbidden(req);
+	} else if ((route->flags & FORM) ? !origin_may_submit(req)
+					 : (route->flags & CHANGES) && !origin_may_change(req)) {
+		forbidden(req, route);
 	} else {
 		call(req, route, now);
 	}

@@ -40,11 +40,22 @@ static void add_annotation(
 	strbuf_adds(out, "</div>");
 }
 
-static void add_alert(struct strbuf *out, const struct rule_info *rule,
-	const struct rule_alert_info *alert, struct instant now)
+/* What all rows of alerts share. */
+struct alert_rows {
+	struct strbuf *out;
+	const struct api *api;
+	struct page_silencing silencing;
+	struct page_counts *counts;
+	struct instant now;
+	size_t n;
+};
+
+static void add_alert(
+	struct alert_rows *rows, const struct rule_info *rule, const struct rule_alert_info *alert)
 {
 	static const char *const named[] = { LABEL_ALERTNAME, NULL };
 	const char *state = alert->state == RULE_FIRING ? "firing" : "pending";
+	struct strbuf *out = rows->out;
 	char value[NUM_MAX];
 
 	html_begin_row(out, state);
@@ -56,11 +67,13 @@ static void add_alert(struct strbuf *out, const struct rule_info *rule,
 	html_text(out, rule->name);
 	strbuf_adds(out, "</a>");
 	html_labels(out, alert->labels, named);
+	if (page_silencing_add(&rows->silencing, rows->api, out, alert->labels, rows->now))
+		rows->counts->silenced++;
 	strbuf_adds(out, "</div>");
 	html_end_cell(out);
 	html_begin_cell(out, "Since");
 	strbuf_adds(out, "<div>");
-	html_age(out, alert->active_wall_ms, now.wall_ms);
+	html_age(out, alert->active_wall_ms, rows->now.wall_ms);
 	strbuf_adds(out, "</div>");
 	html_end_cell(out);
 	html_begin_number(out, "Value");
@@ -77,8 +90,8 @@ static void add_alert(struct strbuf *out, const struct rule_info *rule,
 	html_end_row(out);
 }
 
-static void add_alerts_of(struct strbuf *out, const struct group_info *groups, size_t n,
-	enum rule_state state, struct instant now, size_t *rows, size_t *count)
+static void add_alerts_of(struct alert_rows *rows, const struct group_info *groups, size_t n,
+	enum rule_state state, size_t *count)
 {
 	static const char *const columns[] = { "State", "Alert", "Since", "Value", "What", NULL };
 
@@ -90,9 +103,9 @@ static void add_alerts_of(struct strbuf *out, const struct group_info *groups, s
 				if (rule->alerts[a].state != state)
 					continue;
 				++*count;
-				begin_section(out, rows, "Alerts", columns);
-				if (*rows <= PAGE_MAX_ROWS)
-					add_alert(out, rule, &rule->alerts[a], now);
+				begin_section(rows->out, &rows->n, "Alerts", columns);
+				if (rows->n <= PAGE_MAX_ROWS)
+					add_alert(rows, rule, &rule->alerts[a]);
 			}
 		}
 	}
@@ -101,8 +114,9 @@ static void add_alerts_of(struct strbuf *out, const struct group_info *groups, s
 void page_alerts(
 	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
 {
+	struct alert_rows rows = { .out = out, .api = api, .counts = counts, .now = now };
 	struct group_info *groups = NULL;
-	size_t n = 0, rows = 0;
+	size_t n = 0;
 
 	if (!api->sources.rules)
 		return;
@@ -110,9 +124,11 @@ void page_alerts(
 		strbuf_adds(out, "<h2>Alerts</h2>\n<p>There is no memory to list them.</p>\n");
 		return;
 	}
-	add_alerts_of(out, groups, n, RULE_FIRING, now, &rows, &counts->firing);
-	add_alerts_of(out, groups, n, RULE_PENDING, now, &rows, &counts->pending);
-	end_section(out, rows, "api/v1/alerts");
+	page_silencing_begin(&rows.silencing, api);
+	add_alerts_of(&rows, groups, n, RULE_FIRING, &counts->firing);
+	add_alerts_of(&rows, groups, n, RULE_PENDING, &counts->pending);
+	page_silencing_end(&rows.silencing);
+	end_section(out, rows.n, "api/v1/alerts");
 	free(groups);
 }
 

@@ -65,6 +65,11 @@ const char *route_path(size_t i);
 /* The status counted in column i, or 0 past the last. */
 unsigned route_code(size_t i);
 
+/* -- federate.c -- */
+
+/* What all that leaves tolld says of itself, by the settings in force. -ENOMEM. */
+int api_external_labels(const struct api *api, struct labels **ret);
+
 /* -- handlers, each in the file of its name -- */
 
 typedef void handler_fn(struct request *req, struct instant now);
@@ -89,8 +94,10 @@ handler_fn v2_receivers_list;		     /* v2_receivers.c */
 handler_fn v2_alerts_list, v2_alerts_groups; /* v2_alerts.c */
 handler_fn v2_alerts_post;		     /* v2_post.c */
 handler_fn v2_silences_list, v2_silences_post, v2_silence_get,
-	v2_silence_expire;				  /* v2_silences.c */
-handler_fn metrics_get;					  /* metrics.c */
-handler_fn page_get, page_graph, page_style, page_script; /* page.c */
+	v2_silence_expire;					   /* v2_silences.c */
+handler_fn metrics_get;						   /* metrics.c */
+handler_fn page_get, page_graph, page_style, page_script;	   /* page.c */
+handler_fn page_silences_get;					   /* page_silences.c */
+handler_fn page_silence_form, page_silence_make, page_silence_end; /* page_silence_form.c */
 
 #endif

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <stdlib.h>
+#include "api/silence_list.h"
 #include "api/v2.h"
 #include "api/v2_input.h"
 
@@ -42,93 +42,29 @@ void v2_write_silence(struct jsonw *json, const struct silence *silence, struct 
 	jsonw_end_object(json);
 }
 
-struct listed {
-	const struct silence **v;
-	size_t n, cap;
-	const struct matcher_list *filter;
-	bool states[SILENCE_EXPIRED + 1];
-	int64_t wall_ms;
-	bool failed;
-};
-
-/* A filter asks for a matcher, not for what it matches. */
-static bool has_matchers(const struct silence *silence, const struct matcher_list *filter)
-{
-	for (size_t i = 0; i < filter->n; i++) {
-		size_t k = 0;
-
-		while (k < silence->matchers.n &&
-			!matcher_equal(silence->matchers.v[k], filter->v[i]))
-			k++;
-		if (k == silence->matchers.n)
-			return false;
-	}
-	return true;
-}
-
-static bool list_one(const struct silence *silence, void *userdata)
-{
-	struct listed *listed = userdata;
-
-	if (!listed->states[silence_state(silence, listed->wall_ms)] ||
-		!has_matchers(silence, listed->filter))
-		return true;
-	listed->failed = !vec_reserve(listed->v, listed->n, listed->cap);
-	if (!listed->failed)
-		listed->v[listed->n++] = silence;
-	return !listed->failed;
-}
-
-static int compare_times(int64_t a, int64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-/* Active ones by their end, pending ones by their start, then those that ended last. */
-static int by_state(const void *a, const void *b, void *userdata)
-{
-	static const int order[] = {
-		[SILENCE_ACTIVE] = 0, [SILENCE_PENDING] = 1, [SILENCE_EXPIRED] = 2
-	};
-	const struct silence *sa = *(const struct silence *const *)a;
-	const struct silence *sb = *(const struct silence *const *)b;
-	const struct listed *listed = userdata;
-	enum silence_state state = silence_state(sa, listed->wall_ms);
-	int result = order[state] - order[silence_state(sb, listed->wall_ms)];
-
-	if (!result && state == SILENCE_ACTIVE)
-		result = compare_times(sa->ends_wall_ms, sb->ends_wall_ms);
-	else if (!result && state == SILENCE_PENDING)
-		result = compare_times(sa->starts_wall_ms, sb->starts_wall_ms);
-	else if (!result)
-		result = compare_times(sb->ends_wall_ms, sa->ends_wall_ms);
-	return result ? result : strcmp(sa->id, sb->id);
-}
-
 void v2_silences_list(struct request *req, struct instant now)
 {
-	struct listed listed = { .wall_ms = now.wall_ms };
+	struct silence_list list = { 0 };
 	struct matcher_list filter;
+	unsigned states = 0;
 	struct jsonw json;
+	int err;
 
 	if (v2_matchers(req, "filter", &filter))
 		return;
-	listed.filter = &filter;
-	listed.states[SILENCE_ACTIVE] = v2_bool(req, "active", true);
-	listed.states[SILENCE_PENDING] = v2_bool(req, "pending", true);
-	listed.states[SILENCE_EXPIRED] = v2_bool(req, "expired", true);
-	notify_silences(req->api->sources.notify, list_one, &listed);
-	if (listed.n)
-		qsort_r(listed.v, listed.n, sizeof(*listed.v), by_state, &listed);
+	states |= v2_bool(req, "active", true) ? SILENCES_OF(SILENCE_ACTIVE) : 0;
+	states |= v2_bool(req, "pending", true) ? SILENCES_OF(SILENCE_PENDING) : 0;
+	states |= v2_bool(req, "expired", true) ? SILENCES_OF(SILENCE_EXPIRED) : 0;
+	err = silence_list_read(req->api->sources.notify, states, &filter, now.wall_ms, &list);
 	v2_begin(req, &json);
 	jsonw_begin_array(&json);
-	for (size_t i = 0; i < listed.n; i++)
-		v2_write_silence(&json, listed.v[i], now);
+	for (size_t i = 0; i < list.n; i++)
+		v2_write_silence(&json, list.v[i], now);
 	jsonw_end_array(&json);
-	if (listed.failed)
-		req->response.body.err = -ENOMEM;
+	if (err)
+		req->response.body.err = err;
 	v2_end(req);
-	free(listed.v);
+	silence_list_release(&list);
 	matcher_list_release(&filter);
 }
 

@@ -227,6 +227,8 @@ struct notify_group_look {
 
 /* Fingerprints of the alerts that fire, sorted; the caller frees. -ENOMEM. */
 int notify_alert_list(const struct notify *notify, uint64_t **ret, size_t *ret_n);
+/* The alert alone, borrowed until the next call that changes something; NULL where it is gone or over. */
+const struct alert *notify_alert_get(const struct notify *notify, uint64_t fingerprint);
 /* 0, -ENOENT where it is gone or over, -ENOMEM. */
 int notify_alert_look(
 	struct notify *notify, uint64_t fingerprint, struct instant now, struct notify_look *look);

@@ -43,6 +43,13 @@ int notify_alert_list(const struct notify *notify, uint64_t **ret, size_t *ret_n
 	return 0;
 }
 
+const struct alert *notify_alert_get(const struct notify *notify, uint64_t fingerprint)
+{
+	const struct entry *entry = entry_find(notify, fingerprint);
+
+	return entry && !entry->resolved ? entry->alert : NULL;
+}
+
 static int by_id(const void *a, const void *b)
 {
 	const struct silence *const *sa = a, *const *sb = b;

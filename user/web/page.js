@@ -12,6 +12,9 @@ function reading() {
 	const selection = document.getSelection();
 	const active = document.activeElement;
 
+	/* What is being filled in is not to be taken away. */
+	if (document.querySelector("form.edit"))
+		return true;
 	return (selection && !selection.isCollapsed) || (active && active.tagName === "INPUT");
 }
 

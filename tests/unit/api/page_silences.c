@@ -1,0 +1,400 @@
+/* Silences on the page: shown, made from an alert, ended; and nobody else's page can do so. */
+#include "v2_world.h"
+
+#define FORM "&for=1h30m&author=Ann&comment=cleaning"
+
+struct headers {
+	const char *origin, *host, *site;
+	bool forwarded;
+};
+
+/* Sends a form as a browser does; the caller frees. */
+static struct request *submit_from(
+	struct world *w, const char *uri, const char *form, const struct headers *headers)
+{
+	struct request *req;
+
+	assert_int_equal(request_new(w->api, uri, &req), 0);
+	req->method = strdup("POST");
+	req->content_type = strdup("application/x-www-form-urlencoded");
+	req->origin = headers->origin ? strdup(headers->origin) : NULL;
+	req->host = headers->host ? strdup(headers->host) : NULL;
+	req->fetch_site = headers->site ? strdup(headers->site) : NULL;
+	req->forwarded = headers->forwarded;
+	strbuf_adds(&req->body, form);
+	route_dispatch(req, w->now);
+	return req;
+}
+
+static struct request *submit(struct world *w, const char *uri, const char *form)
+{
+	static const struct headers own = { "http://localhost:9090", "localhost:9090",
+		"same-origin", false };
+
+	return submit_from(w, uri, form, &own);
+}
+
+static void assert_done(struct request *req)
+{
+	if (req->response.status != 303)
+		fail_msg("%u: %s", req->response.status, req->response.body.s);
+	assert_string_equal(req->response.location, "silences");
+	request_free(req);
+}
+
+static void end_it(struct world *w)
+{
+	scoped(freep) char *id = v2_names(w, "/api/v2/silences", NULL, "id");
+	struct strbuf form = STRBUF_INIT;
+
+	strbuf_addf(&form, "id=%s", id);
+	assert_done(submit(w, "/end-silence", form.s));
+	strbuf_release(&form);
+}
+
+static size_t silences(const struct world *w)
+{
+	struct notify_stats stats;
+
+	notify_stats(w->notify, &stats);
+	return stats.silences;
+}
+
+/* Each somewhere behind the one before. */
+static void assert_parts(const char *text, const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *at = strstr(text, parts[i]);
+
+		if (!at)
+			fail_msg("no, or too early: %s\nin %s", parts[i], text);
+		text = at + 1;
+	}
+}
+
+static void one_is_made_shown_and_ended(void **state)
+{
+	static const char *const shown[] = { "<h2>Silences</h2>", "silence-active\">active",
+		"<code>alertname=&#34;Flood&#34;, site=~&#34;a|b&#34;</code><small>cleaning</small>",
+		"Ann", "ends in 1 h 30 min", "action=\"end-silence\"" };
+	static const char *const over[] = { "silence-expired\">expired", "ended 0 ms ago",
+		"new-silence?filter=%7Balertname%3D%22Flood%22%2Csite%3D~%22a%7Cb%22%7D&amp;author="
+		"Ann&amp;comment=cleaning\">Again" };
+	struct world w;
+	char *text;
+
+	v2_begin_world(&w);
+	assert_done(submit(&w, "/new-silence",
+		"filter=alertname%3D%22Flood%22%0D%0A%0D%0Asite%3D%7Ea%7Cb%0D%0A" FORM));
+	for (int i = 0; i < 2; i++) {
+		text = ask_text(&w, "GET", i ? "/silences" : "/", 200);
+		assert_parts(text, shown, ARRAY_SIZE(shown));
+		free(text);
+	}
+	end_it(&w);
+	text = ask_text(&w, "GET", "/", 200);
+	assert_null(strstr(text, "Flood"));
+	free(text);
+	text = ask_text(&w, "GET", "/silences", 200);
+	assert_parts(text, over, ARRAY_SIZE(over));
+	assert_null(strstr(text, "end-silence"));
+	free(text);
+	world_end(&w);
+}
+
+static void one_that_has_not_begun_says_when_it_does(void **state)
+{
+	static const char *const shown[] = { "silence-pending\">pending", "begins in 1 h",
+		"ends in 2 h" };
+	scoped(freep) char *sent = NULL, *answer = NULL;
+	struct world w;
+	char *text;
+
+	v2_begin_world(&w);
+	sent = quoted("{'matchers':[{'name':'a','value':'b','isRegex':false}],'createdBy':'',"
+		      "'comment':'','startsAt':'2026-11-22T16:46:25.250Z',"
+		      "'endsAt':'2026-11-22T17:46:25.250Z'}");
+	answer = v2_answer(&w, "POST", "/api/v2/silences", sent);
+	assert_memory_equal(answer, "200", 3);
+	text = ask_text(&w, "GET", "/", 200);
+	assert_parts(text, shown, ARRAY_SIZE(shown));
+	free(text);
+	world_end(&w);
+}
+
+/* All that is wrong is said at once, each beside its field; and nothing that was written is lost. */
+static void faults_stand_beside_their_fields(void **state)
+{
+	static const struct {
+		const char *form, *parts[6];
+	} rows[] = {
+		{ "filter=&for=&author=&comment=+",
+			{ "<textarea", "aria-describedby=\"filter-fault\"",
+				"Say which alerts: a line such as alertname=",
+				"is no duration: write it", "Say who you are", "Say why" } },
+		{ "filter=a%3Db%0Ac%0A%0Ad%3D%7E%28&for=2+hours&author=A&comment=C",
+			{ ">\na=b\nc\n\nd=~(</textarea>", "Line 2: bad matcher format: c. Line 4: ",
+				"missing closing parenthesis", "Write name=", "value=\"2 hours\">",
+				"&#34;2 hours&#34; is no duration" } },
+		{ "filter=a%3D&for=0s"
+		  "&author=A&comment=C",
+			{ "aria-invalid", "all of them: give one label a value", "aria-invalid",
+				"over at once", "value=\"A\"", "value=\"C\"" } },
+		{ "filter=a%3Db&for=101y&author=A&comment=C", { "more than 100 years" } },
+		/* Each field has a value of its own, also one that is not sent. */
+		{ "filter=a%3Db", { "value=\"2h\"", "Say who", "Say why" } },
+		{ "filter=%3Cb%3E%22%3C%2Ftextarea%3E&for=%22%3E&author=%3Cx%3E&comment=%22%3Cy%3E",
+			{ "&lt;b&gt;&#34;&lt;/textarea&gt;</textarea>", "value=\"&#34;&gt;\"",
+				"value=\"&lt;x&gt;\"", "value=\"&#34;&lt;y&gt;\"" } },
+		/* Ten lines, and how many more. */
+		{ "filter=1%0A2%0A3%0A4%0A5%0A6%0A7%0A8%0A9%0A10%0A11%0A12" FORM,
+			{ "Line 10: ", "And 2 more." } },
+	};
+	struct world w;
+
+	v2_begin_world(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct request *req = submit(&w, "/new-silence", rows[i].form);
+		size_t n = 0;
+
+		while (n < ARRAY_SIZE(rows[i].parts) && rows[i].parts[n])
+			n++;
+		assert_int_equal(req->response.status, 400);
+		assert_parts(req->response.body.s, rows[i].parts, n);
+		assert_null(strstr(req->response.body.s, "http-equiv=\"refresh\""));
+		request_free(req);
+	}
+	assert_int_equal(silences(&w), 0);
+	world_end(&w);
+}
+
+static struct rule_alert_info alert_row;
+static struct rule_info rule_row;
+
+static void put_rule_alert(struct world *w, struct labels *labels)
+{
+	alert_row = (struct rule_alert_info){ .labels = labels, .state = RULE_FIRING };
+	rule_row = (struct rule_info){ .name = "Flood",
+		.query = "up",
+		.alerting = true,
+		.alerts = &alert_row,
+		.n_alerts = 1 };
+	w->rules.groups[0] =
+		(struct group_info){ .name = "g", .file = "f", .rules = &rule_row, .n_rules = 1 };
+	w->rules.n = 1;
+}
+
+/* The path that the page's first link to a new silence leads to. */
+static void add_link(const char *html, struct strbuf *out)
+{
+	const char *link = strstr(html, "new-silence?");
+
+	assert_non_null(link);
+	strbuf_addch(out, '/');
+	strbuf_add(out, link, strcspn(link, "\""));
+}
+
+static void an_alert_leads_to_its_silence_and_shows_it(void **state)
+{
+	static const char *const lines[] = { ">\nalertname=&#34;Flood&#34;\n"
+					     "where=&#34;a, \\&#34;b\\&#34; {}&#34;\n</textarea>",
+		"1 alert fires now and would be silent", "Flood" };
+	struct labels *labels = labels_new(2,
+		(const char *const[][2]){ { "alertname", "Flood" }, { "where", "a, \"b\" {}" } });
+	struct strbuf uri = STRBUF_INIT, form = STRBUF_INIT;
+	struct alert *alert;
+	struct request *req;
+	struct world w;
+	char *text;
+
+	v2_begin_world(&w);
+	/* It is told with labels of this machine's, and found by these. */
+	world_configure(&w, "global: {external_labels: {site: home}}\n");
+	put_rule_alert(&w, labels);
+	alert = alert_new(labels_new(3, (const char *const[][2]){ { "alertname", "Flood" },
+						{ "where", "a, \"b\" {}" }, { "site", "home" } }),
+		NULL);
+	alert->starts_wall_ms = NOW_WALL_MS;
+	assert_int_equal(notify_put(w.notify, alert, w.now), 0);
+	req = ask(&w, "GET", "/", NULL);
+	add_link(req->response.body.s, &uri);
+	request_free(req);
+	text = ask_text(&w, "GET", uri.s, 200);
+	assert_parts(text, lines, ARRAY_SIZE(lines));
+	free(text);
+	strbuf_addf(&form, "%s" FORM, strstr(uri.s, "filter="));
+	assert_done(submit(&w, "/new-silence", form.s));
+	text = ask_text(&w, "GET", "/", 200);
+	assert_non_null(strstr(text, "1 alert firing (1 silenced)"));
+	assert_non_null(strstr(text, "Silenced for 1 h 30 min by Ann: cleaning"));
+	assert_null(strstr(text, "new-silence?"));
+	free(text);
+	strbuf_release(&uri);
+	strbuf_release(&form);
+	labels_unref((struct labels *)alert->labels);
+	alert_unref(alert);
+	labels_unref(labels);
+	world_end(&w);
+}
+
+static void a_preview_makes_nothing(void **state)
+{
+	struct world w;
+	char *text;
+
+	v2_begin_world(&w);
+	text = ask_text(&w, "GET", "/new-silence?filter=a%3Db&for=3d&author=A&comment=C", 200);
+	assert_non_null(strstr(text, "value=\"3d\""));
+	assert_non_null(strstr(text, "0 alerts fire now and would be silent"));
+	assert_null(strstr(text, "class=\"fault\""));
+	free(text);
+	text = ask_text(&w, "GET", "/new-silence?filter=a%3D%3D%22", 200);
+	assert_non_null(strstr(text, "class=\"fault\""));
+	free(text);
+	/* What nobody has written yet is no fault. */
+	text = ask_text(&w, "GET", "/new-silence", 200);
+	assert_null(strstr(text, "class=\"fault\""));
+	free(text);
+	assert_int_equal(silences(&w), 0);
+	world_end(&w);
+}
+
+static void only_pages_of_its_own_are_heard(void **state)
+{
+	static const struct {
+		struct headers from;
+		unsigned status;
+	} rows[] = {
+		{ { "http://localhost:9090", "localhost:9090", "same-origin", false }, 303 },
+		/* Where there is neither TLS nor localhost the browser says less. */
+		{ { "http://box.lan:9090", "box.lan:9090", NULL, false }, 303 },
+		/* Behind a proxy, which may name another host. */
+		{ { "https://tolld.example.org", "localhost:9090", "same-origin", true }, 303 },
+		{ { "https://tolld.example.org", "localhost:9090", NULL, true }, 403 },
+		/* Others, however they come. */
+		{ { "http://evil.example", "localhost:9090", "cross-site", false }, 403 },
+		{ { "http://evil.example", "localhost:9090", NULL, false }, 403 },
+		{ { "https://evil.example", "localhost:9090", "cross-site", true }, 403 },
+		{ { "https://evil.example", "localhost:9090", NULL, true }, 403 },
+		{ { "http://localhost:8080", "localhost:9090", "same-site", false }, 403 },
+		{ { "null", "localhost:9090", NULL, false }, 403 },
+		{ { NULL, "localhost:9090", NULL, false }, 403 },
+		{ { "http://localhost:9090", NULL, NULL, false }, 403 },
+		/* A name that only resolves to this machine. */
+		{ { "http://evil.example:9090", "evil.example:9090", "same-origin", false }, 403 },
+		{ { "http://evil.example:9090", "evil.example:9090", NULL, false }, 403 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct request *req;
+		struct world w;
+
+		v2_begin_world(&w);
+		req = submit_from(&w, "/new-silence", "filter=a%3Db" FORM, &rows[i].from);
+		if (req->response.status != rows[i].status)
+			fail_msg("row %zu: %u", i, req->response.status);
+		assert_int_equal(silences(&w), rows[i].status == 303);
+		request_free(req);
+		req = submit_from(&w, "/end-silence", "id=x", &rows[i].from);
+		assert_int_equal(req->response.status, rows[i].status == 303 ? 404 : 403);
+		request_free(req);
+		world_end(&w);
+	}
+}
+
+static void a_link_makes_and_ends_nothing(void **state)
+{
+	struct request *req;
+	struct world w;
+
+	v2_begin_world(&w);
+	req = ask(&w, "GET", "/end-silence?id=x", NULL);
+	assert_int_equal(req->response.status, 405);
+	assert_string_equal(req->response.allow, "OPTIONS, POST");
+	request_free(req);
+	world_end(&w);
+}
+
+static void many_are_counted_and_not_drawn(void **state)
+{
+	struct world w;
+	size_t rows = 0;
+	char *text;
+
+	v2_begin_world(&w);
+	for (int i = 0; i < 600; i++)
+		assert_done(submit(&w, "/new-silence", "filter=a%3Db" FORM));
+	text = ask_text(&w, "GET", "/silences", 200);
+	for (const char *p = text; (p = strstr(p, "silence-active")); p++)
+		rows++;
+	assert_int_equal(rows, 500);
+	assert_non_null(strstr(text, "And 100 more: <a href=\"api/v2/silences\">"));
+	free(text);
+	world_end(&w);
+}
+
+static int make_once(void *userdata)
+{
+	struct world *w = userdata;
+	struct request *req;
+	int err = request_new(w->api, "/new-silence", &req);
+
+	if (err)
+		return err;
+	req->method = strdup("POST");
+	req->content_type = strdup("application/x-www-form-urlencoded");
+	req->origin = strdup("http://localhost:9090");
+	req->host = strdup("localhost:9090");
+	strbuf_adds(&req->body, "filter=a%3Db%0Ac%3D~d%0A" FORM);
+	if (req->method && req->content_type && req->origin && req->host)
+		route_dispatch(req, w->now);
+	err = req->response.status == 303 ? req->response.body.err : -ENOMEM;
+	request_free(req);
+	return err;
+}
+
+static int show_once(void *userdata)
+{
+	struct world *w = userdata;
+	struct request *req;
+	int err = request_new(w->api, "/new-silence?filter=a%3D~.*,alertname=X", &req);
+
+	if (err)
+		return err;
+	req->method = strdup("GET");
+	if (req->method)
+		route_dispatch(req, w->now);
+	err = req->response.status == 200 ? req->response.body.err : -ENOMEM;
+	if (!err && !strstr(req->response.body.s, "</html>"))
+		err = 1;
+	request_free(req);
+	return err;
+}
+
+static void survives_without_memory(void **state)
+{
+	struct world w;
+
+	v2_begin_world(&w);
+	v2_put(&w, "alertname=X");
+	with_failing_allocations(make_once, &w);
+	with_failing_allocations(show_once, &w);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_is_made_shown_and_ended),
+		cmocka_unit_test(one_that_has_not_begun_says_when_it_does),
+		cmocka_unit_test(faults_stand_beside_their_fields),
+		cmocka_unit_test(an_alert_leads_to_its_silence_and_shows_it),
+		cmocka_unit_test(a_preview_makes_nothing),
+		cmocka_unit_test(only_pages_of_its_own_are_heard),
+		cmocka_unit_test(a_link_makes_and_ends_nothing),
+		cmocka_unit_test(many_are_counted_and_not_drawn),
+		cmocka_unit_test(survives_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
