@@ -61,19 +61,33 @@ static int read_wanted(struct request *req, bool named, struct wanted *ret)
 	return param_selectors(req, "match[]", named, &ret->selectors);
 }
 
+/* Without a selector one for all there is. */
+static size_t n_queries(const struct wanted *wanted)
+{
+	return MAX(wanted->selectors.n, (size_t)1);
+}
+
+static struct series_query query_at(const struct wanted *wanted, size_t i)
+{
+	const struct selector *selector =
+		wanted->selectors.n ? &wanted->selectors.items[i] : &everything;
+
+	return (struct series_query){ selector->matchers, selector->n, wanted->start_wall_ms,
+		wanted->end_wall_ms };
+}
+
 /* Calls fn for each series of each selector, twice where two selectors match it. */
 static int each_series(struct request *req, const struct wanted *wanted,
 	int (*fn)(const struct labels *labels, void *userdata), void *userdata)
 {
-	size_t n = wanted->selectors.n;
 	int err = 0;
 
-	for (size_t i = 0; (i < n || (!n && i == 0)) && !err; i++) {
-		const struct selector *selector = n ? &wanted->selectors.items[i] : &everything;
+	for (size_t i = 0; i < n_queries(wanted) && !err; i++) {
+		struct series_query query = query_at(wanted, i);
 		struct tsdb_selection found = { 0 };
 
-		err = tsdb_select(req->api->sources.db, selector->matchers, selector->n,
-			wanted->start_wall_ms, wanted->end_wall_ms, &found);
+		err = tsdb_select(req->api->sources.db, query.matchers, query.n, query.min_wall_ms,
+			query.max_wall_ms, &found);
 		if (err)
 			break;
 		for (size_t j = 0; j < found.n && !err; j++)
@@ -107,13 +121,10 @@ static int find_texts(
 	struct request *req, const struct wanted *wanted, const char *name, struct texts *ret)
 {
 	struct tsdb *db = req->api->sources.db;
-	size_t n = wanted->selectors.n;
 	int err = 0;
 
-	for (size_t i = 0; (i < n || (!n && i == 0)) && !err; i++) {
-		const struct selector *selector = n ? &wanted->selectors.items[i] : &everything;
-		struct series_query query = { selector->matchers, selector->n,
-			wanted->start_wall_ms, wanted->end_wall_ms };
+	for (size_t i = 0; i < n_queries(wanted) && !err; i++) {
+		struct series_query query = query_at(wanted, i);
 		const char **found = NULL;
 		size_t n_found = 0;
 

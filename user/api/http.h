@@ -79,6 +79,8 @@ int request_read_form(struct request *req);
 
 /* The first value, or NULL. */
 const char *request_param(const struct request *req, const char *name);
+/* The same, NULL also where it is empty: most parameters make no difference there. */
+const char *request_text(const struct request *req, const char *name);
 /* The value after `after` (NULL: the first), or NULL; for names that may come again and again. */
 const struct param *request_next(
 	const struct request *req, const char *name, const struct param *after);

@@ -33,7 +33,7 @@ static int collect(const struct target *target, const char *metric, struct found
 	const void *cursor = NULL;
 
 	while (target_metadata_next(target, &cursor, &entry)) {
-		if (metric && *metric && !streq(metric, entry.family))
+		if (metric && !streq(metric, entry.family))
 			continue;
 		if (!vec_reserve(found->items, found->n, found->cap))
 			return -ENOMEM;
@@ -68,9 +68,9 @@ static size_t write_metric(struct jsonw *json, const struct found *found, size_t
 /* Any whole number; -1 stays where it is missing. */
 static bool read_number(struct request *req, const char *name, int64_t *ret)
 {
-	const char *text = request_param(req, name);
+	const char *text = request_text(req, name);
 
-	if (!text || !*text || !num_parse_int(text, INT64_MIN, INT64_MAX, ret))
+	if (!text || !num_parse_int(text, INT64_MIN, INT64_MAX, ret))
 		return true;
 	answer_error(req, ANSWER_BAD_DATA, "%s must be a number", name);
 	return false;
@@ -79,7 +79,7 @@ static bool read_number(struct request *req, const char *name, int64_t *ret)
 void metadata_list(struct request *req, struct instant now)
 {
 	const struct scrape *scrape = req->api->sources.scrape;
-	const char *metric = request_param(req, "metric");
+	const char *metric = request_text(req, "metric");
 	int64_t limit = -1, per_metric = -1, written = 0;
 	struct found found = { 0 };
 	struct jsonw json;
@@ -109,10 +109,9 @@ void metadata_list(struct request *req, struct instant now)
 /* One of match_target; without it all targets match. -EINVAL with the request answered. */
 static int read_target_selector(struct request *req, struct selectors *ret)
 {
-	const char *text = request_param(req, "match_target");
-
 	*ret = (struct selectors){ 0 };
-	return text && *text ? param_selectors(req, "match_target", true, ret) : 0;
+	return request_text(req, "match_target") ? param_selectors(req, "match_target", true, ret)
+						 : 0;
 }
 
 static void write_of_target(struct jsonw *json, const struct labels *target,
@@ -131,8 +130,7 @@ static void write_of_target(struct jsonw *json, const struct labels *target,
 void metadata_of_targets(struct request *req, struct instant now)
 {
 	const struct scrape *scrape = req->api->sources.scrape;
-	const char *metric = request_param(req, "metric");
-	bool all = !metric || !*metric;
+	const char *metric = request_text(req, "metric");
 	struct selectors selectors;
 	struct found found = { 0 };
 	int64_t limit = -1, n = 0;
@@ -155,7 +153,7 @@ void metadata_of_targets(struct request *req, struct instant now)
 		if (found.n)
 			qsort(found.items, found.n, sizeof(*found.items), by_all);
 		for (size_t k = 0; k < found.n && (limit < 0 || n < limit); k++, n++)
-			write_of_target(&json, info.labels, &found.items[k], all);
+			write_of_target(&json, info.labels, &found.items[k], !metric);
 	}
 	jsonw_end_array(&json);
 	if (err)

@@ -75,18 +75,11 @@ static void listing_free(struct job *job)
 	free(container_of(job, struct listing, job));
 }
 
-static const char *text_param(const struct request *req, const char *name)
-{
-	const char *value = request_param(req, name);
-
-	return value && *value ? value : NULL;
-}
-
 static int read_outcome(struct request *req, const char **ret)
 {
 	static const char *const outcomes[] = { "sent", "retried", "failed", "suppressed" };
 
-	*ret = text_param(req, "outcome");
+	*ret = request_text(req, "outcome");
 	for (size_t i = 0; *ret && i < ARRAY_SIZE(outcomes); i++) {
 		if (streq(*ret, outcomes[i]))
 			return 0;
@@ -100,7 +93,7 @@ static int read_outcome(struct request *req, const char **ret)
 
 static int read_params(struct request *req, struct listing *l)
 {
-	const char *before = text_param(req, "before");
+	const char *before = request_text(req, "before");
 	int64_t id;
 	int err = param_time(req, "since", false, &l->asked.since_wall_ms);
 
@@ -119,8 +112,8 @@ static int read_params(struct request *req, struct listing *l)
 	if (before)
 		l->asked.end = MIN(l->asked.end, id);
 	l->limit = l->limit ? MIN(l->limit, (size_t)LIMIT_MAX) : LIMIT_DEFAULT;
-	l->asked.receiver = text_param(req, "receiver");
-	l->asked.alert = text_param(req, "alert");
+	l->asked.receiver = request_text(req, "receiver");
+	l->asked.alert = request_text(req, "alert");
 	return 0;
 }
 

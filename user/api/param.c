@@ -48,10 +48,10 @@ static int refuse_time(struct request *req, const char *name, bool required, con
 
 int param_time(struct request *req, const char *name, bool required, int64_t *ret_wall_ms)
 {
-	const char *value = request_param(req, name);
+	const char *value = request_text(req, name);
 	double seconds, whole;
 
-	if (!value || !*value) {
+	if (!value) {
 		if (!required)
 			return 0;
 		value = "";
@@ -89,11 +89,9 @@ static int read_duration(struct request *req, const char *name, const char *befo
 
 int param_duration(struct request *req, const char *name, int64_t *ret_ms)
 {
-	const char *value = request_param(req, name);
+	const char *value = request_text(req, name);
 
-	if (!value || !*value)
-		return 0;
-	return read_duration(req, name, "cannot parse", value, ret_ms);
+	return value ? read_duration(req, name, "cannot parse", value, ret_ms) : 0;
 }
 
 int param_step(struct request *req, int64_t *ret_ms)
@@ -105,9 +103,9 @@ int param_step(struct request *req, int64_t *ret_ms)
 
 int param_lookback(struct request *req, int64_t *ret_ms)
 {
-	const char *value = request_param(req, "lookback_delta");
+	const char *value = request_text(req, "lookback_delta");
 
-	if (!value || !*value)
+	if (!value)
 		return 0;
 	return read_duration(
 		req, NULL, "error parsing lookback delta duration: cannot parse", value, ret_ms);
@@ -115,10 +113,10 @@ int param_lookback(struct request *req, int64_t *ret_ms)
 
 int param_limit(struct request *req, const char *name, size_t *ret)
 {
-	const char *value = request_param(req, name);
+	const char *value = request_text(req, name);
 	int64_t limit;
 
-	if (!value || !*value)
+	if (!value)
 		return 0;
 	if (num_parse_int(value, INT32_MIN, INT32_MAX, &limit) < 0)
 		return refuse(req, name, "cannot parse", value, " to a valid limit");

@@ -50,7 +50,7 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 		answer_error(req, ANSWER_UNAVAILABLE, "there is no sample store");
 		return -ENODEV;
 	}
-	ret->stats = request_param(req, "stats") && *request_param(req, "stats");
+	ret->stats = request_text(req, "stats") != NULL;
 	/* No lookback below zero; a timeout of nothing has run out already, as in Prometheus. */
 	ret->lookback_ms = MAX(lookback_ms, (int64_t)0);
 	if (sources->default_step_ms)

@@ -182,6 +182,13 @@ const char *request_param(const struct request *req, const char *name)
 	return p ? p->value : NULL;
 }
 
+const char *request_text(const struct request *req, const char *name)
+{
+	const char *value = request_param(req, name);
+
+	return value && *value ? value : NULL;
+}
+
 void respond_text(struct request *req, unsigned status, const char *text)
 {
 	struct response *resp = &req->response;

@@ -223,9 +223,9 @@ static int read_flag(struct request *req, const char *name, bool *ret)
 {
 	static const char *const yes[] = { "1", "t", "true" };
 	static const char *const no[] = { "0", "f", "false" };
-	const char *value = request_param(req, name);
+	const char *value = request_text(req, name);
 
-	if (!value || !*value)
+	if (!value)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (!strcasecmp(value, yes[i]) || !strcasecmp(value, no[i])) {
@@ -241,10 +241,10 @@ static int read_flag(struct request *req, const char *name, bool *ret)
 /* Which page of groups is asked for. */
 static int read_page(struct request *req, struct filter *ret)
 {
-	const char *token = request_param(req, "group_next_token"),
-		   *limit = request_param(req, "group_limit");
+	const char *token = request_text(req, "group_next_token"),
+		   *limit = request_text(req, "group_limit");
 
-	if (token && *token && !(limit && *limit)) {
+	if (token && !limit) {
 		answer_error(req, ANSWER_BAD_DATA,
 			"invalid parameter \"group_next_token\": group_limit needs to be set in order "
 			"to paginate over the groups");
@@ -252,12 +252,12 @@ static int read_page(struct request *req, struct filter *ret)
 	}
 	if (param_limit(req, "group_limit", &ret->group_limit) < 0)
 		return -EINVAL;
-	if (limit && *limit && !ret->group_limit) {
+	if (limit && !ret->group_limit) {
 		answer_error(req, ANSWER_BAD_DATA,
 			"invalid parameter \"group_limit\": group_limit needs to be greater than 0");
 		return -EINVAL;
 	}
-	if (token && *token) {
+	if (token) {
 		ret->after = strtoull(token, NULL, 16);
 		ret->after = ret->after ? ret->after : UINT64_MAX;
 	}
@@ -266,14 +266,13 @@ static int read_page(struct request *req, struct filter *ret)
 
 static int read_filter(struct request *req, struct filter *ret)
 {
-	const char *type = request_param(req, "type");
+	const char *type = request_text(req, "type");
 	bool exclude_alerts = false;
 
-	type = type ? type : "";
 	*ret = (struct filter){ .req = req,
-		.alerting = strcasecmp(type, "record") != 0,
-		.recording = strcasecmp(type, "alert") != 0 };
-	if (*type && ret->alerting && ret->recording) {
+		.alerting = !type || strcasecmp(type, "record") != 0,
+		.recording = !type || strcasecmp(type, "alert") != 0 };
+	if (type && ret->alerting && ret->recording) {
 		answer_error(req, ANSWER_BAD_DATA,
 			"invalid parameter \"type\": not supported value \"%s\"", type);
 		return -EINVAL;

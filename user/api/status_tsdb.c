@@ -120,10 +120,10 @@ static void write_head(struct jsonw *json, const struct tsdb *db, const struct t
 
 static bool read_limit(struct request *req, size_t *ret)
 {
-	const char *text = request_param(req, "limit");
+	const char *text = request_text(req, "limit");
 	int64_t limit = DEFAULT_LIMIT;
 
-	if (text && *text && (num_parse_int(text, INT64_MIN, INT64_MAX, &limit) || limit < 1)) {
+	if (text && (num_parse_int(text, INT64_MIN, INT64_MAX, &limit) || limit < 1)) {
 		answer_error(req, ANSWER_BAD_DATA, "limit must be a positive number");
 		return false;
 	}

@@ -163,7 +163,7 @@ static void write_dropped(struct jsonw *json, const struct scrape *scrape, const
 	jsonw_begin_array(json);
 	for (size_t i = 0; scrape && i < scrape_dropped_targets(scrape); i++) {
 		scrape_dropped_target(scrape, i, &target);
-		if (pool && *pool && !streq(pool, target.job))
+		if (pool && !streq(pool, target.job))
 			continue;
 		jsonw_begin_object(json);
 		jsonw_field_labels(json, "discoveredLabels", target.discovered);
@@ -199,7 +199,7 @@ static void write_active(
 	for (size_t i = 0; rows && i < n; i++) {
 		rows[kept].i = i;
 		target_info(scrape_target(scrape, i), &rows[kept].info);
-		kept += !pool || !*pool || streq(pool, rows[kept].info.job);
+		kept += !pool || streq(pool, rows[kept].info.job);
 	}
 	if (kept)
 		qsort(rows, kept, sizeof(*rows), by_job);
@@ -211,8 +211,8 @@ static void write_active(
 void targets_list(struct request *req, struct instant now)
 {
 	const struct scrape *scrape = req->api->sources.scrape;
-	const char *state = request_param(req, "state"), *pool = request_param(req, "scrapePool");
-	bool any = !state || !*state || !strcasecmp(state, "any");
+	const char *state = request_text(req, "state"), *pool = request_text(req, "scrapePool");
+	bool any = !state || !strcasecmp(state, "any");
 	bool active = any || !strcasecmp(state, "active");
 	bool dropped = any || !strcasecmp(state, "dropped");
 	struct jsonw json;
