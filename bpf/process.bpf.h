@@ -181,17 +181,23 @@ struct budget {
 
 static struct budget starts_by_name, starts_at_all;
 
-static __always_inline bool is_in_budget(struct budget *budget, __u32 most)
+static __always_inline bool has_left(struct budget *budget, __u32 most)
 {
 	__u64 second = bpf_ktime_get_boot_ns() / 1000000000;
-	__u32 zero = 0;
-	struct event_counts *counts;
 
 	if (budget->second != second) {
 		budget->second = second;
 		budget->spent = 0;
 	}
-	if (__sync_fetch_and_add(&budget->spent, 1) < most)
+	return __sync_fetch_and_add(&budget->spent, 1) < most;
+}
+
+static __always_inline bool is_in_budget(struct budget *budget, __u32 most)
+{
+	__u32 zero = 0;
+	struct event_counts *counts;
+
+	if (has_left(budget, most))
 		return true;
 	counts = bpf_map_lookup_elem(&tolld_counts, &zero);
 	if (counts)

@@ -9,6 +9,7 @@
 #include "signal.bpf.h"
 #include "listen.bpf.h"
 #include "usage.bpf.h"
+#include "hang.bpf.h"
 #include "machine.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

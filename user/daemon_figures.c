@@ -203,13 +203,19 @@ void figures_event(struct daemon *d, struct service *service, enum service_event
 	write_changed(d->figures, service, s, at);
 }
 
-static void on_oom_killed(struct service *service, void *userdata)
+static void write_changed_now(struct service *service, void *userdata)
 {
 	struct figures *f = userdata;
 	struct sampled *s = sampled_of(f->daemon, service);
 
 	if (s)
 		write_changed(f, service, s, clock_now());
+}
+
+static void on_hung(struct service *service, void *userdata)
+{
+	entry_hung(service);
+	write_changed_now(service, userdata);
 }
 
 void figures_own_scraped(struct daemon *d, bool scraped)
@@ -395,7 +401,7 @@ static int open_figures(struct figures *f)
 		labels_new(2, (const char *const[][2]){
 				      { LABEL_JOB, OWN_JOB }, { LABEL_INSTANCE, d->hostname } });
 	const struct figures_callbacks callbacks = {
-		.passed = on_passed, .oom_killed = on_oom_killed, .userdata = f
+		.passed = on_passed, .oom_killed = write_changed_now, .hung = on_hung, .userdata = f
 	};
 	int err = labels ? scrape_own_new(d->db, labels, &f->own) : -ENOMEM;
 

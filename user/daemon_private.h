@@ -172,6 +172,8 @@ void entry_start(
 	struct daemon *d, const struct service_info *service, const struct history_event *event);
 void entry_death(struct daemon *d, const char *service, const struct death *death);
 void entry_service(const struct service_info *service, const char *message_id, const char *what);
+/* Threads of it hang, or none does any more, as its figures say. */
+void entry_hung(const struct service *service);
 void entry_transition(const char *group, const char *rule, const struct labels *labels,
 	enum rule_state from, enum rule_state to, const char *cause);
 /* `news`: not what the try before it ended with. Of the rest only those hear who ask for all. */
@@ -183,6 +185,8 @@ void entry_diag(const struct diag *diag);
 #define ENTRY_LISTENER_BACK "30388a915a7242a3a4b3c3847f75c080"
 #define ENTRY_LISTENER_GONE "ba6dd3ffb0054243b2de72802bcf72b0"
 #define ENTRY_DEATH	    "e15a22fa5d7145bd9f7e8b5f342acb38"
+#define ENTRY_HUNG	    "4b1f1a6b0c5d4f1c9a53b1c7d6a2e80f"
+#define ENTRY_HUNG_OVER	    "9d0c2e7a4f3b48d1b6e5a8f07c1d3b92"
 #define ENTRY_ALERT_PENDING "c0f53ff6cceb4a99842f362e651e8e48"
 #define ENTRY_ALERT_FIRING  "f0be2846dc65454ab240cb631fa432ca"
 #define ENTRY_ALERT_OVER    "aa36b53af8414cac90897d8f6ab9a182"

@@ -21,6 +21,7 @@ enum tolld_event_type {
 	TOLLD_SIGNAL, /* a signal that can end it was sent to a watched process */
 	TOLLD_OOM,    /* the OOM killer chose a process, watched or not */
 	TOLLD_LISTEN, /* a TCP listener came to or went from a watched port */
+	TOLLD_HANG,   /* a thread, watched or not, has waited for the kernel for too long */
 	TOLLD_EVENT_TYPES,
 };
 
@@ -109,6 +110,17 @@ struct tolld_listen_event {
 };
 
 _Static_assert(sizeof(struct tolld_listen_event) == 72, "shared layout");
+
+/* event.pid is the thread's process. Told again and again while it waits, by kernels that look for such. */
+struct tolld_hang_event {
+	struct tolld_event event;
+	__u32 thread;
+	__u32 family_pid; /* of the first watched process that it descends from; 0: none that is known */
+	__u64 switches; /* times that it gave a CPU back: while it hangs they stay */
+	char comm[TOLLD_COMM_MAX];
+};
+
+_Static_assert(sizeof(struct tolld_hang_event) == 56, "shared layout");
 
 /* One record of the task iterator: a watched process that lives. */
 struct tolld_living {

@@ -83,6 +83,8 @@ struct wanted_program {
  */
 #define TOLLD_STARTS_BY_NAME 1024
 #define TOLLD_STARTS_AT_ALL  256
+/* So many threads that hang are told of in a second. */
+#define TOLLD_HANGS 256
 
 enum service_condition {
 	NOT_KNOWN,

@@ -66,6 +66,7 @@ static void add_events(struct strbuf *out, const struct watch_stats *watch)
 		{ "signal", watch->events_signal, watch->lost_signal },
 		{ "oom", watch->events_oom, watch->lost_oom },
 		{ "listen", watch->events_listen, watch->lost_listen },
+		{ "hang", watch->events_hang, watch->lost_hang },
 	};
 
 	exposition_family(out, "tolld_watch_events_total");

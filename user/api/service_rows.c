@@ -25,11 +25,11 @@ const struct service_row_name service_rows[SERVICE_ROWS] = {
 	[ROW_STATE_UP] = { "tolld_service_state", "state", "up" },
 	[ROW_STATE_DOWN] = { "tolld_service_state", "state", "down" },
 	[ROW_STATE_UNKNOWN] = { "tolld_service_state", "state", "unknown" },
+	[ROW_HUNG_TASKS] = { "tolld_service_hung_tasks", NULL, NULL },
 	[ROW_CPU] = { "tolld_service_cpu_seconds_total", NULL, NULL },
 	[ROW_RESIDENT] = { "tolld_service_resident_memory_bytes", NULL, NULL },
 	[ROW_OPEN_FDS] = { "tolld_service_open_fds", NULL, NULL },
 	[ROW_MAX_FDS] = { "tolld_service_max_fds", NULL, NULL },
-	[ROW_HUNG_TASKS] = { "tolld_service_hung_tasks", NULL, NULL },
 	[ROW_PROCESSES] = { "tolld_service_processes", NULL, NULL },
 	[ROW_THREADS] = { "tolld_service_threads", NULL, NULL },
 	[ROW_GROUP_MEMORY] = { "tolld_service_cgroup_memory_bytes", NULL, NULL },
@@ -122,7 +122,6 @@ static void read_used(const struct service_figures *figures, double *v)
 	v[ROW_CPU] = seconds(used->cpu_ns);
 	v[ROW_PROCESSES] = used->processes;
 	v[ROW_THREADS] = used->threads;
-	v[ROW_HUNG_TASKS] = used->hung_threads;
 	v[ROW_MINOR_FAULTS] = (double)used->minor_faults;
 	v[ROW_MAJOR_FAULTS] = (double)used->major_faults;
 	v[ROW_RESIDENT] =
@@ -196,6 +195,9 @@ void service_rows_read(const struct service *service, struct instant now, double
 	read_state(&info, now, ret);
 	read_last_death(&info, ret);
 	read_ends(&figures, ret);
+	/* Passes tell it, too, and that none is. */
+	if (figures.used && (figures.passed || figures.used->hung_threads))
+		ret[ROW_HUNG_TASKS] = figures.used->hung_threads;
 	if (!figures.passed)
 		return;
 	read_used(&figures, ret);

@@ -28,12 +28,12 @@ enum service_row {
 	ROW_STATE_UP,
 	ROW_STATE_DOWN,
 	ROW_STATE_UNKNOWN,
+	ROW_HUNG_TASKS,
 	SERVICE_EVENT_ROWS, /* those before are brought up to date by events, the others by passes */
 	ROW_CPU = SERVICE_EVENT_ROWS,
 	ROW_RESIDENT,
 	ROW_OPEN_FDS,
 	ROW_MAX_FDS,
-	ROW_HUNG_TASKS,
 	ROW_PROCESSES,
 	ROW_THREADS,
 	ROW_GROUP_MEMORY,

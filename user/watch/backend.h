@@ -39,6 +39,7 @@ enum notice_kind {
 	NOTICE_LOST,   /* others were lost */
 	NOTICE_PORT,   /* a listener came to `port` or went from it: look */
 	NOTICE_STATUS, /* how a process ended whose NOTICE_EXIT came without it */
+	NOTICE_HANG, /* a thread of it, which may be nobody's, waits for the kernel for too long */
 };
 
 struct notice {
@@ -73,6 +74,11 @@ struct notice {
 			pid_t thread;
 			struct oom oom;
 		} victim;
+		struct {
+			pid_t thread;
+			pid_t family; /* the watched process that it forked from, or itself; 0: none */
+			uint64_t switches;
+		} hang;
 		uint16_t port;
 		struct {
 			struct endpoint endpoint;

@@ -48,6 +48,11 @@ struct figures_callbacks {
 	void (*passed)(void *userdata);
 	/* A group met a limit of its memory, and that cost a process: service_figures() knows. */
 	void (*oom_killed)(struct service *service, void *userdata);
+	/*
+	 * Threads of it hang, where none did, or none does any more: service_figures() knows. At once where
+	 * the kernel tells of it, else found by a pass.
+	 */
+	void (*hung)(struct service *service, void *userdata);
 	void *userdata;
 };
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "bpf/tolld.skel.h"
+#include "watch/event.h"
 #include "watch/intake.h"
 #include "watch/iterators.h"
 #include "watch/oomlog.h"
@@ -87,101 +88,21 @@ static int explain(int err, char *error, size_t error_size)
 
 /* -- events --------------------------------------------------------------------------------- */
 
-static void copy_comm(char to[WATCH_COMM_MAX], const char from[TOLLD_COMM_MAX])
-{
-	memcpy(to, from, WATCH_COMM_MAX);
-	to[WATCH_COMM_MAX - 1] = '\0';
-}
-
-static void exit_notice(struct backend *backend, const void *record, struct notice *n)
-{
-	const struct tolld_exit_event *e = record;
-
-	n->kind = NOTICE_EXIT;
-	copy_comm(n->process.comm, e->comm);
-	n->exit.wait_status = e->wait_status;
-	n->exit.family = (pid_t)e->family_pid;
-	/* One that was forked itself may have siblings. */
-	n->exit.forked = e->forked || e->family_pid != e->event.pid;
-	n->exit.threads = e->threads;
-	n->exit.has_cpu = n->exit.has_faults = true;
-	n->exit.cpu_ns = (int64_t)e->cpu_ns;
-	n->exit.minor_faults = e->minor_faults;
-	n->exit.major_faults = e->major_faults;
-	n->exit.has_peak_memory = e->peak_rss_pages != 0;
-	n->exit.peak_memory_bytes = e->peak_rss_pages * backend->page_bytes;
-	n->exit.fatal_signal = e->fatal_signal;
-	n->exit.stop_request = e->stop_request;
-}
-
-static void exec_notice(struct backend *backend, const void *record, struct notice *n)
-{
-	const struct tolld_exec_event *e = record;
-
-	n->kind = NOTICE_EXEC;
-	copy_comm(n->process.comm, e->comm);
-	n->exec.was_looked_for = e->was_looked_for;
-	n->exec.parent = (pid_t)e->parent_pid;
-	n->exec.inode = e->inode;
-}
-
-static void signal_notice(struct backend *backend, const void *record, struct notice *n)
-{
-	const struct tolld_signal_event *e = record;
-
-	n->kind = NOTICE_SIGNAL;
-	n->signal = e->signal;
-}
-
 /* No tracepoint says whose memory was out; the kernel's log says it an instant before. */
-static void oom_notice(struct backend *backend, const void *record, struct notice *n)
+static void explain_oom(struct backend *backend, struct notice *n)
 {
-	const struct tolld_oom_event *e = record;
-
-	n->kind = NOTICE_OOM;
-	n->victim.thread = (pid_t)e->thread;
 	oomlog_read(&backend->oomlog, NULL, NULL);
 	oomlog_find(&backend->oomlog, n->victim.thread, &n->victim.oom);
 }
 
-static void listen_notice(struct backend *backend, const void *record, struct notice *n)
-{
-	const struct tolld_listen_event *e = record;
-
-	n->kind = NOTICE_LISTEN;
-	copy_comm(n->process.comm, e->comm);
-	n->listen.cookie = e->cookie;
-	n->listen.opened = e->opened;
-	n->listen.endpoint = (struct endpoint){
-		.port = e->port,
-		.ipv6 = e->ipv6,
-		.ipv6_only = e->ipv6_only,
-	};
-	memcpy(n->listen.endpoint.address, e->address, sizeof(e->address));
-}
-
-static const struct {
-	size_t size;
-	void (*read)(struct backend *backend, const void *record, struct notice *n);
-} event_kinds[TOLLD_EVENT_TYPES] = {
-	[TOLLD_EXIT] = { sizeof(struct tolld_exit_event), exit_notice },
-	[TOLLD_EXEC] = { sizeof(struct tolld_exec_event), exec_notice },
-	[TOLLD_SIGNAL] = { sizeof(struct tolld_signal_event), signal_notice },
-	[TOLLD_OOM] = { sizeof(struct tolld_oom_event), oom_notice },
-	[TOLLD_LISTEN] = { sizeof(struct tolld_listen_event), listen_notice },
-};
-
 static void tell_record(struct backend *backend, const void *record, size_t size)
 {
-	const struct tolld_event *e = record;
-	struct notice notice = { 0 };
+	struct notice notice;
 
-	if (size < sizeof(*e) || e->type >= TOLLD_EVENT_TYPES || size < event_kinds[e->type].size)
+	if (!event_decode(record, size, backend->page_bytes, &notice))
 		return;
-	notice.process.pid = (pid_t)e->pid;
-	notice.process.start_boot_ns = (int64_t)e->start_boottime_ns;
-	notice.at_boot_ns = (int64_t)e->at_boottime_ns;
-	event_kinds[e->type].read(backend, record, &notice);
+	if (notice.kind == NOTICE_OOM)
+		explain_oom(backend, &notice);
 	backend->options.on_notice(&notice, backend->options.userdata);
 }
 
@@ -312,9 +233,15 @@ static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
 static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 {
 	const struct bpf_link *const links[] = {
-		skel->links.tolld_exit, skel->links.tolld_fork, skel->links.tolld_exec,
-		skel->links.tolld_signal, skel->links.tolld_oom, skel->links.tolld_listen,
-		skel->links.tolld_blkerr, /* NULL where its tracepoint is missing */
+		skel->links.tolld_exit,
+		skel->links.tolld_fork,
+		skel->links.tolld_exec,
+		skel->links.tolld_signal,
+		skel->links.tolld_oom,
+		skel->links.tolld_listen,
+		/* NULL where their tracepoints are missing: */
+		skel->links.tolld_blkerr,
+		skel->links.tolld_hang,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
@@ -363,6 +290,8 @@ static int load_programs(
 	skel->rodata->exit_tells_group_dead = backend->tracepoints.exit_tells_group_dead;
 	bpf_program__set_autoload(
 		skel->progs.tolld_blkerr, backend->tracepoints.has_block_rq_error);
+	bpf_program__set_autoload(
+		skel->progs.tolld_hang, backend->tracepoints.has_sched_process_hang);
 	if (stat("/proc/self/ns/net", &netns) == 0)
 		skel->rodata->own_netns = (uint32_t)netns.st_ino;
 	if (backend->options.ring_bytes)
@@ -546,7 +475,7 @@ static int living_add(struct living_list *list, const struct tolld_living *livin
 		.pid = (pid_t)living->pid,
 		.start_boot_ns = (int64_t)living->start_boottime_ns,
 	};
-	copy_comm(process->comm, living->comm);
+	event_comm(process->comm, living->comm);
 	return 0;
 }
 
@@ -737,11 +666,13 @@ static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 	ret->events_signal = c->told[TOLLD_SIGNAL];
 	ret->events_oom = c->told[TOLLD_OOM];
 	ret->events_listen = c->told[TOLLD_LISTEN];
+	ret->events_hang = c->told[TOLLD_HANG];
 	ret->lost_exit = c->lost[TOLLD_EXIT];
 	ret->lost_exec = c->lost[TOLLD_EXEC];
 	ret->lost_signal = c->lost[TOLLD_SIGNAL];
 	ret->lost_oom = c->lost[TOLLD_OOM];
 	ret->lost_listen = c->lost[TOLLD_LISTEN];
+	ret->lost_hang = c->lost[TOLLD_HANG];
 }
 
 static int kernel_usage(

@@ -442,19 +442,32 @@ static void sum_sockets(struct meter *meter, struct measured *m)
 		&meter->sockets, meter->pids.items, meter->pids.n, &m->sockets, &m->listeners);
 }
 
+static void tell_hung(struct meter *meter, const struct measured *m, bool before)
+{
+	struct service *service;
+
+	if (!meter->callbacks.hung || before == (m->used.hung_threads != 0))
+		return;
+	service = service_by_number(meter, m->number);
+	if (service)
+		meter->callbacks.hung(service, meter->callbacks.userdata);
+}
+
 static bool sum_one(struct meter *meter)
 {
 	struct group_usage usage;
 	struct measured *m;
-	bool is_first;
+	bool is_first, was_hung;
 
 	if (meter->cursor >= meter->n_rows)
 		return false;
 	m = meter->rows[meter->cursor++];
 	is_first = !m->used.passed_boot_ns;
+	was_hung = m->used.hung_threads != 0;
 	tally_service(meter->tally, &meter->processes[m->first], m->n, m->families, &m->used);
 	sum_sockets(meter, m);
 	m->at = clock_now();
+	tell_hung(meter, m, was_hung);
 	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage))
 		group_total_add(m->group, &usage, is_first, m->at.boot_ns);
 	return true;
@@ -607,6 +620,45 @@ void meter_event(struct meter *meter, struct service *service, enum service_even
 		add_last(meter, m, &info.last_death);
 	if (what == SERVICE_APPEARED)
 		set_group(meter, m, &info);
+}
+
+static bool is_in_group(const char *path, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(path, group, len) == 0 && (!path[len] || path[len] == '/');
+}
+
+/* Its process, one that forked from that, or of a unit any in its control group. */
+static bool is_of_service(const struct measured *m, const struct service *service,
+	const struct notice *notice, const char *group)
+{
+	pid_t pid = service->owner.pid;
+
+	if (pid && (process_same(&service->owner, &notice->process) || pid == notice->hang.family))
+		return true;
+	return service->kind == SELECT_UNIT && m->group_path && *group &&
+	       is_in_group(group, m->group_path);
+}
+
+void meter_hang(struct meter *meter, const struct notice *notice)
+{
+	const struct services *services = meter->options.services;
+	const struct tally_thread thread = { notice->process.pid, notice->hang.thread };
+	scoped(strbuf_release) struct strbuf group = STRBUF_INIT;
+
+	if (!tally_hang(meter->tally, &thread, notice->hang.switches))
+		return;
+	process_cgroup(thread.pid, &group);
+	for (size_t i = 0; i < services->n; i++) {
+		struct measured *m = measured_find(meter, services->items[i]);
+
+		if (!m || !is_of_service(m, services->items[i], notice, group.s))
+			continue;
+		m->used.hung = thread;
+		m->used.hung_threads++;
+		tell_hung(meter, m, m->used.hung_threads > 1);
+	}
 }
 
 void meter_figures(

@@ -25,6 +25,8 @@ bool meter_measure(struct meter *meter, int64_t budget_ns);
 bool meter_measure_on_request(struct meter *meter, int64_t budget_ns);
 /* For each event of a service, before anybody else hears of it. */
 void meter_event(struct meter *meter, struct service *service, enum service_event what);
+/* A thread hangs, somebody's or nobody's. */
+void meter_hang(struct meter *meter, const struct notice *notice);
 void meter_figures(
 	const struct meter *meter, const struct service *service, struct service_figures *ret);
 void meter_machine(const struct meter *meter, struct machine_figures *ret);

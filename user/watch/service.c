@@ -513,6 +513,7 @@ void services_notice(struct services *set, const struct notice *notice, struct i
 		notice_status(set, notice);
 		break;
 	case NOTICE_STARTS:
+	case NOTICE_HANG:
 		break;
 	}
 }

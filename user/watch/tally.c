@@ -22,6 +22,7 @@ struct item {
 	struct usage usage;			/* of this pass */
 	uint64_t now[COUNTERS], before[COUNTERS];
 	unsigned hung_threads;
+	pid_t hung_thread; /* one of them */
 };
 
 struct waiting {
@@ -163,27 +164,61 @@ static struct item *item_for(struct tally *tally, const struct usage *part)
 
 /* -- hung threads ----------------------------------------------------------------------------- */
 
+/* A new one where it was not known to wait; NULL: there is no room. */
+static struct waiting *waiting_of(struct tally *tally, pid_t pid, pid_t thread)
+{
+	struct waiting *w;
+
+	for (size_t i = 0; i < tally->n_waiting; i++) {
+		w = &tally->waiting[i];
+		if (w->thread == thread && w->pid == pid)
+			return w;
+	}
+	if (tally->n_waiting == WAITING_MAX)
+		return NULL;
+	w = &tally->waiting[tally->n_waiting++];
+	*w = (struct waiting){ .pid = pid, .thread = thread };
+	return w;
+}
+
 static bool is_hung(struct tally *tally, const struct usage *part)
 {
-	struct waiting *w = NULL;
+	struct waiting *w = waiting_of(tally, part->pid, part->thread);
 
-	for (size_t i = 0; i < tally->n_waiting && !w; i++) {
-		if (tally->waiting[i].thread == part->thread && tally->waiting[i].pid == part->pid)
-			w = &tally->waiting[i];
-	}
-	if (!w) {
-		if (tally->n_waiting == WAITING_MAX)
-			return false;
-		w = &tally->waiting[tally->n_waiting++];
-		*w = (struct waiting){ .pid = part->pid, .thread = part->thread };
-	}
+	if (!w)
+		return false;
 	/* That it was seen waiting in two passes says nothing if it ran in between. */
-	if (!w->since_boot_ns || w->switches != part->switches || w->pass != tally->pass - 1) {
+	if (!w->since_boot_ns || w->switches != part->switches || tally->pass - w->pass > 1) {
 		w->since_boot_ns = tally->now_boot_ns;
 		w->switches = part->switches;
 	}
 	w->pass = tally->pass;
 	return tally->now_boot_ns - w->since_boot_ns >= HUNG_AFTER_NS;
+}
+
+static void count_hung(struct item *item, pid_t thread)
+{
+	item->hung_threads++;
+	item->hung_thread = thread;
+}
+
+bool tally_hang(struct tally *tally, const struct tally_thread *thread, uint64_t switches)
+{
+	struct waiting *w = waiting_of(tally, thread->pid, thread->thread);
+	struct item *item = item_by_pid(tally, thread->pid);
+	/* So that it counts in a pass that is under way. */
+	int64_t since_boot_ns = tally->now_boot_ns - HUNG_AFTER_NS;
+
+	if (!w ||
+		(w->since_boot_ns && w->switches == switches && w->since_boot_ns <= since_boot_ns))
+		return false;
+	w->since_boot_ns = since_boot_ns ? since_boot_ns : -1;
+	w->switches = switches;
+	/* The next one asks that the one before it has seen it. */
+	w->pass = tally->pass;
+	if (item && item->pass == tally->pass)
+		count_hung(item, thread->thread);
+	return true;
 }
 
 static void forget_those_that_ran(struct tally *tally)
@@ -235,8 +270,8 @@ void tally_part(const struct usage *part, void *userdata)
 	item->usage.has_io |= part->has_io;
 	if (part->has_process)
 		take_process(&item->usage, part);
-	if (part->uninterruptible)
-		item->hung_threads += is_hung(tally, part);
+	if (part->uninterruptible && is_hung(tally, part))
+		count_hung(item, part->thread);
 }
 
 static void link_families(struct tally *tally)
@@ -321,6 +356,8 @@ static void add_item(
 	add_counters(item, before, total);
 	total->processes++;
 	total->hung_threads += item->hung_threads;
+	if (item->hung_threads)
+		total->hung = (struct tally_thread){ item->process.pid, item->hung_thread };
 	if (!u->has_process)
 		return;
 	total->threads += u->threads;

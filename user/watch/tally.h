@@ -14,6 +14,10 @@
 /* A thread that has waited for the kernel so long, without running once, is hung. */
 #define HUNG_AFTER_NS (30 * 1000000000ll)
 
+struct tally_thread {
+	pid_t pid, thread; /* 0: none */
+};
+
 /* Of one service. */
 struct tally_total {
 	/* Totals, from the processes' own beginnings for those that were there at the first pass. */
@@ -24,6 +28,7 @@ struct tally_total {
 
 	/* As of the last pass. */
 	unsigned processes, threads, hung_threads;
+	struct tally_thread hung; /* one of those */
 	bool has_resident;
 	uint64_t resident_bytes;
 	/* Of that process which is nearest to its limit. */
@@ -46,6 +51,11 @@ void tally_free(struct tally *tally);
 void tally_begin(struct tally *tally, int64_t now_boot_ns);
 /* A usage_fn: the tally is its userdata. */
 void tally_part(const struct usage *part, void *tally);
+/*
+ * Somebody else says that this thread hangs, with so many switches: from now on it does, until it is seen
+ * to run. False where that is known already, or there is no room to remember it.
+ */
+bool tally_hang(struct tally *tally, const struct tally_thread *thread, uint64_t switches);
 /* Was there a part of it since the pass began? */
 bool tally_has(const struct tally *tally, const struct tally_process *process);
 /* 0, or -ENOMEM where parts were left out: then no totals should be asked for. */

@@ -34,5 +34,6 @@ void tracepoints_ask(struct tracepoints *ret)
 		return;
 	ret->exit_tells_group_dead = arguments_of(btf, "sched_process_exit") == 2;
 	ret->has_block_rq_error = arguments_of(btf, "block_rq_error") > 0;
+	ret->has_sched_process_hang = arguments_of(btf, "sched_process_hang") > 0;
 	btf__free(btf);
 }

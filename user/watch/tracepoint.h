@@ -13,7 +13,8 @@ struct tracepoints {
 	 * every module, which takes CAP_SYS_ADMIN.
 	 */
 	bool exit_tells_group_dead;
-	bool has_block_rq_error; /* since 5.18 */
+	bool has_block_rq_error;     /* since 5.18 */
+	bool has_sched_process_hang; /* with CONFIG_DETECT_HUNG_TASK */
 };
 
 void tracepoints_ask(struct tracepoints *ret);

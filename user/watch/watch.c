@@ -142,6 +142,8 @@ static void on_notice(const struct notice *notice, void *userdata)
 
 	services_notice(&watch->services, notice, clock_now());
 	select_notice(watch, notice, clock_now());
+	if (notice->kind == NOTICE_HANG)
+		meter_hang(watch->meter, notice);
 }
 
 static void on_drained(void *userdata)

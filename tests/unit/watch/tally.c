@@ -403,6 +403,74 @@ static void survives_without_memory(void **state)
 	with_failing_allocations(pass_with_little_memory, NULL);
 }
 
+static unsigned hung_in(struct tally *tally, int64_t at_s, bool waits, uint64_t switches)
+{
+	const struct tally_process process = { 10, SECOND };
+	const struct usage part = { .pid = 10,
+		.start_boot_ns = SECOND,
+		.thread = 11,
+		.has_process = true,
+		.threads = 2,
+		.uninterruptible = waits,
+		.switches = switches };
+	struct tally_total total = { 0 };
+
+	tally_begin(tally, at_s * SECOND);
+	tally_part(&part, tally);
+	assert_int_equal(tally_end(tally), 0);
+	tally_service(tally, &process, 1, false, &total);
+	if (total.hung_threads)
+		assert_true(total.hung.pid == 10 && total.hung.thread == 11);
+	return total.hung_threads;
+}
+
+static void a_thread_that_is_said_to_hang_does_until_it_runs(void **state)
+{
+	const struct tally_thread thread = { 10, 11 };
+	const struct tally_process process = { 10, SECOND };
+	struct tally_total total = { 0 };
+	struct usage part = { .pid = 10,
+		.start_boot_ns = SECOND,
+		.thread = 11,
+		.has_process = true,
+		.threads = 2,
+		.uninterruptible = true,
+		.switches = 5 };
+	struct tally *tally;
+
+	assert_int_equal(tally_new(&tally), 0);
+	/* Before anybody has looked, or between two passes. */
+	assert_true(tally_hang(tally, &thread, 5));
+	assert_false(tally_hang(tally, &thread, 5));
+	assert_int_equal(hung_in(tally, 100, true, 5), 1);
+	assert_false(tally_hang(tally, &thread, 5));
+	assert_int_equal(hung_in(tally, 115, true, 5), 1);
+	/* It ran, and waits again; then it is said to hang once more. */
+	assert_int_equal(hung_in(tally, 130, true, 6), 0);
+	assert_true(tally_hang(tally, &thread, 6));
+	assert_int_equal(hung_in(tally, 145, true, 6), 1);
+	assert_int_equal(hung_in(tally, 160, false, 7), 0);
+	assert_true(tally_hang(tally, &thread, 7));
+	/* What is old says nothing of one that waits for something else now. */
+	assert_int_equal(hung_in(tally, 175, true, 8), 0);
+
+	/* In the middle of a pass, before and after it was read. */
+	tally_begin(tally, 190 * SECOND);
+	tally_part(&part, tally);
+	assert_true(tally_hang(tally, &thread, 5));
+	assert_int_equal(tally_end(tally), 0);
+	tally_service(tally, &process, 1, false, &total);
+	assert_int_equal(total.hung_threads, 1);
+	part.switches = 6;
+	tally_begin(tally, 205 * SECOND);
+	assert_true(tally_hang(tally, &thread, 6));
+	tally_part(&part, tally);
+	assert_int_equal(tally_end(tally), 0);
+	tally_service(tally, &process, 1, false, &total);
+	assert_int_equal(total.hung_threads, 1);
+	tally_free(tally);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +483,7 @@ int main(void)
 		cmocka_unit_test(parts_are_added_up),
 		cmocka_unit_test(descriptors_are_those_of_the_process_that_is_nearest_to_its_limit),
 		cmocka_unit_test(a_thread_is_hung_that_does_not_run_for_half_a_minute),
+		cmocka_unit_test(a_thread_that_is_said_to_hang_does_until_it_runs),
 		cmocka_unit_test(many_processes_are_told_apart),
 		cmocka_unit_test(survives_without_memory),
 	};
