@@ -8,14 +8,7 @@
 
 #include <errno.h>
 #include <strings.h>
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/hex.h"
 
 /* Decodes %XX and, in a form, '+'. */
 static int decode(const char *s, size_t len, bool form, char **ret)
@@ -29,8 +22,8 @@ static int decode(const char *s, size_t len, bool form, char **ret)
 		int c = (unsigned char)s[i];
 
 		if (c == '%') {
-			int high = i + 2 < len ? hex(s[i + 1]) : -1;
-			int low = i + 2 < len ? hex(s[i + 2]) : -1;
+			int high = i + 2 < len ? hex_digit(s[i + 1]) : -1;
+			int low = i + 2 < len ? hex_digit(s[i + 2]) : -1;
 
 			c = high < 0 || low < 0 ? 0 : high << 4 | low;
 			i += 2;

@@ -17,11 +17,12 @@ void hex_add(struct strbuf *out, const void *bytes, size_t len)
 	}
 }
 
-static int value_of(char digit)
+int hex_digit(char digit)
 {
-	const char *at = digit ? strchr(hex_digits, digit) : NULL;
-
-	return at ? (int)(at - hex_digits) : -1;
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	digit |= 'a' - 'A';
+	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
 int hex_read(const char *digits, struct strbuf *out)
@@ -31,7 +32,7 @@ int hex_read(const char *digits, struct strbuf *out)
 	if (len % 2 || strspn(digits, hex_digits) != len)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i += 2)
-		strbuf_addch(out, (char)(value_of(digits[i]) << 4 | value_of(digits[i + 1])));
+		strbuf_addch(out, (char)(hex_digit(digits[i]) << 4 | hex_digit(digits[i + 1])));
 	return 0;
 }
 

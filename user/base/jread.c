@@ -3,6 +3,8 @@
  */
 #include "base/jread.h"
 
+#include "base/hex.h"
+
 static bool fail(struct jread *r, const char *error)
 {
 	if (!r->error) {
@@ -70,15 +72,11 @@ static int32_t hex4(const char *s, const char *end)
 	if (end - s < 4)
 		return -1;
 	for (int i = 0; i < 4; i++) {
-		char c = s[i];
+		int digit = hex_digit(s[i]);
 
-		v <<= 4;
-		if (c >= '0' && c <= '9')
-			v |= c - '0';
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			v |= (c | 0x20) - 'a' + 10;
-		else
+		if (digit < 0)
 			return -1;
+		v = v << 4 | digit;
 	}
 	return v;
 }

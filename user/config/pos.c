@@ -9,6 +9,7 @@
 #include "config/config.h"
 
 #include "base/escape.h"
+#include "base/hex.h"
 
 struct walk {
 	const char *src, *end; /* the rest of the source */
@@ -72,11 +73,8 @@ static bool step_escape(struct walk *w)
 		digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
 		if ((size_t)(w->end - w->src) < 2 + digits)
 			return false;
-		for (size_t i = 0; i < digits; i++) {
-			char d = w->src[2 + i];
-
-			rune = rune * 16 + (uint32_t)(d <= '9' ? d - '0' : (d | 0x20) - 'a' + 10);
-		}
+		for (size_t i = 0; i < digits; i++)
+			rune = rune * 16 + (uint32_t)hex_digit(w->src[2 + i]);
 		utf8_encode(&utf8, rune);
 		runes = utf8.len;
 		strbuf_release(&utf8);

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include "base/clock.h"
+#include "base/hex.h"
 #include "deliver/data.h"
 #include "deliver/go_time.h"
 #include "deliver/templates.h"
@@ -82,13 +83,6 @@ FUNCTION(safe_url)
 	return 0;
 }
 
-static int hex(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	return isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
-
 FUNCTION(url_unescape)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -97,7 +91,8 @@ FUNCTION(url_unescape)
 	if (template_want_text(call, &args[0]))
 		return -EINVAL;
 	for (s = args[0].str.s; *s; s++) {
-		int high = *s == '%' ? hex(s[1]) : 0, low = *s == '%' && high >= 0 ? hex(s[2]) : 0;
+		int high = *s == '%' ? hex_digit(s[1]) : 0,
+		    low = *s == '%' && high >= 0 ? hex_digit(s[2]) : 0;
 
 		if (high < 0 || low < 0) {
 			strbuf_release(&text);

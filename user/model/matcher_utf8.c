@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "base/escape.h"
+#include "base/hex.h"
 #include "model/matcher_syntax.h"
 
 enum token_kind {
@@ -174,23 +175,15 @@ static int unexpected(struct parser *p, const char *wanted)
 
 /* -- what stands in quotes: Go's escapes ----------------------------------------------------- */
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-}
-
 /* n digits at *s, moved past them; false where they are not there. */
 static bool read_digits(const char **s, const char *end, size_t n, unsigned base, uint32_t *ret)
 {
 	uint32_t v = 0;
 
 	for (; n; n--, (*s)++) {
-		if (*s == end || (unsigned)digit_of(**s) >= base)
+		if (*s == end || (unsigned)hex_digit(**s) >= base)
 			return false;
-		v = v * base + (uint32_t)digit_of(**s);
+		v = v * base + (uint32_t)hex_digit(**s);
 	}
 	*ret = v;
 	return true;

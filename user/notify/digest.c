@@ -43,7 +43,7 @@ static struct fold *fold_of(struct folds *folds, const char *name)
 		if (streq(folds->v[i].name, name))
 			return &folds->v[i];
 	}
-	if (folds->n < NAMES_MAX || folds->n == NAMES_MAX) {
+	if (folds->n <= NAMES_MAX) {
 		folds->v[folds->n] = (struct fold){
 			.name = folds->n < NAMES_MAX ? name : "other alerts",
 			.first_wall_ms = INT64_MAX,

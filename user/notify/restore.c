@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include "base/hex.h"
 
 /* What it may say of a number. */
 #define COUNT_MAX INT32_MAX
@@ -73,35 +74,17 @@ static int read_bool(const json_t *row, const char *name, bool *ret)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int read_hex(const char *hex, char **ret)
 {
-	size_t len = strlen(hex);
-	char *text;
+	struct strbuf text = STRBUF_INIT;
+	int err = hex_read(hex, &text);
 
-	if (len % 2)
-		return -EINVAL;
-	text = malloc(len / 2 + 1);
-	if (!text)
-		return -ENOMEM;
-	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-
-		if (high < 0 || low < 0) {
-			free(text);
-			return -EINVAL;
-		}
-		text[i / 2] = (char)(high << 4 | low);
-	}
-	text[len / 2] = '\0';
-	*ret = text;
-	return 0;
+	if (!err && strlen(text.s) != text.len)
+		err = -EINVAL; /* a NUL would end it */
+	if (!err)
+		return strbuf_finish(&text, ret);
+	strbuf_release(&text);
+	return err;
 }
 
 /* Text, or {"hex": ...} for text that is not UTF-8; the caller frees. */

@@ -7,6 +7,7 @@
 #include "notify/internal.h"
 
 #include <errno.h>
+#include "base/hex.h"
 #include "base/jread.h"
 
 /* What a row may say of a time; the difference of two still fits. */
@@ -21,13 +22,6 @@ struct row {
 	bool timeout, resolved;
 	unsigned seen; /* bits of the fields that were there */
 };
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Into the first half of the same place. */
 static int decode_hex(struct jread_text *text)

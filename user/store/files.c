@@ -101,7 +101,7 @@ static void close_current(struct store_files *files)
 /* *ret_new: its name has to be made durable as well. */
 static int open_to_add(struct store_files *files, const char *name, bool *ret_new)
 {
-	static const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+	static const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW;
 	int fd;
 
 	*ret_new = false;

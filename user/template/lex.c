@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include "base/escape.h"
+#include "base/hex.h"
 #include "base/num.h"
 
 static bool is_space(char c)
@@ -127,10 +128,9 @@ static int hex_digits(const struct lexer *l, int n, uint32_t *ret)
 	for (int i = 0; i < n; i++) {
 		char c = l->at + (size_t)i < l->len ? l->text[l->at + (size_t)i] : 0;
 
-		if (!isxdigit((unsigned char)c))
+		if (hex_digit(c) < 0)
 			return -1;
-		v = v * 16 +
-		    (uint32_t)(isdigit((unsigned char)c) ? c - '0' : tolower(c) - 'a' + 10);
+		v = v * 16 + (uint32_t)hex_digit(c);
 	}
 	*ret = v;
 	return 0;

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include "base/hex.h"
 
 /* As many as the kernel's log may hold, if lines are short; the rest is read the next time. */
 #define RECORDS_MAX 20000
@@ -72,11 +73,6 @@ static bool read_pid(const char *digits, pid_t *ret)
 		return false;
 	*ret = (pid_t)pid;
 	return true;
-}
-
-static int hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
 }
 
 /* A path of the log, where \xNN stands for a byte. Of a long one the end says more. */
