@@ -3,6 +3,8 @@
  */
 #include "base/escape.h"
 
+#include "base/bytes.h"
+
 #define REPLACEMENT 0xfffdu
 
 size_t utf8_decode(const char *s, size_t len, uint32_t *ret_rune)
@@ -93,22 +95,15 @@ static bool is_plain(unsigned char c)
 	       c != '>' && c != '&';
 }
 
-#define EACH_BYTE(c) (0x0101010101010101ull * (c))
-#define ANY_ZERO(v)  (((v)-EACH_BYTE(1)) & ~(v)&EACH_BYTE(0x80))
-
 /* The same of eight at once. */
 static bool are_plain(const char *s)
 {
-	uint64_t v, bad;
+	uint64_t v = bytes_load(s);
 
-	memcpy(&v, s, sizeof(v));
-	bad = (v | (v + EACH_BYTE(1))) & EACH_BYTE(0x80);
-	bad |= (v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80);
-	bad |= ANY_ZERO(v ^ EACH_BYTE('"')) | ANY_ZERO(v ^ EACH_BYTE('\\'));
-	/* & and ', < and > are the same but for one bit. */
-	bad |= ANY_ZERO((v | EACH_BYTE(1)) ^ EACH_BYTE('\''));
-	bad |= ANY_ZERO((v | EACH_BYTE(2)) ^ EACH_BYTE('>'));
-	return !bad;
+	return !((v | (v + BYTES_ALL(1))) & BYTES_ALL(0x80)) && !bytes_any_below(v, 0x20) &&
+	       !bytes_any(v, '"') && !bytes_any(v, '\\') &&
+	       /* & and ', < and > are the same but for one bit. */
+	       !bytes_any(v | BYTES_ALL(1), '\'') && !bytes_any(v | BYTES_ALL(2), '>');
 }
 
 static size_t plain_length(const char *s, size_t len)

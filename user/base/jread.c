@@ -3,6 +3,7 @@
  */
 #include "base/jread.h"
 
+#include "base/bytes.h"
 #include "base/hex.h"
 
 static bool fail(struct jread *r, const char *error)
@@ -144,17 +145,12 @@ static bool unescape(struct jread *r, const char **from, char **to)
 	return true;
 }
 
-#define EACH_BYTE(c) (0x0101010101010101ull * (c))
-#define ANY_ZERO(v)  (((v)-EACH_BYTE(1)) & ~(v)&EACH_BYTE(0x80))
-
 /* Whether eight characters are nothing but themselves. */
 static bool are_plain(const char *s)
 {
-	uint64_t v;
+	uint64_t v = bytes_load(s);
 
-	memcpy(&v, s, sizeof(v));
-	return !(((v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80)) | ANY_ZERO(v ^ EACH_BYTE('"')) |
-		 ANY_ZERO(v ^ EACH_BYTE('\\')));
+	return !bytes_any_below(v, 0x20) && !bytes_any(v, '"') && !bytes_any(v, '\\');
 }
 
 /* From behind the quote to the one that ends it. */
