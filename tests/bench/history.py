@@ -4,11 +4,10 @@ A counter that moved goes on at its pace, now faster and now slower; a gauge tha
 stay whole. Samples have their own times, so that a program takes hours of them within seconds, by scrapes.
 """
 import gzip
-import http.server
 import random
 import threading
 
-from exporter import Server
+from exporter import Target
 from process import boottime, http as http_get, wait_until
 from subject import node_exporter, wait_for_exporter
 
@@ -116,7 +115,7 @@ class Parts:
             return self._made[i]
 
 
-class Feed:
+class Feed(Target):
     """A target that gives the next part at each scrape, and nothing when there is no more; `again`: from the first one.
 
     Until it is `open` it gives nothing: a program that has just learnt of a target may ask it twice at once.
@@ -125,34 +124,13 @@ class Feed:
     def __init__(self, port, parts, again=False):
         self.open = self.done = False
         self.given = 0
-        outer = self
+        self._parts, self._again = parts, again
+        super().__init__(port, encoding="gzip" if parts.compressed else None)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = parts.get(outer.given) if outer.open else b""
-                if body is None and again:
-                    outer.given, body = 0, parts.get(0)
-                outer.done = body is None
-                outer.given += bool(body)
-                body = body or (gzip.compress(b"") if parts.compressed else b"")
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-                if parts.compressed:
-                    self.send_header("Content-Encoding", "gzip")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+    def body(self):
+        body = self._parts.get(self.given) if self.open else b""
+        if body is None and self._again:
+            self.given, body = 0, self._parts.get(0)
+        self.done = body is None
+        self.given += bool(body)
+        return body or (gzip.compress(b"") if self._parts.compressed else b"")

@@ -1,13 +1,11 @@
 """tolld as the Alertmanager of others: who posts alerts is mailed for, and what is silenced is not."""
 import json
-import os
-import time
 
 import pytest
 
-from alertmanager import ALERTMANAGERS, API, AlertmanagerTolld
+from alertmanager import ALERTMANAGERS
 from mailbox import Mailbox
-from process import Process, boottime, free_port, http, wait_until
+from process import Process, free_port, http, let_pass, wait_until
 
 
 def settings(smtp_port, group_interval="1s", resolve_timeout="5m", more=""):
@@ -52,11 +50,6 @@ def alertmanager(request, tmp_path):
     yield go
     for am in started:
         am.end()
-
-
-def let_pass(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
 
 
 def alert(name, **more):

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from process import http, wait_until
-from subject import Timing
+from subject import Timing, dies
 
 
 def promtool(*args, text=None):
@@ -87,9 +87,7 @@ def test_a_huge_request_is_refused_and_the_next_one_served(seen):
 
 def test_an_alert_shows_in_the_api_with_its_age(start, exporter, ports):
     subject = start(Timing(hold="1h"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     alert, = wait_until("the alert is pending", subject.alerts, detail=subject.log)
     assert alert["state"] == "pending"
     assert alert["labels"] == {"alertname": "InstanceDown", "instance": f"localhost:{ports.exporter}", "job": "node"}

@@ -14,7 +14,7 @@ from exporter import Exporter
 from mail_server import STEPS
 from mailbox import Mailbox
 from process import answers, boottime, free_port, wait_until
-from subject import TOLLD, Timing, Tolld, as_nobody, write_settings
+from subject import TOLLD, Timing, Tolld, as_nobody, dies, write_settings
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="what tolld promises")
 MB = 1 << 20
@@ -232,9 +232,7 @@ def test_a_bad_target_is_down_and_troubles_no_other(start, exporter, mailbox, na
 def dies_and_is_told(start, exporter, ports, tmp_path, step, how, patience):
     with Mailbox(ports.smtp, tmp_path, [f"{step} {how}"]) as server:
         subject = start(Timing(hold="0s", group_wait="0s"))
-        wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-        exporter.kill()
-        exporter.wait()
+        dies(subject, exporter)
         wait_until("the server failed once", lambda: server.failures, detail=subject.log)
         begun = boottime()
         assert subject.up() == "0" and answers(subject.url + "/-/healthy")
@@ -260,9 +258,7 @@ def test_a_mail_server_that_hangs_is_given_up_and_tried_again(start, exporter, p
 def test_without_a_mail_server_all_else_goes_on_and_the_mail_comes_when_it_is_there(
         start, exporter, ports, tmp_path):
     subject = start(Timing(hold="0s", group_wait="0s"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     wait_until("the failure is told", lambda: str(ports.smtp) in subject.processes[0].log(), detail=subject.log)
     with Mailbox(ports.smtp, tmp_path) as box:
         box.wait(1, 30, subject.log)
@@ -327,9 +323,7 @@ def test_a_spoilt_state_file_is_told_and_does_not_stop_the_alarms(tmp_path, star
     for f in files:
         f.write_bytes(content) if f.suffix in (".db", ".sqlite", "") else f.unlink()
     subject.start()
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     mailbox.wait(1, 20, subject.log)
 
 

@@ -1,23 +1,22 @@
 """Logging in at the mail server by OAuth 2.0, as Gmail wants it of who has no app password."""
 import http.server
 import json
-import threading
 import urllib.parse
 
 import pytest
 
+from exporter import Serving
 from mail_server import MailServer
 from process import free_port, wait_until
-from subject import Timing, write_settings
+from subject import Timing, dies, write_settings
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="what tolld promises")
 
 
-class Accounts:
+class Accounts(Serving):
     """Where access tokens are made of refresh tokens. Each answer is the next of `answers`, the last again and again."""
 
     def __init__(self, *answers):
-        self.port = free_port()
         self.answers = list(answers)
         self.asked = []
         outer = self
@@ -38,16 +37,7 @@ class Accounts:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.server.daemon_threads = True
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(free_port(), Handler)
 
 
 def token(text, seconds=3600):
@@ -70,12 +60,6 @@ def write_oauth2(folder, ports, accounts):
 
 def server(folder, ports):
     return MailServer(str(folder / "mail"), port=ports.smtp, user="watcher", password="ya29.good", mechanism="XOAUTH2")
-
-
-def dies(subject, exporter):
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
 
 
 def test_a_token_is_fetched_and_logs_in(start, exporter, ports, tmp_path):

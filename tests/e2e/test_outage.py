@@ -6,7 +6,7 @@ import pytest
 
 from alertmanager import AlertmanagerTolld
 from mailbox import PASSWORD, USER, Mailbox
-from process import boottime, free_port, wait_until
+from process import free_port, let_pass, wait_until
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="Alertmanager does not promise it")
 
@@ -34,11 +34,6 @@ AWAY = 4 * [None] + 3 * ["rcpt 451 4.3.0 later"] + 3 * ["body hang"]
 # An end that comes before anybody could be told of the beginning is told or not, as flushes fall.
 TOLD = {"stays": "+-", "ends-in-it": "+-", "ends-after": "+-", "early": "+-", "from-five": "+-", "late": "+-", "last": "+-"}
 MAY_BE_TOLD = {name: ("", "-", "+-") for name in ("inside", "inside-too", "middle")}
-
-
-def let_pass(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
 
 
 def happen(daemon, events):

@@ -10,7 +10,7 @@ from alertmanager import AlertmanagerTolld
 from cutter import Cutter
 from mailbox import PASSWORD, USER
 from postfix import Postfix
-from process import boottime, free_port, http, wait_until
+from process import free_port, http, let_pass, wait_until
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="what tolld promises of mail")
 
@@ -74,11 +74,6 @@ def said_of(postfix, mail):
 def failures(daemon):
     """What tolld's log says of notifications that did not go out."""
     return [line for line in daemon.log().splitlines() if "failed" in line or "refused" in line]
-
-
-def let_pass(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
 
 
 def outcomes(daemon):

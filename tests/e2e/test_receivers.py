@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from process import boottime, wait_until
+from process import let_pass, wait_until
 from subject import TOLLD, Timing, free_port, write_settings
 from webhook import DROP, HANG, Webhook
 
@@ -53,11 +53,6 @@ def tolld(start, exporter, tmp_path, ports, service):
         wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
         return subject
     return go
-
-
-def let_pass(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
 
 
 HOOKS = """\

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from mailbox import Mailbox
-from process import boottime, wait_until
-from subject import Ports, Timing, node_exporter, wait_for_exporter, write_settings
+from process import boottime, let_pass, wait_until
+from subject import Ports, Timing, dies, node_exporter, wait_for_exporter, write_settings
 
 ROUNDS = int(os.environ.get("TOLLD_KILLS", "100"))
 # At once, each on ports and in a folder of its own: most of a round is waiting.
@@ -18,11 +18,6 @@ QUICK = Timing(scrape_interval="1s", evaluation_interval="1s", hold="300ms", gro
 IN_FLIGHT_S = 0.25
 
 
-def let_pass(seconds):
-    end = boottime() + seconds
-    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
-
-
 def one_round(subject, mailbox, exporter, delay):
     """A death, a kill -9 `delay` seconds later, a new start. Returns the instant of the kill and the mails."""
     shutil.rmtree(f"{subject.folder}/data", ignore_errors=True)
@@ -30,9 +25,7 @@ def one_round(subject, mailbox, exporter, delay):
     exporter.start()
     wait_for_exporter(subject.ports.exporter)
     subject.start()
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     let_pass(delay)
     killed = boottime()
     subject.kill()
@@ -104,9 +97,7 @@ def test_a_hundred_kills_lose_no_mail_and_repeat_none_but_what_was_in_flight(sub
 def test_the_age_of_a_pending_alert_survives_a_kill(start, exporter, mailbox):
     """`for` is not begun anew: the mail comes when it would have come."""
     subject = start(Timing(hold="6s", group_wait="1s"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    died = exporter.kill()
-    exporter.wait()
+    died = dies(subject, exporter)
     wait_until("the alert is pending", lambda: [a for a in subject.alerts() if a["state"] == "pending"],
                detail=subject.log)
     let_pass(4)
@@ -120,9 +111,7 @@ def test_the_age_of_a_pending_alert_survives_a_kill(start, exporter, mailbox):
 
 def test_a_mail_that_was_sent_is_not_sent_again_after_a_kill(start, exporter, mailbox):
     subject = start()
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     mailbox.wait(1, 20, subject.log)
     let_pass(1)
     subject.kill()

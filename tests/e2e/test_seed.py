@@ -5,8 +5,8 @@ import re
 import pytest
 
 from mailbox import Mailbox
-from process import boottime, wait_until
-from subject import Ports, Timing, node_exporter, wait_for_exporter, write_seed
+from process import let_pass, wait_until
+from subject import Ports, Timing, dies, node_exporter, wait_for_exporter, write_seed
 
 # for: 1m and group_wait: 10s; what is over them is ours.
 FLOOR_S = 70.0
@@ -36,12 +36,6 @@ def expect_the_cause(mail):
     body = plain(mail)
     assert "SIGKILL" in body
     assert own_name() in body, "the mail names who sent the signal"
-
-
-def let_pass(seconds):
-    """Real time goes by: for what must not happen meanwhile."""
-    end = boottime() + seconds
-    wait_until(f"{seconds} s have passed", lambda: boottime() >= end, seconds + 5, 0.1)
 
 
 @pytest.mark.long
@@ -74,9 +68,7 @@ def test_the_owners_files_bring_one_mail_70_seconds_after_the_death(subject_clas
 
 def test_a_death_brings_one_mail_that_says_why(start, exporter, mailbox, ports):
     subject = start()
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     mail, = mailbox.wait(1, 20, subject.log)
     expect_the_mail(mail, ports.exporter)
     if subject.name == "tolld":
@@ -87,9 +79,7 @@ def test_a_death_brings_one_mail_that_says_why(start, exporter, mailbox, ports):
 
 def test_send_resolved_brings_a_second_mail_when_the_service_is_back(start, exporter, mailbox, ports):
     subject = start(Timing(send_resolved=True))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     mailbox.wait(1, 20, subject.log)
     exporter.start()
     _, mail = mailbox.wait(2, 30, subject.log)
@@ -102,14 +92,16 @@ def test_a_service_that_was_never_up_is_told_all_the_same(start, mailbox, ports)
     expect_the_mail(mail, ports.exporter)
 
 
-def test_a_short_absence_within_for_brings_nothing(start, exporter, mailbox):
-    subject = start(Timing(hold="3s"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+def is_restarted(subject, exporter):
+    dies(subject, exporter)
     wait_until("the service is seen down", lambda: subject.up() == "0", detail=subject.log)
     exporter.start()
     wait_until("the service is seen up again", lambda: subject.up() == "1", detail=subject.log)
+
+
+def test_a_short_absence_within_for_brings_nothing(start, exporter, mailbox):
+    subject = start(Timing(hold="3s"))
+    is_restarted(subject, exporter)
     wait_until("no alert is left", lambda: not subject.alerts(), detail=subject.log)
     let_pass(4.5)  # for and group_wait
     assert mailbox.mails == []
@@ -119,12 +111,7 @@ def test_the_mail_tells_how_often_the_service_was_restarted(start, exporter, mai
     subject = start(Timing(hold="3s"))
     if subject.name != "tolld":
         pytest.skip("Prometheus knows of no restarts")
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
-    wait_until("the service is seen down", lambda: subject.up() == "0", detail=subject.log)
-    exporter.start()
-    wait_until("the service is seen up again", lambda: subject.up() == "1", detail=subject.log)
+    is_restarted(subject, exporter)
     exporter.kill()
     exporter.wait()
     mail = mailbox.wait(1, 30, subject.log)[-1]
@@ -136,9 +123,7 @@ def test_the_mail_tells_how_often_the_service_was_restarted(start, exporter, mai
 def test_with_for_0_the_mail_comes_at_once(start, exporter, mailbox, group_wait):
     """A loose bound: the figures are tests/bench's."""
     subject = start(Timing(hold="0s", group_wait=group_wait))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    killed = exporter.kill()
-    exporter.wait()
+    killed = dies(subject, exporter)
     mail, = mailbox.wait(1, 20, subject.log)
     if subject.name == "tolld":
         wait = float(group_wait[:-1])

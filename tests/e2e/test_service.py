@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from process import answers, boottime, http, wait_until
-from subject import Timing, Tolld, as_nobody, write_settings
+from subject import Timing, Tolld, as_nobody, dies, write_settings
 
 tolld_only = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="only tolld does this")
 
@@ -55,9 +55,7 @@ def test_a_reload_over_http_is_refused_unless_allowed(start, exporter):
 
 def test_a_pending_alert_survives_a_reload(start, exporter, mailbox):
     subject = start(Timing(hold="4s"))
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    died = exporter.kill()
-    exporter.wait()
+    died = dies(subject, exporter)
     wait_until("the alert is pending", lambda: [a for a in subject.alerts() if a["state"] == "pending"],
                detail=subject.log)
     wait_until("most of its time has passed", lambda: boottime() - died >= 3)
@@ -125,9 +123,7 @@ def test_a_kill_leaves_nothing_that_hinders_the_next_start(start, exporter, mail
     subject = start()
     subject.kill()
     subject.start()
-    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-    exporter.kill()
-    exporter.wait()
+    dies(subject, exporter)
     mailbox.wait(1, 20, subject.log)
 
 
@@ -151,7 +147,5 @@ def test_without_root_it_falls_back_says_why_and_still_alarms(ports, tmp_path, e
     with subject:
         assert "not kernel: " in subject.log() and "eBPF" in subject.log() and "root" in subject.log()
         assert 'backend="pidfd"' in backend(subject)
-        wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
-        exporter.kill()
-        exporter.wait()
+        dies(subject, exporter)
         mailbox.wait(1, 20, subject.log)

@@ -82,6 +82,12 @@ def wait_until(what: str, predicate, timeout: float = PATIENCE_S, pause: float =
         time.sleep(pause)
 
 
+def let_pass(seconds) -> None:
+    """Real time goes by: for what must not happen meanwhile."""
+    end = boottime() + seconds
+    wait_until("time passes", lambda: boottime() >= end, seconds + 5, 0.02)
+
+
 class Process:
     """A program under test or beside it. Use as a context manager, or call end()."""
 

@@ -257,6 +257,14 @@ def as_nobody(subject: Subject) -> None:
         p.user, p.group = "nobody", "nogroup"
 
 
+def dies(subject: Subject, service: Process) -> float:
+    """The service of the job `node` is killed once it was seen up; returns the instant before."""
+    wait_until("the service is seen up", lambda: subject.up() == "1", detail=subject.log)
+    at = service.kill()
+    service.wait()
+    return at
+
+
 SUBJECTS = {c.name: c for c in (Tolld, Peers)}
 
 

@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from exporter import Server
+from exporter import Serving
 from process import boottime, wait_until
 
 HANG, DROP = "hang", "drop"
@@ -38,7 +38,7 @@ def ok(_request):
     return 200, "ok", "text/plain"
 
 
-class Webhook:
+class Webhook(Serving):
     """
     answer(request) -> (status, body, content type), or HANG, or DROP. What it is asked while nobody
     may know of it is in `requests`, in the order of arrival.
@@ -79,10 +79,7 @@ class Webhook:
             def log_message(self, *_):
                 pass
 
-        self._server = Server(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
+        super().__init__(port, Handler)
         self._scheme = "https" if tls else "http"
         if tls:
             # In the connection's own thread, not while the next one waits.
@@ -101,11 +98,6 @@ class Webhook:
         return wait_until(f"{n} requests for {prefix}", lambda: len(self.of(prefix)) >= n and self.of(prefix),
                           timeout, 0.02, log)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
     def __exit__(self, *_):
         self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__()

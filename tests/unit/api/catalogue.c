@@ -159,21 +159,10 @@ static int list_once(void *userdata)
 {
 	static const char *const uris[] = { "/api/v1/label/job/values?match[]=up",
 		"/api/v1/series?match[]=up", "/api/v1/labels" };
-	struct world *w = userdata;
 	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(uris) && !err; i++) {
-		struct request *req;
-
-		err = request_new(w->api, uris[i], &req);
-		if (err)
-			return err;
-		req->method = strdup("GET");
-		if (req->method)
-			route_dispatch(req, w->now);
-		err = req->response.status == 200 && !req->response.body.err ? 0 : -ENOMEM;
-		request_free(req);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(uris) && !err; i++)
+		err = try_get(userdata, uris[i]);
 	return err;
 }
 

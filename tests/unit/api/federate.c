@@ -228,23 +228,9 @@ struct attempt {
 
 static int ask_once(void *userdata)
 {
-	struct attempt *a = userdata;
-	struct request *req;
-	unsigned status;
-	int err = request_new(a->w->api, a->uri, &req);
+	const struct attempt *a = userdata;
 
-	if (err)
-		return err;
-	req->method = strdup("GET");
-	if (!req->method) {
-		request_free(req);
-		return -ENOMEM;
-	}
-	route_dispatch(req, a->w->now);
-	status = req->response.status;
-	err = req->response.body.err;
-	request_free(req);
-	return status == 200 ? err : -ENOMEM;
+	return try_get(a->w, a->uri);
 }
 
 static void survives_memory_running_out(void **state)

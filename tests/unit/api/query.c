@@ -334,34 +334,8 @@ static void series_of_a_range_come_sorted(void **state)
 
 static int ask_once(void *userdata)
 {
-	struct world *w = userdata;
-	struct request *req;
-	int err = request_new(w->api,
-		"/api/v1/query_range?query=sum(up)&start=1795362085&"
-		"end=1795362385&step=15",
-		&req);
-	unsigned status;
-
-	if (err)
-		return err;
-	req->method = strdup("GET");
-	if (!req->method) {
-		request_free(req);
-		return -ENOMEM;
-	}
-	route_dispatch(req, w->now);
-	while (req->job) {
-		if (!req->job->step(req->job, req))
-			continue;
-		req->job->free(req->job);
-		req->job = NULL;
-	}
-	status = req->response.body.err ? 500 : req->response.status;
-	/* Whatever failed, the client hears of it, and a 200 is whole. */
-	if (status == 200)
-		json_decref(parse_json(req->response.body.s, req->response.body.len));
-	request_free(req);
-	return status == 200 ? 0 : -ENOMEM;
+	return try_get(userdata,
+		"/api/v1/query_range?query=sum(up)&start=1795362085&end=1795362385&step=15");
 }
 
 static void survives_without_memory(void **state)

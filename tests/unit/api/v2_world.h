@@ -49,13 +49,7 @@ static inline struct request *v2_send(
 		strbuf_init(&req->body, route_max_body(w->api, req->path));
 		strbuf_adds(&req->body, body);
 	}
-	route_dispatch(req, w->now);
-	while (req->job) {
-		if (!req->job->step(req->job, req))
-			continue;
-		req->job->free(req->job);
-		req->job = NULL;
-	}
+	answer_whole(w, req);
 	assert_int_not_equal(req->response.status, 0);
 	return req;
 }

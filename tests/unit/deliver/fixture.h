@@ -8,6 +8,7 @@
 
 #include "deliver/deliver.h"
 #include "deliver/templates.h"
+#include "settings.h"
 
 #define AT_WALL_MS 1795362385000ll /* 2026-11-22 15:46:25 UTC */
 
@@ -85,6 +86,14 @@ static inline struct mail_templates *fixture_templates(void)
 	if (!templates)
 		assert_int_equal(mail_templates_new(NULL, NULL, &templates), 0);
 	return templates;
+}
+
+/* For cmocka_run_group_tests(): a mail's times are local. */
+static inline int fixture_in_utc(void **state)
+{
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return 0;
 }
 
 #define TEXT(t) ((struct config_text){ .s = (char *)(t) })

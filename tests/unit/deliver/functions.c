@@ -368,13 +368,6 @@ static void survives_without_memory(void **state)
 	notification_unref(n);
 }
 
-static int in_utc(void **state)
-{
-	setenv("TZ", "UTC", 1);
-	tzset();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,5 +379,5 @@ int main(void)
 		cmocka_unit_test(survives_without_memory),
 	};
 
-	return cmocka_run_group_tests(tests, in_utc, NULL);
+	return cmocka_run_group_tests(tests, fixture_in_utc, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include "notify/internal.h"
+#include "settings.h"
 
 #define SEC    NSEC_PER_SEC
 #define MINUTE (60 * SEC)
@@ -83,21 +84,6 @@ static inline void on_output(const struct notify_output *output, void *userdata)
 	}
 	free(old);
 	burn(w);
-}
-
-static inline struct config *config_of(const char *text)
-{
-	struct diag diag = DIAG_INIT;
-	struct config *config = NULL;
-
-	if (config_load_text("test.yml", text, &config, &diag)) {
-		struct strbuf out = STRBUF_INIT;
-
-		diag_print(&diag, &out);
-		fail_msg("%s", out.s);
-	}
-	diag_release(&diag);
-	return config;
 }
 
 /* The settings of most tests: one mail address that hears of ends, and one that does not. */

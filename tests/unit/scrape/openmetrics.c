@@ -1,7 +1,6 @@
 /* OpenMetrics: what Prometheus reads of it is read, what it refuses is refused with a place. */
-#include "harness.h"
+#include "scrape/cases.h"
 
-#include <dirent.h>
 #include <math.h>
 #include "scrape/openmetrics.h"
 
@@ -178,20 +177,30 @@ static void an_expected_series_is_told_from_others_that_begin_alike(void **state
 }
 
 /* -1 for a text that is refused; else its samples. */
-static long samples_of(const char *path)
+static long samples_in(const char *text, size_t len)
 {
 	struct exposition_entry entry;
 	struct exposition p;
-	size_t len;
-	char *text = read_file(path, &len);
 	long n = 0;
 	int kind;
 
 	openmetrics_init(&p, text, len);
 	while ((kind = openmetrics_next(&p, &entry)) > EXPOSITION_END)
 		n += kind == EXPOSITION_SAMPLE;
-	free(text);
 	return kind < 0 ? -1 : n;
+}
+
+static long samples_of(const char *file)
+{
+	char path[512], *text;
+	size_t len;
+	long n;
+
+	snprintf(path, sizeof(path), "%s/exposition/%s", conformance_dir(), file);
+	text = read_file(path, &len);
+	n = samples_in(text, len);
+	free(text);
+	return n;
 }
 
 /*
@@ -214,46 +223,37 @@ static bool is_taken(const char *name)
 	return false;
 }
 
+struct tally {
+	unsigned good, refused, taken, wrong;
+};
+
+static void count_case(const char *name, const char *text, size_t len, void *userdata)
+{
+	struct tally *tally = userdata;
+	bool bad = starts_with(name, "bad_"), must_fail = bad && !is_taken(name);
+	long n = samples_in(text, len);
+
+	tally->good += !bad && n > 0;
+	tally->refused += bad && n < 0;
+	tally->taken += bad && n >= 0;
+	if (must_fail != (n < 0) && !(bad && n < 0)) {
+		printf("%s: %s\n", n < 0 ? "refused" : "taken", name);
+		tally->wrong++;
+	}
+}
+
 static void the_collected_cases_fare_as_with_prometheus(void **state)
 {
-	unsigned good = 0, refused = 0, taken = 0, wrong = 0;
-	char path[512];
-	struct dirent *e;
-	DIR *d;
+	struct tally tally = { 0 };
 
-	if (!conformance_dir())
-		skip();
-	snprintf(path, sizeof(path), "%s/openmetrics", conformance_dir());
-	d = opendir(path);
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		bool bad = starts_with(e->d_name, "bad_"), must_fail;
-		long n;
-
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/openmetrics/%s/metrics", conformance_dir(),
-			e->d_name);
-		n = samples_of(path);
-		must_fail = bad && !is_taken(e->d_name);
-		good += !bad && n > 0;
-		refused += bad && n < 0;
-		taken += bad && n >= 0;
-		if (must_fail != (n < 0) && !(bad && n < 0)) {
-			printf("%s: %s\n", n < 0 ? "refused" : "taken", e->d_name);
-			wrong++;
-		}
-	}
-	closedir(d);
+	each_case(count_case, &tally);
 	printf("openmetrics: %u good, %u bad refused, %u bad taken as Prometheus takes them, %u "
 	       "wrong\n",
-		good, refused, taken, wrong);
-	assert_int_equal(wrong, 0);
-	assert_true(good >= 22 && refused >= 38);
-	snprintf(path, sizeof(path), "%s/exposition/1histogram.om.txt", conformance_dir());
-	assert_true(samples_of(path) > 0);
-	snprintf(path, sizeof(path), "%s/exposition/alltypes.5mfs.om.txt", conformance_dir());
-	assert_true(samples_of(path) > 0);
+		tally.good, tally.refused, tally.taken, tally.wrong);
+	assert_int_equal(tally.wrong, 0);
+	assert_true(tally.good >= 22 && tally.refused >= 38);
+	assert_true(samples_of("1histogram.om.txt") > 0);
+	assert_true(samples_of("alltypes.5mfs.om.txt") > 0);
 }
 
 /* Cut and damaged texts: whatever comes, it ends, and faults have a place. */

@@ -1,7 +1,6 @@
 /* All rules of OpenMetrics: what the standard's own cases refuse is refused, with a place. */
-#include "harness.h"
+#include "scrape/cases.h"
 
-#include <dirent.h>
 #include "scrape/strict.h"
 
 static int check(const char *text, char error[300])
@@ -60,42 +59,35 @@ static void what_samples_mean_together_is_checked(void **state)
 	}
 }
 
+struct tally {
+	unsigned good, refused, wrong;
+};
+
+static void count_case(const char *name, const char *text, size_t len, void *userdata)
+{
+	struct tally *tally = userdata;
+	struct strict_counts counts;
+	bool bad = starts_with(name, "bad_");
+	char error[300] = "";
+	int err = strict_check(text, len, &counts, error, sizeof(error));
+
+	tally->good += !err && !bad;
+	tally->refused += err == -EINVAL && bad;
+	if ((err == 0) == bad) {
+		printf("%s: %s\n", name, err ? error : "taken");
+		tally->wrong++;
+	}
+}
+
 static void the_standards_own_cases_fare_as_it_says(void **state)
 {
-	unsigned good = 0, refused = 0, wrong = 0;
-	char path[512];
-	struct dirent *e;
-	DIR *d;
+	struct tally tally = { 0 };
 
-	if (!conformance_dir())
-		skip();
-	snprintf(path, sizeof(path), "%s/openmetrics", conformance_dir());
-	d = opendir(path);
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		struct strict_counts counts;
-		char error[300] = "", *text;
-		size_t len;
-		int err;
-
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/openmetrics/%s/metrics", conformance_dir(),
-			e->d_name);
-		text = read_file(path, &len);
-		err = strict_check(text, len, &counts, error, sizeof(error));
-		free(text);
-		good += !err && !starts_with(e->d_name, "bad_");
-		refused += err == -EINVAL && starts_with(e->d_name, "bad_");
-		if (!err != !starts_with(e->d_name, "bad_")) {
-			printf("%s: %s\n", e->d_name, err ? error : "taken");
-			wrong++;
-		}
-	}
-	closedir(d);
-	printf("openmetrics: %u good, %u bad refused, %u wrong\n", good, refused, wrong);
-	assert_int_equal(wrong, 0);
-	assert_true(good >= 22 && refused >= 84);
+	each_case(count_case, &tally);
+	printf("openmetrics: %u good, %u bad refused, %u wrong\n", tally.good, tally.refused,
+		tally.wrong);
+	assert_int_equal(tally.wrong, 0);
+	assert_true(tally.good >= 22 && tally.refused >= 84);
 }
 
 static void damaged_texts_end(void **state)

@@ -2,19 +2,15 @@
 #include "harness.h"
 
 #include "scrape/target.h"
+#include "settings.h"
 
 static struct config *config(const char *scrape_config)
 {
-	struct strbuf text = STRBUF_INIT, faults = STRBUF_INIT;
-	struct diag diag = DIAG_INIT;
-	struct config *c = NULL;
+	struct strbuf text = STRBUF_INIT;
+	struct config *c;
 
 	strbuf_addf(&text, "scrape_configs:\n- job_name: j\n%s", scrape_config);
-	if (config_load_text("test.yml", text.s, &c, &diag)) {
-		diag_print(&diag, &faults);
-		fail_msg("%s", faults.s);
-	}
-	diag_release(&diag);
+	c = config_of(text.s);
 	strbuf_release(&text);
 	return c;
 }
