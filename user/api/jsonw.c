@@ -7,6 +7,7 @@
 #include <math.h>
 #include "base/escape.h"
 #include "base/num.h"
+#include "model/intern.h"
 #include "model/timestamp.h"
 
 void jsonw_init(struct jsonw *json, struct strbuf *out)
@@ -183,8 +184,14 @@ void jsonw_time(struct jsonw *json, int64_t wall_ms)
 void jsonw_labels(struct jsonw *json, const struct labels *labels)
 {
 	jsonw_begin_object(json);
-	for (unsigned i = 0; labels && i < labels->n; i++)
-		jsonw_field_string(json, labels->v[i].name, labels->v[i].value);
+	for (unsigned i = 0; labels && i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		jsonw_stringn(json, l->name, intern_len(l->name));
+		strbuf_addch(json->out, ':');
+		json->after_key = true;
+		jsonw_stringn(json, l->value, intern_len(l->value));
+	}
 	jsonw_end_object(json);
 }
 

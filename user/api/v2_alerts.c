@@ -7,9 +7,8 @@
 #include "api/v2.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <microhttpd.h>
-#include <stdio.h>
+#include "base/hex.h"
 
 /* So many between two looks at the clock. */
 #define AT_ONCE 32
@@ -84,8 +83,7 @@ static void write_status(struct jsonw *json, const struct notify_look *look,
 	jsonw_key(json, "inhibitedBy");
 	jsonw_begin_array(json);
 	if (look->inhibited_by) {
-		snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64,
-			alert_fingerprint(look->inhibited_by));
+		hex_format64(fingerprint, alert_fingerprint(look->inhibited_by));
 		jsonw_string(json, fingerprint);
 	}
 	jsonw_end_array(json);
@@ -112,7 +110,7 @@ void v2_write_alert(struct jsonw *json, const struct notify_look *look,
 	int64_t ends = alert->ends_wall_ms ? alert->ends_wall_ms : now.wall_ms + resolve_timeout_ms;
 	char fingerprint[17];
 
-	snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, alert_fingerprint(alert));
+	hex_format64(fingerprint, alert_fingerprint(alert));
 	jsonw_begin_object(json);
 	jsonw_field_labels(json, "annotations", alert->annotations);
 	jsonw_field_time(json, "endsAt", ends);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include "base/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -13,10 +14,17 @@
 #define MATCH_LIMIT 1000000u
 #define DEPTH_LIMIT 10000u
 
+#define MAX_PIECE 64
+
 struct regex {
 	pcre2_code *code;
-	/* Most matchers are plain words: then a comparison does, and nothing is compiled for the match. */
-	char *literal;
+	/*
+	 * Of an anchored one, where they can be told: what a text is, or begins with, that it matches, NUL
+	 * between and an empty one behind; else a piece of it. Most texts are refused by a comparison.
+	 */
+	char *words;
+	bool whole;
+	char *piece;
 };
 
 static uint64_t limit_hits;
@@ -96,9 +104,56 @@ static const char *not_in_re2(const char *pattern)
 	return NULL;
 }
 
-static bool is_literal(const char *pattern)
+static int keep_words(struct regex *regex, const struct pattern_words *words)
 {
-	return !pattern[strcspn(pattern, "\\.+*?()|[]{}^$")];
+	size_t bytes = 1;
+	char *to;
+
+	for (size_t i = 0; i < words->n; i++)
+		bytes += strlen(words->v[i]) + 1;
+	to = regex->words = malloc(bytes);
+	if (!to)
+		return -ENOMEM;
+	for (size_t i = 0; i < words->n; i++) {
+		size_t len = strlen(words->v[i]) + 1;
+
+		memcpy(to, words->v[i], len);
+		to += len;
+	}
+	*to = '\0';
+	regex->whole = !words->prefixes;
+	return 0;
+}
+
+static int find_words(struct regex *regex, const char *pattern)
+{
+	struct pattern_words words;
+	char piece[MAX_PIECE];
+	int told = pattern_words(pattern, &words);
+
+	if (told > 0)
+		told = keep_words(regex, &words);
+	else if (!told && pattern_piece(pattern, piece, sizeof(piece)))
+		told = (regex->piece = strdup(piece)) ? 0 : -ENOMEM;
+	free(words.text);
+	return told;
+}
+
+/* False: it does not match. True says nothing, but where the words are all of it. */
+static bool may_match(const struct regex *regex, const char *text, size_t len)
+{
+	if (regex->piece)
+		return memmem(text, len, regex->piece, strlen(regex->piece));
+	if (!regex->words)
+		return true;
+	for (const char *word = regex->words; *word;) {
+		size_t n = strlen(word);
+
+		if ((regex->whole ? n == len : n <= len) && !memcmp(word, text, n))
+			return true;
+		word += n + 1;
+	}
+	return false;
 }
 
 static int compile(
@@ -118,11 +173,6 @@ static int compile(
 	regex = calloc(1, sizeof(*regex));
 	if (!regex)
 		return -ENOMEM;
-	if (anchored && is_literal(pattern)) {
-		regex->literal = strdup(pattern);
-		if (!regex->literal)
-			goto out_of_memory;
-	}
 	if (asprintf(&whole, anchored ? "^(?:%s)$" : "(?:%s)", pattern) < 0)
 		goto out_of_memory;
 	/* Prometheus compiles its matchers with (?s); templates have the dot of Go's default. */
@@ -139,6 +189,8 @@ static int compile(
 		regex_free(regex);
 		return -EINVAL;
 	}
+	if (anchored && find_words(regex, pattern))
+		goto out_of_memory;
 	*ret = regex;
 	return 0;
 
@@ -162,22 +214,26 @@ void regex_free(struct regex *regex)
 	if (!regex)
 		return;
 	pcre2_code_free(regex->code);
-	free(regex->literal);
+	free(regex->words);
+	free(regex->piece);
 	free(regex);
 }
 
 bool regex_matches(const struct regex *regex, const char *text, size_t len)
 {
-	pcre2_match_data *data;
+	/* As the context: one for all. */
+	static pcre2_match_data *data;
 	int n;
 
-	if (regex->literal)
-		return strlen(regex->literal) == len && !memcmp(regex->literal, text, len);
-	data = pcre2_match_data_create(1, NULL);
+	if (!may_match(regex, text, len))
+		return false;
+	if (regex->whole)
+		return true;
+	if (!data)
+		data = pcre2_match_data_create(1, NULL);
 	if (!data)
 		return false;
 	n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, data, match_context());
-	pcre2_match_data_free(data);
 	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
 		limit_hits++;
 	return n >= 0;

@@ -64,23 +64,39 @@ uint64_t alert_fingerprint(const struct alert *alert)
 	return labels_fingerprint(alert->labels);
 }
 
-/* Who lacks the label comes last. */
-static int compare_label(const struct alert *a, const struct alert *b, const char *name)
+void alert_place(const struct alert *alert, struct alert_place *ret)
 {
-	const char *va = labels_get(a->labels, name), *vb = labels_get(b->labels, name);
+	*ret = (struct alert_place){
+		.alert = alert,
+		.job = labels_get(alert->labels, LABEL_JOB),
+		.instance = labels_get(alert->labels, LABEL_INSTANCE),
+	};
+}
 
-	if (va == vb)
+/* Who lacks the label comes last. */
+static int compare_values(const char *a, const char *b)
+{
+	if (a == b)
 		return 0;
-	if (!va || !vb)
-		return va ? -1 : 1;
-	return strcmp(va, vb);
+	if (!a || !b)
+		return a ? -1 : 1;
+	return strcmp(a, b);
+}
+
+int alert_place_compare(const struct alert_place *a, const struct alert_place *b)
+{
+	int order = compare_values(a->job, b->job);
+
+	if (!order)
+		order = compare_values(a->instance, b->instance);
+	return order ? order : labels_compare_sets(a->alert->labels, b->alert->labels);
 }
 
 int alert_compare(const struct alert *a, const struct alert *b)
 {
-	int order = compare_label(a, b, LABEL_JOB);
+	struct alert_place pa, pb;
 
-	if (!order)
-		order = compare_label(a, b, LABEL_INSTANCE);
-	return order ? order : labels_compare_sets(a->labels, b->labels);
+	alert_place(a, &pa);
+	alert_place(b, &pb);
+	return alert_place_compare(&pa, &pb);
 }

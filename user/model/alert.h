@@ -42,4 +42,13 @@ uint64_t alert_fingerprint(const struct alert *alert);
  */
 int alert_compare(const struct alert *a, const struct alert *b);
 
+/* The same for many: an alert with what it is sorted by. Borrowed from it. */
+struct alert_place {
+	const struct alert *alert;
+	const char *job, *instance;
+};
+
+void alert_place(const struct alert *alert, struct alert_place *ret);
+int alert_place_compare(const struct alert_place *a, const struct alert_place *b);
+
 #endif

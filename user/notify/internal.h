@@ -33,8 +33,9 @@ struct flush;
 /* -- routes ---------------------------------------------------------------------------------- */
 
 struct route {
-	char *key; /* as Alertmanager writes it: {} for the root, {}/{a="b"} below it */
-	char *id;  /* the same, and #2 and so on where routes before it have that key, too */
+	unsigned number; /* in the order in which they are asked */
+	char *key;	 /* as Alertmanager writes it: {} for the root, {}/{a="b"} below it */
+	char *id;	 /* the same, and #2 and so on where routes before it have that key, too */
 	struct matcher_list matchers;
 	bool continues; /* its siblings are asked even where it matches */
 	struct route *routes;

@@ -4,84 +4,74 @@
 #include "notify/match_index.h"
 
 #include <errno.h>
+#include "base/pattern.h"
 #include "model/intern.h"
 
-/* Alternatives beyond this are not worth their entries. */
-#define MAX_LITERALS 100
+/* Fewer expressions are candidates sooner than their answers are found again. */
+#define PATTERNS_FEW 8
+/* What an expression that must be tried is worth: as much as so many others under one text. */
+#define PATTERN_CROWD 32
 
-/* The values that a matcher asks for: one of them, or it does not match. */
-struct literals {
-	char *text; /* all of them, NUL between */
-	const char *v[MAX_LITERALS];
-	size_t n;
+/* How often prefixes of each length are in use. */
+struct match_lengths {
+	unsigned n[PATTERN_MAX_PREFIX + 1];
+	unsigned buckets;
 };
 
-/* One character of an alternative at *p, unescaped, or 0 where it is more than a character. */
-static char literal_char(const char **p)
+struct match_pattern {
+	const struct matcher *matcher;
+	uintptr_t item;
+};
+
+struct match_patterns {
+	const char *name; /* interned, with a reference */
+	struct match_pattern *v;
+	size_t n, cap;
+	struct map remembered; /* an interned value -> struct match_bucket of those that match it */
+};
+
+/* How a matcher can be looked up. */
+enum asking { ASKS_NOTHING, ASKS_VALUE, ASKS_PREFIX, ASKS_PATTERN };
+
+/* The caller frees words->text. -ENOMEM. */
+static int asking(const struct matcher *matcher, struct pattern_words *words, enum asking *ret)
 {
-	char c = *(*p)++;
+	int told;
 
-	if (c == '\\') {
-		/* Only signs: a letter behind it is a class, or the like. */
-		c = **p;
-		if (!c || !strchr("\\.+*?()|[]{}^$-/\"' ", c))
-			return 0;
-		++*p;
-		return c;
+	*words = (struct pattern_words){ 0 };
+	*ret = ASKS_NOTHING;
+	if (matcher->type == MATCH_EQUAL && *matcher->value) {
+		words->v[words->n++] = matcher->value;
+		*ret = ASKS_VALUE;
 	}
-	return strchr(".+*?()[]{}^$", c) ? 0 : c;
-}
-
-/* "a|b\.c" as two texts. False where it is more than a choice of texts, or one of them is empty. */
-static bool split_alternatives(const char *pattern, struct literals *ret)
-{
-	char *out = ret->text, *begin = out;
-	const char *p = pattern, *end = pattern + strlen(pattern);
-
-	/* match_re, as it shows in keys of groups. */
-	if (starts_with(p, "^(?:") && end - p > 6 && streq(end - 2, ")$")) {
-		p += 4;
-		end -= 2;
-	}
-	for (;;) {
-		if (p == end || *p == '|') {
-			if (out == begin || ret->n == MAX_LITERALS)
-				return false;
-			*out++ = '\0';
-			ret->v[ret->n++] = begin;
-			begin = out;
-			if (p++ == end)
-				return true;
-			continue;
-		}
-		*out = literal_char(&p);
-		if (!*out++ || p > end)
-			return false;
-	}
-}
-
-/* 1: it asks for one of these; 0: it does not; -ENOMEM. The caller frees text. */
-static int literals_of(const struct matcher *matcher, struct literals *ret)
-{
-	*ret = (struct literals){ 0 };
-	if (!*matcher->value || (matcher->type != MATCH_EQUAL && matcher->type != MATCH_REGEX))
+	/* What an empty value will do for matches those who lack the label. */
+	if (matcher->type != MATCH_REGEX || matcher_matches(matcher, ""))
 		return 0;
-	ret->text = malloc(strlen(matcher->value) + 2);
-	if (!ret->text)
-		return -ENOMEM;
-	if (matcher->type == MATCH_REGEX)
-		return split_alternatives(matcher->value, ret);
-	memcpy(ret->text, matcher->value, strlen(matcher->value) + 1);
-	ret->v[ret->n++] = ret->text;
-	return 1;
+	told = pattern_words(matcher->value, words);
+	if (told < 0)
+		return told;
+	*ret = !told ? ASKS_PATTERN : words->prefixes ? ASKS_PREFIX : ASKS_VALUE;
+	return 0;
 }
+
+/* -- buckets ---------------------------------------------------------------------------------- */
 
 static struct match_bucket *bucket_find(
-	const struct match_index *index, const char *name, const char *value)
+	const struct map *buckets, const char *name, const char *value)
 {
 	const char *key[2] = { name, value };
 
-	return map_get(&index->buckets, key, sizeof(key));
+	return map_get(buckets, key, sizeof(key));
+}
+
+/* For texts that need not be interned. */
+static struct match_bucket *bucket_peek(
+	const struct map *buckets, const char *name, const char *value)
+{
+	const char *known_name = intern_peek(name, strlen(name));
+	const char *known_value = known_name ? intern_peek(value, strlen(value)) : NULL;
+
+	return known_value ? bucket_find(buckets, known_name, known_value) : NULL;
 }
 
 static void bucket_free(struct match_bucket *bucket)
@@ -92,9 +82,34 @@ static void bucket_free(struct match_bucket *bucket)
 	free(bucket);
 }
 
-/* The bucket of a value, made where there is none yet. NULL when memory is out. */
+static int count_prefix(struct match_index *index, const struct match_bucket *bucket)
+{
+	struct match_lengths *lengths = map_get(&index->lengths, &bucket->name, sizeof(char *));
+
+	if (!lengths) {
+		lengths = calloc(1, sizeof(*lengths));
+		if (!lengths || map_put(&index->lengths, &bucket->name, sizeof(char *), lengths)) {
+			free(lengths);
+			return -ENOMEM;
+		}
+	}
+	lengths->n[intern_len(bucket->value)]++;
+	lengths->buckets++;
+	return 0;
+}
+
+static void uncount_prefix(struct match_index *index, const struct match_bucket *bucket)
+{
+	struct match_lengths *lengths = map_get(&index->lengths, &bucket->name, sizeof(char *));
+
+	lengths->n[intern_len(bucket->value)]--;
+	if (!--lengths->buckets)
+		free(map_del(&index->lengths, &bucket->name, sizeof(char *)));
+}
+
+/* The bucket of a text, made where there is none yet. NULL when memory is out. */
 static struct match_bucket *bucket_for(
-	struct match_index *index, const char *name, const char *value)
+	struct match_index *index, struct map *buckets, const char *name, const char *value)
 {
 	struct match_bucket *bucket = calloc(1, sizeof(*bucket));
 	struct match_bucket *known;
@@ -104,10 +119,15 @@ static struct match_bucket *bucket_for(
 		return NULL;
 	key[0] = bucket->name = intern(name, strlen(name));
 	key[1] = bucket->value = intern(value, strlen(value));
-	known = key[0] && key[1] ? bucket_find(index, key[0], key[1]) : NULL;
-	if (known || !key[0] || !key[1] || map_put(&index->buckets, key, sizeof(key), bucket)) {
+	known = key[0] && key[1] ? bucket_find(buckets, key[0], key[1]) : NULL;
+	if (known || !key[0] || !key[1] || map_put(buckets, key, sizeof(key), bucket)) {
 		bucket_free(bucket);
 		return known;
+	}
+	if (buckets == &index->prefixes && count_prefix(index, bucket)) {
+		map_del(buckets, key, sizeof(key));
+		bucket_free(bucket);
+		return NULL;
 	}
 	return bucket;
 }
@@ -120,9 +140,19 @@ static int bucket_add(struct match_bucket *bucket, uintptr_t item)
 	return 0;
 }
 
-static void bucket_remove(struct match_index *index, struct match_bucket *bucket, uintptr_t item)
+static void bucket_drop(struct match_index *index, struct map *buckets, struct match_bucket *bucket)
 {
 	const char *key[2] = { bucket->name, bucket->value };
+
+	if (buckets == &index->prefixes)
+		uncount_prefix(index, bucket);
+	map_del(buckets, key, sizeof(key));
+	bucket_free(bucket);
+}
+
+static void bucket_remove(
+	struct match_index *index, struct map *buckets, struct match_bucket *bucket, uintptr_t item)
+{
 	size_t i = 0;
 
 	while (i < bucket->n && bucket->items[i] != item)
@@ -131,34 +161,22 @@ static void bucket_remove(struct match_index *index, struct match_bucket *bucket
 	if (i < bucket->n)
 		memmove(bucket->items + i, bucket->items + i + 1,
 			(--bucket->n - i) * sizeof(*bucket->items));
-	if (bucket->n || bucket == &index->rest)
-		return;
-	map_del(&index->buckets, key, sizeof(key));
-	bucket_free(bucket);
+	if (!bucket->n && buckets)
+		bucket_drop(index, buckets, bucket);
 }
 
-void match_index_release(struct match_index *index)
-{
-	map_foreach (&index->buckets, e)
-		bucket_free(e->value);
-	map_release(&index->buckets);
-	free(index->rest.items);
-	*index = (struct match_index){ 0 };
-}
+/* -- texts ------------------------------------------------------------------------------------ */
 
-/* Takes an item out of the buckets of the first n values. */
-static void remove_from(struct match_index *index, const char *name,
-	const struct literals *literals, size_t n, uintptr_t item)
+/* Takes an item out of the buckets of the first n texts. */
+static void remove_from(struct match_index *index, struct map *buckets, const char *name,
+	const struct pattern_words *words, size_t n, uintptr_t item)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *known_name = intern_peek(name, strlen(name));
-		const char *value = intern_peek(literals->v[i], strlen(literals->v[i]));
-		struct match_bucket *bucket =
-			known_name && value ? bucket_find(index, known_name, value) : NULL;
+		struct match_bucket *bucket = bucket_peek(buckets, name, words->v[i]);
 
 		/* "a|a" is one bucket. */
 		if (bucket)
-			bucket_remove(index, bucket, item);
+			bucket_remove(index, buckets, bucket, item);
 	}
 }
 
@@ -168,55 +186,174 @@ static bool holds(const struct match_bucket *bucket, uintptr_t item)
 	return bucket->n && bucket->items[bucket->n - 1] == item;
 }
 
-static int add_to(struct match_index *index, const char *name, const struct literals *literals,
-	uintptr_t item)
+static int add_to(struct match_index *index, struct map *buckets, const char *name,
+	const struct pattern_words *words, uintptr_t item)
 {
-	for (size_t i = 0; i < literals->n; i++) {
-		struct match_bucket *bucket = bucket_for(index, name, literals->v[i]);
+	for (size_t i = 0; i < words->n; i++) {
+		struct match_bucket *bucket = bucket_for(index, buckets, name, words->v[i]);
 
 		if (bucket && holds(bucket, item))
 			continue;
 		if (bucket && !bucket_add(bucket, item))
 			continue;
 		if (bucket && !bucket->n)
-			bucket_remove(index, bucket, item);
-		remove_from(index, name, literals, i, item);
+			bucket_drop(index, buckets, bucket);
+		remove_from(index, buckets, name, words, i, item);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
 /* How many would be looked at in vain beside this one: the fewer the better. */
-static size_t crowd(
-	const struct match_index *index, const char *name, const struct literals *literals)
+static size_t crowd(const struct map *buckets, const char *name, const struct pattern_words *words)
 {
-	const char *known_name = intern_peek(name, strlen(name));
 	size_t most = 0;
 
-	for (size_t i = 0; known_name && i < literals->n; i++) {
-		const char *value = intern_peek(literals->v[i], strlen(literals->v[i]));
-		const struct match_bucket *bucket =
-			value ? bucket_find(index, known_name, value) : NULL;
+	for (size_t i = 0; i < words->n; i++) {
+		const struct match_bucket *bucket = bucket_peek(buckets, name, words->v[i]);
 
 		most = MAX(most, bucket ? bucket->n : 0);
 	}
 	return most;
 }
 
-/* The matcher under whose values the fewest lists stand already. */
+/* -- expressions ------------------------------------------------------------------------------ */
+
+static void forget(struct match_patterns *patterns)
+{
+	map_foreach (&patterns->remembered, e)
+		bucket_free(e->value);
+	map_release(&patterns->remembered);
+}
+
+static void patterns_free(struct match_patterns *patterns)
+{
+	if (!patterns)
+		return;
+	forget(patterns);
+	intern_unref(patterns->name);
+	free(patterns->v);
+	free(patterns);
+}
+
+static void patterns_drop(struct match_index *index, struct match_patterns *patterns)
+{
+	map_del(&index->patterns, &patterns->name, sizeof(char *));
+	patterns_free(patterns);
+}
+
+static struct match_patterns *patterns_for(struct match_index *index, const char *name)
+{
+	struct match_patterns *patterns = calloc(1, sizeof(*patterns)), *known;
+
+	if (!patterns)
+		return NULL;
+	patterns->name = intern(name, strlen(name));
+	known = patterns->name ? map_get(&index->patterns, &patterns->name, sizeof(char *)) : NULL;
+	if (known || !patterns->name ||
+		map_put(&index->patterns, &patterns->name, sizeof(char *), patterns)) {
+		patterns_free(patterns);
+		return known;
+	}
+	return patterns;
+}
+
+static int add_pattern(struct match_index *index, const struct matcher *matcher, uintptr_t item)
+{
+	struct match_patterns *patterns = patterns_for(index, matcher->name);
+
+	if (!patterns)
+		return -ENOMEM;
+	if (!vec_reserve(patterns->v, patterns->n, patterns->cap)) {
+		if (!patterns->n)
+			patterns_drop(index, patterns);
+		return -ENOMEM;
+	}
+	patterns->v[patterns->n++] = (struct match_pattern){ matcher, item };
+	forget(patterns);
+	return 0;
+}
+
+static void remove_pattern(struct match_index *index, const char *name, uintptr_t item)
+{
+	const char *known = intern_peek(name, strlen(name));
+	struct match_patterns *patterns = map_get(&index->patterns, &known, sizeof(known));
+	size_t i = 0;
+
+	if (!patterns)
+		return;
+	while (i < patterns->n && patterns->v[i].item != item)
+		i++;
+	if (i < patterns->n)
+		memmove(patterns->v + i, patterns->v + i + 1,
+			(--patterns->n - i) * sizeof(*patterns->v));
+	forget(patterns);
+	if (!patterns->n)
+		patterns_drop(index, patterns);
+}
+
+/* Asks all. NULL when memory is out. */
+static struct match_bucket *ask(struct match_patterns *patterns, const char *value)
+{
+	struct match_bucket *bucket = calloc(1, sizeof(*bucket));
+	bool failed = !bucket;
+
+	for (size_t i = 0; i < patterns->n && !failed; i++) {
+		if (matcher_matches(patterns->v[i].matcher, value))
+			failed = bucket_add(bucket, patterns->v[i].item);
+	}
+	if (patterns->remembered.n >= MATCH_INDEX_REMEMBERED)
+		forget(patterns);
+	if (!failed && !map_put(&patterns->remembered, &value, sizeof(value), bucket)) {
+		bucket->value = intern_ref(value);
+		return bucket;
+	}
+	if (bucket)
+		bucket_free(bucket);
+	return NULL;
+}
+
+/* -- lists ------------------------------------------------------------------------------------ */
+
+void match_index_release(struct match_index *index)
+{
+	map_foreach (&index->values, e)
+		bucket_free(e->value);
+	map_foreach (&index->prefixes, e)
+		bucket_free(e->value);
+	map_foreach (&index->lengths, e)
+		free(e->value);
+	map_foreach (&index->patterns, e)
+		patterns_free(e->value);
+	map_release(&index->values);
+	map_release(&index->prefixes);
+	map_release(&index->lengths);
+	map_release(&index->patterns);
+	free(index->rest.items);
+	*index = (struct match_index){ 0 };
+}
+
+/* The matcher under whose texts the fewest lists stand already. */
 static int choose(const struct match_index *index, const struct matcher_list *list, int *ret_place)
 {
 	size_t least = SIZE_MAX;
 
 	*ret_place = MATCH_INDEX_REST;
 	for (size_t i = 0; i < list->n; i++) {
-		struct literals literals;
-		int asks = literals_of(list->v[i], &literals);
-		size_t others = asks > 0 ? crowd(index, list->v[i]->name, &literals) : SIZE_MAX;
+		size_t others = SIZE_MAX;
+		struct pattern_words words;
+		enum asking asks;
+		int err = asking(list->v[i], &words, &asks);
 
-		free(literals.text);
-		if (asks < 0)
-			return asks;
+		if (!err && asks == ASKS_VALUE)
+			others = crowd(&index->values, list->v[i]->name, &words);
+		else if (!err && asks == ASKS_PREFIX)
+			others = crowd(&index->prefixes, list->v[i]->name, &words);
+		else if (!err && asks == ASKS_PATTERN)
+			others = PATTERN_CROWD;
+		free(words.text);
+		if (err)
+			return err;
 		if (others < least) {
 			least = others;
 			*ret_place = (int)i;
@@ -228,7 +365,9 @@ static int choose(const struct match_index *index, const struct matcher_list *li
 int match_index_add(
 	struct match_index *index, const struct matcher_list *list, uintptr_t item, int *ret_place)
 {
-	struct literals literals;
+	const struct matcher *matcher;
+	struct pattern_words words;
+	enum asking asks;
 	int err;
 
 	err = choose(index, list, ret_place);
@@ -236,46 +375,113 @@ int match_index_add(
 		return err;
 	if (*ret_place == MATCH_INDEX_REST)
 		return bucket_add(&index->rest, item);
-	err = literals_of(list->v[*ret_place], &literals);
-	if (err > 0)
-		err = add_to(index, list->v[*ret_place]->name, &literals, item);
-	free(literals.text);
+	matcher = list->v[*ret_place];
+	err = asking(matcher, &words, &asks);
+	if (!err && asks == ASKS_PATTERN)
+		err = add_pattern(index, matcher, item);
+	else if (!err)
+		err = add_to(index, asks == ASKS_VALUE ? &index->values : &index->prefixes,
+			matcher->name, &words, item);
+	free(words.text);
 	return err;
+}
+
+/* Without memory for its texts: it must go all the same. */
+static void remove_everywhere(struct match_index *index, const char *name, uintptr_t item)
+{
+	map_foreach (&index->values, e)
+		bucket_remove(index, &index->values, e->value, item);
+	map_foreach (&index->prefixes, p)
+		bucket_remove(index, &index->prefixes, p->value, item);
+	remove_pattern(index, name, item);
 }
 
 void match_index_remove(
 	struct match_index *index, const struct matcher_list *list, uintptr_t item, int place)
 {
-	struct literals literals;
+	const struct matcher *matcher;
+	struct pattern_words words;
+	enum asking asks;
 
 	if (place == MATCH_INDEX_REST) {
-		bucket_remove(index, &index->rest, item);
+		bucket_remove(index, NULL, &index->rest, item);
 		return;
 	}
-	if (literals_of(list->v[place], &literals) > 0) {
-		remove_from(index, list->v[place]->name, &literals, literals.n, item);
-	} else {
-		/* Without memory for its values: it must go all the same. */
-		map_foreach (&index->buckets, e)
-			bucket_remove(index, e->value, item);
+	matcher = list->v[place];
+	if (asking(matcher, &words, &asks))
+		remove_everywhere(index, matcher->name, item);
+	else if (asks == ASKS_PATTERN)
+		remove_pattern(index, matcher->name, item);
+	else
+		remove_from(index, asks == ASKS_VALUE ? &index->values : &index->prefixes,
+			matcher->name, &words, words.n, item);
+	free(words.text);
+}
+
+/* -- looking ---------------------------------------------------------------------------------- */
+
+static bool each_in(const struct match_bucket *bucket, match_index_fn *fn, void *userdata)
+{
+	for (size_t i = 0; bucket && i < bucket->n; i++) {
+		if (!fn(bucket->items[i], userdata))
+			return false;
 	}
-	free(literals.text);
+	return true;
+}
+
+static bool each_by_prefix(const struct match_index *index, const struct label *label,
+	match_index_fn *fn, void *userdata)
+{
+	const struct match_lengths *lengths =
+		map_get(&index->lengths, &label->name, sizeof(char *));
+	size_t most = lengths ? MIN(intern_len(label->value), (size_t)PATTERN_MAX_PREFIX) : 0;
+
+	for (size_t len = 1; len <= most; len++) {
+		const char *prefix = lengths->n[len] ? intern_peek(label->value, len) : NULL;
+
+		if (prefix &&
+			!each_in(bucket_find(&index->prefixes, label->name, prefix), fn, userdata))
+			return false;
+	}
+	return true;
+}
+
+static bool each_by_pattern(const struct match_index *index, const struct label *label,
+	match_index_fn *fn, void *userdata)
+{
+	struct match_patterns *patterns = map_get(&index->patterns, &label->name, sizeof(char *));
+	const struct match_bucket *bucket = NULL;
+
+	if (!patterns)
+		return true;
+	if (patterns->n >= PATTERNS_FEW) {
+		bucket = map_get(&patterns->remembered, &label->value, sizeof(char *));
+		if (!bucket)
+			bucket = ask(patterns, label->value);
+		if (bucket)
+			return each_in(bucket, fn, userdata);
+	}
+	for (size_t i = 0; i < patterns->n; i++) {
+		if (!fn(patterns->v[i].item, userdata))
+			return false;
+	}
+	return true;
 }
 
 void match_index_each(const struct match_index *index, const struct labels *labels,
 	match_index_fn *fn, void *userdata)
 {
-	for (size_t i = 0; i < index->rest.n; i++) {
-		if (!fn(index->rest.items[i], userdata))
-			return;
-	}
-	for (unsigned l = 0; index->buckets.n && l < labels->n; l++) {
-		const struct match_bucket *bucket =
-			bucket_find(index, labels->v[l].name, labels->v[l].value);
+	bool more = each_in(&index->rest, fn, userdata);
 
-		for (size_t i = 0; bucket && i < bucket->n; i++) {
-			if (!fn(bucket->items[i], userdata))
-				return;
-		}
+	for (unsigned i = 0; more && i < labels->n; i++) {
+		const struct label *label = &labels->v[i];
+
+		if (index->values.n)
+			more = each_in(bucket_find(&index->values, label->name, label->value), fn,
+				userdata);
+		if (more && index->prefixes.n)
+			more = each_by_prefix(index, label, fn, userdata);
+		if (more && index->patterns.n)
+			more = each_by_pattern(index, label, fn, userdata);
 	}
 }

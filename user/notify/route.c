@@ -14,12 +14,13 @@
 
 /* From so many routes below one on, an alert is not compared with each of them. */
 #define INDEX_FROM 8
-/* With so many candidates the index saves nothing. */
-#define MAX_CANDIDATES 64
+/* More candidates than these need memory of their own. */
+#define FEW_CANDIDATES 64
 
 struct building {
 	const struct config *config;
 	struct map keys; /* of the routes so far -> how many have it */
+	unsigned n;
 };
 
 int matchers_build(const struct config_matchers *from, struct matcher_list *ret)
@@ -118,6 +119,7 @@ static int build(struct building *b, const struct config_route *from, const stru
 	int err;
 
 	route->config = from;
+	route->number = b->n++;
 	route->continues = from->continues;
 	route->group_wait_ns = ns_of_ms(from->group_wait_ms);
 	/* Zero is refused when the file is read; here it would be a loop without end. */
@@ -197,25 +199,58 @@ void route_free(struct route *route)
 
 /* Places of routes below one, in their order. */
 struct candidates {
-	uint32_t places[MAX_CANDIDATES];
-	size_t n;
-	bool too_many;
+	uint32_t few[FEW_CANDIDATES];
+	uint32_t *places; /* those few, or others on the heap */
+	size_t n, most;	  /* there are no more routes than `most` */
+	bool unsorted, failed;
 };
+
+static bool more_candidates(struct candidates *c)
+{
+	uint32_t *places = malloc(c->most * sizeof(*places));
+
+	if (!places) {
+		c->failed = true;
+		return false;
+	}
+	memcpy(places, c->few, sizeof(c->few));
+	c->places = places;
+	return true;
+}
 
 static bool note_candidate(uintptr_t place, void *userdata)
 {
 	struct candidates *c = userdata;
-	size_t i = c->n;
 
-	if (c->n == MAX_CANDIDATES) {
-		c->too_many = true;
+	if (c->n == FEW_CANDIDATES && c->places == c->few && !more_candidates(c))
 		return false;
-	}
-	/* They come sorted but for the border of two lists. */
-	for (c->n++; i && c->places[i - 1] > place; i--)
-		c->places[i] = c->places[i - 1];
-	c->places[i] = (uint32_t)place;
+	/* Each list of the index has its own in their order. */
+	c->unsorted |= c->n && c->places[c->n - 1] > place;
+	c->places[c->n++] = (uint32_t)place;
 	return true;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	uint32_t pa = *(const uint32_t *)a, pb = *(const uint32_t *)b;
+
+	return (pa > pb) - (pa < pb);
+}
+
+static void candidates_sort(struct candidates *c)
+{
+	if (c->n > FEW_CANDIDATES) {
+		qsort(c->places, c->n, sizeof(*c->places), by_place);
+		return;
+	}
+	for (size_t i = 1; i < c->n; i++) {
+		uint32_t place = c->places[i];
+		size_t at = i;
+
+		for (; at && c->places[at - 1] > place; at--)
+			c->places[at] = c->places[at - 1];
+		c->places[at] = place;
+	}
 }
 
 /* One alert on its way through the tree. */
@@ -242,19 +277,28 @@ static int match_child(const struct matching *m, const struct route *route, size
 
 static int match_below(const struct matching *m, const struct route *route, bool *ret_below)
 {
-	struct candidates c = { .n = 0, .too_many = route->n_routes < INDEX_FROM };
+	struct candidates c;
 	bool last = false;
 	int err = 0;
 
-	if (!c.too_many)
+	c.places = c.few;
+	c.n = 0;
+	c.most = route->n_routes;
+	c.unsorted = false;
+	c.failed = route->n_routes < INDEX_FROM;
+	if (!c.failed)
 		match_index_each(&route->index, m->labels, note_candidate, &c);
-	if (c.too_many) {
+	if (c.unsorted)
+		candidates_sort(&c);
+	if (c.failed) {
 		for (size_t i = 0; i < route->n_routes && !last; i++)
 			err = match_child(m, route, i, ret_below, &last);
 	} else {
 		for (size_t i = 0; i < c.n && !last; i++)
 			err = match_child(m, route, c.places[i], ret_below, &last);
 	}
+	if (c.places != c.few)
+		free(c.places);
 	return err;
 }
 

@@ -160,9 +160,13 @@ static void slot_undo(struct notify *notify)
 	free(slot);
 }
 
-/* Another one with the same id and the same matchers. */
+/* Another one with the same id and the same matchers: the index knows those of the first. */
 static void slot_replace(struct silence_slot *slot, struct silence *silence)
 {
+	struct matcher_list same = silence->matchers;
+
+	silence->matchers = slot->silence->matchers;
+	slot->silence->matchers = same;
 	silence_free(slot->silence);
 	slot->silence = silence;
 }

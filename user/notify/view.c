@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define FEW_ROUTES 16
+
 void notify_look_release(struct notify_look *look)
 {
 	free(look->silenced_by);
@@ -84,6 +86,29 @@ static int add_receiver(const struct route *route, void *userdata)
 	return 0;
 }
 
+static int look_receivers(
+	const struct notify *notify, const struct entry *entry, struct notify_look *look)
+{
+	const struct route *routes[FEW_ROUTES];
+	size_t n = 0;
+	int err = 0;
+
+	look->n_receivers = 0;
+	/* It is in the groups of the routes that it takes: they need not be looked for again. */
+	for (const struct membership *m = entry->members; m && n < FEW_ROUTES; m = m->next) {
+		size_t at = n++;
+
+		for (; at && routes[at - 1]->number > m->group->route->number; at--)
+			routes[at] = routes[at - 1];
+		routes[at] = m->group->route;
+	}
+	if (!entry->grouped || n == FEW_ROUTES)
+		return route_match(notify->route, entry->alert->labels, add_receiver, look);
+	for (size_t i = 0; i < n && !err; i++)
+		err = add_receiver(routes[i], look);
+	return err;
+}
+
 int notify_alert_look(
 	struct notify *notify, uint64_t fingerprint, struct instant now, struct notify_look *look)
 {
@@ -97,8 +122,7 @@ int notify_alert_look(
 	by = inhibited_by(notify, entry->alert->labels, now);
 	look->inhibited_by = by ? by->alert : NULL;
 	err = look_silences(notify, entry, now, look);
-	look->n_receivers = 0;
-	return err ? err : route_match(notify->route, entry->alert->labels, add_receiver, look);
+	return err ? err : look_receivers(notify, entry, look);
 }
 
 /* -- groups ---------------------------------------------------------------------------------- */
@@ -169,18 +193,18 @@ static bool add_interval(const struct config_time_interval *interval, void *user
 
 static int by_alert(const void *a, const void *b)
 {
-	return alert_compare(*(const struct alert *const *)a, *(const struct alert *const *)b);
+	return alert_place_compare(a, b);
 }
 
 static int look_members(
 	struct notify *notify, const struct group *group, struct notify_group_look *look)
 {
-	const struct alert **alerts = malloc((group->n + 1) * sizeof(*alerts));
+	struct alert_place *alerts = malloc((group->n + 1) * sizeof(*alerts));
 	size_t n = 0;
 
 	for (size_t i = 0; alerts && i < group->n; i++) {
 		if (!group->members[i]->entry->resolved)
-			alerts[n++] = group->members[i]->entry->alert;
+			alert_place(group->members[i]->entry->alert, &alerts[n++]);
 	}
 	if (alerts && n > look->cap_alerts) {
 		uint64_t *grown = realloc(look->alerts, n * sizeof(*grown));
@@ -194,7 +218,7 @@ static int look_members(
 	}
 	qsort(alerts, n, sizeof(*alerts), by_alert);
 	for (size_t i = 0; i < n; i++)
-		look->alerts[i] = alert_fingerprint(alerts[i]);
+		look->alerts[i] = alert_fingerprint(alerts[i].alert);
 	look->n_alerts = n;
 	free(alerts);
 	return 0;

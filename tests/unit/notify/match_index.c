@@ -62,12 +62,27 @@ static const struct {
 	{ "{a=~\"1|2|1\"}", "a=1", true },
 	{ "{a=~\"x\\\\.y|z\"}", "a=x.y", true },
 	{ "{a=~\"x\\\\.y|z\"}", "a=xzy", false },
-	/* More than a choice of texts: everybody must be looked at. */
-	{ "{a=~\"x.y|z\"}", "a=xzy", true },
-	{ "{a=~\"x\\\\dy\"}", "a=x1y", true },
-	{ "{a=~\"1|\"}", "b=1", true },
 	{ "{a=~\"(1|2)\"}", "a=1", true },
+	{ "{a=~\"(1|2)\"}", "a=3", false },
+	/* What begins so. */
+	{ "{a=~\"x.y|z\"}", "a=xzy", true },
+	{ "{a=~\"x.y|z\"}", "a=yzx", false },
+	{ "{a=~\"x\\\\dy\"}", "a=x1y", true },
+	{ "{a=~\"12.*|1.*\"}", "a=123", true },
+	{ "{a=~\"12.*|1.*\"}", "b=1", false },
+	{ "{a=~\"1?2\"}", "a=2", true },
+	/* More than texts: everybody with a value must be looked at. */
 	{ "{a=~\".+\"}", "a=1", true },
+	{ "{a=~\".+\"}", "b=1", false },
+	{ "{a=~\".*2\"}", "a=2", true },
+	{ "{a=~\"[12]\"}", "a=2", true },
+	{ "{a=~\"(1|2)3?\"}", "a=2", true },
+	{ "{a=~\".1?\"}", "a=1", true },
+	{ "{a=~\".2?\"}", "a=1", true },
+	{ "{a=~\".3?\"}", "a=1", true },
+	{ "{a=~\".4?\"}", "a=1", true },
+	/* Everybody. */
+	{ "{a=~\"1|\"}", "b=1", true },
 	{ "{a=~\"\"}", "b=1", true },
 	{ "{a=\"\"}", "b=1", true },
 	{ "{a!=\"1\"}", "b=1", true },
@@ -95,7 +110,8 @@ static void a_list_is_a_candidate_where_it_may_match(void **state)
 			fail_msg("%s for %s", rows[i].list, rows[i].labels);
 		match_index_remove(&index, &list, 7, place);
 		assert_false(finds(&index, rows[i].labels, 7));
-		assert_int_equal(index.buckets.n + index.rest.n, 0);
+		assert_int_equal(index.values.n + index.prefixes.n + index.lengths.n, 0);
+		assert_int_equal(index.patterns.n + index.rest.n, 0);
 		match_index_release(&index);
 		matcher_list_release(&list);
 	}
@@ -159,6 +175,41 @@ static void lists_stand_under_what_tells_them_apart(void **state)
 		matcher_list_release(&lists[i]);
 }
 
+/* The answers are remembered, until a list comes or goes. */
+static void expressions_are_asked_once_for_each_value(void **state)
+{
+	struct match_index index = { 0 };
+	struct matcher_list lists[40];
+	int places[40];
+
+	for (size_t i = 0; i < 40; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "{a=~\".*-%zu(x?)\"}", i);
+		lists[i] = list_of(text);
+		assert_int_equal(match_index_add(&index, &lists[i], i, &places[i]), 0);
+	}
+	for (unsigned n = 0; n < 3 * MATCH_INDEX_REMEMBERED; n++) {
+		struct found found = { .n = 0 };
+		char text[64];
+
+		snprintf(text, sizeof(text), "a=%u-%u", n / 2, n % 40);
+		scoped(labels_unrefp) struct labels *labels = labels_of(text);
+
+		match_index_each(&index, labels, note, &found);
+		assert_int_equal(found.n, 1);
+		assert_int_equal(found.items[0], n % 40);
+	}
+	assert_true(finds(&index, "a=1-7", 7));
+	match_index_remove(&index, &lists[7], 7, places[7]);
+	assert_false(finds(&index, "a=1-7", 7));
+	assert_int_equal(match_index_add(&index, &lists[7], 7, &places[7]), 0);
+	assert_true(finds(&index, "a=1-7", 7));
+	match_index_release(&index);
+	for (size_t i = 0; i < 40; i++)
+		matcher_list_release(&lists[i]);
+}
+
 static bool stop_at_once(uintptr_t item, void *userdata)
 {
 	++*(unsigned *)userdata;
@@ -167,7 +218,8 @@ static bool stop_at_once(uintptr_t item, void *userdata)
 
 static void whoever_looks_may_stop(void **state)
 {
-	static const char *const texts[] = { "{a=\"1\"}", "{b!=\"1\"}" };
+	static const char *const texts[] = { "{a=\"1\"}", "{b!=\"1\"}", "{a=~\"1.*\"}",
+		"{a=~\".*1\"}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		scoped(labels_unrefp) struct labels *labels = labels_of("a=1");
@@ -214,15 +266,21 @@ static int add_and_remove(void *userdata)
 
 static void it_survives_without_memory(void **state)
 {
-	struct pair pair = { { list_of("{a=~\"1|2|3\"}"), list_of("{a=~\"2|3|4\"}") },
-		{ labels_of("a=1"), labels_of("a=2") } };
-	size_t before = intern_count();
+	static const char *const lists[][2] = { { "{a=~\"1|2|3\"}", "{a=~\"2|3|4\"}" },
+		{ "{a=~\"1.*|2.*|3.*\"}", "{a=~\"2.*|3.*|4.*\"}" },
+		{ "{a=~\".*[12]\"}", "{a=~\".*[2x]\"}" } };
 
-	with_failing_allocations(add_and_remove, &pair);
-	assert_int_equal(intern_count(), before);
-	for (size_t i = 0; i < 2; i++) {
-		matcher_list_release(&pair.lists[i]);
-		labels_unref(pair.labels[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		struct pair pair = { { list_of(lists[i][0]), list_of(lists[i][1]) },
+			{ labels_of("a=1"), labels_of("a=2") } };
+		size_t before = intern_count();
+
+		with_failing_allocations(add_and_remove, &pair);
+		assert_int_equal(intern_count(), before);
+		for (size_t k = 0; k < 2; k++) {
+			matcher_list_release(&pair.lists[k]);
+			labels_unref(pair.labels[k]);
+		}
 	}
 }
 
@@ -232,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_a_candidate_where_it_may_match),
 		cmocka_unit_test(nobody_who_matches_is_left_out),
 		cmocka_unit_test(lists_stand_under_what_tells_them_apart),
+		cmocka_unit_test(expressions_are_asked_once_for_each_value),
 		cmocka_unit_test(whoever_looks_may_stop),
 		cmocka_unit_test(it_survives_without_memory),
 	};

@@ -347,6 +347,150 @@ static void many_routes_are_taken_as_if_each_were_asked(void **state)
 	}
 }
 
+static uint32_t next(uint32_t *seed)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return *seed >> 8;
+}
+
+static void add_value(struct strbuf *out, uint32_t *seed)
+{
+	static const char *const words[] = { "api", "web", "x", "ap",
+		"node-exporter-of-the-far-end-of-it" };
+
+	strbuf_addf(out, "%s%u", words[next(seed) % ARRAY_SIZE(words)], next(seed) % 30);
+}
+
+/* A matcher of any kind; 'V' stands for a value. */
+static void add_matcher(struct strbuf *out, uint32_t *seed)
+{
+	static const char *const kinds[] = { "=\"V\"", "=~\"V|V\"", "=~\"V.*\"", "=~\"(V|V)\"",
+		"=~\".*V\"", "=~\"V(-.+)?\"", "=~\"[a-w]*V\"", "=~\"^V$\"", "=~\"V.*|V.?|V\"",
+		"=~\"(?:V|(V.))\"", "=~\"V?\"", "=~\".*V.*|V\"", "=~\".+V.*\"", "=~\"(?i)V\"",
+		/* These match nearly all: seldom. */
+		"!=\"V\"", "!~\"V.*\"", "=~\".*\"", "=~\"V|\"", "=\"\"" };
+	unsigned n = next(seed) % 20 ? ARRAY_SIZE(kinds) - 5 : ARRAY_SIZE(kinds);
+
+	strbuf_addf(out, "'%c", 'a' + next(seed) % 2);
+	for (const char *p = kinds[next(seed) % n]; *p; p++) {
+		if (*p == 'V')
+			add_value(out, seed);
+		else
+			strbuf_addch(out, *p);
+	}
+	strbuf_addch(out, '\'');
+}
+
+static void add_random_routes(struct strbuf *out, uint32_t *seed, unsigned depth)
+{
+	unsigned n = depth ? 250 : 1 + next(seed) % 20;
+
+	strbuf_adds(out, ", routes: [");
+	for (unsigned i = 0; i < n; i++) {
+		strbuf_addf(out, "%s{group_by: [r%u], continue: %s, matchers: [", i ? ", " : "",
+			next(seed), next(seed) % 4 ? "true" : "false");
+		add_matcher(out, seed);
+		if (next(seed) % 3 == 0) {
+			strbuf_adds(out, ", ");
+			add_matcher(out, seed);
+		}
+		strbuf_adds(out, "]");
+		if (depth && next(seed) % 10 == 0)
+			add_random_routes(out, seed, depth - 1);
+		strbuf_adds(out, "}");
+	}
+	strbuf_adds(out, "]");
+}
+
+/* More values than the index remembers; some of them come again and again. */
+static struct labels *random_labels(uint32_t *seed)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels *labels = NULL;
+
+	for (const char *name = "abc"; *name; name++) {
+		struct strbuf value = STRBUF_INIT;
+
+		if (next(seed) % 8)
+			add_value(&value, seed);
+		if (next(seed) % 4 == 0)
+			strbuf_addf(&value, "-%u", next(seed) % 50);
+		labels_builder_set(&b, (char[]){ *name, '\0' }, value.s);
+		strbuf_release(&value);
+	}
+	assert_int_equal(labels_build(&b, &labels), 0);
+	return labels;
+}
+
+static void random_routes_are_taken_as_if_each_were_asked(void **state)
+{
+	for (uint32_t seed = 1; seed <= 5; seed++) {
+		struct strbuf text = STRBUF_INIT;
+		uint32_t at = seed * 7919;
+		struct config *config;
+		struct route *route;
+		unsigned taken = 0;
+
+		strbuf_adds(&text, "receivers: [{name: d}]\nroute: {receiver: d");
+		add_random_routes(&text, &at, 1);
+		strbuf_adds(&text, "}\n");
+		config = config_of(text.s);
+		assert_int_equal(route_new(config, &route), 0);
+		for (unsigned n = 0; n < 4000; n++) {
+			scoped(labels_unrefp) struct labels *labels = random_labels(&at);
+			struct strbuf got = STRBUF_INIT, expected = STRBUF_INIT;
+
+			assert_int_equal(route_match(route, labels, print_route, &got), 0);
+			takes_plainly(route, labels, &expected);
+			assert_string_equal(got.s, expected.s);
+			taken += strstr(got.s, "; ") != NULL;
+			strbuf_release(&got);
+			strbuf_release(&expected);
+		}
+		assert_true(taken > 1000);
+		route_free(route);
+		config_unref(config);
+		strbuf_release(&text);
+	}
+}
+
+/* Expressions that must be tried, prefixes and few of them. */
+static const char kinds_of_routes[] = "route:\n"
+				      "  receiver: r\n"
+				      "  routes:\n"
+				      "  - matchers: ['a=~\".*1\"']\n"
+				      "  - matchers: ['a=~\".*2\"']\n"
+				      "  - matchers: ['a=~\".*3\"']\n"
+				      "  - matchers: ['a=~\".*4\"']\n"
+				      "  - matchers: ['a=~\".*5\"']\n"
+				      "  - matchers: ['a=~\".*6\"']\n"
+				      "  - matchers: ['a=~\".*7\"']\n"
+				      "  - matchers: ['a=~\".*8\"']\n"
+				      "  - matchers: ['b=~\"x.*|y.*\"']\n"
+				      "  - matchers: ['b=~\"xy.*\"']\n"
+				      "  - matchers: ['b=~\"z\"']\n"
+				      "receivers: [{name: r}]\n";
+
+/* Whatever it forgets: who is asked answers the same. */
+static int ask_tree(void *userdata)
+{
+	scoped(labels_unrefp) struct labels *labels = NULL;
+	struct strbuf out = STRBUF_INIT;
+	struct route *root = NULL;
+	int err = route_new(userdata, &root);
+
+	if (!err) {
+		labels = labels_new(2, (const char *const[][2]){ { "a", "x7" }, { "b", "xyz" } });
+		err = labels ? route_match(root, labels, print_route, &out) : -ENOMEM;
+		if (!err && !out.err)
+			assert_string_equal(out.s, "r 30/300/14400 {}/{a=~\".*7\"}");
+		err = err ? err : out.err;
+	}
+	strbuf_release(&out);
+	route_free(root);
+	return err;
+}
+
 static void each_route_has_its_own_times(void **state)
 {
 	static const char text[] = SMTP
@@ -437,6 +581,11 @@ static void survives_without_memory(void **state)
 	char name[8];
 
 	with_failing_allocations(build_tree, r.config);
+	config_unref(r.config);
+	r.config = config_of(kinds_of_routes);
+	with_failing_allocations(ask_tree, r.config);
+	config_unref(r.config);
+	r.config = config_of(tree_with_matchers);
 	world_init(&r.w, config_of(tree_with_match));
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "i%d", i);
@@ -456,6 +605,7 @@ int main(void)
 		cmocka_unit_test(no_two_routes_share_an_id),
 		cmocka_unit_test(routes_that_say_the_same_tell_each_their_receiver),
 		cmocka_unit_test(many_routes_are_taken_as_if_each_were_asked),
+		cmocka_unit_test(random_routes_are_taken_as_if_each_were_asked),
 		cmocka_unit_test(each_route_has_its_own_times),
 		cmocka_unit_test(a_reload_keeps_the_groups_of_routes_that_moved),
 		cmocka_unit_test(survives_without_memory),

@@ -311,6 +311,31 @@ static void what_alerts_remember_of_silences_is_true(void **state)
 	world_release(&w);
 }
 
+/* Its matchers stay where the index has them. */
+static void a_change_of_the_end_keeps_it_found(void **state)
+{
+	char ids[12][SILENCE_ID_LEN + 1], same[SILENCE_ID_LEN + 1], matchers[32];
+	struct world w;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(matchers, sizeof(matchers), "{instance=~\".*-%u\"}", i);
+		world_silence(&w, matchers, 0, HOUR, ids[i]);
+	}
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(matchers, sizeof(matchers), "{instance=~\".*-%u\"}", i);
+		assert_int_equal(change(&w, ids[i], matchers, 0, 2 * HOUR, same), 0);
+		assert_string_equal(same, ids[i]);
+	}
+	fires(&w, "A", "x-7");
+	world_run(&w, 90 * MINUTE);
+	assert_int_equal(w.n_mails, 0);
+	world_advance(&w, 10 * 24 * HOUR);
+	silences_sweep(w.notify, w.now.wall_ms);
+	assert_int_equal(count(&w), 0);
+	world_release(&w);
+}
+
 static void it_lives_through_restart_and_reload(void **state)
 {
 	struct silence *silence;
@@ -406,6 +431,7 @@ int main(void)
 		cmocka_unit_test(what_ends_in_silence_is_gone_unsaid),
 		cmocka_unit_test(one_that_is_ended_or_not_begun_silences_nobody),
 		cmocka_unit_test(what_alerts_remember_of_silences_is_true),
+		cmocka_unit_test(a_change_of_the_end_keeps_it_found),
 		cmocka_unit_test(it_lives_through_restart_and_reload),
 		cmocka_unit_test(survives_without_memory),
 	};
