@@ -46,7 +46,8 @@ def pair(request, tmp_path_factory):
                 folder = tmp_path_factory.mktemp(f"{n}-{kind.name}")
                 ports = Ports(free_port(), free_port(), target, smtp)
                 write_settings(folder, ports, Timing(hold="1s", rules=RULES))
-                subjects.append(kind(folder, ports).start())
+                options = ["--enable-feature=promql-per-step-stats"] if kind is Peers else []
+                subjects.append(kind(folder, ports, options).start())
             for s in subjects:
                 wait_until("the rules have been evaluated", lambda: s.query("disk:used:ratio"), 30, 0.1, s.log)
                 wait_until("alerts fire", lambda: any(a["state"] == "firing" for a in s.alerts()), 30, 0.1, s.log)

@@ -201,12 +201,19 @@ def test_rules_are_the_same_but_for_their_times(pair):
 
 
 @pytest.mark.parametrize("expr", ["disk_free_bytes", "sum(disk_free_bytes) + on() group_left sum(requests_total)", "1", "vector(1)",
-                                  "disk_free_bytes / on(mount) disk_size_bytes", "absent(no_such)"])
+                                  "disk_free_bytes / on(mount) disk_size_bytes", "absent(no_such)", "absent(disk_free_bytes)",
+                                  "sum_over_time(vector(3)[10s:1s])",
+                                  "sum_over_time((disk_free_bytes @ end())[4s:1s])", "sum(disk_free_bytes @ start())",
+                                  "sort(disk_free_bytes)", "timestamp(requests_total)", "disk_free_bytes offset -1ms"])
 def test_stats_count_the_samples_that_were_looked_at(pair, expr):
     now = time.time()
     forms = [("query", {"time": now}), ("query_range", {"start": now, "end": now + 20, "step": 1})]
     for path, form in forms:
         mine, theirs = (http(f"{s.url}/api/v1/{path}", "POST", {"query": expr, "stats": "true", **form}).json()["data"] for s in pair)
         assert mine["stats"]["samples"]["totalQueryableSamples"] == theirs["stats"]["samples"]["totalQueryableSamples"]
+        assert "totalQueryableSamplesPerStep" not in mine["stats"]["samples"]
+        steps, their_steps = (http(f"{s.url}/api/v1/{path}", "POST", {"query": expr, "stats": "all", **form}).json()
+                              ["data"]["stats"]["samples"]["totalQueryableSamplesPerStep"] for s in pair)
+        assert steps == their_steps
         assert mine["stats"]["timings"].keys() == theirs["stats"]["timings"].keys()
         assert "stats" not in http(f"{pair[0].url}/api/v1/{path}", "POST", {"query": expr, **form}).json()["data"]

@@ -43,7 +43,8 @@ struct evaluation {
 	size_t n_warnings, cap_warnings, n_infos, cap_infos;
 	bool evaluated;
 	int64_t begun_boot_ns, took_ns; /* since the request, and evaluating */
-	uint64_t looked_at;
+	uint64_t looked_at, *by_step;
+	size_t n_steps, cap_steps;
 	size_t peak;
 
 	/* Writing. */
@@ -77,6 +78,7 @@ static void evaluation_free(struct job *job)
 	free_texts(ev->warnings, ev->n_warnings);
 	free_texts(ev->infos, ev->n_infos);
 	free(ev->text);
+	free(ev->by_step);
 	promql_free(ev->expr);
 	free(ev);
 }
@@ -166,6 +168,18 @@ static int take_result(struct evaluation *ev, const struct promql_result *result
 	return err;
 }
 
+static int take_steps(struct evaluation *ev, const struct promql_result *result)
+{
+	ev->looked_at += result->looked_at;
+	ev->peak = MAX(ev->peak, result->read);
+	for (size_t i = 0; i < result->n_steps; i++) {
+		if (!vec_reserve(ev->by_step, ev->n_steps, ev->cap_steps))
+			return -ENOMEM;
+		ev->by_step[ev->n_steps++] = result->by_step[i];
+	}
+	return 0;
+}
+
 static int compare_found(const void *a, const void *b)
 {
 	const struct found *const *fa = a, *const *fb = b;
@@ -179,6 +193,7 @@ static int eval_piece(
 	const struct evaluation_options *o = &ev->options;
 	struct promql_options options = { .lookback_ms = o->lookback_ms,
 		.default_step_ms = o->default_step_ms,
+		.each_step = o->each_step,
 		.deadline_boot_ns = MIN(o->deadline_boot_ns, now_boot_ns + API_MAX_BLOCK_NS) };
 	struct promql_result result = { 0 };
 	int64_t steps_left, end;
@@ -199,9 +214,9 @@ static int eval_piece(
 	}
 	if (err)
 		return err;
-	ev->looked_at += result.looked_at;
-	ev->peak = MAX(ev->peak, result.read);
-	err = take_result(ev, &result);
+	err = take_steps(ev, &result);
+	if (!err)
+		err = take_result(ev, &result);
 	promql_result_release(&result);
 	if (o->step_ms)
 		ev->type = PROMQL_MATRIX;
@@ -283,6 +298,19 @@ static void write_plain(struct evaluation *ev)
 	ev->next_found = ev->n_found;
 }
 
+static void write_steps(struct jsonw *json, const struct evaluation *ev)
+{
+	jsonw_key(json, "totalQueryableSamplesPerStep");
+	jsonw_begin_array(json);
+	for (size_t i = 0; i < ev->n_steps; i++) {
+		jsonw_begin_array(json);
+		jsonw_seconds(json, ev->options.start_wall_ms + (int64_t)i * ev->options.step_ms);
+		jsonw_int(json, (int64_t)ev->by_step[i]);
+		jsonw_end_array(json);
+	}
+	jsonw_end_array(json);
+}
+
 /* Nothing waits in a queue here, and results need no sorting that would be worth a figure. */
 static void write_stats(struct evaluation *ev)
 {
@@ -303,6 +331,8 @@ static void write_stats(struct evaluation *ev)
 	jsonw_end_object(json);
 	jsonw_key(json, "samples");
 	jsonw_begin_object(json);
+	if (ev->options.each_step)
+		write_steps(json, ev);
 	jsonw_field_int(json, "totalQueryableSamples", (int64_t)ev->looked_at);
 	jsonw_field_int(json, "peakSamples", (int64_t)ev->peak);
 	jsonw_end_object(json);

@@ -19,8 +19,9 @@ struct evaluation_options {
 	int64_t lookback_ms;	 /* 0: five minutes */
 	int64_t default_step_ms; /* of subqueries; 0: one minute */
 	int64_t deadline_boot_ns;
-	bool stats;   /* what it took stands in the answer */
-	size_t limit; /* 0: none; series in the answer */
+	bool stats;	/* what it took stands in the answer */
+	bool each_step; /* also of each step */
+	size_t limit;	/* 0: none; series in the answer */
 };
 
 /* Takes the expression. The request has a job afterwards, or an answer where that failed. */

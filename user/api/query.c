@@ -35,6 +35,7 @@ static int parse_query(struct request *req, const char *param, struct promql_exp
 static int read_common(struct request *req, struct instant now, struct evaluation_options *ret)
 {
 	const struct api_sources *sources = &req->api->sources;
+	const char *stats = request_text(req, "stats");
 	int64_t most_ms = req->api->options.query_timeout_ms;
 	int64_t timeout_ms, lookback_ms = 0;
 	int err;
@@ -50,7 +51,8 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 		answer_error(req, ANSWER_UNAVAILABLE, "there is no sample store");
 		return -ENODEV;
 	}
-	ret->stats = request_text(req, "stats") != NULL;
+	ret->stats = stats != NULL;
+	ret->each_step = stats && streq(stats, "all");
 	/* No lookback below zero; a timeout of nothing has run out already, as in Prometheus. */
 	ret->lookback_ms = MAX(lookback_ms, (int64_t)0);
 	if (sources->default_step_ms)

@@ -227,10 +227,15 @@ static int eval_invariant(
 	struct eval *ev, const struct node *node, const struct steps *steps, struct value *ret)
 {
 	const struct steps one = { steps->start_ms, steps->step_ms, 1 };
+	struct looking looking = eval_look_away(ev);
 	int err = eval_node(ev, node, &one, ret);
+	uint64_t n = eval_look_back(ev, looking);
 
 	if (err)
 		return err;
+	/* Prometheus counts them at each step all the same. */
+	for (size_t i = 0; n && i < steps->n; i++)
+		eval_look(ev, i, n);
 	if (ret->scalar) {
 		ret->scalar = spread(ev, ret->scalar, steps->n);
 		return ret->scalar ? 0 : ev->status;
@@ -296,6 +301,7 @@ void promql_result_release(struct promql_result *result)
 	free(result->text);
 	free(result->warnings);
 	free(result->infos);
+	free(result->by_step);
 	*result = (struct promql_result){ 0 };
 }
 
@@ -354,6 +360,7 @@ static int fill_range(struct eval *ev, const struct node *node, const struct ste
 
 	if (err)
 		return err;
+	eval_look(ev, 0, range.looked_at);
 	result->series = calloc(MAX(range.n, (size_t)1), sizeof(*result->series));
 	if (!result->series)
 		return -ENOMEM;
@@ -363,7 +370,9 @@ static int fill_range(struct eval *ev, const struct node *node, const struct ste
 		err = range_load(ev, &range, i, &n);
 		if (err)
 			return err;
-		ev->looked_at += n;
+		/* Of a subquery those count that its steps looked at. */
+		if (range.series)
+			eval_look(ev, 0, n);
 		if (!n)
 			continue;
 		series->points = malloc(n * sizeof(*series->points));
@@ -389,6 +398,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *expr, struct ts
 	ev->default_step_ms = o->default_step_ms ? o->default_step_ms : DEFAULT_STEP_MS;
 	ev->max_samples = o->max_samples ? o->max_samples : DEFAULT_MAX_SAMPLES;
 	ev->deadline_boot_ns = o->deadline_boot_ns;
+	ev->each_step = o->each_step;
 	ev->name_label = intern(LABEL_NAME, strlen(LABEL_NAME));
 	ev->le_label = intern("le", 2);
 }
@@ -414,12 +424,14 @@ static void eval_release(struct eval *ev)
 	intern_unref(ev->name_label);
 	intern_unref(ev->le_label);
 	free(ev->scratch);
+	free(ev->by_step);
 	arena_release(&ev->arena);
 }
 
 static void hand_over_notes(struct eval *ev, struct promql_result *result)
 {
 	result->looked_at = ev->looked_at;
+	result->by_step = TAKE(ev->by_step);
 	result->read = ev->samples;
 	result->n_warnings = ev->warnings.n;
 	result->n_infos = ev->infos.n;
@@ -436,6 +448,12 @@ static int evaluate(struct eval *ev, const struct node *node, const struct steps
 
 	if (!ev->name_label || !ev->le_label)
 		return -ENOMEM;
+	if (ev->each_step) {
+		ev->by_step = calloc(steps->n, sizeof(*ev->by_step));
+		result->n_steps = steps->n;
+		if (!ev->by_step)
+			return -ENOMEM;
+	}
 	if (node->kind == NODE_MATRIX || node->kind == NODE_SUBQUERY) {
 		err = fill_range(ev, node, steps, result);
 	} else {

@@ -62,7 +62,10 @@ struct eval {
 	int64_t lookback_ms, default_step_ms;
 	int64_t start_ms, end_ms; /* what @ start() and @ end() mean */
 	size_t max_samples, samples;
+	bool each_step;
 	uint64_t looked_at;
+	uint64_t *
+		by_step; /* the same for each step; NULL: not asked for, or these are other steps */
 	int64_t deadline_boot_ns;
 	unsigned ticks;
 	struct labels **owned;
@@ -92,6 +95,37 @@ int eval_fault(struct eval *ev, const struct node *node, const char *fmt, ...) P
 int eval_tick(struct eval *ev);
 /* n more samples were read: -E2BIG beyond the limit. */
 int eval_count(struct eval *ev, size_t n);
+/* Counts n samples that step i looks at. */
+static inline void eval_look(struct eval *ev, size_t i, size_t n)
+{
+	ev->looked_at += n;
+	if (ev->by_step)
+		ev->by_step[i] += n;
+}
+
+/* What is looked at up to the next eval_look_back() is of other steps than the query's: those of a subquery. */
+struct looking {
+	uint64_t before, *by_step;
+};
+
+static inline struct looking eval_look_away(struct eval *ev)
+{
+	struct looking looking = { ev->looked_at, ev->by_step };
+
+	ev->by_step = NULL;
+	return looking;
+}
+
+/* How many samples that were. They count where the caller says. */
+static inline uint64_t eval_look_back(struct eval *ev, struct looking looking)
+{
+	uint64_t n = ev->looked_at - looking.before;
+
+	ev->looked_at = looking.before;
+	ev->by_step = looking.by_step;
+	return n;
+}
+
 /* Adds "PromQL warning: ..." or "PromQL info: ..." with the node's place, once. */
 int eval_note(struct eval *ev, bool warning, const struct node *node, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
@@ -144,6 +178,7 @@ struct range {
 	struct steps inner_steps;
 	int64_t from_ms, to_ms; /* all windows together, open on the left */
 	size_t n;		/* series */
+	uint64_t looked_at;	/* samples, by the steps of a subquery */
 };
 
 struct window {

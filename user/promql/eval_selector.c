@@ -27,8 +27,8 @@ int64_t shift_time(const struct eval *ev, const struct shift *shift, int64_t at_
  * Fills a row from a series whose samples are read in order of time: at a step's time t the newest
  * one in (t - lookback, t], unless that is a stale marker.
  */
-static size_t fill_row(const struct eval *ev, const struct series *series,
-	const struct shift *shift, const struct steps *steps, bool times, double *v)
+static size_t fill_row(struct eval *ev, const struct series *series, const struct shift *shift,
+	const struct steps *steps, bool times, double *v)
 {
 	struct sample newest = { 0 }, next;
 	struct series_iter it;
@@ -50,9 +50,12 @@ static size_t fill_row(const struct eval *ev, const struct series *series,
 			is_stale_nan(newest.value))
 			continue;
 		v[i] = times ? (double)newest.wall_ms / 1000 : newest.value;
+		if (ev->by_step)
+			ev->by_step[i]++;
 		found++;
 	}
 	series_iter_release(&it);
+	ev->looked_at += found;
 	return found;
 }
 
@@ -103,7 +106,6 @@ static int eval_instants(struct eval *ev, const struct node *node, const struct 
 		found = fill_row(ev, series[s], shift, steps, times, v);
 		if (!found)
 			continue;
-		ev->looked_at += found;
 		err = eval_count(ev, found);
 		if (!err)
 			err = eval_add(ev, ret, series_labels(series[s]), v);
@@ -146,6 +148,7 @@ static int open_subquery(struct eval *ev, const struct node *node, struct range 
 {
 	int64_t step = node->subquery.step_ms ? node->subquery.step_ms : ev->default_step_ms;
 	int64_t first = range->from_ms / step * step;
+	struct looking looking;
 	int err;
 
 	if (first <= range->from_ms)
@@ -154,7 +157,9 @@ static int open_subquery(struct eval *ev, const struct node *node, struct range 
 	if (first > range->to_ms)
 		return 0;
 	range->inner_steps.n = (size_t)((range->to_ms - first) / step) + 1;
+	looking = eval_look_away(ev);
 	err = eval_node(ev, node->subquery.operand, &range->inner_steps, &range->inner);
+	range->looked_at = eval_look_back(ev, looking);
 	range->n = range->inner.n;
 	return err;
 }

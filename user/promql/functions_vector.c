@@ -98,6 +98,7 @@ int eval_absent_over_time(
 		err = range_load(ev, &range, s, &n);
 		for (size_t i = 0; !err && i < steps->n; i++) {
 			range_window(ev, &range, n, step_time(steps, i), &window);
+			eval_look(ev, i, window.n);
 			present[i] |= window.n > 0;
 		}
 	}

@@ -74,7 +74,7 @@ static int eval_windows(struct eval *ev, const struct node *call, const struct s
 	for (size_t i = 0; i < steps->n; i++) {
 		range_window(ev, range, n, step_time(steps, i), &window);
 		window.scratch = ev->scratch;
-		ev->looked_at += window.n;
+		eval_look(ev, i, window.n);
 		if (!window.n)
 			continue;
 		if (call->call.function->window(&window, scalar ? &scalar[i] : NULL, &v[i]))

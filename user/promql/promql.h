@@ -76,6 +76,7 @@ struct promql_options {
 	size_t max_samples;	  /* read by one query; 0: 5,000,000 */
 	size_t max_bytes;	  /* of one evaluation; 0: 64 MiB */
 	int64_t deadline_boot_ns; /* 0: none */
+	bool each_step;		  /* count also what each single step looks at */
 };
 
 /* One series of an answer. An instant vector has one point each. */
@@ -93,8 +94,9 @@ struct promql_result {
 	char *text;
 	char **warnings, **infos;
 	size_t n_warnings, n_infos;
-	uint64_t
-		looked_at; /* samples, each as often as a step looks at it: what Prometheus calls queryable */
+	/* Samples, each as often as a step looks at it: what Prometheus calls queryable. */
+	uint64_t looked_at, *by_step; /* by_step: of n_steps steps, where it was asked for */
+	size_t n_steps;
 	size_t read; /* samples that were in hand */
 };
 

@@ -209,6 +209,10 @@ static void stats_count_samples_as_steps_look_at_them(void **state)
 		{ "/api/v1/query?query=up&stats=true", 2 },
 		{ "/api/v1/query?query=n%5B1m%5D&stats=true", 4 },
 		{ "/api/v1/query?query=sum(count_over_time(n%5B1m%5D))&stats=1", 4 },
+		{ "/api/v1/query?query=absent_over_time(n%5B1m%5D)&stats=1", 4 },
+		/* A subquery by itself: what its four steps looked at. */
+		{ "/api/v1/query?query=sum(up)%5B1m:15s%5D&stats=1", 8 },
+		{ "/api/v1/query?query=max_over_time(sum(up)%5B1m:15s%5D)&stats=1", 4 },
 	};
 	struct world w;
 
@@ -226,6 +230,55 @@ static void stats_count_samples_as_steps_look_at_them(void **state)
 			json_object_get(json_object_get(stats, "timings"), "evalTotalTime")));
 		json_decref(root);
 	}
+	world_end(&w);
+}
+
+static void stats_of_all_steps_are_told_when_asked_for(void **state)
+{
+	/* Of each step: its time, 15 s after the one before, and what it looked at. */
+	static const struct {
+		const char *expr, *by_step;
+		int total;
+	} rows[] = {
+		{ "up", "[[1795362355.25,2],[1795362370.25,2],[1795362385.25,2]]", 6 },
+		{ "count_over_time(n[1m])",
+			"[[1795362355.25,4],[1795362370.25,4],[1795362385.25,4]]", 12 },
+		/* A window that slides into the samples. */
+		{ "sum_over_time(n[1m] offset -1m)",
+			"[[1795362355.25,2],[1795362370.25,1],[1795362385.25,0]]", 3 },
+		/* The subquery's values count, not what they were made of. */
+		{ "max_over_time(sum(up)[1m:15s])",
+			"[[1795362355.25,4],[1795362370.25,4],[1795362385.25,4]]", 12 },
+		/* What is the same at each step is read once, and counts each time. */
+		{ "sum(up @ end())", "[[1795362355.25,2],[1795362370.25,2],[1795362385.25,2]]", 6 },
+		{ "vector(1)", "[[1795362355.25,0],[1795362370.25,0],[1795362385.25,0]]", 0 },
+	};
+	struct world w;
+
+	world_begin(&w);
+	fill(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf uri = STRBUF_INIT;
+		json_t *root, *samples;
+		char *text;
+
+		strbuf_adds(&uri, "/api/v1/query_range?start=1795362355.25&end=1795362385.25"
+				  "&step=15&stats=all&query=");
+		strbuf_adds(&uri, rows[i].expr);
+		root = ask_json(&w, "GET", uri.s, NULL, 200);
+		samples = json_object_get(
+			json_object_get(json_object_get(root, "data"), "stats"), "samples");
+		text = json_dumps(json_object_get(samples, "totalQueryableSamplesPerStep"),
+			JSON_COMPACT | JSON_REAL_PRECISION(12));
+		assert_string_equal(text, rows[i].by_step);
+		assert_int_equal(
+			json_integer_value(json_object_get(samples, "totalQueryableSamples")),
+			rows[i].total);
+		free(text);
+		json_decref(root);
+		strbuf_release(&uri);
+	}
+	json_decref(ask_json(&w, "GET", "/api/v1/query?query=up&stats=all", NULL, 200));
 	world_end(&w);
 }
 
@@ -335,7 +388,8 @@ static void series_of_a_range_come_sorted(void **state)
 static int ask_once(void *userdata)
 {
 	return try_get(userdata,
-		"/api/v1/query_range?query=sum(up)&start=1795362085&end=1795362385&step=15");
+		"/api/v1/query_range?query=sum(up)&start=1795362085&end=1795362385&step=15"
+		"&stats=all");
 }
 
 static void survives_without_memory(void **state)
@@ -357,6 +411,7 @@ int main(void)
 		cmocka_unit_test(says_what_is_wrong_in_prometheus_words),
 		cmocka_unit_test(a_parse_error_has_line_and_column),
 		cmocka_unit_test(a_limit_cuts_and_says_so),
+		cmocka_unit_test(stats_of_all_steps_are_told_when_asked_for),
 		cmocka_unit_test(stats_count_samples_as_steps_look_at_them),
 		cmocka_unit_test(a_range_in_pieces_is_the_same_as_its_instants),
 		cmocka_unit_test(the_ends_of_a_range_are_those_asked_for),
