@@ -180,6 +180,10 @@ $(BUILD)/tests/helpers/%: tests/helpers/%.c
 	$(say) HELPER $<
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) -o $@ $< $(if $(NOLIB),,-lpthread)
 
+# What is put before another program.
+$(BUILD)/tests/helpers/other_clock: ALL_CFLAGS += -fPIC -shared
+$(BUILD)/tests/helpers/other_clock: LDHARDEN := -Wl,-z,relro,-z,now
+
 # Built by clang, all of tolld with them: coverage must reach into it.
 FUZZ_FLAGS = -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-strict-aliasing \
 	$(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP

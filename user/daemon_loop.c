@@ -8,14 +8,10 @@
 #include <malloc.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include "base/pages.h"
 
 /* A step that makes the next one due again and again must not keep the loop from its other work. */
 #define MAX_STEPS_PER_TURN 16
-/* NTP slews by less than this between two looks; more is a jump. */
-#define JUMP_MS 1000
 /* While there is something to do, and at rest, where each wake-up is a good part of what tolld costs. */
 #define HOUSEKEEPING_BUSY_NS (10 * NSEC_PER_SEC)
 #define HOUSEKEEPING_REST_NS (60 * NSEC_PER_SEC)
@@ -95,53 +91,6 @@ static void step(struct daemon *d)
 	arm(d, MIN(earliest(d), tsdb_deadline(d->db)), now);
 }
 
-static int64_t skew_ms(struct instant now)
-{
-	return now.wall_ms - now.boot_ns / NSEC_PER_MSEC;
-}
-
-static int arm_clock(struct daemon *d)
-{
-	/* Far away: it is only here to be cancelled. */
-	struct itimerspec spec = { .it_value.tv_sec = (time_t)INT32_MAX };
-
-	return timerfd_settime(
-		       d->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0
-		       ? -errno
-		       : 0;
-}
-
-static int on_clock_set(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-	struct daemon *d = userdata;
-	struct instant now = clock_now();
-	int64_t by_ms = skew_ms(now) - d->skew_ms;
-	uint64_t expirations;
-
-	/* Read or not, it must be armed again: the descriptor stays readable otherwise. */
-	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED &&
-		errno != EAGAIN)
-		log_warn("cannot read the clock's timer: %s", strerror(errno));
-	arm_clock(d);
-	d->skew_ms += by_ms;
-	if (llabs(by_ms) < JUMP_MS)
-		return 0;
-	log_warn("the wall clock was set %s by %lld ms; what lasts keeps its true age",
-		by_ms > 0 ? "forward" : "back", (long long)llabs(by_ms));
-	/* Samples from a future that is not any more would refuse all that comes until then. */
-	if (by_ms < 0)
-		tsdb_rewind(d->db, now.wall_ms);
-	history_wall_jumped(d->history, by_ms, now);
-	rules_wall_jumped(d->rules, by_ms, now);
-	notify_step(d->notify, now);
-	services_wall_jumped(d, now);
-	figures_wall_jumped(d, now);
-	/* Samples from before the jump are out of sight: new ones, at the new time, come at once. */
-	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
-		target_trigger(scrape_target(d->scrape, i));
-	return 0;
-}
-
 /* After a flood of rows: what they took while they waited for the disk goes back to the kernel. */
 static void give_back_memory(struct daemon *d)
 {
@@ -161,11 +110,12 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 	bool busy = tsdb_expire(d->db, now.wall_ms, EXPIRE_BUDGET_SERIES);
 
 	settle(d, now);
+	wall_check(d);
 	alarms_mend(d);
 	past_meet(d);
 	history_expire(d->history, now);
 	give_back_memory(d);
-	busy |= !d->settled || d->rows_lost;
+	busy |= !d->settled || d->rows_lost || clock_is_held();
 	now.boot_ns += busy ? HOUSEKEEPING_BUSY_NS : HOUSEKEEPING_REST_NS;
 	sd_event_source_set_time(source, (uint64_t)(now.boot_ns / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -226,7 +176,6 @@ int loop_start(struct daemon *d)
 	int err;
 
 	d->turns_s = (struct histogram){ .bounds = bounds_s, .n = ARRAY_SIZE(bounds_s) };
-	d->skew_ms = skew_ms(now);
 	ask_for_short_turns();
 	err = sd_event_add_time(d->event, &d->timer, CLOCK_BOOTTIME,
 		(uint64_t)(now.boot_ns / NSEC_PER_USEC), 1, on_timer, d);
@@ -234,22 +183,12 @@ int loop_start(struct daemon *d)
 		err = sd_event_add_time(d->event, &d->housekeeping, CLOCK_BOOTTIME,
 			(uint64_t)((now.boot_ns + HOUSEKEEPING_BUSY_NS) / NSEC_PER_USEC),
 			HOUSEKEEPING_SLACK_USEC, on_housekeeping, d);
-	if (err < 0)
-		return err;
-	d->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (d->clock_fd < 0)
-		return -errno;
-	err = arm_clock(d);
-	if (!err)
-		err = sd_event_add_io(
-			d->event, &d->clock_source, d->clock_fd, EPOLLIN, on_clock_set, d);
-	return err < 0 ? err : 0;
+	return err < 0 ? err : wall_start(d);
 }
 
 void loop_stop(struct daemon *d)
 {
-	sd_event_source_disable_unref(d->clock_source);
+	wall_stop(d);
 	sd_event_source_disable_unref(d->housekeeping);
 	sd_event_source_disable_unref(d->timer);
-	closep(&d->clock_fd);
 }

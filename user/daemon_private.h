@@ -74,7 +74,15 @@ struct daemon {
 	bool reload_ok;
 };
 
-/* daemon_loop.c: the one timer, and the wall clock's jumps. */
+/* daemon_wall.c: the wall clock, where it starts behind the samples and where it jumps. */
+int wall_start(struct daemon *d);
+/* When the samples of before are there, and before anybody asks for the time: where it goes on. */
+int wall_meet_samples(struct daemon *d);
+/* Now and then: whether a clock that was behind is right now. */
+void wall_check(struct daemon *d);
+void wall_stop(struct daemon *d);
+
+/* daemon_loop.c: the one timer. */
 int loop_start(struct daemon *d);
 /* Until sd_event_exit(): its code, or a negative errno. */
 int loop_run(struct daemon *d);

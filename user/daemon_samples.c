@@ -82,7 +82,7 @@ int samples_open(struct daemon *d, const char *storage)
 		err = tsdb_open_disk(d->db, d->files, &disk, clock_now());
 		if (!err)
 			tell_found(d);
-		return err;
+		return err ? err : wall_meet_samples(d);
 	}
 	log_error("samples cannot be kept (%s): they are in memory alone, and gone at the end",
 		error);

@@ -143,7 +143,7 @@ static void to_journal(enum log_level level, const char *message_id, const struc
 
 static void add_time(struct strbuf *out)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = clock_system_ms();
 	time_t seconds = (time_t)(now_ms / 1000);
 	struct tm tm;
 	char text[40];

@@ -91,8 +91,8 @@ int pidfile_read(const char *path, struct instant now, pid_t *ret)
 		return err;
 	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat))
 		return -ESRCH;
-	facts.written_wall_ms =
-		(int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / NSEC_PER_MSEC;
+	facts.written_wall_ms = (int64_t)st.st_mtim.tv_sec * 1000 +
+				st.st_mtim.tv_nsec / NSEC_PER_MSEC + clock_lead_ms();
 	facts.started_boot_ns = stat.start_boot_ns;
 	facts.is_volatile = fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 	if (pidfile_is_stale(&facts, now))
