@@ -100,7 +100,6 @@ static void put_fixed(struct flags *f)
 		{ "rules.alert.resend-delay", "1m" },
 		{ "web.enable-admin-api", "false" },
 		{ "web.enable-remote-write-receiver", "false" },
-		{ "enable-feature", "" },
 	};
 
 	duration_format(&f->text, PROMQL_LOOKBACK_MS);
@@ -111,6 +110,11 @@ static void put_fixed(struct flags *f)
 
 void status_flags_of(api_flag_fn *fn, void *to, void *userdata)
 {
+	static const char *const features[] = {
+		[MATCHERS_FALLBACK] = "",
+		[MATCHERS_CLASSIC] = "classic-mode",
+		[MATCHERS_UTF8] = "utf8-strict-mode",
+	};
 	const struct daemon *d = userdata;
 	const struct daemon_options *o = d->options;
 	struct flags f = { .put = fn, .to = to, .text = STRBUF_INIT };
@@ -122,6 +126,7 @@ void status_flags_of(api_flag_fn *fn, void *to, void *userdata)
 	put_text(&f, "web.route-prefix", NULL, o->route_prefix);
 	put_text(&f, "web.cors.origin", NULL, o->cors_origin ? o->cors_origin : ".*");
 	put_text(&f, "web.enable-lifecycle", NULL, o->enable_lifecycle ? "true" : "false");
+	put_text(&f, "enable-feature", NULL, features[matcher_syntax_in_use()]);
 	put_fixed(&f);
 	strbuf_release(&f.text);
 }

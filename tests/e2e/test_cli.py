@@ -52,6 +52,28 @@ def test_the_manual_names_every_command_and_every_flag():
     assert flags == set(re.findall(r"Fl -([a-z][a-z.-]+)", manual))
 
 
+@pytest.mark.parametrize("text, taken_by", [
+    ("route: {receiver: r, routes: [{matchers: ['\"a b\"=c']}]}", {"", "utf8-strict-mode"}),
+    ("route: {receiver: r, routes: [{matchers: ['a=']}]}", {"", "classic-mode"}),
+    ("route: {receiver: r, group_by: ['a b']}", {"", "utf8-strict-mode"}),
+    ("route: {receiver: r, routes: [{matchers: ['a=b']}]}", {"", "classic-mode", "utf8-strict-mode"}),
+])
+def test_check_reads_matchers_as_run_would(tmp_path, text, taken_by):
+    (tmp_path / "am.yml").write_text(f"{text}\nreceivers: [{{name: r}}]\n")
+    for feature in ("", "classic-mode", "utf8-strict-mode"):
+        done = tolld("check", *(["--enable-feature", feature] if feature else []), "am.yml", cwd=tmp_path)
+        assert done.returncode == (0 if feature in taken_by else 1), (feature, done.stderr)
+        assert ("am.yml:1:" in done.stderr) == (feature not in taken_by)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize("value", ["fast-mode", "", "classic-mode,", "classic-mode,utf8-strict-mode"])
+def test_a_feature_that_there_is_not_is_a_wrong_call(command, value, tmp_path):
+    done = tolld(command, f"--enable-feature={value}", "am.yml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "classic-mode" in done.stderr and "--enable-feature" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
 def test_the_owners_files_are_without_fault(name):
     done = tolld("check", name, cwd=SEED)

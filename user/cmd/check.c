@@ -5,7 +5,9 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
+#include "cmd/feature.h"
 #include "config/config.h"
 #include "deliver/deliver.h"
 #include "rules/rules.h"
@@ -98,34 +100,66 @@ static bool check_openmetrics(const char *path)
 	return !err;
 }
 
+static const char usage_text[] =
+	"usage: tolld check [--enable-feature NAME] FILE...\n"
+	"       tolld check --openmetrics FILE...\n\n"
+	"Shows all faults of settings and rule files, each with its place and a cure; or the\n"
+	"first one of texts (- is standard input) that are to be OpenMetrics to the letter.\n"
+	"Exit status: 0 none, 1 faults, 2 called wrongly.\n\n"
+	"  --enable-feature NAME  classic-mode or utf8-strict-mode, as tolld run is given it\n";
+
+static int called_wrongly(const char *what)
+{
+	fprintf(stderr, "tolld check: %s\n", what);
+	return EXIT_USAGE;
+}
+
+/* 0, EXIT_USAGE, or -1 for "help was shown"; optind is where the files begin. */
+static int parse(int argc, char **argv, bool *ret_openmetrics)
+{
+	static const struct option table[] = {
+		{ "openmetrics", no_argument, NULL, 'o' },
+		{ "enable-feature", required_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	char error[100];
+	int c;
+
+	optind = 0; /* begin anew: one process may be given several calls */
+	while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		if (c == 'o') {
+			*ret_openmetrics = true;
+		} else if (c == 'f') {
+			if (!feature_enable(optarg, error, sizeof(error)))
+				continue;
+			fprintf(stderr, "tolld check: --enable-feature '%s': %s\n", optarg, error);
+			return EXIT_USAGE;
+		} else if (c == 'h') {
+			fputs(usage_text, stdout);
+			return -1;
+		} else {
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc)
+		return called_wrongly("no file is named");
+	for (int i = optind; i < argc && !*ret_openmetrics; i++) {
+		if (streq(argv[i], "-"))
+			return called_wrongly("settings are read from files; only texts of "
+					      "--openmetrics may come from standard input");
+	}
+	return 0;
+}
+
 int cmd_check(int argc, char **argv)
 {
-	static const char usage[] =
-		"usage: tolld check FILE...\n"
-		"       tolld check --openmetrics FILE...\n\n"
-		"Shows all faults of settings and rule files, each with its place and a cure; or the\n"
-		"first one of texts (- is standard input) that are to be OpenMetrics to the letter.\n"
-		"Exit status: 0 none, 1 faults, 2 called wrongly.\n";
-	bool good = true, openmetrics = argc > 1 && streq(argv[1], "--openmetrics");
+	bool good = true, openmetrics = false;
+	int status = parse(argc, argv, &openmetrics);
 
-	if (argc == 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	for (int i = 1 + openmetrics; i < argc; i++) {
-		if (argv[i][0] != '-' || (openmetrics && streq(argv[i], "-")))
-			continue;
-		fprintf(stderr,
-			"tolld check: '%s' is not a file; its only flag is --openmetrics, before "
-			"the files\n",
-			argv[i]);
-		return EXIT_USAGE;
-	}
-	if (argc < 2 + openmetrics) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	for (int i = 1 + openmetrics; i < argc; i++)
+	if (status)
+		return status < 0 ? 0 : status;
+	for (int i = optind; i < argc; i++)
 		good = (openmetrics ? check_openmetrics : check_one)(argv[i]) && good;
 	return good ? 0 : 1;
 }

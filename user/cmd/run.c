@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/regex.h"
+#include "cmd/feature.h"
 #include "daemon.h"
 #include "model/duration.h"
-#include "model/matcher_parser.h"
 
 enum flag {
 	FLAG_CONFIG = 256,
@@ -159,13 +159,10 @@ static int parse_size(const char *flag, const char *value, size_t *ret)
 
 static int parse_feature(const char *value)
 {
-	if (streq(value, "classic-mode"))
-		matcher_syntax_use(MATCHERS_CLASSIC);
-	else if (streq(value, "utf8-strict-mode"))
-		matcher_syntax_use(MATCHERS_UTF8);
-	else
-		return wrong("enable-feature", value, "it is classic-mode or utf8-strict-mode");
-	return 0;
+	char error[100];
+
+	return feature_enable(value, error, sizeof(error)) ? wrong("enable-feature", value, error)
+							   : 0;
 }
 
 static int parse_duration(const char *flag, const char *value, int64_t *ret_ms)
