@@ -295,6 +295,41 @@ static void stops_when_a_reload_takes_the_address_away(void **state)
 	world_release(&w);
 }
 
+static void failures_are_counted_by_what_ended_them(void **state)
+{
+	static const struct {
+		enum notify_result result;
+		bool fails;
+		uint64_t refused, given_up;
+	} rows[] = {
+		{ NOTIFY_SENT, false, 0, 0 },
+		/* For good: once in each flush. */
+		{ NOTIFY_REFUSED, true, 1, 0 },
+		/* Until there was no time left. */
+		{ NOTIFY_RETRY, true, 0, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct notify_tally tally;
+		struct tries tries;
+		struct world w;
+
+		begin(&w, &tries, rows[i].result, "1m");
+		world_run(&w, 70 * SEC - 1);
+		world_run(&w, SEC);
+		assert_true(notify_tally(w.notify, 0, &tally));
+		assert_string_equal(tally.integration, "email");
+		assert_int_equal(tally.refused, rows[i].refused * (1 + (tries.n > 1)));
+		assert_int_equal(tally.given_up, rows[i].given_up);
+		/* The other address was told at once. */
+		assert_int_equal(tally.requests, tries.n + 1);
+		assert_int_equal(tally.failed_requests, rows[i].fails ? tries.n : 0);
+		assert_int_equal(tally.within[0], tally.requests);
+		assert_false(notify_tally(w.notify, 1, &tally));
+		world_release(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +343,7 @@ int main(void)
 		cmocka_unit_test(an_answer_may_come_from_within_the_callback),
 		cmocka_unit_test(who_does_not_hear_of_ends_is_logged_as_if),
 		cmocka_unit_test(stops_when_a_reload_takes_the_address_away),
+		cmocka_unit_test(failures_are_counted_by_what_ended_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

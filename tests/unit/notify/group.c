@@ -404,6 +404,38 @@ static void a_turn_that_came_due_during_a_flush_follows_it_at_once(void **state)
 	world_release(&w);
 }
 
+/* Alerts of one group that come one after another, while its first flushes go out. */
+static void without_group_wait_no_alert_is_lost(void **state)
+{
+	enum { N = 50 };
+
+	for (int pace = 1; pace <= 8; pace++) {
+		const struct notification *last;
+		char instance[8];
+		struct world w;
+
+		world_init(&w, config_with("[alertname]", "0s", "10s", "4h"));
+		for (int i = 0; i < N; i++) {
+			snprintf(instance, sizeof(instance), "%d", i);
+			fires(&w, "A", instance);
+			if (i % pace == 0)
+				notify_step(w.notify, w.now);
+			if (i % (2 * pace) == 0)
+				world_deliver(&w);
+			if (i % 3 == 0)
+				world_advance(&w, SEC);
+		}
+		world_run(&w, 20 * SEC);
+		/* The first one at once, and in the end all. */
+		assert_int_equal(w.mails[0].true_ns, 0);
+		assert_int_equal(w.mails[0].n->n_alerts, pace == 1 ? 1 : w.mails[0].n->n_firing);
+		last = w.mails[w.n_mails - 1].n;
+		assert_int_equal(last->n_firing, N);
+		assert_string_equal(last->reason, "new alerts added");
+		world_release(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +456,7 @@ int main(void)
 		cmocka_unit_test(lists_firing_ones_first_and_sorts_each_part),
 		cmocka_unit_test(groups_by_what_the_route_says),
 		cmocka_unit_test(a_turn_that_came_due_during_a_flush_follows_it_at_once),
+		cmocka_unit_test(without_group_wait_no_alert_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,12 +60,54 @@ static void groups_that_come_and_go_do_not_fill_it(void **state)
 	world_release(&w);
 }
 
+/* Twice the interval to repeat in, but not more than five days past it. */
+static void what_was_told_is_forgotten_in_time(void **state)
+{
+	static const struct {
+		const char *repeat;
+		int64_t lives_ns;
+	} rows[] = {
+		{ "1h", 2 * HOUR },
+		{ "100h", 200 * HOUR },
+		{ "120h", 240 * HOUR },
+		{ "30d", (30 * 24 + 120) * HOUR },
+	};
+	static const char key[] = "{}:{alertname=\"A\"}:team/email/0";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct log_entry *told;
+		struct world w;
+
+		world_init(&w, config_with("[alertname]", "10s", "1m", rows[i].repeat));
+		fires(&w, "A", "a");
+		world_run(&w, MINUTE);
+		told = log_find(w.notify, key);
+		assert_int_equal(told->n_firing, 1);
+		assert_int_equal(
+			told->hashes[0], labels_fingerprint(w.mails[0].n->alerts[0]->labels));
+		ends(&w, "A", "a");
+		world_run(&w, 10 * SEC);
+		told = log_find(w.notify, key);
+		assert_int_equal(told->n_firing, 0);
+		assert_int_equal(told->n_resolved, 1);
+		assert_int_equal(told->at_boot_ns, w.now.boot_ns);
+		world_run(&w, rows[i].lives_ns);
+		assert_non_null(log_find(w.notify, key));
+		/* It is looked for every quarter of an hour. */
+		world_run(&w, 16 * MINUTE);
+		assert_null(log_find(w.notify, key));
+		assert_int_equal(w.rows[NOTIFY_KEEP_LOG].n, 0);
+		world_release(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_outage_of_days_forgets_no_end),
 		cmocka_unit_test(a_long_repeat_interval_is_not_cut_short),
 		cmocka_unit_test(groups_that_come_and_go_do_not_fill_it),
+		cmocka_unit_test(what_was_told_is_forgotten_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,49 @@ static void it_is_remembered_for_five_days(void **state)
 	world_release(&w);
 }
 
+static void each_is_forgotten_five_days_after_its_own_end(void **state)
+{
+	/* In hours; -1: never. */
+	static const struct {
+		int begins, lasts, ended_at, lengthened_at, forgotten;
+	} rows[] = {
+		{ 0, 1, -1, -1, 121 },
+		{ 24, 2, -1, -1, 146 },
+		/* Ended early, and before it began. */
+		{ 0, 72, 10, -1, 130 },
+		{ 48, 2, 20, -1, 140 },
+		/* Made to last to the hour 50. */
+		{ 0, 40, -1, 30, 170 },
+	};
+	char ids[ARRAY_SIZE(rows)][SILENCE_ID_LEN + 1], next[SILENCE_ID_LEN + 1];
+	struct world w;
+
+	world_init(&w, config_with("[]", "10s", "1m", "4h"));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		world_silence(&w, "a=b", rows[i].begins * HOUR, rows[i].lasts * HOUR, ids[i]);
+	for (int hour = 0; hour < 180; hour++) {
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			bool known = notify_silence_get(w.notify, ids[i]);
+
+			/* An hour either way: it is looked for every quarter of one. */
+			if (hour != rows[i].forgotten && known != (hour < rows[i].forgotten))
+				fail_msg("row %zu at hour %d: %d", i, hour, known);
+			if (hour == rows[i].ended_at)
+				assert_int_equal(notify_silence_expire(w.notify, ids[i], w.now), 0);
+			if (hour == rows[i].lengthened_at) {
+				assert_int_equal(
+					change(&w, ids[i], "a=b", -hour * HOUR, 50 * HOUR, next),
+					0);
+				assert_string_equal(next, ids[i]);
+			}
+		}
+		world_run(&w, HOUR);
+	}
+	assert_int_equal(count(&w), 0);
+	assert_int_equal(w.rows[NOTIFY_KEEP_SILENCE].n, 0);
+	world_release(&w);
+}
+
 static void what_is_silenced_is_told_when_that_is_over(void **state)
 {
 	struct notify_stats stats;
@@ -427,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_change_that_alters_the_past_makes_another),
 		cmocka_unit_test(expiring_ends_it_at_once_whatever_it_is),
 		cmocka_unit_test(it_is_remembered_for_five_days),
+		cmocka_unit_test(each_is_forgotten_five_days_after_its_own_end),
 		cmocka_unit_test(what_is_silenced_is_told_when_that_is_over),
 		cmocka_unit_test(what_ends_in_silence_is_gone_unsaid),
 		cmocka_unit_test(one_that_is_ended_or_not_begun_silences_nobody),
