@@ -329,7 +329,9 @@ static void put_some(struct posting *p, struct instant now)
 {
 	size_t n = MIN(p->n - p->n_put, (size_t)AT_ONCE);
 
-	notify_expect(p->in.req->api->sources.notify, p->alerts + p->n_put, n);
+	/* An empty list has no array. */
+	if (n)
+		notify_expect(p->in.req->api->sources.notify, p->alerts + p->n_put, n);
 	while (n--)
 		put_one(p, now);
 }
