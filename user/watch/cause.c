@@ -252,7 +252,8 @@ static void describe_oom(const struct death *death, struct strbuf *out)
 			*death->oom.group ? death->oom.group : "its control group");
 		return;
 	case OOM_NOT_TOLD:
-		strbuf_adds(out, "killed by the kernel's OOM killer");
+		strbuf_adds(out,
+			"killed by the kernel's OOM killer (which memory was out is not known)");
 		return;
 	}
 }

@@ -136,10 +136,40 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* -- from the backend ----------------------------------------------------------------------- */
 
+static bool cgroup_of(struct watch *watch, const struct process *process, struct strbuf *out)
+{
+	const struct service *service;
+
+	if (process->pid && process_cgroup(process->pid, out) == 0)
+		return true;
+	/* It is gone already. */
+	service = services_of(&watch->services, process, NULL);
+	if (!service || !service->cgroup)
+		return false;
+	strbuf_adds(out, service->cgroup);
+	return !out->err;
+}
+
+/* Whose memory was out, where the kernel's log does not say it. */
+static void judge_oom(struct watch *watch, struct notice *notice)
+{
+	struct strbuf group = STRBUF_INIT;
+
+	if (watch->limits && cgroup_of(watch, &notice->process, &group))
+		limits_judge(watch->limits, group.s, &notice->victim.oom);
+	strbuf_release(&group);
+}
+
 static void on_notice(const struct notice *notice, void *userdata)
 {
 	struct watch *watch = userdata;
+	struct notice judged;
 
+	if (notice->kind == NOTICE_OOM && notice->victim.oom.kind == OOM_NOT_TOLD) {
+		judged = *notice;
+		judge_oom(watch, &judged);
+		notice = &judged;
+	}
 	services_notice(&watch->services, notice, clock_now());
 	select_notice(watch, notice, clock_now());
 	if (notice->kind == NOTICE_HANG)
@@ -172,12 +202,24 @@ static void learn_cgroup(struct service *service)
 	strbuf_release(&path);
 }
 
+/* Of a unit that starts now systemd has not told the group yet. */
+static void know_limits(struct watch *watch, const struct service *service)
+{
+	struct strbuf path = STRBUF_INIT;
+
+	if (watch->limits && service->owner.pid && process_cgroup(service->owner.pid, &path) == 0)
+		limits_know(watch->limits, path.s);
+	strbuf_release(&path);
+}
+
 static void on_event(struct service *service, enum service_event what, void *userdata)
 {
 	struct watch *watch = userdata;
 
-	if (what == SERVICE_APPEARED)
+	if (what == SERVICE_APPEARED) {
 		learn_cgroup(service);
+		know_limits(watch, service);
+	}
 	meter_event(watch->meter, service, what);
 	if (what == SERVICE_DIED || what == SERVICE_LEFT)
 		select_lost_process(service, clock_now());
@@ -293,6 +335,16 @@ static int open_meter(struct watch *watch)
 		&watch->meter);
 }
 
+static int open_limits(struct watch *watch)
+{
+	struct limits_options options = { 0 };
+
+	if (watch->ops->kind != WATCH_KERNEL)
+		return 0;
+	group_roots_find(&options.roots);
+	return limits_new(&options, &watch->limits);
+}
+
 static int watch_open(
 	struct watch *watch, sd_event *event, uint32_t ring_bytes, char *error, size_t error_size)
 {
@@ -322,6 +374,8 @@ static int watch_open(
 		return err;
 	sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
 	err = open_backend(watch, &backend_options, error, error_size);
+	if (!err)
+		err = open_limits(watch);
 	return err ? err : open_meter(watch);
 }
 
@@ -363,6 +417,7 @@ void watch_free(struct watch *watch)
 	services_release(&watch->services);
 	select_release(watch);
 	meter_free(watch->meter);
+	limits_free(watch->limits);
 	if (watch->backend)
 		watch->ops->close(watch->backend);
 	free(watch);

@@ -6,6 +6,7 @@
 #define TOLLD_WATCH_WATCH_PRIVATE_H
 
 #include "watch/internal.h"
+#include "watch/limits.h"
 #include "watch/meter.h"
 #include "watch/select.h"
 
@@ -17,7 +18,8 @@ struct watch {
 	struct services services;
 	struct finder finder;
 	struct meter *meter;
-	struct units *units; /* NULL: no unit is selected */
+	struct limits *limits; /* NULL: the backend does not tell of the OOM killer */
+	struct units *units;   /* NULL: no unit is selected */
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	struct histogram death_to_sample_s;

@@ -184,8 +184,10 @@ def test_memory_that_is_out_in_a_unit_is_told_with_its_limit(machine):
     machine.systemctl("start", "u-greedy")
     last = death(machine, "greedy")
     assert last["kind"] == "oom", last
-    # The unit closes the kernel's log to tolld, which alone says whose memory it was.
-    assert last["oomKind"] in ("unknown", "cgroup"), last
+    # The unit closes the kernel's log to tolld: the group's own counters say that it was its limit.
+    assert last["oomKind"] == "cgroup" and last["oomCgroup"] == "/system.slice/u-greedy.service", last
+    known = service(machine, "greedy")
+    assert "(the memory limit of /system.slice/u-greedy.service was reached)" in known["cause"], known
     machine.wait("the kill is counted", lambda: re.search(
         r'^tolld_service_oom_kills_total\{.*service="greedy".*\} 1$', http(URL + "/metrics").text, re.M))
 

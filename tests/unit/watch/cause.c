@@ -162,7 +162,8 @@ static void says_whose_memory_was_out(void **state)
 		struct oom oom;
 		const char *sentence;
 	} rows[] = {
-		{ { OOM_NOT_TOLD, "" }, "killed by the kernel's OOM killer" },
+		{ { OOM_NOT_TOLD, "" },
+			"killed by the kernel's OOM killer (which memory was out is not known)" },
 		{ { OOM_OF_MACHINE, "" },
 			"killed by the kernel's OOM killer (the machine was out of memory)" },
 		{ { OOM_OF_NODES, "" },
@@ -202,8 +203,8 @@ static void knows_the_other_kinds(void **state)
 			  .at.boot_ns = 1 + 90 * SEC,
 			  .has_peak_memory = true,
 			  .peak_memory_bytes = (uint64_t)300 << 20 },
-			"killed by the kernel's OOM killer after 1 min 30 s, with 300 MiB of memory "
-			"at its peak" },
+			"killed by the kernel's OOM killer (which memory was out is not known) "
+			"after 1 min 30 s, with 300 MiB of memory at its peak" },
 		{ { .kind = DEATH_UNKNOWN }, "is gone, and nobody saw how" },
 		{ { .kind = DEATH_UNKNOWN, .untold = UNTOLD_BY_KERNEL },
 			"is gone; this kernel does not tell how" },
