@@ -217,7 +217,7 @@ void services_on_removed(struct service *service, void *userdata)
 void services_on_systemd(const char *why, void *userdata)
 {
 	if (why)
-		log_error("units are not watched: %s", why);
+		log_error("units are watched by their control groups alone: %s", why);
 	else
 		log_info("systemd is asked about units");
 }

@@ -12,7 +12,8 @@
 #define MANAGER	       SERVICE ".Manager"
 #define UNIT_PATHS     MANAGER_PATH "/unit"
 #define PROPERTIES     "org.freedesktop.DBus.Properties"
-#define SYSTEM_BUS     "unix:path=/run/dbus/system_bus_socket"
+#define BUS_SOCKET     "/run/dbus/system_bus_socket"
+#define SYSTEM_BUS     "unix:path=" BUS_SOCKET
 #define PRIVATE_SOCKET "unix:path=/run/systemd/private"
 
 #define RETRY_FIRST_NS (200 * NSEC_PER_MSEC)
@@ -22,6 +23,7 @@ struct systemd {
 	sd_event *event;
 	char *address;
 	struct systemd_callbacks callbacks;
+	sd_bus *early; /* NULL: there was none, or it is in use */
 	sd_bus *bus;
 	sd_event_source *retry;
 	int64_t retry_ns;
@@ -326,18 +328,37 @@ static int match_all(struct systemd *s)
 	return err;
 }
 
-static int open_bus(struct systemd *s, const char *address, bool is_bus)
+/* Who we are is told by the time it returns. */
+static int start_bus(const char *address, bool is_bus, sd_bus **ret)
 {
-	int err = sd_bus_new(&s->bus);
+	sd_bus *bus = NULL;
+	int err = sd_bus_new(&bus);
 
 	if (err >= 0)
-		err = sd_bus_set_address(s->bus, address);
+		err = sd_bus_set_address(bus, address);
 	if (err >= 0)
-		err = sd_bus_set_bus_client(s->bus, is_bus);
+		err = sd_bus_set_bus_client(bus, is_bus);
 	if (err >= 0)
-		err = sd_bus_start(s->bus);
-	if (err >= 0)
-		err = sd_bus_attach_event(s->bus, s->event, SD_EVENT_PRIORITY_NORMAL);
+		err = sd_bus_start(bus);
+	if (err < 0) {
+		sd_bus_close_unref(bus);
+		return err;
+	}
+	*ret = bus;
+	return 0;
+}
+
+int systemd_open_early(sd_bus **ret)
+{
+	if (effective_access(BUS_SOCKET, F_OK) == 0)
+		return -EEXIST;
+	return start_bus(PRIVATE_SOCKET, false, ret);
+}
+
+static int use_bus(struct systemd *s)
+{
+	int err = sd_bus_attach_event(s->bus, s->event, SD_EVENT_PRIORITY_NORMAL);
+
 	if (err >= 0)
 		err = match_all(s);
 	if (err >= 0)
@@ -352,22 +373,37 @@ static void close_bus(struct systemd *s)
 	s->bus = sd_bus_close_unref(s->bus);
 }
 
+static int connect_by(struct systemd *s, const char *address, bool is_bus)
+{
+	int err = start_bus(address, is_bus, &s->bus);
+
+	if (!err)
+		err = use_bus(s);
+	if (err < 0)
+		close_bus(s);
+	return err < 0 ? err : 0;
+}
+
 static void connect_to(struct systemd *s)
 {
 	char why[200];
-	int err;
+	int err, private_err;
 
 	close_bus(s);
-	err = open_bus(s, s->address ? s->address : SYSTEM_BUS, !s->address);
-	if (err < 0 && !s->address) {
-		close_bus(s);
-		if (open_bus(s, PRIVATE_SOCKET, false) >= 0)
-			return;
-	}
-	if (err >= 0)
+	s->bus = TAKE(s->early);
+	if (s->bus && use_bus(s) >= 0)
 		return;
 	close_bus(s);
-	snprintf(why, sizeof(why), "systemd cannot be asked here: %s", strerror(-err));
+	err = connect_by(s, s->address ? s->address : SYSTEM_BUS, !s->address);
+	private_err = err && !s->address ? connect_by(s, PRIVATE_SOCKET, false) : err;
+	if (!err || !private_err)
+		return;
+	if (private_err == -EACCES || private_err == -EPERM)
+		snprintf(why, sizeof(why),
+			"there is no system bus (%s), and systemd's own socket is root's; install dbus",
+			strerror(-err));
+	else
+		snprintf(why, sizeof(why), "systemd cannot be asked here: %s", strerror(-err));
 	call_down(s, why);
 	try_later(s);
 }
@@ -378,14 +414,17 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-int systemd_new(sd_event *event, const char *address, const struct systemd_callbacks *callbacks,
-	struct systemd **ret)
+int systemd_new(sd_event *event, const char *address, sd_bus *early,
+	const struct systemd_callbacks *callbacks, struct systemd **ret)
 {
 	struct systemd *s = calloc(1, sizeof(*s));
 	int err;
 
-	if (!s)
+	if (!s) {
+		sd_bus_close_unref(early);
 		return -ENOMEM;
+	}
+	s->early = early;
 	s->event = event;
 	s->callbacks = *callbacks;
 	s->retry_ns = RETRY_FIRST_NS;
@@ -405,6 +444,7 @@ void systemd_free(struct systemd *s)
 	if (!s)
 		return;
 	close_bus(s);
+	sd_bus_close_unref(s->early);
 	sd_event_source_disable_unref(s->retry);
 	free(s->address);
 	free(s);

@@ -37,9 +37,18 @@ struct systemd_callbacks {
 	void *userdata;
 };
 
-/* `address`: of a peer that is systemd; NULL: the usual ones. Connects from the loop. */
-int systemd_new(sd_event *event, const char *address, const struct systemd_callbacks *callbacks,
-	struct systemd **ret);
+/*
+ * Where there is no system bus, a connection over the socket that only root may connect to: for one who is root
+ * now, and is not when it is used. Negative where there is a bus, or none of both.
+ */
+int systemd_open_early(sd_bus **ret);
+
+/*
+ * `address`: of a peer that is systemd; NULL: the usual ones. `early`, which may be NULL, is taken, also on
+ * failure, and used first. Connects from the loop.
+ */
+int systemd_new(sd_event *event, const char *address, sd_bus *early,
+	const struct systemd_callbacks *callbacks, struct systemd **ret);
 void systemd_free(struct systemd *systemd);
 
 /* Each is answered by a callback. -ENOTCONN, -ENOMEM: it will not be. */

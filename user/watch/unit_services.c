@@ -500,9 +500,58 @@ void units_started(struct watch *watch, const struct notice *notice, struct inst
 	}
 }
 
+/* -- without systemd ------------------------------------------------------------------------ */
+
+/* Where systemd puts it unless its settings say otherwise; NULL: there is no memory. */
+static char *usual_group(const char *name)
+{
+	const char *at = strchr(name, '@');
+	struct strbuf path = STRBUF_INIT;
+	char *ret = NULL;
+
+	strbuf_adds(&path, "/system.slice/");
+	if (at) {
+		strbuf_adds(&path, "system-");
+		for (const char *c = name; c < at; c++) {
+			if (*c == '-')
+				strbuf_adds(&path, "\\x2d");
+			else
+				strbuf_addch(&path, *c);
+		}
+		strbuf_adds(&path, ".slice/");
+	}
+	strbuf_adds(&path, name);
+	if (strbuf_finish(&path, &ret))
+		strbuf_release(&path);
+	return ret;
+}
+
+void unit_look_at_group(struct unit *unit)
+{
+	struct group_pids pids;
+
+	if (!unit->facts.control_group || !*unit->facts.control_group) {
+		free(unit->facts.control_group);
+		unit->facts.control_group = usual_group(unit->name);
+	}
+	for (size_t i = 0; i < unit->n; i++) {
+		struct service *service = unit->services[i];
+
+		list_members(unit, &pids);
+		service->processes = pids.n;
+		service->standing.main_told = false;
+		if (pids.n)
+			take_group(unit, service);
+		own_best(unit, service, &pids);
+		services_stand(service, &service->standing, clock_now());
+		free(pids.items);
+	}
+}
+
 void units_resync(struct watch *watch)
 {
-	if (!watch->units)
+	/* While systemd cannot be asked what it said is old. */
+	if (!watch->units || watch->units->is_down)
 		return;
 	map_foreach (&watch->units->by_name, e) {
 		struct unit *unit = e->value;

@@ -11,6 +11,8 @@
  * service, and starts another, each question would be a reason for the next.
  */
 #define SEEK_NS (100 * NSEC_PER_MSEC)
+/* Without systemd control groups are looked at so often; first after it has had the time to begin anew. */
+#define LOOK_NS (2 * NSEC_PER_SEC)
 
 /* -- units ---------------------------------------------------------------------------------- */
 
@@ -233,7 +235,9 @@ static void on_up(void *userdata)
 	struct units *units = userdata;
 
 	units->was_up = true;
+	units->is_down = false;
 	*units->fault = '\0';
+	sd_event_source_set_enabled(units->looking, SD_EVENT_OFF);
 	if (units->watch->options.on_systemd)
 		units->watch->options.on_systemd(NULL, units->watch->options.userdata);
 	ask_all(units);
@@ -256,10 +260,22 @@ static void doubt(struct service *service)
 	services_doubt(service);
 }
 
-static void give_up_asking(struct service *service)
+static void look_later(struct units *units)
 {
-	if (service->unasked)
-		services_stand(service, &service->standing, clock_now());
+	sd_event_source_set_time(
+		units->looking, (uint64_t)((clock_boot_ns() + LOOK_NS) / NSEC_PER_USEC));
+	sd_event_source_set_enabled(units->looking, SD_EVENT_ONESHOT);
+}
+
+static int on_looking(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct units *units = userdata;
+
+	map_foreach (&units->by_name, e)
+		unit_look_at_group(e->value);
+	look_later(units);
+	watch_arm(units->watch);
+	return 0;
 }
 
 static void on_down(const char *why, void *userdata)
@@ -267,9 +283,18 @@ static void on_down(const char *why, void *userdata)
 	struct units *units = userdata;
 
 	snprintf(units->fault, sizeof(units->fault), "%s", why);
-	each_service(units, units->was_up ? doubt : give_up_asking);
 	if (units->watch->options.on_systemd)
 		units->watch->options.on_systemd(why, units->watch->options.userdata);
+	/* It may fail in several ways, one after the other. */
+	if (units->is_down)
+		return;
+	units->is_down = true;
+	if (units->was_up) {
+		each_service(units, doubt);
+		look_later(units);
+	} else {
+		on_looking(NULL, 0, units);
+	}
 }
 
 const char *units_fault(const struct watch *watch)
@@ -300,8 +325,14 @@ static int units_new(struct watch *watch)
 	units->watch = watch;
 	group_roots_find(&units->roots);
 	mine.userdata = units;
-	err = systemd_new(watch->event, watch->options.systemd_address, &mine, &units->systemd);
-	if (err) {
+	err = sd_event_add_time(
+		watch->event, &units->looking, CLOCK_BOOTTIME, 0, 100000, on_looking, units);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(units->looking, SD_EVENT_OFF);
+	if (err >= 0)
+		err = systemd_new(watch->event, watch->options.systemd_address,
+			TAKE(watch->early_bus), &mine, &units->systemd);
+	if (err < 0) {
 		units_free(units);
 		return err;
 	}
@@ -314,6 +345,7 @@ void units_free(struct units *units)
 	if (!units)
 		return;
 	systemd_free(units->systemd);
+	sd_event_source_disable_unref(units->looking);
 	map_foreach (&units->by_name, e)
 		unit_free(e->value);
 	map_release(&units->by_name);
@@ -339,8 +371,11 @@ int units_select(struct selection *s)
 		err = unit_add_service(unit, s->service);
 	if (err)
 		return err;
-	if (*watch->units->fault && !watch->units->was_up)
-		give_up_asking(s->service);
+	if (watch->units->is_down) {
+		watch->adding = true;
+		unit_look_at_group(unit);
+		watch->adding = false;
+	}
 	systemd_load(watch->units->systemd, name);
 	return 0;
 }

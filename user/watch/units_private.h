@@ -34,8 +34,9 @@ struct units {
 	struct systemd *systemd;
 	struct map by_name; /* of all units that are kept */
 	struct group_roots roots;
-	bool was_up;
+	bool was_up, is_down;
 	char fault[256];
+	sd_event_source *looking; /* at control groups, while systemd cannot be asked */
 };
 
 struct unit *unit_find(const struct units *units, const char *name);
@@ -47,6 +48,8 @@ int unit_add_service(struct unit *unit, struct service *service);
 void unit_remove_service(struct unit *unit, struct service *service);
 /* Its service by this pattern, NULL: none. */
 struct service *unit_service_by_pattern(const struct unit *unit, const struct selection *s);
+/* systemd cannot be asked: whoever lives in its control group is the service. */
+void unit_look_at_group(struct unit *unit);
 /* What systemd said has changed: services come, go, and fare otherwise. */
 void unit_changed(struct unit *unit);
 

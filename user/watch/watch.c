@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "base/escape.h"
 #include "watch/cgroup.h"
+#include "watch/systemd.h"
 #include "watch/unit.h"
 #include "watch/units.h"
 #include "watch/watch_private.h"
@@ -369,6 +370,8 @@ static int watch_open(
 	watch->event = event;
 	services_init(&watch->services, &service_ops, clock_now());
 	select_init(watch);
+	if (!watch->options.systemd_address)
+		systemd_open_early(&watch->early_bus);
 	err = sd_event_add_time(event, &watch->timer, CLOCK_BOOTTIME, 0, 1, on_timer, watch);
 	if (err < 0)
 		return err;
@@ -418,6 +421,7 @@ void watch_free(struct watch *watch)
 	select_release(watch);
 	meter_free(watch->meter);
 	limits_free(watch->limits);
+	sd_bus_close_unref(watch->early_bus);
 	if (watch->backend)
 		watch->ops->close(watch->backend);
 	free(watch);

@@ -18,8 +18,9 @@ struct watch {
 	struct services services;
 	struct finder finder;
 	struct meter *meter;
-	struct limits *limits; /* NULL: the backend does not tell of the OOM killer */
-	struct units *units;   /* NULL: no unit is selected */
+	struct limits *limits;	  /* NULL: the backend does not tell of the OOM killer */
+	struct units *units;	  /* NULL: no unit is selected */
+	struct sd_bus *early_bus; /* to systemd, from when this was root; NULL: none */
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	struct histogram death_to_sample_s;

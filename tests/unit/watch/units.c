@@ -619,6 +619,56 @@ static void while_the_connection_is_lost_nobody_knows(void **state)
 	assert_int_equal(info_of(service).deaths, 1);
 }
 
+/* The way to systemd is lost for good: what lives in its group is the unit, started by whomever. */
+static void without_systemd_a_control_group_tells(void **state)
+{
+	struct group_roots roots;
+	char group[64], folder[200];
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	group_roots_find(&roots);
+	snprintf(group, sizeof(group), "/tolld-test-%d-%s.service", getpid(), facts->name);
+	snprintf(folder, sizeof(folder), "%s%s", *roots.named ? roots.named : roots.unified, group);
+	if (mkdir(folder, 0755)) {
+		printf("SKIPPED: no control group can be made here: %s\n", strerror(errno));
+		skip();
+	}
+	pid = start();
+	assert_true(join_group(folder, pid));
+	running("x.service", pid)->group = group;
+	choose("x", EXPECTED_RUNNING);
+	assert_true(state_becomes(SERVICE_UP));
+	fake_hang_up();
+	assert_true(state_becomes(SERVICE_UNKNOWN));
+	assert_true(state_becomes(SERVICE_UP));
+	assert_int_equal(info_of(service).pid, pid);
+	end(pid, SIGKILL);
+	assert_true(state_becomes(SERVICE_DOWN));
+	assert_int_equal(info_of(service).deaths, 1);
+	/* Nobody tells of the restart. */
+	pid = start();
+	assert_true(join_group(folder, pid));
+	assert_true(state_becomes(SERVICE_UP));
+	assert_int_equal(info_of(service).pid, pid);
+	assert_int_equal(info_of(service).restarts, 1);
+	/* When systemd is back it is asked for all. */
+	fake.units[0].main_pid = (uint32_t)pid;
+	fake.units[0].started_us = fake_now_us();
+	fake_listen(loop);
+	for (int i = 0; i < 600 && fake.units[0].asked < 2; i++)
+		turn_for(PATIENCE_MS / 600);
+	assert_true(fake.units[0].asked >= 2);
+	turn_for(50);
+	assert_int_equal(info_of(service).state, SERVICE_UP);
+	assert_int_equal(info_of(service).pid, pid);
+	assert_int_equal(info_of(service).deaths, 1);
+	assert_int_equal(info_of(service).restarts, 1);
+	end(pid, SIGKILL);
+	assert_true(state_becomes(SERVICE_DOWN));
+	rmdir(folder);
+}
+
 static void tell_reloaded(void)
 {
 	sd_bus_message *m = fake_signal(
@@ -718,6 +768,7 @@ int main(void)
 		WITH_ALL(a_forking_daemon_lives_as_long_as_its_group),
 		WITH(pidfd, without_systemd_units_are_down_and_say_so),
 		WITH_ALL(while_the_connection_is_lost_nobody_knows),
+		WITH_ALL(without_systemd_a_control_group_tells),
 		WITH(pidfd, a_reload_of_systemd_asks_anew),
 		WITH(pidfd, a_unit_that_nobody_wants_is_not_asked_for_ever),
 		WITH(pidfd, one_that_was_stopped_is_missed_though_systemd_forgot_it),
