@@ -4,6 +4,7 @@
 #include "deliver/body.h"
 
 #include "base/escape.h"
+#include "deliver/mime.h"
 #include "model/duration.h"
 #include "model/timestamp.h"
 
@@ -97,6 +98,20 @@ void body_count(struct strbuf *out, const struct notification *n)
 		strbuf_addf(out, ", %zu resolved", resolved);
 	else if (resolved)
 		strbuf_addf(out, "%zu alert%s resolved", resolved, resolved == 1 ? "" : "s");
+}
+
+void body_more(struct strbuf *out, const struct notification *n, size_t i)
+{
+	size_t more = n->n_alerts - i, firing = n->n_firing > i ? n->n_firing - i : 0;
+
+	strbuf_addf(out, "and %zu more alert%s", more, more == 1 ? "" : "s");
+	if (firing && firing < more)
+		strbuf_addf(out, " (%zu firing, %zu resolved)", firing, more - firing);
+}
+
+size_t body_weight(const struct strbuf *out, size_t start)
+{
+	return mime_quoted_printable_bound(out->s + start, out->len - start);
 }
 
 void body_alert_title(struct strbuf *out, const struct notification *n, const struct alert *alert)

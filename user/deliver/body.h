@@ -1,5 +1,5 @@
 /*
- * body.h - what a mail says: as text, which is complete, and as HTML, which is to be read on a phone.
+ * body.h - what a mail says: as text, and as HTML, which is to be read on a phone.
  *
  * Both are made of the notification alone, so the same one always gives the same mail. Every value
  * in it may come from a stranger.
@@ -11,14 +11,15 @@
 #include "deliver/deliver.h"
 
 /*
- * Gmail hides what comes after 102 KB of HTML. Held below it as HTML and as quoted-printable, since
- * nobody says which of the two is counted.
+ * Gmail hides what comes after 102 KB. Each of the two is held below it, as it is and as quoted-printable,
+ * since nobody says which is counted; what has no room is counted, and found in tolld.
  */
 #define BODY_HTML_MAX_BYTES ((size_t)96 << 10)
+#define BODY_TEXT_MAX_BYTES BODY_HTML_MAX_BYTES
 /* One alert's part of that: past it, its labels and annotations are counted instead of shown. */
 #define BODY_HTML_ALERT_BYTES ((size_t)12 << 10)
 #define BODY_HTML_VALUE_BYTES ((size_t)600)
-#define BODY_TEXT_MAX_BYTES   ((size_t)256 << 10)
+#define BODY_TEXT_ALERT_BYTES ((size_t)24 << 10)
 #define BODY_TEXT_VALUE_BYTES ((size_t)8 << 10)
 
 /* The annotation that says why, from the daemon or from the owner's rule. */
@@ -43,6 +44,10 @@ void body_value(struct strbuf *out, const char *s, size_t max_bytes);
 void body_title(struct strbuf *out, const struct notification *n);
 /* "1 alert firing", "2 alerts firing, 1 resolved". */
 void body_count(struct strbuf *out, const struct notification *n);
+/* "and 7 more alerts", those from the i-th on; "and 7 more alerts (5 firing, 2 resolved)". */
+void body_more(struct strbuf *out, const struct notification *n, size_t i);
+/* What was added from `start` on, as quoted-printable at the most. */
+size_t body_weight(const struct strbuf *out, size_t start);
 /* What tells this alert from the others of its group: "localhost:9100 node"; may be nothing. */
 void body_alert_title(struct strbuf *out, const struct notification *n, const struct alert *alert);
 /* Why it fired: its cause, or else its summary or description; NULL where it has none of them. */

@@ -1,9 +1,12 @@
 /*
- * text.c - a mail as plain text: everything is in it.
+ * text.c - a mail as plain text: with values that HTML cuts short.
  */
 #include "deliver/body.h"
 
 #include "deliver/mime.h"
+
+/* Room for the closing lines, whatever came before. */
+#define TAIL_BYTES ((size_t)4 << 10)
 
 /* A value of several lines goes on under its beginning. */
 static void add_indented(struct strbuf *out, const char *value, const char *indent)
@@ -20,7 +23,8 @@ static void add_indented(struct strbuf *out, const char *value, const char *inde
 	strbuf_addch(out, '\n');
 }
 
-static void add_pairs(struct strbuf *out, const char *heading, const struct labels *labels)
+static void add_pairs(
+	struct strbuf *out, const char *heading, const struct labels *labels, size_t block)
 {
 	if (!labels->n)
 		return;
@@ -29,6 +33,10 @@ static void add_pairs(struct strbuf *out, const char *heading, const struct labe
 		const struct label *label = body_label(labels, i);
 		struct strbuf name = STRBUF_INIT;
 
+		if (body_weight(out, block) > BODY_TEXT_ALERT_BYTES) {
+			strbuf_addf(out, "    and %u more\n", labels->n - i);
+			return;
+		}
 		body_value(&name, label->name, BODY_HTML_VALUE_BYTES);
 		strbuf_addf(out, "    %s = ", name.s);
 		mime_scratch_release(&name, out);
@@ -41,6 +49,7 @@ static void add_alert(
 {
 	struct strbuf line = STRBUF_INIT;
 	const char *reason = body_alert_reason(alert);
+	size_t block = out->len;
 
 	body_alert_title(&line, n, alert);
 	strbuf_addf(out, "\n* %s%s%s\n", resolved ? "resolved" : "firing", line.len ? ": " : "",
@@ -52,9 +61,10 @@ static void add_alert(
 	strbuf_reset(&line);
 	body_alert_span(&line, n, alert, resolved);
 	strbuf_addf(out, "  %s\n", line.s);
-	add_pairs(out, "Labels", alert->labels);
-	add_pairs(out, "Annotations", alert->annotations);
-	if (body_link_safe(alert->generator_url))
+	add_pairs(out, "Labels", alert->labels, block);
+	add_pairs(out, "Annotations", alert->annotations, block);
+	if (body_link_safe(alert->generator_url) &&
+		strlen(alert->generator_url) < BODY_TEXT_VALUE_BYTES)
 		strbuf_addf(out, "  Source: %s\n", alert->generator_url);
 	mime_scratch_release(&line, out);
 }
@@ -78,22 +88,27 @@ void body_text(
 	const struct notification *n, const struct deliver_options *options, struct strbuf *out)
 {
 	struct strbuf link = STRBUF_INIT;
-	size_t start = out->len, i;
+	size_t start = out->len, used, i;
 
 	add_head(out, n);
+	used = body_weight(out, start);
 	for (i = 0; i < n->n_alerts; i++) {
 		size_t before = out->len;
 
 		add_alert(out, n, n->alerts[i], i >= n->n_firing);
-		if (out->len - start > BODY_TEXT_MAX_BYTES && i) {
+		used += body_weight(out, before);
+		if (used > BODY_TEXT_MAX_BYTES - TAIL_BYTES) {
 			strbuf_truncate(out, before);
-			strbuf_addf(out, "\nand %zu more alerts\n", n->n_alerts - i);
+			strbuf_addch(out, '\n');
+			body_more(out, n, i);
+			strbuf_addch(out, '\n');
 			break;
 		}
 	}
 	body_view_link(&link, n, options);
-	if (link.len)
-		strbuf_addf(out, "\nView in tolld: %s\n", link.s);
+	if (link.len && link.len < TAIL_BYTES / 4)
+		strbuf_addf(
+			out, "\n%s in tolld: %s\n", i < n->n_alerts ? "See all" : "View", link.s);
 	mime_scratch_release(&link, out);
 	strbuf_addf(out, "\n-- \nSent by tolld on %s\n", options->hostname);
 }

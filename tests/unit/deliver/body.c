@@ -1,9 +1,11 @@
-/* What a mail says: the cause first, all of it in the text, no more than a mail program shows. */
+/* What a mail says: the cause first, and no more than a mail program shows. */
 #include "deliver/fixture.h"
 
+#include <math.h>
 #include <time.h>
 #include "deliver/body.h"
 #include "deliver/mime.h"
+#include "deliver/templates.h"
 
 static void assert_holds(const struct strbuf *body, const char *text)
 {
@@ -146,7 +148,38 @@ static struct notification *many(size_t n_alerts, const char *annotation)
 	return n;
 }
 
-static void no_mail_program_has_to_cut_the_html(void **state)
+typedef void body_fn(
+	const struct notification *n, const struct deliver_options *options, struct strbuf *out);
+
+static size_t occurrences(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+/* Each alert that it shows has one of `each`. */
+static void check_size(const struct notification *n, body_fn *body, const char *each)
+{
+	struct strbuf out = STRBUF_INIT, encoded = STRBUF_INIT;
+	char more[64];
+	size_t shown;
+
+	body(n, &fixture_options, &out);
+	mime_quoted_printable(&encoded, out.s, out.len);
+	assert_true(out.len < 102 * 1000);
+	assert_true(encoded.len < 102 * 1000);
+	shown = occurrences(out.s, each);
+	assert_true(shown >= MIN(n->n_alerts, (size_t)2));
+	snprintf(more, sizeof(more), "and %zu more alert", n->n_alerts - shown);
+	assert_int_equal(strstr(out.s, more) != NULL, shown < n->n_alerts);
+	strbuf_release(&out);
+	strbuf_release(&encoded);
+}
+
+static void no_mail_program_has_to_cut_anything(void **state)
 {
 	static char wide[5000], narrow[5000];
 	const struct {
@@ -155,7 +188,7 @@ static void no_mail_program_has_to_cut_the_html(void **state)
 	} rows[] = {
 		{ 1, "short" },
 		{ 40, "short" },
-		{ 500, "short" },
+		{ 1000, "short" },
 		{ 1, wide },
 		{ 100, wide },
 		{ 100, narrow },
@@ -166,38 +199,113 @@ static void no_mail_program_has_to_cut_the_html(void **state)
 	memset(narrow, '"', sizeof(narrow) - 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct notification *n = many(rows[i].alerts, rows[i].annotation);
-		struct strbuf html = STRBUF_INIT, encoded = STRBUF_INIT;
-		char more[64];
-		size_t shown = 0;
 
-		body_html(n, &fixture_options, &html);
-		mime_quoted_printable(&encoded, html.s, html.len);
-		assert_true(html.len < 102 * 1000);
-		assert_true(encoded.len < 102 * 1000);
-		for (const char *p = html.s; (p = strstr(p, ">Labels<")); p++)
-			shown++;
-		assert_true(shown >= MIN(rows[i].alerts, (size_t)10));
-		snprintf(more, sizeof(more), "and %zu more alert", rows[i].alerts - shown);
-		assert_int_equal(strstr(html.s, more) != NULL, shown < rows[i].alerts);
-		assert_holds(&html, "</html>");
-		strbuf_release(&html);
-		strbuf_release(&encoded);
+		check_size(n, body_html, ">Labels<");
+		check_size(n, body_text, "  Labels\n");
 		notification_unref(n);
 	}
 }
 
-static void the_text_is_complete_where_the_html_is_not(void **state)
+static void what_has_no_room_is_counted_and_can_be_found(void **state)
 {
-	struct notification *n = many(500, "short");
-	struct strbuf text = STRBUF_INIT;
-	size_t shown = 0;
+	struct notification *n = many(1000, "short");
+	struct strbuf text = STRBUF_INIT, html = STRBUF_INIT;
+	size_t shown;
+	char more[100];
 
+	/* The last hundred are over. */
+	n->n_firing = 900;
 	body_text(n, &fixture_options, &text);
-	for (const char *p = text.s; (p = strstr(p, "* firing: ")); p++)
-		shown++;
-	assert_int_equal(shown, 500);
-	assert_holds(&text, "host-0499:9100");
+	body_html(n, &fixture_options, &html);
+	shown = occurrences(text.s, "* firing: ");
+	assert_true(shown > 100);
+	snprintf(more, sizeof(more), "\nand %zu more alerts (%zu firing, 100 resolved)\n",
+		1000 - shown, 900 - shown);
+	assert_holds(&text, more);
+	assert_holds(&text, "\nSee all in tolld: http");
+	assert_holds(&text, "900 alerts firing, 100 resolved");
+	assert_holds(&html, "firing, 100 resolved); <a href=\"http");
+	assert_holds(&html, ">see all in tolld</a>");
+	assert_holds(&html, "</html>");
 	strbuf_release(&text);
+	strbuf_release(&html);
+	notification_unref(n);
+}
+
+/* -- colours -- */
+
+struct colour {
+	double v[3];
+};
+
+static struct colour colour_of(const char *hex)
+{
+	unsigned long v = strtoul(hex, NULL, 16);
+
+	return (struct colour){ { v >> 16 & 255, v >> 8 & 255, v & 255 } };
+}
+
+/* As the Web Content Accessibility Guidelines count. */
+static double luminance(struct colour c)
+{
+	static const double weights[] = { 0.2126, 0.7152, 0.0722 };
+	double sum = 0;
+
+	for (int i = 0; i < 3; i++) {
+		double v = c.v[i] / 255;
+
+		sum += weights[i] * (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+	}
+	return sum;
+}
+
+static double contrast(struct colour text, struct colour ground, double opacity)
+{
+	double a, b;
+
+	for (int i = 0; i < 3; i++)
+		text.v[i] = opacity * text.v[i] + (1 - opacity) * ground.v[i];
+	a = luminance(text) + 0.05;
+	b = luminance(ground) + 0.05;
+	return a > b ? a / b : b / a;
+}
+
+/* Text and ground of mail programs, light and dark. */
+static const char *const readers[][2] = { { "000000", "ffffff" }, { "202124", "ffffff" },
+	{ "222222", "ffffff" }, { "ffffff", "000000" }, { "ffffff", "121212" },
+	{ "e8eaed", "1f1f1f" }, { "e3e3e3", "202124" } };
+
+static void check_colours(const char *html)
+{
+	size_t quiet = 0;
+
+	for (const char *p = html; (p = strstr(p, "opacity:")); p++, quiet++) {
+		double opacity = (p[10] - '0') / 10.0;
+
+		assert_memory_equal(p, "opacity:0.", 10);
+		for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+			assert_true(contrast(colour_of(readers[i][0]), colour_of(readers[i][1]),
+					    opacity) >= 4.5);
+	}
+	assert_true(quiet > 0);
+	/* A colour of its own has a ground of its own. */
+	for (const char *p = html; (p = strstr(p, "color:#")); p++) {
+		assert_int_equal(p[-1], ';');
+		assert_true(contrast(colour_of(p + 7), colour_of("b3261e"), 1) >= 4.5);
+		assert_true(contrast(colour_of(p + 7), colour_of("1b6e3c"), 1) >= 4.5);
+	}
+	assert_int_equal(occurrences(html, "color:#"), occurrences(html, "background:"));
+}
+
+static void all_can_be_read_on_light_and_on_dark(void **state)
+{
+	struct notification *n = many(2, "short");
+	struct strbuf html = STRBUF_INIT;
+
+	body_html(n, &fixture_options, &html);
+	check_colours(html.s);
+	check_colours(strstr(mail_default_templates, "{{ define `__html_alert`"));
+	strbuf_release(&html);
 	notification_unref(n);
 }
 
@@ -279,8 +387,9 @@ int main(void)
 		cmocka_unit_test(firing_and_resolved_are_told_apart),
 		cmocka_unit_test(an_all_clear_is_green_and_says_how_long_it_took),
 		cmocka_unit_test(values_show_themselves_and_do_nothing),
-		cmocka_unit_test(no_mail_program_has_to_cut_the_html),
-		cmocka_unit_test(the_text_is_complete_where_the_html_is_not),
+		cmocka_unit_test(no_mail_program_has_to_cut_anything),
+		cmocka_unit_test(what_has_no_room_is_counted_and_can_be_found),
+		cmocka_unit_test(all_can_be_read_on_light_and_on_dark),
 		cmocka_unit_test(one_alert_with_too_many_labels_is_shortened),
 		cmocka_unit_test(a_value_is_cut_between_characters),
 		cmocka_unit_test(survives_without_memory),

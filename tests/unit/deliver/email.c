@@ -336,11 +336,12 @@ static void a_large_mail_arrives_whole(void **state)
 {
 	struct config_email email = settings(&starttls);
 	struct notification *n = fixture_group(LABELS("alertname", "Down"));
-	char line[2001], instance[32];
+	char line[601], instance[32];
 	struct outcome o;
 	json_t *mail;
 
-	memset(line, '.', sizeof(line) - 1);
+	for (size_t i = 0; i < sizeof(line) - 1; i++)
+		line[i] = i % 19 ? 'x' : '.';
 	line[sizeof(line) - 1] = '\0';
 	for (int i = 0; i < 50; i++) {
 		snprintf(instance, sizeof(instance), "host-%03d", i);
@@ -351,7 +352,7 @@ static void a_large_mail_arrives_whole(void **state)
 	assert_sent(&o);
 	mail = server_mail(&starttls);
 	assert_non_null(mail);
-	assert_true(strlen(json_text(mail, "raw")) > 200000);
+	assert_true(strlen(json_text(mail, "raw")) > 150000);
 	for (int i = 0; i < 50; i++) {
 		snprintf(instance, sizeof(instance), "instance = host-%03d", i);
 		assert_non_null(strstr(json_text(mail, "text"), instance));

@@ -357,15 +357,15 @@ static void what_alerts_remember_of_silences_is_true(void **state)
 /* Its matchers stay where the index has them. */
 static void a_change_of_the_end_keeps_it_found(void **state)
 {
-	char ids[12][SILENCE_ID_LEN + 1], same[SILENCE_ID_LEN + 1], matchers[32];
+	char ids[40][SILENCE_ID_LEN + 1], same[SILENCE_ID_LEN + 1], matchers[32];
 	struct world w;
 
 	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		snprintf(matchers, sizeof(matchers), "{instance=~\".*-%u\"}", i);
 		world_silence(&w, matchers, 0, HOUR, ids[i]);
 	}
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		snprintf(matchers, sizeof(matchers), "{instance=~\".*-%u\"}", i);
 		assert_int_equal(change(&w, ids[i], matchers, 0, 2 * HOUR, same), 0);
 		assert_string_equal(same, ids[i]);
