@@ -12,4 +12,4 @@ PACKAGES_CHECK := libcmocka-dev clang-format git python3 python3-pytest python3-
 
 PACKAGES_CHECK_ALL := qemu-system-arm gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf
 
-PACKAGES_BENCH := monit
+PACKAGES_BENCH := monit keepalived

@@ -6,7 +6,7 @@
  * Starts N children, each of which waits for its end, prints their numbers, one a line, and "ready". At
  * the next line on its standard input it kills them all, as fast as it can, reaps them and prints "reaped
  * N"; at the end of its input it ends, and whoever is left with it. Those that are "unwaited" for are gone as
- * soon as they are dead, as children of an init are.
+ * soon as they are dead, as children of an init are. They call themselves "child-0" and so on.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 {
 	long n = argc > 1 ? strtol(argv[1], NULL, 10) : 0, reaped = 0;
 	pid_t *children, self = getpid();
-	char line[16];
+	char line[16], name[32];
 
 	if (n <= 0) {
 		fprintf(stderr, "usage: nursery N [unwaited]\n");
@@ -37,6 +37,8 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		if (children[i] == 0) {
+			snprintf(name, sizeof(name), "child-%ld", i);
+			prctl(PR_SET_NAME, name);
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			while (getppid() == self)
 				pause();
