@@ -94,6 +94,7 @@ def test_a_silence_suppresses_a_mail_and_its_end_brings_it(alertmanager, box):
     assert box.wait(2, detail=am.log)[1].subject == "[FIRING:1] Flood"
 
 
+@pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="Alertmanager knows no such key")
 def test_the_end_of_a_silenced_alert_is_mailed_where_the_route_asks_for_it(alertmanager, box):
     am = alertmanager(settings(box.port).replace("  repeat_interval: 1h\n",
                                                  "  repeat_interval: 1h\n  send_resolved_suppressed: true\n"))
@@ -137,6 +138,18 @@ def test_silences_and_alerts_survive_kill_9(alertmanager, box):
     am.kill()
     am.start()
     assert [s["status"]["state"] for s in am.get("/silences")] == ["expired"]
+
+
+@pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="Alertmanager shows no flags")
+@pytest.mark.parametrize("feature, taken", [("", 200), ("utf8-strict-mode", 200), ("classic-mode", 400)])
+def test_the_syntax_that_it_is_given_holds_for_clients_and_is_shown(alertmanager, feature, taken):
+    am = alertmanager("route: {receiver: r}\nreceivers: [{name: r}]\n",
+                      options=[f"--enable-feature={feature}"] if feature else [])
+    flags = http(f"http://127.0.0.1:{am.port}/api/v1/status/flags").json()["data"]
+    assert flags["enable-feature"] == feature
+    silence = {"matchers": [{"name": "a b", "value": "c", "isRegex": False}], "createdBy": "me", "comment": "why",
+               "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2999-01-01T00:00:00Z"}
+    assert am.ask("POST", "/silences", silence).status == taken
 
 
 @pytest.mark.parametrize("prefix", ["", "/alerts/manager"])
