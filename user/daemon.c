@@ -357,7 +357,10 @@ static int serve_all(struct daemon *d)
 		.cors_origin = options->cors_origin,
 		.external_url = d->external_url,
 		.hostname = d->hostname,
-		.route_prefix = options->route_prefix };
+		.route_prefix = options->route_prefix,
+		.query_timeout_ms = options->query_timeout_ms,
+		.query_lookback_ms = options->query_lookback_ms,
+		.query_max_samples = options->query_max_samples };
 	const struct api_sources sources = {
 		.db = d->db,
 		.scrape = d->scrape,

@@ -24,6 +24,11 @@ struct daemon_options {
 	int64_t retention_ms;
 	size_t retention_bytes, memory_bytes;
 	int64_t flush_ms, block_ms;
+	/* Of queries, and of what rules ask; 0: the default. */
+	int64_t query_timeout_ms, query_lookback_ms;
+	size_t query_max_samples;
+	/* Of rules; 0: the default, and below that none. */
+	int64_t resend_delay_ms, grace_period_ms, outage_tolerance_ms;
 };
 
 #define DAEMON_DEFAULT_CONFIG  "/etc/tolld/tolld.yml"

@@ -319,7 +319,12 @@ int alarms_start(struct daemon *d)
 	};
 	struct notify_limits limits = { 0 };
 	const struct rules_options rules = { .external_url = d->external_url,
-		.boot_id = d->boot_name };
+		.boot_id = d->boot_name,
+		.limits = { .resend_delay_ms = d->options->resend_delay_ms,
+			.grace_period_ms = d->options->grace_period_ms,
+			.outage_tolerance_ms = d->options->outage_tolerance_ms,
+			.lookback_ms = d->options->query_lookback_ms,
+			.max_samples = d->options->query_max_samples } };
 	int err;
 
 	limits.boot_id = d->boot_id;

@@ -90,20 +90,35 @@ static void put_storage(struct flags *f, const struct daemon *d)
 	put(f, "storage.block-interval", NULL);
 }
 
+/* A time of which 0 is the default, and less is none. */
+static void put_time(struct flags *f, const char *name, int64_t ms, int64_t by_default_ms)
+{
+	duration_format(&f->text, ms ? MAX(ms, (int64_t)0) : by_default_ms);
+	put(f, name, NULL);
+}
+
+static void put_queries_and_rules(struct flags *f, const struct daemon_options *o)
+{
+	put_time(f, "query.timeout", o->query_timeout_ms, API_QUERY_TIMEOUT_MS);
+	put_time(f, "query.lookback-delta", o->query_lookback_ms, PROMQL_LOOKBACK_MS);
+	strbuf_addf(
+		&f->text, "%zu", o->query_max_samples ? o->query_max_samples : PROMQL_MAX_SAMPLES);
+	put(f, "query.max-samples", NULL);
+	put_time(f, "rules.alert.resend-delay", o->resend_delay_ms, RULES_RESEND_DELAY_MS);
+	put_time(f, "rules.alert.for-grace-period", o->grace_period_ms, RULES_GRACE_PERIOD_MS);
+	put_time(f, "rules.alert.for-outage-tolerance", o->outage_tolerance_ms,
+		RULES_OUTAGE_TOLERANCE_MS);
+}
+
 /* What is no flag here, and whose value a client of Prometheus's may want all the same. */
 static void put_fixed(struct flags *f)
 {
 	static const char *const fixed[][2] = {
-		{ "query.timeout", "2m" },
-		{ "query.max-samples", "5000000" },
 		{ "query.max-concurrency", "4" },
-		{ "rules.alert.resend-delay", "1m" },
 		{ "web.enable-admin-api", "false" },
 		{ "web.enable-remote-write-receiver", "false" },
 	};
 
-	duration_format(&f->text, PROMQL_LOOKBACK_MS);
-	put(f, "query.lookback-delta", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		put_text(f, fixed[i][0], NULL, fixed[i][1]);
 }
@@ -127,6 +142,7 @@ void status_flags_of(api_flag_fn *fn, void *to, void *userdata)
 	put_text(&f, "web.cors.origin", NULL, o->cors_origin ? o->cors_origin : ".*");
 	put_text(&f, "web.enable-lifecycle", NULL, o->enable_lifecycle ? "true" : "false");
 	put_text(&f, "enable-feature", NULL, features[matcher_syntax_in_use()]);
+	put_queries_and_rules(&f, o);
 	put_fixed(&f);
 	strbuf_release(&f.text);
 }

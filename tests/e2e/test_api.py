@@ -39,6 +39,16 @@ def test_promtool_queries_it(seen, ports):
     assert done.returncode == 0, done.stderr
 
 
+FLAGS = {"query.timeout": "3m", "query.lookback-delta": "2m", "query.max-samples": "1000000", "rules.alert.resend-delay": "30s",
+         "rules.alert.for-grace-period": "0s", "rules.alert.for-outage-tolerance": "2h", "storage.tsdb.retention.time": "3d"}
+
+
+def test_flags_that_prometheus_has_are_taken_and_shown(start, exporter):
+    subject = start(Timing(hold="1h"), options=[f"--{name}={value}" for name, value in FLAGS.items()])
+    shown = http(subject.url + "/api/v1/status/flags").json()["data"]
+    assert {name: shown.get(name) for name in FLAGS} == FLAGS
+
+
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
 def test_it_says_that_it_lives(seen, path):
     for url in (seen.url, seen.alertmanager_url):

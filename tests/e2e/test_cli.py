@@ -74,6 +74,16 @@ def test_a_feature_that_there_is_not_is_a_wrong_call(command, value, tmp_path):
     assert "classic-mode" in done.stderr and "--enable-feature" in done.stderr
 
 
+@pytest.mark.parametrize("flag,value", [
+    ("query.timeout", "0s"), ("query.timeout", "soon"), ("query.lookback-delta", "-5m"), ("query.max-samples", "0"),
+    ("query.max-samples", "1e6"), ("rules.alert.resend-delay", "-1m"), ("rules.alert.for-grace-period", "10"),
+    ("rules.alert.for-outage-tolerance", "an hour"), ("storage.retention.size", "much")])
+def test_a_flag_that_cannot_be_meant_is_told_with_its_value(flag, value):
+    done = tolld("run", f"--{flag}", value)
+    assert done.returncode == 2
+    assert f"--{flag} {value}: " in done.stderr
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
 def test_the_owners_files_are_without_fault(name):
     done = tolld("check", name, cwd=SEED)

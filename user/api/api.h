@@ -76,15 +76,19 @@ struct api_sources {
 	int64_t started_wall_ms;
 };
 
+#define API_QUERY_TIMEOUT_MS (2 * 60 * 1000)
+
 struct api_options {
 	bool enable_lifecycle; /* allows POST /-/reload */
 	/* Pages of these origins may read and change; NULL: all may read, and only our own change. */
 	const char *cors_origin;
 	/* Where others reach it, and names that are our own; either may be NULL. */
 	const char *external_url, *hostname;
-	const char *route_prefix; /* of all paths; NULL: the path of external_url */
-	unsigned max_connections; /* 0: 64 */
-	int64_t query_timeout_ms; /* 0: two minutes */
+	const char *route_prefix;  /* of all paths; NULL: the path of external_url */
+	unsigned max_connections;  /* 0: 64 */
+	int64_t query_timeout_ms;  /* 0: two minutes */
+	int64_t query_lookback_ms; /* 0: five minutes */
+	size_t query_max_samples;  /* 0: what PromQL takes by itself */
 };
 
 /* What the options name must outlive it. -EINVAL where cors_origin is no expression. */

@@ -193,6 +193,7 @@ static int eval_piece(
 	const struct evaluation_options *o = &ev->options;
 	struct promql_options options = { .lookback_ms = o->lookback_ms,
 		.default_step_ms = o->default_step_ms,
+		.max_samples = o->max_samples,
 		.each_step = o->each_step,
 		.deadline_boot_ns = MIN(o->deadline_boot_ns, now_boot_ns + API_MAX_BLOCK_NS) };
 	struct promql_result result = { 0 };

@@ -17,6 +17,7 @@ struct evaluation_options {
 	int64_t start_wall_ms, end_wall_ms;
 	int64_t step_ms;	 /* 0: at one instant, start_wall_ms */
 	int64_t lookback_ms;	 /* 0: five minutes */
+	size_t max_samples;	 /* 0: what PromQL takes by itself */
 	int64_t default_step_ms; /* of subqueries; 0: one minute */
 	int64_t deadline_boot_ns;
 	bool stats;	/* what it took stands in the answer */

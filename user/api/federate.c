@@ -24,6 +24,7 @@ struct federation {
 	struct map seen; /* series that an earlier match[] has brought */
 	struct tsdb_selection *selections;
 	size_t n_selections;
+	int64_t lookback_ms;
 	bool utf8; /* the client takes any name */
 };
 
@@ -37,12 +38,13 @@ static void federation_release(struct federation *f)
 }
 
 /* The newest sample that a query at `now` would see; a stale marker is none. */
-static bool newest(const struct series *series, struct instant now, struct sample *ret)
+static bool newest(
+	const struct series *series, int64_t lookback_ms, struct instant now, struct sample *ret)
 {
 	struct series_iter it;
 	bool any = false;
 
-	series_iter_init(&it, series, now.wall_ms - PROMQL_LOOKBACK_MS + 1, now.wall_ms);
+	series_iter_init(&it, series, now.wall_ms - lookback_ms + 1, now.wall_ms);
 	while (series_iter_next(&it, ret))
 		any = true;
 	series_iter_release(&it);
@@ -55,7 +57,7 @@ static int add_series(struct federation *f, const struct series *series, struct 
 	struct found found = { .labels = labels };
 
 	if (!labels_get(labels, LABEL_NAME) || map_get(&f->seen, &series, sizeof(series)) ||
-		!newest(series, now, &found.sample))
+		!newest(series, f->lookback_ms, now, &found.sample))
 		return 0;
 	if (map_put(&f->seen, &series, sizeof(series), f) || !vec_reserve(f->items, f->n, f->cap))
 		return -ENOMEM;
@@ -75,7 +77,7 @@ static int collect(struct federation *f, struct tsdb *db, const struct selectors
 		struct tsdb_selection *s = &f->selections[i];
 
 		err = tsdb_select(db, selectors->items[i].matchers, selectors->items[i].n,
-			now.wall_ms - PROMQL_LOOKBACK_MS + 1, now.wall_ms, s);
+			now.wall_ms - f->lookback_ms + 1, now.wall_ms, s);
 		f->n_selections += !err;
 		for (size_t k = 0; k < s->n && !err; k++)
 			err = add_series(f, s->series[k], now);
@@ -219,8 +221,8 @@ void federate_get(struct request *req, struct instant now)
 {
 	scoped(labels_unrefp) struct labels *external = NULL;
 	struct selectors selectors;
-	struct federation f = { .utf8 = req->accept &&
-					strstr(req->accept, "escaping=allow-utf-8") };
+	struct federation f = { .utf8 = req->accept && strstr(req->accept, "escaping=allow-utf-8"),
+		.lookback_ms = req->api->options.query_lookback_ms ?: PROMQL_LOOKBACK_MS };
 	int err;
 
 	if (!req->api->sources.db) {

@@ -13,8 +13,6 @@
 /* Prometheus's own limit, so that a client never asks for more points than a screen can show. */
 #define MAX_POINTS 11000
 
-#define QUERY_TIMEOUT_MS (2 * 60 * 1000)
-
 /* `param`: what a fault names, or NULL. */
 static int parse_query(struct request *req, const char *param, struct promql_expr **ret)
 {
@@ -40,7 +38,7 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 	int64_t timeout_ms, lookback_ms = 0;
 	int err;
 
-	most_ms = most_ms > 0 ? most_ms : QUERY_TIMEOUT_MS;
+	most_ms = most_ms > 0 ? most_ms : API_QUERY_TIMEOUT_MS;
 	timeout_ms = most_ms;
 	err = param_duration(req, "timeout", &timeout_ms);
 	if (!err)
@@ -54,7 +52,8 @@ static int read_common(struct request *req, struct instant now, struct evaluatio
 	ret->stats = stats != NULL;
 	ret->each_step = stats && streq(stats, "all");
 	/* No lookback below zero; a timeout of nothing has run out already, as in Prometheus. */
-	ret->lookback_ms = MAX(lookback_ms, (int64_t)0);
+	ret->lookback_ms = lookback_ms > 0 ? lookback_ms : req->api->options.query_lookback_ms;
+	ret->max_samples = req->api->options.query_max_samples;
 	if (sources->default_step_ms)
 		ret->default_step_ms = sources->default_step_ms(sources->userdata);
 	ret->deadline_boot_ns =

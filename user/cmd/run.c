@@ -30,6 +30,12 @@ enum flag {
 	FLAG_MEMORY,
 	FLAG_FLUSH,
 	FLAG_BLOCK,
+	FLAG_QUERY_TIMEOUT,
+	FLAG_QUERY_LOOKBACK,
+	FLAG_QUERY_SAMPLES,
+	FLAG_RESEND,
+	FLAG_GRACE,
+	FLAG_TOLERANCE,
 	FLAG_LOG_LEVEL,
 	FLAG_LOG_FORMAT,
 	FLAG_HELP,
@@ -56,6 +62,24 @@ static const struct {
 		"how often they are written: what a power cut may cost (default 1m)" },
 	{ "storage.block-interval", "DURATION", FLAG_BLOCK,
 		"how long they gather in memory before they go into a file that lasts (default 1h)" },
+	{ "storage.tsdb.path", "DIR", FLAG_STORAGE, "the same as --storage.path" },
+	{ "storage.tsdb.retention.time", "DURATION", FLAG_RETENTION_TIME,
+		"the same as --storage.retention.time" },
+	{ "storage.tsdb.retention.size", "SIZE", FLAG_RETENTION_SIZE,
+		"the same as --storage.retention.size" },
+	{ "query.timeout", "DURATION", FLAG_QUERY_TIMEOUT,
+		"how long a query may take (default 2m)" },
+	{ "query.lookback-delta", "DURATION", FLAG_QUERY_LOOKBACK,
+		"how old a sample may be that queries and rules see (default 5m)" },
+	{ "query.max-samples", "N", FLAG_QUERY_SAMPLES,
+		"how many samples one of them may read (default 5000000)" },
+	{ "rules.alert.resend-delay", "DURATION", FLAG_RESEND,
+		"what fires is told again after more than this (default 1m)" },
+	{ "rules.alert.for-grace-period", "DURATION", FLAG_GRACE,
+		"after a reboot an alert goes on to wait only with a 'for' of at least this, and no\n"
+		"less than this is left of it (default 10m)" },
+	{ "rules.alert.for-outage-tolerance", "DURATION", FLAG_TOLERANCE,
+		"and only where it was seen so shortly before (default 1h)" },
 	{ "web.listen-address", "HOST:PORT", FLAG_LISTEN,
 		"may be given several times (default 127.0.0.1:9090 and 127.0.0.1:9093)" },
 	{ "web.external-url", "URL", FLAG_EXTERNAL_URL,
@@ -172,6 +196,25 @@ static int parse_duration(const char *flag, const char *value, int64_t *ret_ms)
 	return 0;
 }
 
+/* Where 0 is a value, too, which the daemon knows as one below that. */
+static int parse_duration_or_none(const char *flag, const char *value, int64_t *ret_ms)
+{
+	if (duration_parse(value, strlen(value), ret_ms) || *ret_ms < 0)
+		return wrong(flag, value, "write it as 1h, 10m or 0s");
+	*ret_ms = *ret_ms ? *ret_ms : -1;
+	return 0;
+}
+
+static int parse_count(const char *flag, const char *value, size_t *ret)
+{
+	int64_t n;
+
+	if (num_parse_int(value, 1, INT32_MAX, &n))
+		return wrong(flag, value, "it is a number above 0");
+	*ret = (size_t)n;
+	return 0;
+}
+
 static int check_regex(const char *flag, const char *value)
 {
 	scoped(regex_freep) struct regex *regex = NULL;
@@ -195,6 +238,40 @@ static int add_repeated(const char *flag, const char **list, size_t *n, const ch
 		return wrong(flag, value, "given too often");
 	list[(*n)++] = value;
 	return 0;
+}
+
+/* How long, how much and how often. */
+static int take_limit(struct daemon_options *o, enum flag flag, const char *value)
+{
+	switch (flag) {
+	case FLAG_RETENTION_TIME:
+		return parse_duration("storage.retention.time", value, &o->retention_ms);
+	case FLAG_RETENTION_SIZE:
+		return parse_size("storage.retention.size", value, &o->retention_bytes);
+	case FLAG_MEMORY:
+		return parse_size("storage.memory-limit", value, &o->memory_bytes);
+	case FLAG_FLUSH:
+		return parse_duration("storage.flush-interval", value, &o->flush_ms);
+	case FLAG_BLOCK:
+		return parse_duration("storage.block-interval", value, &o->block_ms);
+	case FLAG_QUERY_TIMEOUT:
+		return parse_duration("query.timeout", value, &o->query_timeout_ms);
+	case FLAG_QUERY_LOOKBACK:
+		return parse_duration("query.lookback-delta", value, &o->query_lookback_ms);
+	case FLAG_QUERY_SAMPLES:
+		return parse_count("query.max-samples", value, &o->query_max_samples);
+	case FLAG_RESEND:
+		return parse_duration_or_none(
+			"rules.alert.resend-delay", value, &o->resend_delay_ms);
+	case FLAG_GRACE:
+		return parse_duration_or_none(
+			"rules.alert.for-grace-period", value, &o->grace_period_ms);
+	case FLAG_TOLERANCE:
+		return parse_duration_or_none(
+			"rules.alert.for-outage-tolerance", value, &o->outage_tolerance_ms);
+	default:
+		return -EINVAL;
+	}
 }
 
 static int take_flag(struct arguments *a, enum flag flag, const char *value)
@@ -233,16 +310,6 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 	case FLAG_USER:
 		o->user = value;
 		return 0;
-	case FLAG_RETENTION_TIME:
-		return parse_duration("storage.retention.time", value, &o->retention_ms);
-	case FLAG_RETENTION_SIZE:
-		return parse_size("storage.retention.size", value, &o->retention_bytes);
-	case FLAG_MEMORY:
-		return parse_size("storage.memory-limit", value, &o->memory_bytes);
-	case FLAG_FLUSH:
-		return parse_duration("storage.flush-interval", value, &o->flush_ms);
-	case FLAG_BLOCK:
-		return parse_duration("storage.block-interval", value, &o->block_ms);
 	case FLAG_LOG_LEVEL:
 		if (log_level_parse(value, &a->level))
 			return wrong("log.level", value, "it is one of error, warn, info, debug");
@@ -255,8 +322,9 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 	case FLAG_HELP:
 		a->help = true;
 		return 0;
+	default:
+		return take_limit(&a->options, flag, value);
 	}
-	return -EINVAL;
 }
 
 static int parse(int argc, char **argv, struct arguments *a)

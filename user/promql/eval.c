@@ -11,10 +11,9 @@
 #include "base/num.h"
 #include "model/intern.h"
 
-#define DEFAULT_MAX_SAMPLES ((size_t)5000000)
-#define DEFAULT_MAX_BYTES   ((size_t)64 << 20)
-#define DEFAULT_STEP_MS	    (60 * 1000)
-#define TICKS_PER_CLOCK	    64u
+#define DEFAULT_MAX_BYTES ((size_t)64 << 20)
+#define DEFAULT_STEP_MS	  (60 * 1000)
+#define TICKS_PER_CLOCK	  64u
 
 /* -- limits and faults ----------------------------------------------------------------------- */
 
@@ -396,7 +395,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *expr, struct ts
 	arena_init(&ev->arena, o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES);
 	ev->lookback_ms = o->lookback_ms ? o->lookback_ms : PROMQL_LOOKBACK_MS;
 	ev->default_step_ms = o->default_step_ms ? o->default_step_ms : DEFAULT_STEP_MS;
-	ev->max_samples = o->max_samples ? o->max_samples : DEFAULT_MAX_SAMPLES;
+	ev->max_samples = o->max_samples ? o->max_samples : PROMQL_MAX_SAMPLES;
 	ev->deadline_boot_ns = o->deadline_boot_ns;
 	ev->each_step = o->each_step;
 	ev->name_label = intern(LABEL_NAME, strlen(LABEL_NAME));

@@ -25,6 +25,7 @@ struct promql_expr;
 /* How deep expressions nest. A chain of n operators is n deep, too: what reads it recurses. */
 #define PROMQL_MAX_DEPTH   1000
 #define PROMQL_LOOKBACK_MS (5 * 60 * 1000)
+#define PROMQL_MAX_SAMPLES ((size_t)5000000)
 /* How far from 1970 the times of queries and of `@` may be. */
 #define PROMQL_MAX_TIME_MS (INT64_MAX / 4)
 
@@ -73,7 +74,7 @@ void promql_mentions(const struct promql_expr *expr, promql_mention_fn *fn, void
 struct promql_options {
 	int64_t lookback_ms;	  /* 0: PROMQL_LOOKBACK_MS */
 	int64_t default_step_ms;  /* of subqueries; 0: one minute */
-	size_t max_samples;	  /* read by one query; 0: 5,000,000 */
+	size_t max_samples;	  /* read by one query; 0: PROMQL_MAX_SAMPLES */
 	size_t max_bytes;	  /* of one evaluation; 0: 64 MiB */
 	int64_t deadline_boot_ns; /* 0: none */
 	bool each_step;		  /* count also what each single step looks at */

@@ -174,7 +174,7 @@ void alerting_doubt(struct alerting *alerting)
 	}
 }
 
-bool active_alert_due(const struct active_alert *alert, struct instant at)
+bool active_alert_due(const struct active_alert *alert, struct instant at, int64_t resend_delay_ms)
 {
 	if (alert->state == RULE_PENDING)
 		return false;
@@ -185,7 +185,7 @@ bool active_alert_due(const struct active_alert *alert, struct instant at)
 		return true;
 	if (alert->state == RULE_INACTIVE && alert->resolved.boot_ns > alert->sent_boot_ns)
 		return true;
-	return at.boot_ns - alert->sent_boot_ns > RESEND_DELAY_MS * NSEC_PER_MSEC;
+	return at.boot_ns - alert->sent_boot_ns > resend_delay_ms * NSEC_PER_MSEC;
 }
 
 int64_t alerting_deadline(const struct alerting *alerting, int64_t after_boot_ns)

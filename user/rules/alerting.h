@@ -15,8 +15,6 @@
 
 /* Over for longer than this, an alert is forgotten. */
 #define RESOLVED_RETENTION_MS (15 * 60 * 1000ll)
-/* A firing alert, or one that is over, is told again when the last time is longer ago. */
-#define RESEND_DELAY_MS (60 * 1000ll)
 
 struct active_alert {
 	struct labels *labels;
@@ -71,8 +69,8 @@ void alerting_doubt(struct alerting *alerting);
 /* Ends everything at once: the rule is gone, or its limit was exceeded. */
 void alerting_wipe(struct alerting *alerting);
 
-/* Whether this alert is to be told now. */
-bool active_alert_due(const struct active_alert *alert, struct instant at);
+/* Whether this alert is to be told now: what was told is told again when that is longer ago than the delay. */
+bool active_alert_due(const struct active_alert *alert, struct instant at, int64_t resend_delay_ms);
 /* When a `for` or `keep_firing_for` runs out next, after `after_boot_ns`; BOOT_NS_NEVER for none. */
 int64_t alerting_deadline(const struct alerting *alerting, int64_t after_boot_ns);
 /* INACTIVE, PENDING or FIRING: the worst of its alerts. */

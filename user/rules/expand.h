@@ -33,6 +33,7 @@ struct expand_data {
 	struct tsdb *db; /* for `query` */
 	int64_t wall_ms;
 	int64_t default_step_ms; /* of subqueries in `query`; 0: one minute */
+	int64_t lookback_ms;	 /* of `query`; 0: five minutes */
 };
 
 /* Parses all; faults go to diag at their place. */

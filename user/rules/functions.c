@@ -70,7 +70,8 @@ static int fn_query(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	const struct expand_data *data = call->userdata;
-	const struct promql_options options = { .default_step_ms = data->default_step_ms };
+	const struct promql_options options = { .default_step_ms = data->default_step_ms,
+		.lookback_ms = data->lookback_ms };
 	struct promql_result result = { 0 };
 	struct promql_error error = { 0 };
 	struct promql_expr *expr = NULL;

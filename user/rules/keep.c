@@ -14,10 +14,6 @@
 #include <jansson.h>
 #include "base/escape.h"
 
-/* --rules.alert.for-grace-period and --rules.alert.for-outage-tolerance, as they are by default. */
-#define GRACE_MS     (10 * 60 * 1000ll)
-#define TOLERANCE_MS (60 * 60 * 1000ll)
-
 /* "file;group;rule": what a kept alert finds its rule by. */
 static int rule_key(const struct rule *rule, struct strbuf *key)
 {
@@ -248,6 +244,7 @@ static void ignore_change(
 static int last_seen(
 	struct rule *rule, const struct labels *labels, int64_t now_wall_ms, int64_t *ret)
 {
+	const struct rules_limits *limits = &rule->group->manager->limits;
 	struct labels_builder b = LABELS_BUILDER_INIT;
 	scoped(labels_unrefp) struct labels *written = NULL;
 	struct series *series;
@@ -263,7 +260,7 @@ static int last_seen(
 	if (err)
 		return err;
 	*ret = 0;
-	series_iter_init(&it, series, now_wall_ms - TOLERANCE_MS, now_wall_ms);
+	series_iter_init(&it, series, now_wall_ms - limits->outage_tolerance_ms, now_wall_ms);
 	while (series_iter_next(&it, &sample))
 		*ret = is_stale_nan(sample.value) ? 0 : sample.wall_ms;
 	series_unref(series);
@@ -274,9 +271,10 @@ static int last_seen(
 static int64_t age_after_reboot(struct rule *rule, const struct kept_alert *kept)
 {
 	int64_t now_ms = kept->active.wall_ms, for_ms = rule->config->for_ms, seen_ms, spent_ms;
+	int64_t grace_ms = rule->group->manager->limits.grace_period_ms;
 
 	/* A clock that is behind what was written says nothing of how long it took. */
-	if (!kept->since_wall_ms || for_ms < GRACE_MS ||
+	if (!kept->since_wall_ms || for_ms < grace_ms ||
 		last_seen(rule, kept->labels, now_ms, &seen_ms) || !seen_ms)
 		return 0;
 	spent_ms = seen_ms - kept->since_wall_ms;
@@ -284,7 +282,7 @@ static int64_t age_after_reboot(struct rule *rule, const struct kept_alert *kept
 		return 0;
 	if (spent_ms >= for_ms)
 		return now_ms - kept->since_wall_ms;
-	return for_ms - spent_ms < GRACE_MS ? for_ms - GRACE_MS : spent_ms;
+	return for_ms - spent_ms < grace_ms ? for_ms - grace_ms : spent_ms;
 }
 
 static int take_up(struct rule *rule, const struct kept_alert *kept)

@@ -69,6 +69,7 @@ struct rules {
 	struct tsdb *db;
 	char *external_url;
 	char *boot_id;
+	struct rules_limits limits;
 	struct rules_callbacks callbacks;
 	struct config *config;
 	struct labels *external_labels;

@@ -152,7 +152,8 @@ static void tell(struct rule *rule, struct active_alert *active, struct instant 
 	else if (active->state == RULE_INACTIVE)
 		alert->ends_wall_ms = MAX(active->resolved.wall_ms, alert->starts_wall_ms);
 	else
-		alert->lease_ms = 4 * MAX(rule->group->interval_ms, RESEND_DELAY_MS);
+		alert->lease_ms = 4 * MAX(rule->group->interval_ms,
+					      rule->group->manager->limits.resend_delay_ms);
 	alert->generator_url = generator_url(rule);
 	active->sent_boot_ns = at.boot_ns;
 	active->changed = false;
@@ -269,6 +270,7 @@ static int add_presence(struct rule *rule, const struct promql_series *series, s
 		.db = manager->db,
 		.wall_ms = at.wall_ms,
 		.default_step_ms = manager->config->global.evaluation_interval_ms,
+		.lookback_ms = manager->limits.lookback_ms,
 	};
 	int err;
 
@@ -370,7 +372,7 @@ static int conclude_alerts(struct rule *rule, const struct presences *p, struct 
 	map_foreach (&rule->alerting.alerts, e) {
 		struct active_alert *alert = e->value;
 
-		if (active_alert_due(alert, at))
+		if (active_alert_due(alert, at, rule->group->manager->limits.resend_delay_ms))
 			tell(rule, alert, at, false);
 	}
 	return write_alert_series(rule, written);
@@ -395,9 +397,11 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 	struct promql_error error = { 0 };
 	struct presences presences = { 0 };
 	struct instant written = at;
-	/* Of a subquery that names no step. */
 	const struct promql_options options = {
+		/* Of a subquery that names no step. */
 		.default_step_ms = group->manager->config->global.evaluation_interval_ms,
+		.lookback_ms = group->manager->limits.lookback_ms,
+		.max_samples = group->manager->limits.max_samples,
 	};
 	int err;
 

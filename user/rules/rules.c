@@ -13,8 +13,25 @@
  * ends here, and goes on at its slot.
  */
 #define MAX_EVENT_PASSES 8
-/* How old a sample may be that an expression sees: PromQL's staleness. */
-#define LOOKBACK_MS (5 * 60 * 1000)
+
+static int64_t or_default(int64_t ms, int64_t by_default_ms)
+{
+	return ms ? MAX(ms, (int64_t)0) : by_default_ms;
+}
+
+static struct rules_limits limits_of(const struct rules_options *options)
+{
+	const struct rules_limits *l = &options->limits;
+
+	return (struct rules_limits){
+		.resend_delay_ms = or_default(l->resend_delay_ms, RULES_RESEND_DELAY_MS),
+		.grace_period_ms = or_default(l->grace_period_ms, RULES_GRACE_PERIOD_MS),
+		.outage_tolerance_ms =
+			or_default(l->outage_tolerance_ms, RULES_OUTAGE_TOLERANCE_MS),
+		.lookback_ms = l->lookback_ms > 0 ? l->lookback_ms : PROMQL_LOOKBACK_MS,
+		.max_samples = l->max_samples,
+	};
+}
 
 int rules_new(struct tsdb *db, const struct rules_options *options,
 	const struct rules_callbacks *callbacks, struct rules **ret)
@@ -25,6 +42,7 @@ int rules_new(struct tsdb *db, const struct rules_options *options,
 		return -ENOMEM;
 	rules->db = db;
 	rules->callbacks = *callbacks;
+	rules->limits = limits_of(options);
 	rules->deadline_boot_ns = BOOT_NS_NEVER;
 	rules->external_url = strdup(options->external_url ? options->external_url : "");
 	rules->boot_id = strdup(options->boot_id ? options->boot_id : "");
@@ -307,7 +325,7 @@ static void step_group(struct rules *rules, struct group *group, struct instant 
 	rules->stats.missed_slots +=
 		(uint64_t)((slot - group->next_slot_wall_ms) / group->interval_ms);
 	/* The machine slept, or this process was stopped. */
-	if (slot - group->next_slot_wall_ms >= LOOKBACK_MS)
+	if (slot - group->next_slot_wall_ms >= rules->limits.lookback_ms)
 		doubt(group);
 	at = slot_instant(slot, now);
 	if (group->slots < 2)

@@ -43,7 +43,18 @@ struct rules_options {
 	 * a reboot a pending one begins again, as nobody knows what was in between.
 	 */
 	const char *boot_id;
+	struct rules_limits {
+		int64_t resend_delay_ms; /* what fires is told again when the last time is longer ago */
+		/* Of alerts with a `for` of the first or longer, after a reboot: keep.c. */
+		int64_t grace_period_ms, outage_tolerance_ms;
+		int64_t lookback_ms;
+		size_t max_samples; /* read by one expression */
+	} limits; /* each as Prometheus has it by default where it is 0, and 0 below that */
 };
+
+#define RULES_RESEND_DELAY_MS	  (60 * 1000ll)
+#define RULES_GRACE_PERIOD_MS	  (10 * 60 * 1000ll)
+#define RULES_OUTAGE_TOLERANCE_MS (60 * 60 * 1000ll)
 
 /* The options' texts are copied. */
 int rules_new(struct tsdb *db, const struct rules_options *options,

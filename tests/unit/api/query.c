@@ -54,6 +54,25 @@ static void answers_each_type(void **state)
 	world_end(&w);
 }
 
+static void what_a_query_may_see_and_take_can_be_set(void **state)
+{
+	static const char uri[] = "/api/v1/query?query=sum(n)&time=2026-11-22T15:48:25.25Z";
+	struct world w;
+
+	world_begin(&w);
+	fill(&w);
+	assert_data(&w, uri,
+		"{'resultType':'vector','result':[{'metric':{},'value':[1795362505.25,'399']}]}");
+	w.api->options.query_lookback_ms = 60000;
+	assert_data(&w, uri, "{'resultType':'vector','result':[]}");
+	assert_data(&w, "/api/v1/query?query=sum(n)&time=2026-11-22T15:48:25.25Z&lookback_delta=5m",
+		"{'resultType':'vector','result':[{'metric':{},'value':[1795362505.25,'399']}]}");
+	w.api->options.query_max_samples = 3;
+	assert_error(&w, "GET", "/api/v1/query?query=n[1m]", 422, "execution",
+		"query processing would load too many samples into memory in query execution");
+	world_end(&w);
+}
+
 static void escapes_as_go_does(void **state)
 {
 	struct world w;
@@ -406,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_each_type),
+		cmocka_unit_test(what_a_query_may_see_and_take_can_be_set),
 		cmocka_unit_test(escapes_as_go_does),
 		cmocka_unit_test(takes_a_form_as_well),
 		cmocka_unit_test(says_what_is_wrong_in_prometheus_words),

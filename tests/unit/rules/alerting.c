@@ -124,15 +124,15 @@ static void a_firing_alert_is_told_at_once_and_again_after_more_than_a_minute(vo
 	unsigned changes = 0;
 
 	alert = alerting_present(&alerting, labels, none, 0, at(1), count_change, &changes);
-	assert_false(active_alert_due(alert, at(1)));
+	assert_false(active_alert_due(alert, at(1), 60000));
 	alerting_conclude(&alerting, at(1), false, count_change, &changes);
-	assert_true(active_alert_due(alert, at(1)));
+	assert_true(active_alert_due(alert, at(1), 60000));
 	alert->sent_boot_ns = at(1).boot_ns;
-	assert_false(active_alert_due(alert, at(61)));
-	assert_true(active_alert_due(alert, at(62)));
+	assert_false(active_alert_due(alert, at(61), 60000));
+	assert_true(active_alert_due(alert, at(62), 60000));
 	alerting_conclude(&alerting, at(30), false, count_change, &changes);
 	assert_int_equal(alert->state, RULE_INACTIVE);
-	assert_true(active_alert_due(alert, at(30)));
+	assert_true(active_alert_due(alert, at(30), 60000));
 	alerting_release(&alerting);
 	labels_unref(labels);
 	labels_unref(none);

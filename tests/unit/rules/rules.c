@@ -161,6 +161,60 @@ static void after_a_reboot_a_long_for_goes_on(void **state)
 	}
 }
 
+static void what_a_reboot_leaves_of_a_for_can_be_set(void **state)
+{
+	static const struct {
+		struct rules_limits limits;
+		int64_t for_ms, seen_ms, back_ms, fires_ms;
+	} rows[] = {
+		/* A short one begins again, but where no grace is asked for. */
+		{ { 0 }, 5 * 60000, 2 * 60000, 4 * 60000, 9 * 60000 },
+		{ { .grace_period_ms = -1 }, 5 * 60000, 2 * 60000, 4 * 60000, 7 * 60000 },
+		{ { .grace_period_ms = 40 * 60000 }, 60 * 60000, 30 * 60000, 35 * 60000,
+			75 * 60000 },
+		{ { .outage_tolerance_ms = -1 }, 60 * 60000, 30 * 60000, 35 * 60000, 95 * 60000 },
+		{ { .outage_tolerance_ms = 2 * 3600000 }, 60 * 60000, 30 * 60000, 91 * 60000,
+			121 * 60000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+
+		world_init(&w, "up == 0", rows[i].for_ms);
+		w.limits = rows[i].limits;
+		event(&w, 1000, 0);
+		run(&w, 1000, rows[i].seen_ms, 0);
+		restart(&w, "boot-2", rows[i].back_ms);
+		sample(&w, rows[i].back_ms, 0);
+		run(&w, rows[i].back_ms, rows[i].fires_ms - 15000, 0);
+		assert_int_equal(w.n_alerts, 0);
+		run(&w, rows[i].fires_ms - 15000, rows[i].fires_ms + 15000, 0);
+		assert_int_equal(w.n_alerts, 1);
+		world_release(&w);
+	}
+}
+
+static void how_often_it_is_told_and_what_is_too_old_can_be_set(void **state)
+{
+	struct world w;
+
+	world_init(&w, "up == 0", 0);
+	w.limits = (struct rules_limits){ .resend_delay_ms = 5000, .lookback_ms = 40000 };
+	restart(&w, "boot-1", 500);
+	event(&w, 1000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	assert_int_equal(w.alerts[0]->lease_ms, 4 * INTERVAL);
+	forget_alerts(&w);
+	run(&w, 1000, 61000, 0);
+	assert_true(w.n_alerts >= 3); /* at the slots, and not after a minute */
+	forget_alerts(&w);
+	/* No sample comes any more: the last is too old after 40 s, not after five minutes. */
+	for (int64_t ms = 62000; ms < 122000; ms += 1000)
+		rules_step(w.rules, at(&w, ms));
+	assert_true(w.alerts[w.n_alerts - 1]->ends_wall_ms > 0);
+	world_release(&w);
+}
+
 /* A Raspberry Pi's clock begins where it was last set, and learns the time later. */
 static void after_a_reboot_with_the_clock_behind_a_long_for_begins_again(void **state)
 {
@@ -474,6 +528,8 @@ int main(void)
 		cmocka_unit_test(a_restart_within_one_boot_does_not_move_the_moment_of_firing),
 		cmocka_unit_test(after_a_reboot_a_pending_alert_begins_again),
 		cmocka_unit_test(after_a_reboot_a_long_for_goes_on),
+		cmocka_unit_test(what_a_reboot_leaves_of_a_for_can_be_set),
+		cmocka_unit_test(how_often_it_is_told_and_what_is_too_old_can_be_set),
 		cmocka_unit_test(after_a_reboot_with_the_clock_behind_a_long_for_begins_again),
 		cmocka_unit_test(a_restored_alert_that_does_not_come_back_ends_at_the_second_slot),
 		cmocka_unit_test(a_reload_keeps_what_stays_and_ends_what_goes),

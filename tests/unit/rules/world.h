@@ -28,7 +28,8 @@ struct world {
 	unsigned transitions, failures;
 	char last_error[400];
 	const char *cause;
-	int64_t wall_offset_ms; /* what jumps of the wall clock added up to */
+	struct rules_limits limits; /* from the next start of the rules on */
+	int64_t wall_offset_ms;	    /* what jumps of the wall clock added up to */
 };
 
 static inline struct instant at(const struct world *w, int64_t ms)
@@ -103,8 +104,9 @@ static inline void start_rules(struct world *w, const char *boot_id)
 		.transition = on_transition,
 		.failed = on_failed,
 		.userdata = w };
-	const struct rules_options options = { .external_url = "http://pi:9090",
-		.boot_id = boot_id };
+	const struct rules_options options = {
+		.external_url = "http://pi:9090", .boot_id = boot_id, .limits = w->limits
+	};
 
 	assert_int_equal(rules_new(w->db, &options, &callbacks, &w->rules), 0);
 }
