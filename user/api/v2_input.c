@@ -102,10 +102,13 @@ int v2_not_json(const struct v2_input *in, const json_error_t *error, size_t at)
 {
 	if (json_error_code(error) == json_error_out_of_memory)
 		return v2_no_memory(in);
+	/* In the words of base/jread.h, which reads alerts: Go would take it, and no text of ours can hold it. */
 	v2_fault(in->req, MHD_HTTP_BAD_REQUEST,
 		"parsing %s body from \"\" failed, because %s at byte %zu", in->name,
-		json_error_code(error) == json_error_null_character ? "a text holds a NUL character"
-								    : error->text,
+		json_error_code(error) == json_error_null_character ||
+				json_error_code(error) == json_error_null_byte_in_key
+			? "a text holds a NUL character"
+			: error->text,
 		at + (size_t)MAX(error->position, 0));
 	return -EINVAL;
 }

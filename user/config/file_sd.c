@@ -124,8 +124,11 @@ static int parse_json(struct reader *r, struct source *source, struct tree_node 
 	int err;
 
 	if (!json)
-		return diag_error(
-			r->diag, json_pos(source, &error), "not valid JSON: %s", error.text);
+		return diag_error(r->diag, json_pos(source, &error), "not valid JSON: %s",
+			json_error_code(&error) == json_error_null_character ||
+					json_error_code(&error) == json_error_null_byte_in_key
+				? "a text holds a NUL character"
+				: error.text);
 	err = tree_parse(source, &r->trees, &unused, ret);
 	if (err == -EINVAL || unused.errors)
 		err = parse_rewritten(r, source, json, ret);

@@ -34,6 +34,15 @@ static const struct {
 		"422 {'code':602,'message':'endsAt in body is required'}" },
 	{ "{" ONE WORDS "'startsAt':null,'endsAt':'2026-11-22T17:00:00Z'}",
 		"422 {'code':602,'message':'startsAt in body is required'}" },
+	/* In the same words as of an alert's, in a text, a name, and where nobody asks for it. */
+	{ "{'comment':'\\u0000'}",
+		"400 {'code':400,'message':'parsing silence body from \\'\\' failed, "
+		"because a text holds a NUL character at byte 19'}" },
+	{ "{'\\u0000':'x'}", "400 {'code':400,'message':'parsing silence body from \\'\\' failed, "
+			     "because a text holds a NUL character at byte 9'}" },
+	{ "{'other':'\\u0000'}",
+		"400 {'code':400,'message':'parsing silence body from \\'\\' failed, "
+		"because a text holds a NUL character at byte 17'}" },
 	{ "{'matchers':[]," WORDS TIMES "}",
 		"422 {'code':612,'message':'matchers in body should have at least 1 items'}" },
 	{ "{'matchers':'x'}", "400 {'code':400,'message':'parsing silence body from \\'\\' failed, "
