@@ -59,6 +59,23 @@ static size_t fill_row(struct eval *ev, const struct series *series, const struc
 	return found;
 }
 
+/* The same of one step alone, which is what rules ask for. */
+static size_t fill_one(struct eval *ev, const struct series *series, const struct shift *shift,
+	const struct steps *steps, bool times, double *v)
+{
+	int64_t t = shift_time(ev, shift, steps->start_ms);
+	struct sample newest;
+
+	if (!series_newest(series, t - ev->lookback_ms + 1, t, &newest) ||
+		is_stale_nan(newest.value))
+		return 0;
+	v[0] = times ? (double)newest.wall_ms / 1000 : newest.value;
+	if (ev->by_step)
+		ev->by_step[0]++;
+	ev->looked_at++;
+	return 1;
+}
+
 static int select_series(struct eval *ev, const struct node *node, int64_t min_ms, int64_t max_ms,
 	const struct tsdb_selection **ret)
 {
@@ -103,7 +120,8 @@ static int eval_instants(struct eval *ev, const struct node *node, const struct 
 			v = eval_row(ev, steps);
 		if (!v)
 			return ev->status;
-		found = fill_row(ev, series[s], shift, steps, times, v);
+		found = steps->n == 1 ? fill_one(ev, series[s], shift, steps, times, v)
+				      : fill_row(ev, series[s], shift, steps, times, v);
 		if (!found)
 			continue;
 		err = eval_count(ev, found);

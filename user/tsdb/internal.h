@@ -6,6 +6,7 @@
 
 #include "tsdb/chunk.h"
 #include "tsdb/index.h"
+#include "tsdb/order.h"
 #include "tsdb/tsdb.h"
 
 struct disk;
@@ -40,6 +41,7 @@ struct tsdb {
 	uint32_t n_slots, cap_slots;
 	size_t n_series;
 	struct index index;
+	struct order order;
 	/* Sealed chunks in the order they were sealed: near enough to the order of time. */
 	struct chunk *queue_oldest, *queue_newest;
 	uint32_t hand;		 /* the sweep's next slot */
@@ -52,7 +54,7 @@ struct tsdb {
 	size_t n_reaches;
 	struct disk *disk;	 /* NULL: all is in memory */
 	uint32_t disk_hand;	 /* the next slot of what goes over all series for the disk */
-	struct tsdb_stats stats; /* bytes without the index's */
+	struct tsdb_stats stats; /* bytes without the index's and the order's */
 };
 
 static inline bool series_in_memory(const struct series *s)

@@ -257,12 +257,6 @@ static bool has_samples(const struct series *s, int64_t min_wall_ms, int64_t max
 	return !series_empty(s) && series_first_ms(s) <= max_wall_ms && s->state.ms >= min_wall_ms;
 }
 
-static int by_labels(const void *a, const void *b)
-{
-	return labels_compare(
-		(*(struct series *const *)a)->labels, (*(struct series *const *)b)->labels);
-}
-
 int tsdb_select(struct tsdb *db, const struct matcher *const *matchers, size_t n_matchers,
 	int64_t min_wall_ms, int64_t max_wall_ms, struct tsdb_selection *ret)
 {
@@ -277,8 +271,7 @@ int tsdb_select(struct tsdb *db, const struct matcher *const *matchers, size_t n
 		if (has_samples(series[i], min_wall_ms, max_wall_ms))
 			series[kept++] = series_ref(series[i]);
 	}
-	if (kept)
-		qsort(series, kept, sizeof(*series), by_labels);
+	order_sort(db, series, kept);
 	*ret = (struct tsdb_selection){ .series = series, .n = kept };
 	return 0;
 }
@@ -375,6 +368,24 @@ bool series_iter_next(struct series_iter *it, struct sample *ret)
 	ret->wall_ms = state->ms;
 	memcpy(&ret->value, &state->value_bits, sizeof(ret->value));
 	return true;
+}
+
+bool series_newest(
+	const struct series *series, int64_t min_wall_ms, int64_t max_wall_ms, struct sample *ret)
+{
+	struct series_iter it;
+	struct sample sample;
+	bool found = false;
+
+	/* Mostly it is the last one, which nothing has to be unpacked for. */
+	if (series_in_memory(series) && !series->guessed && series->state.ms <= max_wall_ms)
+		return series->state.ms >= min_wall_ms && series_last(series, ret);
+	series_iter_init(&it, series, min_wall_ms, max_wall_ms);
+	while (series_iter_next(&it, &sample)) {
+		found = true;
+		*ret = sample;
+	}
+	return found;
 }
 
 /* Texts of which many are the same: told apart by address, now and then, so that they stay few. */

@@ -70,6 +70,7 @@ void tsdb_free(struct tsdb *db)
 			series_free(db->slots[i]);
 	}
 	index_release(&db->index);
+	order_release(&db->order);
 	free(db->buckets);
 	free(db->slots);
 	free(db->reaches);
@@ -181,6 +182,7 @@ static bool renumber(struct tsdb *db)
 	for (struct chunk *c = db->queue_oldest; c; c = c->later)
 		c->slot = new_ids[c->slot];
 	index_renumber(&db->index, new_ids);
+	order_renumber(&db->order, new_ids);
 	free(new_ids);
 	return true;
 }
@@ -202,9 +204,15 @@ static int reserve_slot(struct tsdb *db)
 	return 0;
 }
 
+/* Of series and chunks, and of what they are found by. */
+static size_t bytes_of(const struct tsdb *db)
+{
+	return db->stats.bytes + db->index.bytes + order_bytes(&db->order);
+}
+
 static bool over_limit(const struct tsdb *db)
 {
-	return db->stats.bytes + db->index.bytes > db->options.max_bytes;
+	return bytes_of(db) > db->options.max_bytes;
 }
 
 static int make_series(struct tsdb *db, const struct labels *labels, struct series **ret)
@@ -605,7 +613,7 @@ void tsdb_stats(const struct tsdb *db, struct tsdb_stats *ret)
 {
 	*ret = db->stats;
 	ret->series = db->n_series;
-	ret->bytes += db->index.bytes;
+	ret->bytes = bytes_of(db);
 	if (holds_nothing(db))
 		ret->oldest_wall_ms = ret->newest_wall_ms = 0;
 	disk_stats(db->disk, ret);

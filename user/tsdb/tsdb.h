@@ -173,6 +173,10 @@ void series_iter_release(struct series_iter *it);
  */
 bool series_iter_next(struct series_iter *it, struct sample *ret);
 
+/* The newest sample in that time (a stale marker, too); false where there is none. */
+bool series_newest(
+	const struct series *series, int64_t min_wall_ms, int64_t max_wall_ms, struct sample *ret);
+
 /* Which series: of n matchers, of all where that is 0, and with samples in a time as tsdb_select() has it. */
 struct series_query {
 	const struct matcher *const *matchers;
