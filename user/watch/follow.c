@@ -48,6 +48,7 @@ struct backend {
 	char reason[160];
 	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
+	bool any_renamed;	 /* some of the list are */
 	int64_t moved_boot_ns;	 /* when something came or went last */
 	uint64_t told_exit, told_exec, told_listen, told_oom;
 };
@@ -216,7 +217,7 @@ static void followed_see(struct followed *f, const struct process_stat *stat, in
 }
 
 /* Is it dead, or did its number go to another? A new name is noted by the way. */
-static bool is_gone(struct followed *f)
+static bool is_gone(struct backend *backend, struct followed *f)
 {
 	int64_t now_ns = clock_boot_ns();
 	struct process_stat stat;
@@ -229,26 +230,30 @@ static bool is_gone(struct followed *f)
 	followed_see(f, &stat, now_ns);
 	if (!streq(stat.comm, f->process.comm)) {
 		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
-		f->renamed = true;
+		f->renamed = backend->any_renamed = true;
 	}
 	return false;
 }
 
 static void tell_renamed(struct backend *backend)
 {
-	for (size_t i = 0; i < backend->list.n; i++) {
-		struct notice notice = {
-			.kind = NOTICE_EXEC,
-			.process = backend->list.items[i].process,
-			.at_boot_ns = clock_boot_ns(),
-		};
+	bool told = false;
 
-		if (!backend->list.items[i].renamed)
+	for (size_t i = 0; backend->any_renamed && i < backend->list.n; i++) {
+		struct followed *f = &backend->list.items[i];
+		struct notice notice = { .kind = NOTICE_EXEC };
+
+		if (!f->renamed)
 			continue;
-		backend->list.items[i].renamed = false;
+		f->renamed = false;
+		notice.process = f->process;
+		notice.at_boot_ns = clock_boot_ns();
 		backend->told_exec++;
 		tell(backend, &notice);
+		told = true;
 	}
+	/* Whoever is told may change the list: another one may have moved to a place that was passed. */
+	backend->any_renamed = told;
 }
 
 /* False for one that was let go of meanwhile. */
@@ -293,7 +298,7 @@ static void check_processes(struct backend *backend)
 		check_pidfds(backend);
 	} else if (begun_ns - backend->checked_boot_ns >= FRESH_NS) {
 		for (size_t i = backend->list.n; i-- > 0;) {
-			if (i < backend->list.n && is_gone(&backend->list.items[i]))
+			if (i < backend->list.n && is_gone(backend, &backend->list.items[i]))
 				tell_dead(backend, i);
 		}
 		backend->checked_boot_ns = clock_boot_ns();
@@ -511,7 +516,7 @@ static int follow_add_process(
 	int err;
 
 	if (known) {
-		if (is_gone(known))
+		if (is_gone(backend, known))
 			return -ESRCH;
 		*ret = known->process;
 		return 0;
@@ -554,7 +559,7 @@ static int follow_living(struct backend *backend, struct process **ret, size_t *
 		struct followed *f = &backend->list.items[i];
 		struct process_stat stat;
 
-		if (is_gone(f))
+		if (is_gone(backend, f))
 			continue;
 		list[n++] = f->process;
 		/* The one time that pidfds let see a new name. */
@@ -562,7 +567,7 @@ static int follow_living(struct backend *backend, struct process **ret, size_t *
 			streq(stat.comm, f->process.comm))
 			continue;
 		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
-		f->renamed = true;
+		f->renamed = backend->any_renamed = true;
 	}
 	*ret = list;
 	*ret_n = n;

@@ -226,7 +226,7 @@ int64_t select_next_deadline(const struct watch *watch)
 
 	int64_t next = finder->scan_boot_ns;
 
-	for (size_t i = 0; i < finder->n; i++) {
+	for (size_t i = 0; finder->n_everyone && i < finder->n; i++) {
 		if (finder->items[i]->everyone)
 			next = MIN(next, finder->items[i]->everyone->next_boot_ns);
 	}
@@ -239,7 +239,7 @@ void select_due(struct watch *watch, struct instant now)
 
 	if (select_next_deadline(watch) > now.boot_ns)
 		return;
-	for (size_t i = 0; i < finder->n; i++) {
+	for (size_t i = 0; finder->n_everyone && i < finder->n; i++) {
 		const struct everyone *everyone = finder->items[i]->everyone;
 
 		if (everyone && everyone->next_boot_ns <= now.boot_ns)

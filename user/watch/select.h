@@ -43,6 +43,7 @@ struct finder {
 	struct selection **items;
 	size_t n, cap;
 	size_t n_by_process; /* those for which all processes are looked at */
+	size_t n_everyone;   /* those for which all listeners are */
 	struct pace pace;
 	int64_t scan_boot_ns;	   /* when to, whatever the pace says */
 	int64_t collected_boot_ns; /* when all were looked at last, whoever wanted it */

@@ -191,7 +191,7 @@ void services_listens(
 {
 	bool before = service->listening;
 
-	service->look_boot_ns = BOOT_NS_NEVER;
+	service_looked(service);
 	service->n_cookies = MIN(n, (size_t)SERVICE_COOKIES_MAX);
 	memcpy(service->cookies, cookies, service->n_cookies * sizeof(*cookies));
 	service->listening = n > 0;

@@ -259,6 +259,7 @@ static void begin(struct watch *watch, struct selection *s)
 	struct finder *finder = &watch->finder;
 
 	finder->items[finder->n++] = s;
+	finder->n_everyone += s->everyone != NULL;
 	finder->pace.is_told = watch->ops->add_program != NULL;
 	/* From the next turn on; many that are added share one look. */
 	finder->scan_boot_ns = 0;
@@ -324,6 +325,7 @@ void watch_unselect(struct selection *s)
 	memmove(&finder->items[i], &finder->items[i + 1],
 		(finder->n - i - 1) * sizeof(*finder->items));
 	finder->n--;
+	finder->n_everyone -= s->everyone != NULL;
 	if (selection_is_by_process(s))
 		finder->n_by_process--;
 	if (s->kind == SELECT_UNIT)

@@ -36,11 +36,67 @@ void service_set_state(struct service *service, enum service_state state, struct
 	service->since = at;
 }
 
+/* -- waiting for time ----------------------------------------------------------------------- */
+
+static int64_t final_by(const struct service *service)
+{
+	if (!service->died || service->last_death.final)
+		return BOOT_NS_NEVER;
+	return service->last_death.at.boot_ns + OOM_FOLLOWS_NS;
+}
+
+static void wait_for_time(struct service *service)
+{
+	struct services *set = service->set;
+
+	if (service->at_waiting)
+		return;
+	service->at_waiting = set->waiting_end;
+	service->next_waiting = NULL;
+	*set->waiting_end = service;
+	set->waiting_end = &service->next_waiting;
+}
+
+static void wait_no_more(struct service *service)
+{
+	if (!service->at_waiting)
+		return;
+	*service->at_waiting = service->next_waiting;
+	if (service->next_waiting)
+		service->next_waiting->at_waiting = service->at_waiting;
+	else
+		service->set->waiting_end = service->at_waiting;
+	service->at_waiting = NULL;
+}
+
+/* Something that it waited for is done. */
+static void wait_for_less(struct service *service)
+{
+	if (service->look_boot_ns == BOOT_NS_NEVER && final_by(service) == BOOT_NS_NEVER)
+		wait_no_more(service);
+}
+
 void service_look_by(struct service *service, int64_t boot_ns)
 {
-	if (service->expect == EXPECTED_LISTENING)
-		service->look_boot_ns = MIN(service->look_boot_ns, boot_ns);
+	if (service->expect != EXPECTED_LISTENING || boot_ns >= service->look_boot_ns)
+		return;
+	service->look_boot_ns = boot_ns;
+	wait_for_time(service);
 }
+
+void service_looked(struct service *service)
+{
+	service->look_boot_ns = BOOT_NS_NEVER;
+	wait_for_less(service);
+}
+
+static void death_is_final(struct service *service)
+{
+	service->last_death.final = true;
+	wait_for_less(service);
+}
+
+/* -- who is who ----------------------------------------------------------------------------- */
 
 static struct tomb *tomb_of(const struct services *set, const struct process *process)
 {
@@ -116,6 +172,7 @@ void services_init(struct services *set, const struct service_ops *ops, struct i
 		.ops = *ops,
 		.resync_boot_ns = now.boot_ns + RESYNC_EVERY_NS,
 	};
+	set->waiting_end = &set->waiting;
 }
 
 static void service_free(struct service *service)
@@ -164,7 +221,7 @@ int services_add(struct services *set, const char *name, const char *selector,
 		service->expect = EXPECTED_LISTENING;
 		service->has_endpoint = true;
 		service->endpoint = *endpoint;
-		service->look_boot_ns = now.boot_ns;
+		service_look_by(service, now.boot_ns);
 	}
 	set->items[set->n++] = service;
 	*ret = service;
@@ -182,6 +239,7 @@ void services_remove(struct service *service)
 	memmove(&set->items[i], &set->items[i + 1], (set->n - i - 1) * sizeof(*set->items));
 	set->n--;
 	service_set_owner(service, NULL);
+	wait_no_more(service);
 	service_free(service);
 	services_let_go(set, &owner);
 }
@@ -245,6 +303,10 @@ void service_die(struct service *service, const struct death *death)
 	if (may_be_oom(death))
 		service->last_death.final = false;
 	service->died = true;
+	if (service->last_death.final)
+		wait_for_less(service);
+	else
+		wait_for_time(service);
 	service->died_since_up = true;
 	service->deaths++;
 	service_set_owner(service, NULL);
@@ -352,7 +414,7 @@ static void notice_oom(struct services *set, const struct notice *notice)
 			!oom_marked(set, &dead, death->at.boot_ns))
 			continue;
 		death_blame_oom_killer(death, &mark->oom);
-		death->final = true;
+		death_is_final(service);
 		service_tell(service, SERVICE_CAUSE);
 	}
 }
@@ -372,7 +434,7 @@ static void notice_status(struct services *set, const struct notice *notice)
 			continue;
 		death->untold = TOLD;
 		death_from_wait_status(death, notice->exit.wait_status, &none, &none);
-		death->final = true;
+		death_is_final(service);
 		service_tell(service, SERVICE_CAUSE);
 	}
 }
@@ -520,52 +582,46 @@ void services_notice(struct services *set, const struct notice *notice, struct i
 
 /* -- time ----------------------------------------------------------------------------------- */
 
-static int64_t final_by(const struct service *service)
-{
-	if (!service->died || service->last_death.final)
-		return BOOT_NS_NEVER;
-	return service->last_death.at.boot_ns + OOM_FOLLOWS_NS;
-}
-
 int64_t services_next_deadline(const struct services *set)
 {
 	int64_t next = set->n ? set->resync_boot_ns : BOOT_NS_NEVER;
 
-	for (size_t i = 0; i < set->n; i++) {
-		next = MIN(next, set->items[i]->look_boot_ns);
-		next = MIN(next, final_by(set->items[i]));
+	for (const struct service *s = set->waiting; s; s = s->next_waiting) {
+		next = MIN(next, s->look_boot_ns);
+		next = MIN(next, final_by(s));
 	}
 	return next;
 }
 
 void services_due(struct services *set, struct instant now)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		struct service *service = set->items[i];
+	struct service *next;
 
+	for (struct service *service = set->waiting; service; service = next) {
+		next = service->next_waiting;
 		if (final_by(service) > now.boot_ns)
 			continue;
-		service->last_death.final = true;
+		death_is_final(service);
 		service_tell(service, SERVICE_CAUSE);
 	}
 }
 
 struct service *services_wants_look(const struct services *set, struct instant now)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		if (set->items[i]->look_boot_ns <= now.boot_ns)
-			return set->items[i];
-	}
-	return NULL;
+	struct service *service = set->waiting;
+
+	while (service && service->look_boot_ns > now.boot_ns)
+		service = service->next_waiting;
+	return service;
 }
 
 void services_put_off(struct services *set, struct instant now)
 {
 	int64_t later = now.boot_ns + NSEC_PER_SEC;
 
-	for (size_t i = 0; i < set->n; i++) {
-		if (set->items[i]->look_boot_ns <= now.boot_ns)
-			set->items[i]->look_boot_ns = later;
+	for (struct service *s = set->waiting; s; s = s->next_waiting) {
+		if (s->look_boot_ns <= now.boot_ns)
+			s->look_boot_ns = later;
 	}
 	if (set->resync_boot_ns <= now.boot_ns)
 		set->resync_boot_ns = later;

@@ -75,6 +75,7 @@ struct service {
 
 	int64_t look_boot_ns; /* when to look who listens; BOOT_NS_NEVER: not wanted */
 	unsigned looks_in_vain;
+	struct service *next_waiting, **at_waiting; /* among those that wait for time */
 };
 
 struct service_ops {
@@ -119,6 +120,8 @@ struct services {
 	struct service **items;
 	size_t n, cap;
 	struct service *by_pid[SERVICE_BUCKETS]; /* by their owner's */
+	/* Few of many want a look, or have a death that more may be told of: only those are gone through. */
+	struct service *waiting, **waiting_end;
 	uint32_t last_number;
 	struct tomb *tombs; /* by pid; NULL: nobody has died yet, or there is no memory */
 	uint64_t closed[CLOSED];

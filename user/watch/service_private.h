@@ -20,6 +20,8 @@ void service_changed(struct service *service);
 void service_tell(struct service *service, enum service_event what);
 void service_set_state(struct service *service, enum service_state state, struct instant at);
 void service_look_by(struct service *service, int64_t boot_ns);
+/* Somebody has looked. */
+void service_looked(struct service *service);
 /* NULL: none. All changes of the owner go through it: it is what notices find their service by. */
 void service_set_owner(struct service *service, const struct process *process);
 /* Its process is dead, and that is a fault. */

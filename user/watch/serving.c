@@ -231,7 +231,7 @@ void services_look(struct service *service, const struct look *look, struct inst
 	/* What is found at the first look was so before: nobody knows since when. */
 	if (was_doubtful && !service->since.boot_ns && !service->died)
 		now.boot_ns = 0;
-	service->look_boot_ns = BOOT_NS_NEVER;
+	service_looked(service);
 	if (!look->n_cookies && is_just_opened(service, now)) {
 		service_look_by(service, service->opened_boot_ns + LOOK_AFTER_OPEN_NS);
 		return;

@@ -22,10 +22,8 @@ void watch_arm(struct watch *watch)
 {
 	int64_t next = MIN(services_next_deadline(&watch->services), select_next_deadline(watch));
 
-	for (size_t i = 0; i < watch->services.n; i++) {
-		if (watch->services.items[i]->appeared_untold)
-			next = 0;
-	}
+	if (watch->any_untold)
+		next = 0;
 	if (next == BOOT_NS_NEVER) {
 		sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
 		return;
@@ -36,6 +34,9 @@ void watch_arm(struct watch *watch)
 
 static void tell_untold(struct watch *watch)
 {
+	if (!watch->any_untold)
+		return;
+	watch->any_untold = false;
 	for (size_t i = 0; i < watch->services.n; i++) {
 		struct service *service = watch->services.items[i];
 
@@ -225,6 +226,7 @@ static void on_event(struct service *service, enum service_event what, void *use
 	if (what == SERVICE_DIED || what == SERVICE_LEFT)
 		select_lost_process(service, clock_now());
 	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
+	watch->any_untold |= service->appeared_untold;
 	if (!watch->adding && watch->options.on_event)
 		watch->options.on_event(service, what, watch->options.userdata);
 }

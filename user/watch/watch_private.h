@@ -24,6 +24,7 @@ struct watch {
 	sd_event_source *timer;
 	char reason[512]; /* why this backend */
 	struct histogram death_to_sample_s;
+	bool any_untold; /* some service has appeared_untold */
 	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
 };
 

@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
-#include "watch/service.h"
+#include "watch/service_private.h"
 
 #define MS	 NSEC_PER_MSEC
 #define SEEN_MAX 64
@@ -487,7 +487,7 @@ static void what_could_not_be_done_is_tried_again_after_a_second(void **state)
 {
 	begin(true);
 	tell((struct notice){ .kind = NOTICE_LOST });
-	sim.service->look_boot_ns = sim.now.boot_ns;
+	service_look_by(sim.service, sim.now.boot_ns);
 	services_put_off(&sim.set, sim.now);
 	assert_int_equal(services_next_deadline(&sim.set), sim.now.boot_ns + 1000 * MS);
 	assert_true(sim.service->doubtful);
