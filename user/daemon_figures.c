@@ -23,7 +23,7 @@
 #define SERIES_MAX 29000
 #define ROWS_MIN   2
 /* One turn of writing samples, so that a death never waits long behind them. */
-#define TURN_NS (4 * NSEC_PER_MSEC)
+#define TURN_NS NSEC_PER_MSEC
 /* Whatever the interval of scrapes: nothing is read more often. */
 #define INTERVAL_MIN_MS (FIGURES_EVERY_NS / NSEC_PER_MSEC)
 /* A timer that comes a little late still has the time of its slot. */

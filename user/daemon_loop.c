@@ -21,15 +21,38 @@
 #define TRIM_AFTER_ROWS		20000
 /* The shortest that may be asked for; a scrape that proves a death takes about twice as long. */
 #define TURN_NS (100 * NSEC_PER_USEC)
+/*
+ * Where many services make an evaluation take this long, events wait for their turn: so many times as long
+ * as the last one took. When thousands die at once, their deaths are noted between evaluations.
+ */
+#define LONG_EVALUATION_NS (500 * NSEC_PER_USEC)
+#define EVALUATION_RESTS   3
 /* Nothing lasts for so long, and sd-event takes no "never". */
 #define FAR_AWAY_NS (24 * 3600 * NSEC_PER_SEC)
+
+static int64_t rules_due(const struct daemon *d)
+{
+	int64_t due = rules_deadline(d->rules), timed = rules_timed_deadline(d->rules);
+
+	return due ? due : MIN(timed, d->rules_rest_boot_ns);
+}
 
 /* Of what wants its turn at once; samples can wait for the next one. */
 static int64_t earliest(const struct daemon *d)
 {
-	int64_t rules = rules_deadline(d->rules), notify = notify_deadline(d->notify);
+	int64_t rules = rules_due(d), notify = notify_deadline(d->notify);
 
 	return MIN(rules, notify);
+}
+
+static void step_rules(struct daemon *d, struct instant now)
+{
+	int64_t took_ns;
+
+	rules_step(d->rules, now);
+	took_ns = clock_boot_ns() - now.boot_ns;
+	if (took_ns >= LONG_EVALUATION_NS)
+		d->rules_rest_boot_ns = now.boot_ns + (1 + EVALUATION_RESTS) * took_ns;
 }
 
 /* Alerts from before the restart that no rule confirmed are over, once all rules had their say. */
@@ -78,8 +101,8 @@ static void step(struct daemon *d)
 	struct instant now = clock_now();
 
 	for (int i = 0; i < MAX_STEPS_PER_TURN && earliest(d) <= now.boot_ns; i++) {
-		if (rules_deadline(d->rules) <= now.boot_ns)
-			rules_step(d->rules, now);
+		if (rules_due(d) <= now.boot_ns)
+			step_rules(d, now);
 		settle(d, now);
 		if (notify_deadline(d->notify) <= now.boot_ns)
 			notify_step(d->notify, now);

@@ -65,6 +65,7 @@ struct daemon {
 	bool ready;
 	bool settled; /* alerts from before the restart are confirmed or over */
 	bool stopping;
+	int64_t rules_rest_boot_ns; /* until then no event makes rules be evaluated */
 	uint64_t written_when_trimmed;
 	int64_t first_notice, next_notice; /* ids of the log of notifications */
 	bool notices_lost;		   /* told that the disk did not take some */

@@ -434,8 +434,12 @@ void rules_hold(struct rules *rules, bool samples_missing)
 
 int64_t rules_deadline(const struct rules *rules)
 {
-	/* 0: something changed and waits for the next step. */
 	return rules->dirty ? 0 : rules->deadline_boot_ns;
+}
+
+int64_t rules_timed_deadline(const struct rules *rules)
+{
+	return rules->deadline_boot_ns;
 }
 
 bool rules_settled(const struct rules *rules)

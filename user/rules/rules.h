@@ -98,7 +98,10 @@ void rules_eval_all(struct rules *rules, struct instant at);
  */
 void rules_hold(struct rules *rules, bool samples_missing);
 bool rules_settled(const struct rules *rules);
+/* 0: something changed and waits for the next step. */
 int64_t rules_deadline(const struct rules *rules);
+/* The next slot or end of a `for` alone: what changed may wait for a while, these may not. */
+int64_t rules_timed_deadline(const struct rules *rules);
 
 /*
  * A series changed outside the slots (a kernel event): the rules that read it are evaluated by the

@@ -18,7 +18,7 @@
 #include "watch/sockets.h"
 
 /* One turn of a pass, so that a death never waits long behind it. */
-#define TURN_NS (5 * NSEC_PER_MSEC)
+#define TURN_NS NSEC_PER_MSEC
 /* A fork of a fork of a fork: of more nobody knows that they belong together. */
 #define RELATIVES_MAX 1024
 /* Sockets are looked for among no more descriptors: of one process, of the whole machine. */

@@ -501,6 +501,28 @@ static void a_circle_of_rules_ends_and_the_next_event_is_heard(void **state)
 	world_release(&w);
 }
 
+static void what_changed_may_wait_while_a_for_ends_to_the_millisecond(void **state)
+{
+	int64_t due;
+	struct world w;
+
+	world_init(&w, "up == 0", 20000);
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	/* Whoever steps the rules puts off what changes from now on. */
+	for (int64_t ms = 2000; ms < 21000; ms += 1000) {
+		sample(&w, ms, ms % 2000 ? 0 : -0.0);
+		rules_touch(w.rules, series_labels(w.up));
+		assert_int_equal(rules_deadline(w.rules), 0);
+		while ((due = rules_timed_deadline(w.rules)) <= at(&w, ms + 1000).boot_ns)
+			rules_step(w.rules,
+				at(&w, (due - T0_BOOT + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC));
+	}
+	assert_int_equal(w.n_alerts, 1);
+	assert_int_equal(w.alerts[0]->starts_wall_ms, at(&w, 21000).wall_ms);
+	world_release(&w);
+}
+
 static void what_a_slot_writes_is_read_on_slots_and_no_second_time(void **state)
 {
 	struct world w;
@@ -543,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_week_passes_in_a_moment),
 		cmocka_unit_test(a_rule_that_reads_its_own_alert_is_asked_once_for_an_event),
 		cmocka_unit_test(a_circle_of_rules_ends_and_the_next_event_is_heard),
+		cmocka_unit_test(what_changed_may_wait_while_a_for_ends_to_the_millisecond),
 		cmocka_unit_test(what_a_slot_writes_is_read_on_slots_and_no_second_time),
 	};
 
