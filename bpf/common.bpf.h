@@ -23,6 +23,14 @@ struct {
 } tolld_watch SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct tolld_may_be);
+} tolld_may_be SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TOLLD_PORTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -103,11 +111,51 @@ static __always_inline __u64 start_of(struct task_struct *task)
 	return task->group_leader->start_boottime;
 }
 
+/* It is always there, which the verifier cannot know. */
+static __always_inline __u32 *place_of(__u32 pid)
+{
+	__u32 zero = 0;
+	struct tolld_may_be *may_be = bpf_map_lookup_elem(&tolld_may_be, &zero);
+
+	return may_be ? tolld_place(may_be, pid) : NULL;
+}
+
+/* Most processes are not, and pay for this one test. */
 static __always_inline struct watched_process *watched(struct task_struct *task)
 {
 	struct process_key key = { .pid = task->tgid };
+	__u32 *place = place_of(key.pid);
 
+	if (!place || !*place)
+		return NULL;
 	return bpf_map_lookup_elem(&tolld_watch, &key);
+}
+
+/* In place of an entry that was made for an earlier process with this pid, if there is one. */
+static __always_inline void watched_add(
+	struct process_key *key, const struct watched_process *entry)
+{
+	__u32 *place = place_of(key->pid);
+
+	if (!place)
+		return;
+	__sync_fetch_and_add(place, 1);
+	if (!bpf_map_update_elem(&tolld_watch, key, entry, BPF_NOEXIST))
+		return;
+	bpf_map_update_elem(&tolld_watch, key, entry, BPF_EXIST);
+	__sync_fetch_and_add(place, -1);
+}
+
+/* False: another one has deleted it. */
+static __always_inline bool watched_delete(struct process_key *key)
+{
+	__u32 *place = place_of(key->pid);
+
+	if (bpf_map_delete_elem(&tolld_watch, key))
+		return false;
+	if (place)
+		__sync_fetch_and_add(place, -1);
+	return true;
 }
 
 /* False for an entry that was made for an earlier process with this pid. */

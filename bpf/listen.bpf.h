@@ -60,7 +60,7 @@ static __always_inline void watch_owner(const struct watched_port *port, struct 
 	process.family_pid = key.pid;
 	learn_process(&process, task);
 	__builtin_memcpy(process.service, port->service, sizeof(process.service));
-	bpf_map_update_elem(&tolld_watch, &key, &process, BPF_ANY);
+	watched_add(&key, &process);
 }
 
 static __always_inline bool is_service(struct task_struct *task)

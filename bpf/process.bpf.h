@@ -137,7 +137,7 @@ int BPF_PROG(tolld_exit, struct task_struct *task)
 
 	/* Copied before the delete: since 6.1 the memory of a deleted entry may be used anew at once. */
 	ended = *entry;
-	if (bpf_map_delete_elem(&tolld_watch, &key))
+	if (!watched_delete(&key))
 		return 0; /* another thread told of this death */
 	if (ended.role != IS_WATCHED)
 		return 0;
@@ -169,7 +169,7 @@ int BPF_PROG(tolld_fork, struct task_struct *parent, struct task_struct *child)
 	inherited.family_pid = entry->family_pid;
 	inherited.start_boottime_ns = start_of(child);
 	__builtin_memcpy(inherited.service, entry->service, sizeof(inherited.service));
-	bpf_map_update_elem(&tolld_watch, &key, &inherited, BPF_ANY);
+	watched_add(&key, &inherited);
 	return 0;
 }
 
@@ -249,13 +249,13 @@ int BPF_PROG(tolld_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 
 		/* What a service merely starts is not a part of it. */
 		if (entry)
-			bpf_map_delete_elem(&tolld_watch, &key);
+			watched_delete(&key);
 		if (!program)
 			return 0;
 		started.family_pid = key.pid;
 		learn_process(&started, task);
 		__builtin_memcpy(started.service, program->service, sizeof(started.service));
-		bpf_map_update_elem(&tolld_watch, &key, &started, BPF_ANY);
+		watched_add(&key, &started);
 	}
 	e = event_reserve(TOLLD_EXEC, sizeof(*e), key.pid, start_of(task));
 	if (!e)

@@ -19,6 +19,24 @@
 /* All of it is resident, twice: it is mapped two times over, so that records need not be split. */
 #define TOLLD_RING_BYTES (128 * 1024)
 
+/* A power of two; one page has a thousand numbers in a row. */
+#define TOLLD_PLACES 16384
+
+/*
+ * tolld_may_be: how many entries of tolld_watch have a pid of this place; where that is 0 nobody needs to
+ * look for one. A look-up in a cold table costs five times what this does, as numbers are given in a row.
+ * Raised before an entry is made and lowered after it was deleted, by whoever does that.
+ */
+struct tolld_may_be {
+	__u32 watched[TOLLD_PLACES];
+};
+
+static inline __attribute__((always_inline)) __u32 *tolld_place(
+	struct tolld_may_be *may_be, __u32 pid)
+{
+	return &may_be->watched[pid & (TOLLD_PLACES - 1)];
+}
+
 enum process_role {
 	IS_WATCHED = 1,
 	/* Forked from a watched process and not yet another program: it may own the same sockets. */
@@ -30,8 +48,8 @@ struct process_key {
 };
 
 /*
- * tolld_watch, pinned as `processes`: the filter that every program asks first. A process that is
- * not in here costs this one look-up. Deleting the entry is what makes a death be told once.
+ * tolld_watch, pinned as `processes`: who is watched, which every program asks first. Deleting the
+ * entry is what makes a death be told once.
  */
 struct watched_process {
 	char service[TOLLD_NAME_MAX]; /* one of them, where it serves several ports */

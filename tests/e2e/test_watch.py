@@ -1,9 +1,13 @@
 """Services that the owner names under `watch`: found by program, arguments, pidfile, address; their `up`."""
+import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -225,6 +229,45 @@ def test_a_reload_ends_the_series_of_who_is_not_watched_any_more(watching, progr
         # Who stays was not touched: no gap, no new beginning.
         assert services(subject)["stays"]["since"] == since
         assert subject.query('resets(up{service="stays"}[1m])')[0][1] == "0"
+
+
+def bpftool(*words):
+    return json.loads(subprocess.run(["bpftool", "-j", *words], check=True, capture_output=True, text=True).stdout)
+
+
+def test_the_kernel_counts_by_place_who_is_watched(watching, tmp_path, exporter, needs_root):
+    """What an unwatched process is told by: a place that said 0 for a watched one would lose its death."""
+    subject = watching(f"  - {{service: shell, cmdline: 'echo {tmp_path}'}}\n", ["--watch.backend", "kernel"])
+    maps = {m["id"]: m.get("name") for m in bpftool("map", "show")}
+    infos = [Path(e.path).read_text() for e in os.scandir(f"/proc/{subject.processes[0].pid}/fdinfo")]
+    own = {int(n) for info in infos for n in re.findall(r"^map_id:\s+(\d+)", info, re.M)}
+    watched = next(n for n in own if maps.get(n) == "tolld_watch")
+    # Both were made by one load.
+    places = min((n for n, name in maps.items() if name == "tolld_may_be"), key=lambda n: abs(n - watched))
+
+    def counted():
+        value = bpftool("map", "dump", "id", str(places))[0]["formatted"]["value"]["watched"]
+        return {i: n for i, n in enumerate(value) if n}
+
+    def entries():
+        keys = [e["formatted"]["key"]["pid"] for e in bpftool("map", "dump", "id", str(watched))]
+        return dict(Counter(k % 16384 for k in keys))
+
+    for life in range(5):
+        shell = subprocess.Popen(["sh", "-c", f"echo {tmp_path}; sleep 1000 & sleep 1000 & sleep 0.3; wait"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            wait_up(subject, "shell", "1")
+            assert shell.pid % 16384 in counted()
+            wait_until("the counts are those of the entries", lambda: counted() == entries(), detail=lambda: f"{counted()} {entries()}")
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
+            shell.wait()
+        wait_up(subject, "shell", "0")
+        assert services(subject)["shell"]["deaths"] == life + 1
+    watching.write("  - {service: other, exe: /nowhere}\n")
+    subject.reload()
+    wait_until("nobody is watched", lambda: counted() == entries() and shell.pid % 16384 not in counted())
 
 
 def test_a_faulty_section_is_refused_with_its_place(watching, tmp_path, exporter):

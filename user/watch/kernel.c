@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include "bpf/tolld.skel.h"
 #include "watch/event.h"
@@ -38,6 +39,7 @@ struct backend {
 	int links[LINKS_MAX];
 	size_t n_links;
 	struct iterators iterators;
+	struct tolld_may_be *may_be; /* mapped: the kernel's own */
 	int ring_fd;
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
@@ -229,6 +231,18 @@ static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
 	return keep_fd(bpf_map__fd(skel->maps.tolld_events), &backend->ring_fd);
 }
 
+/* Told by the count of its place that there is one before it is made, and until it is gone. */
+static int map_may_be(struct backend *backend, const struct tolld_bpf *skel)
+{
+	void *mapped = mmap(NULL, sizeof(*backend->may_be), PROT_READ | PROT_WRITE, MAP_SHARED,
+		bpf_map__fd(skel->maps.tolld_may_be), 0);
+
+	if (mapped == MAP_FAILED)
+		return -errno;
+	backend->may_be = mapped;
+	return 0;
+}
+
 /* Attached for as long as a descriptor of the link is open, and not an instant longer. */
 static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
 {
@@ -337,6 +351,8 @@ static int load(struct backend *backend, char *error, size_t error_size)
 	if (!err)
 		err = keep_maps(backend, skel);
 	if (!err)
+		err = map_may_be(backend, skel);
+	if (!err)
 		err = keep_links(backend, skel);
 	if (!err)
 		err = keep_iterators(backend, skel);
@@ -441,6 +457,8 @@ static void kernel_close(struct backend *backend)
 	for (size_t i = 0; i < MAPS; i++)
 		closep(&backend->maps[i].map_fd);
 	iterators_release(&backend->iterators);
+	if (backend->may_be)
+		munmap(backend->may_be, sizeof(*backend->may_be));
 	closep(&backend->ring_fd);
 	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
@@ -539,6 +557,19 @@ static int identify(struct backend *backend, pid_t pid, struct process *ret)
 	return err;
 }
 
+static void count_entry(struct backend *backend, pid_t pid, uint32_t by)
+{
+	__atomic_fetch_add(tolld_place(backend->may_be, (uint32_t)pid), by, __ATOMIC_SEQ_CST);
+}
+
+static void delete_entry(struct backend *backend, pid_t pid)
+{
+	struct process_key key = { .pid = (uint32_t)pid };
+
+	if (bpf_map_delete_elem(backend->maps[MAP_PROCESSES].map_fd, &key) == 0)
+		count_entry(backend, pid, -1u);
+}
+
 static int kernel_add_process(
 	struct backend *backend, pid_t pid, const char *service, struct process *ret)
 {
@@ -549,7 +580,10 @@ static int kernel_add_process(
 	int err;
 
 	copy_name(entry.service, service);
+	count_entry(backend, pid, 1);
 	err = bpf_map_update_elem(fd, &key, &entry, BPF_NOEXIST);
+	if (err)
+		count_entry(backend, pid, -1u);
 	if (err == -EEXIST && bpf_map_lookup_elem(fd, &key, &known) == 0 &&
 		known.role != IS_WATCHED) {
 		known.role = IS_WATCHED;
@@ -560,15 +594,13 @@ static int kernel_add_process(
 		return err == -ENOENT ? -ESRCH : err;
 	err = identify(backend, pid, ret);
 	if (err)
-		bpf_map_delete_elem(fd, &key);
+		delete_entry(backend, pid);
 	return err;
 }
 
 static void kernel_remove_process(struct backend *backend, pid_t pid)
 {
-	struct process_key key = { .pid = (uint32_t)pid };
-
-	bpf_map_delete_elem(backend->maps[MAP_PROCESSES].map_fd, &key);
+	delete_entry(backend, pid);
 }
 
 static size_t kernel_family(struct backend *backend, pid_t family, struct process *ret, size_t max)
