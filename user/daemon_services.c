@@ -301,15 +301,6 @@ static char *identity_of(const struct watch_spec *spec)
 	return strbuf_finish(&s, &identity) ? NULL : identity;
 }
 
-static struct chosen *chosen_find(struct daemon *d, const char *identity)
-{
-	for (size_t i = 0; i < d->n_chosen; i++) {
-		if (streq(d->chosen[i].identity, identity))
-			return &d->chosen[i];
-	}
-	return NULL;
-}
-
 static void unchoose(struct daemon *d, struct chosen *c)
 {
 	watch_unselect(c->selection);
@@ -342,20 +333,38 @@ static char **identities_of(const struct config *config)
 	return calloc(config->n_watches + 1, sizeof(char *));
 }
 
-static bool is_listed(char *const *identities, size_t n, const char *identity)
+/* Sets of identities: with thousands of services, each is looked for among thousands. */
+static int identities_add(struct map *set, const char *identity)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (identities[i] && streq(identities[i], identity))
-			return true;
+	static char is_there;
+
+	return map_puts(set, identity, &is_there);
+}
+
+static int identities_find(struct daemon *d, const struct config *config, char *const *identities,
+	struct map *wanted, struct map *known)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < config->n_watches && !err; i++) {
+		if (identities[i])
+			err = identities_add(wanted, identities[i]);
 	}
-	return false;
+	for (size_t i = 0; i < d->n_chosen && !err; i++)
+		err = identities_add(known, d->chosen[i].identity);
+	return err;
 }
 
 /* First those go that are not wanted any more, so that one that was renamed is not there twice. */
-static void replace_all(struct daemon *d, const struct config *config, char **identities)
+static int replace_all(struct daemon *d, const struct config *config, char **identities)
 {
+	scoped(map_release) struct map wanted = MAP_INIT, known = MAP_INIT;
+	int err = identities_find(d, config, identities, &wanted, &known);
+
+	if (err)
+		return err;
 	for (size_t i = d->n_chosen; i-- > 0;) {
-		if (!is_listed(identities, config->n_watches, d->chosen[i].identity))
+		if (!map_gets(&wanted, d->chosen[i].identity))
 			unchoose(d, &d->chosen[i]);
 	}
 	figures_expect(d, config->n_watches);
@@ -364,15 +373,18 @@ static void replace_all(struct daemon *d, const struct config *config, char **id
 		scoped(labels_unrefp) struct labels *labels = NULL;
 		struct watch_spec spec;
 
-		if (!identities[i] || chosen_find(d, identities[i]))
+		/* What stands in the settings twice is watched once. */
+		if (!identities[i] || map_gets(&known, identities[i]))
 			continue;
 		spec_of(&config->watches[i], &address, &spec);
 		if (labels_of(&config->watches[i], &labels))
 			continue;
 		spec.labels = labels;
-		if (choose(d, &spec, identities[i]) == 0)
+		if (identities_add(&known, identities[i]) == 0 &&
+			choose(d, &spec, identities[i]) == 0)
 			identities[i] = NULL;
 	}
+	return 0;
 }
 
 /* Nobody has said what is a service: every unit is one, or without systemd whoever listens. */
@@ -390,7 +402,7 @@ static void choose_all(struct daemon *d)
 		if (!streq(d->chosen[i].identity, "all"))
 			unchoose(d, &d->chosen[i]);
 	}
-	if (!d->watch || !identity || chosen_find(d, "all") || choose(d, &spec, identity)) {
+	if (!d->watch || !identity || d->n_chosen || choose(d, &spec, identity)) {
 		free(identity);
 		return;
 	}
@@ -424,7 +436,8 @@ void services_configure(struct daemon *d, const struct config *config)
 		spec.labels = labels;
 		identities[i] = identity_of(&spec);
 	}
-	replace_all(d, config, identities);
+	if (replace_all(d, config, identities))
+		log_error("the services under 'watch' stay as they were: memory is out");
 	for (size_t i = 0; i < config->n_watches; i++)
 		free(identities[i]);
 	free(identities);

@@ -52,6 +52,23 @@ static void tell_programs(struct watch *watch, struct selection *s)
 		watch->ops->add_program(watch->backend, NULL, 0, 0, s->name);
 }
 
+static bool is_same_name(const char *path, const struct program *program)
+{
+	const char *name = base_name(path);
+
+	return streq(name, base_name(program->path)) ||
+	       (program->real && streq(name, base_name(program->real)));
+}
+
+static bool looks_for_same(const struct selection *s, const struct selection *other)
+{
+	if (s->kind != other->kind || s->kind != SELECT_EXE)
+		return s->kind == other->kind;
+	return (s->told_inode && s->told_inode == other->told_inode) ||
+	       is_same_name(s->program.path, &other->program) ||
+	       (s->program.real && is_same_name(s->program.real, &other->program));
+}
+
 /* Others may look for the same: they say so again. */
 static void untell_programs(struct selection *s)
 {
@@ -68,9 +85,11 @@ static void untell_programs(struct selection *s)
 				watch->backend, base_name(s->program.real), 0, 0);
 	} else if (s->kind == SELECT_CMDLINE) {
 		watch->ops->remove_program(watch->backend, NULL, 0, 0);
+	} else if (s->kind != SELECT_UNIT) {
+		return;
 	}
 	for (size_t i = 0; i < watch->finder.n; i++) {
-		if (watch->finder.items[i]->kind == s->kind)
+		if (looks_for_same(watch->finder.items[i], s))
 			tell_programs(watch, watch->finder.items[i]);
 	}
 	units_tell_programs(watch);
@@ -221,6 +240,10 @@ static void remove_all_of(struct selection *s)
 {
 	struct watch *watch = s->watch;
 
+	if (s->service) {
+		selection_remove_service(s->service);
+		return;
+	}
 	for (size_t i = watch_services(watch); i-- > 0;) {
 		struct service *service = watch_service(watch, i);
 
@@ -318,10 +341,11 @@ void watch_unselect(struct selection *s)
 {
 	struct watch *watch = s->watch;
 	struct finder *finder = &watch->finder;
-	size_t i = 0;
+	size_t i = finder->n - 1;
 
+	/* From the end: when many go, the last goes first. */
 	while (finder->items[i] != s)
-		i++;
+		i--;
 	memmove(&finder->items[i], &finder->items[i + 1],
 		(finder->n - i - 1) * sizeof(*finder->items));
 	finder->n--;

@@ -232,10 +232,11 @@ void services_remove(struct service *service)
 {
 	struct services *set = service->set;
 	struct process owner = service->owner;
-	size_t i = 0;
+	size_t i = set->n - 1;
 
+	/* From the end: when many go, the last goes first. */
 	while (set->items[i] != service)
-		i++;
+		i--;
 	memmove(&set->items[i], &set->items[i + 1], (set->n - i - 1) * sizeof(*set->items));
 	set->n--;
 	service_set_owner(service, NULL);
