@@ -122,6 +122,8 @@ static void send_finish(struct send *send, const struct delivery_report *report)
 
 	send->over = true;
 	send->delivery = NULL;
+	if (report->served)
+		notify_served(send->d->notify, send->notification->id, report->served);
 	if (report->refused_recipients)
 		strbuf_addf(&words, "refused: %s", report->refused_recipients);
 	else

@@ -164,6 +164,24 @@ def test_who_greylists_gets_the_mail_a_moment_later_and_once(postfix, tolld):
     wait_until("the log knows", lambda: "sent" in outcomes(daemon), detail=daemon.log)
 
 
+def test_one_recipient_of_two_is_told_to_wait_and_gets_the_mail_then_and_the_other_none_more(postfix, tolld):
+    """Postfix knows the operator, and not yet the boss."""
+    daemon = tolld(email(postfix, "greylist"), email(postfix, "greylist", to="operator@example.org, boss@example.org"))
+    post(daemon)
+    postfix.wait(1, "operator", detail=daemon.log)
+    postfix.clear()
+    post(daemon, receiver=1)
+    for name in ("operator", "boss"):
+        postfix.wait(1, name, detail=daemon.log)
+    let_pass(3)
+    mails = [postfix.mails(name) for name in ("operator", "boss")]
+    assert [len(m) for m in mails] == [1, 1]
+    assert mails[0][0].message["Message-Id"] == mails[1][0].message["Message-Id"]
+    assert mails[1][0].message["To"] == "operator@example.org, boss@example.org"
+    assert postfix.greylist.asked[-3:] == ["operator@example.org", "boss@example.org", "boss@example.org"]
+    assert "taken, but not for boss@example.org: 451 4.7.1" in failures(daemon)[-1]
+
+
 # -- a wire that breaks ----------------------------------------------------------------------------
 
 def turns_of_a_whole_mail(stack, postfix, tolld, name, more):

@@ -18,7 +18,7 @@ struct deliver;
 struct delivery;
 
 enum delivery_result {
-	DELIVERY_SENT,	/* accepted for every recipient that can be reached at all */
+	DELIVERY_SENT,	/* accepted for every recipient that is not refused for good */
 	DELIVERY_RETRY, /* the server or the way to it; may work later */
 	DELIVERY_REFUSED, /* will never work like this: bad address, no receiver, 5xx for the content */
 };
@@ -29,6 +29,11 @@ struct delivery_report {
 	const char *message;
 	/* Recipients that the server refused, while others were served: "a@b: 550 no such user". */
 	const char *refused_recipients; /* NULL for none */
+	/*
+	 * With RETRY: recipients that have the mail now, each with a line end; the others are told to wait.
+	 * What the notification that is tried next says in `served`. NULL for none.
+	 */
+	const char *served;
 	/* The server's last words in any case, one line: "250 2.0.0 Ok"; NULL where it has said none. */
 	const char *answer;
 	const char *transcript; /* line by line, where the options ask for it; else NULL */

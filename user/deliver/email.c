@@ -113,7 +113,9 @@ static void finish(struct mail *done, const char *words)
 	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
 	if (report.result != DELIVERY_SENT)
 		smtp_dialogue_message(&d->dialogue, words, &message);
-	else if (d->dialogue.refused.len)
+	if (report.result == DELIVERY_RETRY && smtp_dialogue_is_taken(&d->dialogue))
+		report.served = d->dialogue.served.s;
+	if (report.result == DELIVERY_SENT && d->dialogue.refused.len)
 		report.refused_recipients = d->dialogue.refused.s;
 	report.answer = d->dialogue.words;
 	if (d->dialogue.keeps)

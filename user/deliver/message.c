@@ -439,6 +439,37 @@ static int render_parsed(struct render *r, struct message *message)
 	return strbuf_finish(&r->out, &message->data);
 }
 
+static bool is_served(const char *served, const char *spec)
+{
+	size_t len = strlen(spec);
+
+	for (; served && *served; served = strchr(served, '\n') + 1) {
+		if (strchr(served, '\n') - served == (ptrdiff_t)len && !memcmp(served, spec, len))
+			return true;
+	}
+	return false;
+}
+
+/* The mail is the same; its envelope has only those who wait for it. Of other settings, all. */
+static void leave_out_served(struct address_list *to, const char *served)
+{
+	size_t n = 0, left = 0;
+
+	for (size_t i = 0; i < to->n; i++)
+		left += !is_served(served, to->items[i].spec);
+	if (!left)
+		return;
+	for (size_t i = 0; i < to->n; i++) {
+		if (!is_served(served, to->items[i].spec)) {
+			to->items[n++] = to->items[i];
+			continue;
+		}
+		free(to->items[i].name);
+		free(to->items[i].spec);
+	}
+	to->n = n;
+}
+
 int message_render(const struct config_email *email, const struct notification *n,
 	const struct deliver_options *options, struct mail_templates *templates,
 	struct message *ret, char *error, size_t error_size)
@@ -463,8 +494,10 @@ int message_render(const struct config_email *email, const struct notification *
 		err = render_parsed(&r, &message);
 	strbuf_release(&r.out);
 	arena_release(&r.arena);
-	if (!err)
+	if (!err) {
 		message.from = TAKE(from.items[0].spec);
+		leave_out_served(&message.to, n->served);
+	}
 	address_list_release(&from);
 	if (err) {
 		message_release(&message);

@@ -16,7 +16,7 @@
 
 struct message {
 	char *from;		/* the envelope's sender: local@domain */
-	struct address_list to; /* the envelope's recipients */
+	struct address_list to; /* the envelope's recipients: those who do not have it yet */
 	char *data;		/* header and body with CRLF, dots not yet doubled */
 	size_t len;
 };

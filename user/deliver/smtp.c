@@ -45,6 +45,7 @@ void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to)
 {
 	*d = (struct smtp_dialogue){ .to = to };
 	strbuf_init(&d->refused, SMTP_REFUSED_MAX);
+	d->served = STRBUF_INIT;
 	strbuf_init(&d->heard, SMTP_HEARD_MAX);
 }
 
@@ -57,6 +58,7 @@ void smtp_dialogue_release(struct smtp_dialogue *d)
 		d->secrets[i] = NULL;
 	}
 	strbuf_release(&d->refused);
+	strbuf_release(&d->served);
 	strbuf_release(&d->heard);
 }
 
@@ -210,6 +212,7 @@ static void note_recipient(struct smtp_dialogue *d)
 		return;
 	if (d->code / 100 == 2) {
 		d->accepted++;
+		strbuf_addf(&d->served, "%s\n", d->to->items[d->answered].spec);
 	} else {
 		if (d->code / 100 == 4)
 			d->deferred++;
@@ -265,17 +268,24 @@ static bool is_final(const struct smtp_dialogue *d)
 	return d->stage != SMTP_RCPT || !d->deferred;
 }
 
+bool smtp_dialogue_is_taken(const struct smtp_dialogue *d)
+{
+	return d->stage == SMTP_BODY && d->code / 100 == 2;
+}
+
 enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d)
 {
-	if (d->stage == SMTP_BODY && d->code / 100 == 2)
-		return DELIVERY_SENT;
+	if (smtp_dialogue_is_taken(d))
+		return d->deferred ? DELIVERY_RETRY : DELIVERY_SENT;
 	return is_final(d) ? DELIVERY_REFUSED : DELIVERY_RETRY;
 }
 
 void smtp_dialogue_message(const struct smtp_dialogue *d, const char *words, struct strbuf *out)
 {
 	strbuf_addf(out, "%s: ", stages[d->stage].name);
-	if (d->stage == SMTP_RCPT && d->refused.len && !d->accepted && d->answered == d->to->n)
+	if (smtp_dialogue_is_taken(d))
+		strbuf_addf(out, "taken, but not for %s", d->refused.s);
+	else if (d->stage == SMTP_RCPT && d->refused.len && !d->accepted && d->answered == d->to->n)
 		strbuf_adds(out, d->refused.s);
 	else if (d->code >= 400 || (d->over && d->code))
 		strbuf_adds(out, d->words);

@@ -43,6 +43,7 @@ struct smtp_dialogue {
 	size_t answered;	       /* recipients that the server has answered for */
 	size_t accepted, deferred;     /* of these: 2xx, and 4xx */
 	struct strbuf refused;	       /* "a@b: 550 no; c@d: 450 later" */
+	struct strbuf served;	       /* those accepted, each with a line end */
 
 	char *secrets[SMTP_SECRETS]; /* never shown: what to search for */
 	bool keeps;		     /* all replies are wanted, line by line, in `heard` */
@@ -69,8 +70,11 @@ void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len);
 /* A line came in, with or without its line end. True where it completes a reply. */
 bool smtp_dialogue_received(struct smtp_dialogue *d, const char *line, size_t len);
 
+/* Whether the server has taken the mail, for some recipients or all. */
+bool smtp_dialogue_is_taken(const struct smtp_dialogue *d);
 /*
- * What became of the mail: sent where the server has taken it, else whether trying again may help.
+ * What became of the mail: sent where the server has taken it for all whom it will ever take it for, else
+ * whether trying again may help: where it has taken it for some, trying it for the others.
  */
 enum delivery_result smtp_dialogue_result(const struct smtp_dialogue *d);
 /*

@@ -31,6 +31,7 @@ void notification_unref(struct notification *n)
 	free(n->receiver);
 	free(n->integration);
 	free(n->group_key);
+	free(n->served);
 	labels_unref(n->group_labels);
 	labels_unref(n->route_labels);
 	free(n);

@@ -25,6 +25,8 @@ struct notification {
 	size_t n_alerts, n_firing;
 	int64_t at_wall_ms; /* when the group was flushed */
 	const char *reason; /* static text: "first notification", ... */
+	/* Addresses that have it from an earlier try, each with a line end; NULL: nobody has. */
+	char *served;
 };
 
 struct notification *notification_new(void);

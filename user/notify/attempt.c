@@ -124,7 +124,8 @@ static void over(struct notify *notify, struct attempt *attempt, enum notify_res
 {
 	struct flush *flush = attempt->flush;
 	struct digest *digest = attempt->digest;
-	bool told = result == NOTIFY_SENT;
+	/* Who was served must not be told again by the next flush, only because others were not. */
+	bool told = result == NOTIFY_SENT || attempt->notification->served;
 
 	notice_attempt(notify, attempt, told ? NOTICE_SENT : NOTICE_FAILED, words, now);
 	if (told)
@@ -230,6 +231,26 @@ static bool same_words(const char *a, const char *b)
 			return false;
 	}
 	return *a == *b;
+}
+
+void notify_served(struct notify *notify, const char *id, const char *served)
+{
+	struct attempt *attempt = map_gets(&notify->attempts, id);
+	struct notification *n = attempt ? attempt->notification : NULL;
+	struct strbuf all = STRBUF_INIT;
+	char *text;
+
+	if (!attempt || !attempt->sending)
+		return;
+	strbuf_addf(&all, "%s%s", n->served ? n->served : "", served);
+	/* Without memory some get it twice. */
+	if (strbuf_finish(&all, &text))
+		return;
+	free(n->served);
+	n->served = text;
+	/* At once: killed before the next try, it is tried again for those who wait. */
+	if (!attempt->digest)
+		persist_outbox(notify, attempt);
 }
 
 bool notify_sent(struct notify *notify, const char *id, enum notify_result result,

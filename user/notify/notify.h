@@ -146,6 +146,12 @@ int64_t notify_deadline(const struct notify *notify);
 enum notify_result { NOTIFY_SENT, NOTIFY_RETRY, NOTIFY_REFUSED };
 
 /*
+ * Some of those whom a NOTIFY_SEND is for have it, and others are to be tried again: said before
+ * notify_sent(). `served` is for the way out, which finds it in the notification of the next try; it is kept
+ * over a restart. From then on the notification counts as told, whatever becomes of the others.
+ */
+void notify_served(struct notify *notify, const char *id, const char *served);
+/*
  * What became of a NOTIFY_SEND, by its id. RETRY: it is tried again with growing pauses (from 500 ms
  * by half more each time, 60 s at most) inside the flush, and by the next flush after that.
  * REFUSED: not again for this flush. `words` are what was answered, for the notice; NULL: nothing.

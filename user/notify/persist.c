@@ -241,5 +241,7 @@ int persist_outbox(struct notify *notify, const struct attempt *attempt)
 	add_fingerprints(row, "resolved", log_resolved(attempt->entry));
 	if (attempt->flush->n_veiled)
 		add_fingerprints(row, "veiled", flush_veiled(attempt->flush));
+	if (n->served)
+		add_field(row, "served", n->served);
 	return put_out(notify, NOTIFY_KEEP_OUTBOX, n->id);
 }

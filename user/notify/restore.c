@@ -31,7 +31,7 @@ struct restored_group {
 
 struct restored_send {
 	char id[33];
-	char *group_id, *group_key, *receiver, *integration;
+	char *group_id, *group_key, *receiver, *integration, *served;
 	struct labels *labels;
 	unsigned index;
 	int64_t at_wall_ms, repeat_ns;
@@ -252,6 +252,7 @@ static void send_release(struct restored_send *send)
 	free(send->integration);
 	labels_unref(send->labels);
 	free(send->hashes);
+	free(send->served);
 }
 
 static int read_send(const json_t *row, struct restored_send *send)
@@ -271,6 +272,8 @@ static int read_send(const json_t *row, struct restored_send *send)
 		err = read_text(row, "integration", &send->integration);
 	if (!err)
 		err = read_labels(row, "labels", &send->labels);
+	if (!err && json_object_get(row, "served"))
+		err = read_text(row, "served", &send->served);
 	if (!err)
 		err = read_fingerprints(row, "firing", &send->hashes, &n, &send->n_firing);
 	if (!err)
@@ -657,7 +660,7 @@ static int flush_for(struct notify *notify, const struct restored_send *send, st
 	return 0;
 }
 
-static int send_again(struct notify *notify, const struct restored_send *send, struct instant now)
+static int send_again(struct notify *notify, struct restored_send *send, struct instant now)
 {
 	struct integration to = { .receiver = send->receiver,
 		.name = send->integration,
@@ -688,6 +691,7 @@ static int send_again(struct notify *notify, const struct restored_send *send, s
 		notify, flush, &to, &group, send->reason, send->repeat_ns, send->id, &attempt);
 	if (!err) {
 		attempt->in_doubt = true;
+		attempt->notification->served = TAKE(send->served);
 		timer_set(&notify->timers, &attempt->timer, now.boot_ns);
 	}
 	flush_attempt_over(notify, flush, !err, now);

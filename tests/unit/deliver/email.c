@@ -15,6 +15,7 @@ struct outcome {
 	enum delivery_result result;
 	char message[600];
 	char refused[600];
+	char served[600];
 	int64_t duration_ns;
 	sd_event *event;
 	/* A clock that ticks beside the try: the longest time for which the loop was held up. */
@@ -44,6 +45,7 @@ static void on_done(const struct delivery_report *report, void *userdata)
 	snprintf(o->message, sizeof(o->message), "%s", report->message);
 	snprintf(o->refused, sizeof(o->refused), "%s",
 		report->refused_recipients ? report->refused_recipients : "");
+	snprintf(o->served, sizeof(o->served), "%s", report->served ? report->served : "");
 	o->duration_ns = report->duration_ns;
 	o->longest_ns = MAX(o->longest_ns, clock_boot_ns() - o->ticked_boot_ns);
 	if (o->stop)
@@ -564,32 +566,72 @@ static void a_server_that_never_says_goodbye_costs_no_time(void **state)
 	}
 }
 
+/* The recipients that the server was given a mail for, one a line; the mail is taken from it. */
+static void assert_served(const char *expected)
+{
+	struct strbuf got = STRBUF_INIT;
+	json_t *mail = server_mail(&starttls), *to;
+	size_t i;
+
+	assert_non_null(mail);
+	json_array_foreach(json_object_get(mail, "to"), i, to)
+		strbuf_addf(&got, "%s\n", json_string_value(to));
+	assert_string_equal(got.s, expected);
+	strbuf_release(&got);
+	json_decref(mail);
+}
+
 static void one_bad_recipient_does_not_stop_the_others(void **state)
 {
 	struct config_email email = settings(&starttls);
 	struct outcome o;
-	json_t *mail, *to;
 
-	email.to =
-		TEXT("Ann <ann@example.org>, bad@example.org, carl@example.org, late@example.org");
-	server_set(&starttls, "rcpt:bad@example.org 550 5.1.1 no such user\n"
-			      "rcpt:late@example.org 450 4.2.2 mailbox full\n");
+	email.to = TEXT("Ann <ann@example.org>, bad@example.org, carl@example.org");
+	server_set(&starttls, "rcpt:bad@example.org 550 5.1.1 no such user\n");
 	o = try(&email);
 	assert_sent(&o);
-	assert_string_equal(o.refused, "bad@example.org: 550 5.1.1 no such user; "
-				       "late@example.org: 450 4.2.2 mailbox full");
-	mail = server_mail(&starttls);
-	assert_non_null(mail);
-	to = json_object_get(mail, "to");
-	assert_int_equal(json_array_size(to), 2);
-	assert_string_equal(json_string_value(json_array_get(to, 0)), "ann@example.org");
-	assert_string_equal(json_string_value(json_array_get(to, 1)), "carl@example.org");
-	json_decref(mail);
+	assert_string_equal(o.refused, "bad@example.org: 550 5.1.1 no such user");
+	assert_string_equal(o.served, "");
+	assert_served("ann@example.org\ncarl@example.org\n");
 
 	/* All refused, but one of them only for now: worth another try. */
-	server_set(&starttls, "rcpt:late@example.org 450 4.2.2 mailbox full\nrcpt 550 5.1.1 no\n");
+	server_set(&starttls, "rcpt:carl@example.org 450 4.2.2 mailbox full\nrcpt 550 5.1.1 no\n");
 	o = try(&email);
-	assert_failed(&o, DELIVERY_RETRY, "late@example.org: 450 4.2.2 mailbox full");
+	assert_failed(&o, DELIVERY_RETRY, "carl@example.org: 450 4.2.2 mailbox full");
+	assert_string_equal(o.served, "");
+}
+
+static void who_is_to_come_again_is_served_by_the_next_try_and_nobody_twice(void **state)
+{
+	static const char to[] = "Ann <ann@example.org>, bad@example.org, carl@example.org, "
+				 "late@example.org";
+	struct config_email email = settings(&starttls);
+	struct notification *n = fixture_seed();
+	struct outcome o;
+
+	email.to = TEXT(to);
+	server_set(&starttls, "rcpt:bad@example.org 550 5.1.1 no such user\n"
+			      "rcpt:late@example.org 450 4.2.2 mailbox full\n");
+	o = try_notification(&email, notification_ref(n), 20000);
+	assert_failed(&o, DELIVERY_RETRY,
+		"message: taken, but not for bad@example.org: 550 5.1.1 no such user; "
+		"late@example.org: 450 4.2.2 mailbox full");
+	assert_string_equal(o.served, "ann@example.org\ncarl@example.org\n");
+	assert_served(o.served);
+
+	n->served = strdup(o.served);
+	server_set(&starttls, "rcpt:bad@example.org 550 5.1.1 no such user\n");
+	o = try_notification(&email, notification_ref(n), 20000);
+	assert_sent(&o);
+	assert_string_equal(o.refused, "bad@example.org: 550 5.1.1 no such user");
+	assert_served("late@example.org\n");
+
+	/* Of other settings nobody may be left: rather twice than never. */
+	email.to = TEXT("carl@example.org");
+	server_set(&starttls, "");
+	o = try_notification(&email, n, 20000);
+	assert_sent(&o);
+	assert_served("carl@example.org\n");
 }
 
 static void nobody_at_the_port_may_be_there_later(void **state)
@@ -752,6 +794,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_falls_silent_is_given_up_in_time),
 		cmocka_unit_test(a_server_that_never_says_goodbye_costs_no_time),
 		cmocka_unit_test(one_bad_recipient_does_not_stop_the_others),
+		cmocka_unit_test(who_is_to_come_again_is_served_by_the_next_try_and_nobody_twice),
 		cmocka_unit_test(nobody_at_the_port_may_be_there_later),
 		cmocka_unit_test(what_cannot_be_rendered_never_reaches_the_server),
 		cmocka_unit_test(a_try_can_be_cancelled_at_any_moment),

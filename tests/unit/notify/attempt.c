@@ -154,6 +154,54 @@ static void only_what_fails_in_another_way_is_news(void **state)
 	world_release(&w);
 }
 
+/* The notification that is under way, served so far and not for all. */
+static void serves(struct world *w, const char *served)
+{
+	assert_int_equal(w->n_queue, 1);
+	notify_served(w->notify, w->queue[0]->id, served);
+	notify_sent(w->notify, w->queue[0]->id, NOTIFY_RETRY, "taken, but not for all", w->now);
+	world_forget_queue(w);
+}
+
+static void who_has_it_already_is_known_to_later_tries_and_after_a_restart(void **state)
+{
+	struct notify_stats stats;
+	struct world w;
+	char id[33];
+
+	world_init(&w,
+		config_of(
+			"global: {smtp_smarthost: 'localhost:25', smtp_from: a@example.org}\n"
+			"route: {receiver: team, group_wait: 0s, group_interval: 1h, repeat_interval: 4h}\n"
+			"receivers: [{name: team, email_configs: [{to: b@example.org}]}]\n"));
+	fires(&w, "A", "a");
+	notify_step(w.notify, w.now);
+	assert_null(w.queue[0]->served);
+	memcpy(id, w.queue[0]->id, sizeof(id));
+	serves(&w, "b@example.org\n");
+	world_advance(&w, 2 * MINUTE);
+	notify_step(w.notify, w.now);
+	assert_string_equal(w.queue[0]->served, "b@example.org\n");
+	serves(&w, "c@example.org\n");
+	/* Killed before the next try. */
+	world_restart(&w);
+	notify_step(w.notify, w.now);
+	assert_int_equal(w.n_queue, 1);
+	assert_string_equal(w.queue[0]->id, id);
+	assert_string_equal(w.queue[0]->served, "b@example.org\nc@example.org\n");
+	/* Those who are left are not served before the next flush: nobody is told twice for that. */
+	world_advance(&w, 90 * MINUTE);
+	notify_sent(w.notify, id, NOTIFY_RETRY, "450 later", w.now);
+	world_forget_queue(&w);
+	notify_stats(w.notify, &stats);
+	assert_int_equal(stats.sent, 1);
+	assert_int_equal(stats.failed, 0);
+	w.n_mails = 0;
+	world_run(&w, 2 * HOUR);
+	assert_int_equal(w.n_mails, 0);
+	world_release(&w);
+}
+
 static void an_answer_that_never_comes_does_not_end_a_group(void **state)
 {
 	struct world w;
@@ -338,6 +386,7 @@ int main(void)
 		cmocka_unit_test(a_flush_has_at_least_ten_seconds),
 		cmocka_unit_test(what_is_refused_waits_for_the_next_flush),
 		cmocka_unit_test(only_what_fails_in_another_way_is_news),
+		cmocka_unit_test(who_has_it_already_is_known_to_later_tries_and_after_a_restart),
 		cmocka_unit_test(an_answer_that_never_comes_does_not_end_a_group),
 		cmocka_unit_test(answers_to_what_nobody_asked_are_ignored),
 		cmocka_unit_test(an_answer_may_come_from_within_the_callback),
