@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "watch/live.h"
+#include "watch/procfs.h"
 
 static char folder[64];
 static char waits[4096]; /* the helper that does nothing */
@@ -134,7 +135,17 @@ static pid_t start(const char *program, const char *argument)
 	return pid;
 }
 
-/* Until it was made, a process is what its parent is. */
+static bool is_asleep(pid_t pid)
+{
+	struct process_stat stat;
+
+	return process_stat_read(pid, &stat) == 0 && stat.state == 'S';
+}
+
+/*
+ * Until it was made, a process is what its parent is. And /proc shows its program before the kernel tells
+ * that it runs, as a start that was seen: only when it sleeps it has begun for sure.
+ */
 static void wait_runs(pid_t pid, const char *program)
 {
 	int64_t end_ns = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
@@ -143,8 +154,8 @@ static void wait_runs(pid_t pid, const char *program)
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	assert_int_equal(stat(program, &wanted), 0);
-	while ((stat(path, &runs) || runs.st_ino != wanted.st_ino ||
-		       runs.st_dev != wanted.st_dev) &&
+	while ((stat(path, &runs) || runs.st_ino != wanted.st_ino || runs.st_dev != wanted.st_dev ||
+		       !is_asleep(pid)) &&
 		clock_boot_ns() < end_ns)
 		turn_for(1);
 	assert_int_equal(runs.st_ino, wanted.st_ino);
