@@ -1,5 +1,5 @@
 /* The page: what needs a person first, nothing hostile in it, whole without JavaScript. */
-#include "world.h"
+#include "pages.h"
 
 static struct labels *labels, *annotations;
 static struct rule_alert_info alerts[2];
@@ -90,17 +90,6 @@ static void end(struct world *w)
 	world_end(w);
 	labels_unref(labels);
 	labels_unref(annotations);
-}
-
-static void assert_order(const char *text, const char *const *parts, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *at = strstr(text, parts[i]);
-
-		if (!at)
-			fail_msg("no, or too early: %s", parts[i]);
-		text = at + 1;
-	}
 }
 
 static void shows_first_what_needs_a_person(void **state)
@@ -375,25 +364,9 @@ static void a_storm_is_counted_and_not_drawn(void **state)
 	end(&w);
 }
 
-static int show_once(void *userdata)
+static int show_page(void *userdata)
 {
-	struct world *w = userdata;
-	struct request *req;
-	int err = request_new(w->api, "/", &req);
-
-	if (err)
-		return err;
-	req->method = strdup("GET");
-	if (req->method)
-		route_dispatch(req, w->now);
-	err = req->response.status == 200 ? req->response.body.err : -ENOMEM;
-	/* A page is whole or not sent. */
-	if (!err && !strstr(req->response.body.s, "</html>"))
-		err = 1;
-	if (!err && strstr(req->response.body.s, "no memory to list"))
-		err = -ENOMEM;
-	request_free(req);
-	return err;
+	return show_once(userdata, "/");
 }
 
 static void survives_without_memory(void **state)
@@ -403,7 +376,7 @@ static void survives_without_memory(void **state)
 	world_begin(&w);
 	fill(&w, "x");
 	live(&w, "x", 2);
-	with_failing_allocations(show_once, &w);
+	with_failing_allocations(show_page, &w);
 	end(&w);
 }
 

@@ -15,9 +15,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include "watch/figures.h"
 #include "watch/lines.h"
-#include "watch/live.h"
+#include "watch/passes.h"
 
 #define WORKERS	     3
 #define MEMORY_BYTES ((size_t)8 << 20)
@@ -25,32 +24,19 @@
 #define MAX_FDS	     50
 #define BURN_NS	     (100 * NSEC_PER_MSEC)
 
-static unsigned passes, told_of_oom;
-
-static void on_passed(void *userdata)
-{
-	passes++;
-}
+static unsigned told_of_oom;
 
 static void on_oom_killed(struct service *service, void *userdata)
 {
 	told_of_oom++;
 }
 
-/* A pass from its beginning to its end; there is at most one a second. */
 static void measure(void)
 {
-	const struct figures_callbacks callbacks = { .passed = on_passed,
+	static const struct figures_callbacks callbacks = { .passed = on_passed,
 		.oom_killed = on_oom_killed };
-	unsigned before;
 
-	watch_set_figures_callbacks(watch, &callbacks);
-	while (!watch_measure(watch, 0))
-		turn_for(20);
-	before = passes;
-	for (int i = 0; i < 1000 && passes == before; i++)
-		turn_for(5);
-	assert_int_equal(passes, before + 1);
+	measure_with(&callbacks);
 }
 
 static struct service_figures figures_of(const struct service *service)
