@@ -235,7 +235,8 @@ def mail_at_once(bench):
 
 def at_rest(bench):
     """Memory and processor time with the owner's files and nothing happening."""
-    seconds = max(10, int(60 * bench.scale))
+    # Go collects its garbage every two minutes, tolld looks at all processes every minute: several of each.
+    seconds = max(10, int(300 * bench.scale))
     with ExitStack() as stack:
         exporter_port = free_port()
         stack.enter_context(node_exporter(bench.place("rest-exporter"), exporter_port, small=False))
