@@ -177,7 +177,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c tests/unit/harness.c $(BUILD)/libtolld.a |
 
 # Ten thousand of its children end beside whatever else the machine does: what they would all map of the C library
 # has one lock in the kernel, for which the end of a process then waits tens of milliseconds.
-$(BUILD)/tests/helpers/nursery: LDHARDEN := $(if $(SAN),$(LDHARDEN),-static-pie)
+$(BUILD)/tests/helpers/nursery: LDHARDEN := $(if $(SAN),$(LDHARDEN),-static)
 
 $(BUILD)/tests/helpers/%: tests/helpers/%.c
 	@mkdir -p $(@D)
