@@ -104,7 +104,7 @@ static bool write_to_disk(void)
 	if (fd < 0 || fstatfs(fd, &fs))
 		return false;
 	unlink(path);
-	wrote = fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC &&
+	wrote = (unsigned)fs.f_type != TMPFS_MAGIC && (unsigned)fs.f_type != RAMFS_MAGIC &&
 		write(fd, bytes, WRITTEN_BYTES) == (ssize_t)WRITTEN_BYTES && fsync(fd) == 0;
 	close(fd);
 	free(bytes);
