@@ -22,14 +22,8 @@ static inline void assert_order(const char *text, const char *const *parts, size
 static inline int show_once(struct world *w, const char *uri)
 {
 	struct request *req;
-	int err = request_new(w->api, uri, &req);
+	int err = try_ask(w, uri, &req);
 
-	if (err)
-		return err;
-	req->method = strdup("GET");
-	if (req->method)
-		route_dispatch(req, w->now);
-	err = req->response.status == 200 ? req->response.body.err : -ENOMEM;
 	if (!err && !strstr(req->response.body.s, "</html>"))
 		err = 1;
 	if (!err && strstr(req->response.body.s, "no memory to list"))

@@ -365,20 +365,29 @@ static inline json_t *parse_json(const char *text, size_t len)
 }
 
 /*
- * A GET while allocations fail: 0 where it is answered, and whole; -ENOMEM where the client hears that
- * it is not.
+ * A GET while allocations fail: 0 where it is answered, -ENOMEM where the client hears that it is not; the
+ * caller frees *ret, which is NULL where there was not even a request.
  */
-static inline int try_get(struct world *w, const char *uri)
+static inline int try_ask(struct world *w, const char *uri, struct request **ret)
 {
-	struct request *req;
+	struct request *req = NULL;
 	int err = request_new(w->api, uri, &req);
 
+	*ret = req;
 	if (err)
 		return err;
 	req->method = strdup("GET");
 	if (req->method)
 		answer_whole(w, req);
-	err = req->response.status == 200 && !req->response.body.err ? 0 : -ENOMEM;
+	return req->response.status == 200 && !req->response.body.err ? 0 : -ENOMEM;
+}
+
+/* The same of an answer that must be whole where it is given. */
+static inline int try_get(struct world *w, const char *uri)
+{
+	struct request *req;
+	int err = try_ask(w, uri, &req);
+
 	if (!err && strchr("{[", req->response.body.s[0]))
 		json_decref(parse_json(req->response.body.s, req->response.body.len));
 	request_free(req);

@@ -130,12 +130,27 @@ static void after_a_reboot_a_pending_alert_begins_again(void **state)
 	world_release(&w);
 }
 
+struct reboot {
+	int64_t seen_ms, back_ms, fires_ms;
+};
+
+/* Down from the first second on, seen so until then, back after a reboot; and when it fires. */
+static void reboot(struct world *w, const struct reboot *when)
+{
+	event(w, 1000, 0);
+	run(w, 1000, when->seen_ms, 0);
+	restart(w, "boot-2", when->back_ms);
+	sample(w, when->back_ms, 0);
+	run(w, when->back_ms, when->fires_ms - 15000, 0);
+	assert_int_equal(w->n_alerts, 0);
+	run(w, when->fires_ms - 15000, when->fires_ms + 15000, 0);
+	assert_int_equal(w->n_alerts, 1);
+}
+
 /* Source: rules/manager.go, RestoreForState. */
 static void after_a_reboot_a_long_for_goes_on(void **state)
 {
-	static const struct {
-		int64_t seen_ms, back_ms, fires_ms;
-	} rows[] = {
+	static const struct reboot rows[] = {
 		/* The time in which nobody looked does not count. */
 		{ 30 * 60000, 35 * 60000, 65 * 60000 },
 		{ 30 * 60000, 89 * 60000, 119 * 60000 },
@@ -149,14 +164,7 @@ static void after_a_reboot_a_long_for_goes_on(void **state)
 		struct world w;
 
 		world_init(&w, "up == 0", 60 * 60000);
-		event(&w, 1000, 0);
-		run(&w, 1000, rows[i].seen_ms, 0);
-		restart(&w, "boot-2", rows[i].back_ms);
-		sample(&w, rows[i].back_ms, 0);
-		run(&w, rows[i].back_ms, rows[i].fires_ms - 15000, 0);
-		assert_int_equal(w.n_alerts, 0);
-		run(&w, rows[i].fires_ms - 15000, rows[i].fires_ms + 15000, 0);
-		assert_int_equal(w.n_alerts, 1);
+		reboot(&w, &rows[i]);
 		world_release(&w);
 	}
 }
@@ -165,16 +173,18 @@ static void what_a_reboot_leaves_of_a_for_can_be_set(void **state)
 {
 	static const struct {
 		struct rules_limits limits;
-		int64_t for_ms, seen_ms, back_ms, fires_ms;
+		int64_t for_ms;
+		struct reboot when;
 	} rows[] = {
 		/* A short one begins again, but where no grace is asked for. */
-		{ { 0 }, 5 * 60000, 2 * 60000, 4 * 60000, 9 * 60000 },
-		{ { .grace_period_ms = -1 }, 5 * 60000, 2 * 60000, 4 * 60000, 7 * 60000 },
-		{ { .grace_period_ms = 40 * 60000 }, 60 * 60000, 30 * 60000, 35 * 60000,
-			75 * 60000 },
-		{ { .outage_tolerance_ms = -1 }, 60 * 60000, 30 * 60000, 35 * 60000, 95 * 60000 },
-		{ { .outage_tolerance_ms = 2 * 3600000 }, 60 * 60000, 30 * 60000, 91 * 60000,
-			121 * 60000 },
+		{ { 0 }, 5 * 60000, { 2 * 60000, 4 * 60000, 9 * 60000 } },
+		{ { .grace_period_ms = -1 }, 5 * 60000, { 2 * 60000, 4 * 60000, 7 * 60000 } },
+		{ { .grace_period_ms = 40 * 60000 }, 60 * 60000,
+			{ 30 * 60000, 35 * 60000, 75 * 60000 } },
+		{ { .outage_tolerance_ms = -1 }, 60 * 60000,
+			{ 30 * 60000, 35 * 60000, 95 * 60000 } },
+		{ { .outage_tolerance_ms = 2 * 3600000 }, 60 * 60000,
+			{ 30 * 60000, 91 * 60000, 121 * 60000 } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -182,14 +192,7 @@ static void what_a_reboot_leaves_of_a_for_can_be_set(void **state)
 
 		world_init(&w, "up == 0", rows[i].for_ms);
 		w.limits = rows[i].limits;
-		event(&w, 1000, 0);
-		run(&w, 1000, rows[i].seen_ms, 0);
-		restart(&w, "boot-2", rows[i].back_ms);
-		sample(&w, rows[i].back_ms, 0);
-		run(&w, rows[i].back_ms, rows[i].fires_ms - 15000, 0);
-		assert_int_equal(w.n_alerts, 0);
-		run(&w, rows[i].fires_ms - 15000, rows[i].fires_ms + 15000, 0);
-		assert_int_equal(w.n_alerts, 1);
+		reboot(&w, &rows[i].when);
 		world_release(&w);
 	}
 }
