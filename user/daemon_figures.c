@@ -214,7 +214,13 @@ static void write_changed_now(struct service *service, void *userdata)
 
 static void on_hung(struct service *service, void *userdata)
 {
-	entry_hung(service);
+	past_hung(((struct figures *)userdata)->daemon, service);
+	write_changed_now(service, userdata);
+}
+
+static void on_oom_killed(struct service *service, void *userdata)
+{
+	past_oom_killed(((struct figures *)userdata)->daemon, service);
 	write_changed_now(service, userdata);
 }
 
@@ -401,7 +407,7 @@ static int open_figures(struct figures *f)
 		labels_new(2, (const char *const[][2]){
 				      { LABEL_JOB, OWN_JOB }, { LABEL_INSTANCE, d->hostname } });
 	const struct figures_callbacks callbacks = {
-		.passed = on_passed, .oom_killed = write_changed_now, .hung = on_hung, .userdata = f
+		.passed = on_passed, .oom_killed = on_oom_killed, .hung = on_hung, .userdata = f
 	};
 	int err = labels ? scrape_own_new(d->db, labels, &f->own) : -ENOMEM;
 

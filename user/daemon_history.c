@@ -4,7 +4,10 @@
 #include "daemon_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include "base/hash.h"
+#include "watch/figures.h"
 
 /* Rows that may wait for the disk at a time: alerts and notifications pass by the same queue. */
 #define QUEUE_SHARE (STORE_MAX_QUEUED / 4)
@@ -106,4 +109,46 @@ void past_stop(struct daemon *d)
 {
 	if (d->history)
 		history_flush(d->history, STORE_MAX_QUEUED);
+}
+
+/* What it waits in, where that may be read; "" or "0" of one that runs again. */
+static void read_wait(struct history_hang *hang, pid_t pid)
+{
+	scoped(closep) int fd = -1;
+	char path[64];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/wchan", pid, hang->thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? 0 : read(fd, hang->waits_in, sizeof(hang->waits_in) - 1);
+	hang->waits_in[MAX(len, (ssize_t)0)] = '\0';
+	if (streq(hang->waits_in, "0"))
+		*hang->waits_in = '\0';
+}
+
+void past_hung(struct daemon *d, struct service *service)
+{
+	struct service_figures figures;
+	struct service_info info;
+	struct history_hang hang = { 0 };
+	const struct history_hang *told = NULL;
+
+	service_info(service, &info);
+	service_figures(service, &figures);
+	if (figures.used->hung_threads) {
+		hang.thread = figures.used->hung.thread;
+		hang.threads = figures.used->hung_threads;
+		read_wait(&hang, figures.used->hung.pid);
+		told = &hang;
+	}
+	entry_hung(&info, figures.used->hung.pid, told);
+	history_note_hang(d->history, &info, figures.used->hung.pid, told, clock_now());
+}
+
+void past_oom_killed(struct daemon *d, struct service *service)
+{
+	struct service_info info;
+
+	service_info(service, &info);
+	history_note_oom(d->history, &info, clock_now());
 }

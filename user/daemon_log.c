@@ -3,14 +3,11 @@
  */
 #include "daemon_private.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include "model/duration.h"
-#include "watch/figures.h"
 
 #define NUMBER_MAX 24
-#define WAIT_MAX   64
 
 /* A field's value; NULL where it is not known. */
 static const char *number(char text[NUMBER_MAX], bool known, int64_t n)
@@ -124,48 +121,28 @@ void entry_service(const struct service_info *service, const char *message_id, c
 		message_id, fields, "%s: %s", service->name, what);
 }
 
-/* What it waits in, where that may be read; "" or "0" of one that runs again. */
-static void read_wait(struct tally_thread thread, char ret[WAIT_MAX])
+void entry_hung(const struct service_info *service, pid_t pid, const struct history_hang *hang)
 {
-	scoped(closep) int fd = -1;
-	char path[64];
-	ssize_t len;
+	char process[NUMBER_MAX], thread[NUMBER_MAX], threads[NUMBER_MAX];
+	const char *wait;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/wchan", thread.pid, thread.thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? 0 : read(fd, ret, WAIT_MAX - 1);
-	ret[MAX(len, (ssize_t)0)] = '\0';
-	if (streq(ret, "0"))
-		*ret = '\0';
-}
-
-void entry_hung(const struct service *service)
-{
-	char pid[NUMBER_MAX], thread[NUMBER_MAX], threads[NUMBER_MAX], wait[WAIT_MAX];
-	struct service_figures figures;
-	struct service_info info;
-	const struct tally_total *used;
-
-	service_info(service, &info);
-	service_figures(service, &figures);
-	used = figures.used;
-	if (!used->hung_threads) {
-		entry_service(&info, ENTRY_HUNG_OVER, "none of its threads hangs any more");
+	if (!hang) {
+		entry_service(service, ENTRY_HUNG_OVER, "none of its threads hangs any more");
 		return;
 	}
-	read_wait(used->hung, wait);
+	wait = *hang->waits_in ? hang->waits_in : NULL;
 	const struct log_field fields[] = {
-		{ "service", info.name },
-		{ "pid", number(pid, true, used->hung.pid) },
-		{ "thread", number(thread, true, used->hung.thread) },
-		{ "threads", number(threads, true, used->hung_threads) },
-		{ "waits_in", *wait ? wait : NULL },
+		{ "service", service->name },
+		{ "pid", number(process, true, pid) },
+		{ "thread", number(thread, true, hang->thread) },
+		{ "threads", number(threads, true, hang->threads) },
+		{ "waits_in", wait },
 		{ NULL, NULL },
 	};
 
 	log_event(LOG_LEVEL_WARN, ENTRY_HUNG, fields,
 		"%s: thread %s of pid %s hangs: it waits for the kernel%s%s and takes no signal",
-		info.name, thread, pid, *wait ? " in " : "", wait);
+		service->name, thread, process, wait ? " in " : "", wait ? wait : "");
 }
 
 void entry_transition(const char *group, const char *rule, const struct labels *labels,

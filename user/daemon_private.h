@@ -160,6 +160,10 @@ void past_meet_service(struct daemon *d, struct service *service);
 /* Hands to the disk what it has room for. */
 void past_keep(struct daemon *d);
 void past_stop(struct daemon *d);
+/* Threads of it hang, where none did, or none does any more: as its figures say. */
+void past_hung(struct daemon *d, struct service *service);
+/* The kernel killed a process of its group for lack of memory. */
+void past_oom_killed(struct daemon *d, struct service *service);
 
 /* daemon_notify.c: alerts to groups, groups to disk and to the mail server. */
 int alarms_start(struct daemon *d);
@@ -181,8 +185,8 @@ void entry_start(
 	struct daemon *d, const struct service_info *service, const struct history_event *event);
 void entry_death(struct daemon *d, const char *service, const struct death *death);
 void entry_service(const struct service_info *service, const char *message_id, const char *what);
-/* Threads of it hang, or none does any more, as its figures say. */
-void entry_hung(const struct service *service);
+/* Threads of it hang, one of them in the process `pid`; `hang` NULL: none does any more. */
+void entry_hung(const struct service_info *service, pid_t pid, const struct history_hang *hang);
 void entry_transition(const char *group, const char *rule, const struct labels *labels,
 	enum rule_state from, enum rule_state to, const char *cause);
 /* `news`: not what the try before it ended with. Of the rest only those hear who ask for all. */

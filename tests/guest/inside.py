@@ -51,6 +51,10 @@ class Machine:
         assert answer["status"] == "success", answer
         return answer["data"]
 
+    def events(self, service) -> list:
+        """What became of a service, the newest first."""
+        return self.api(f"/api/v1/services/{service}/events")["events"]
+
     def query(self, expr) -> list:
         """An instant query: (labels, value as text) of each series."""
         return [(s["metric"], s["value"][1]) for s in self.api("/api/v1/query", {"query": expr})["result"]]

@@ -5,6 +5,16 @@
 #include "api/services.h"
 #include "api/state.h"
 
+static void write_hang(struct jsonw *json, const struct history_hang *hang)
+{
+	jsonw_begin_object(json);
+	jsonw_field_int(json, "thread", hang->thread);
+	jsonw_field_int(json, "threads", hang->threads);
+	if (*hang->waits_in)
+		jsonw_field_string(json, "waitsIn", hang->waits_in);
+	jsonw_end_object(json);
+}
+
 static void write_event(struct jsonw *json, const struct history_event *e, struct instant now)
 {
 	jsonw_begin_object(json);
@@ -25,6 +35,10 @@ static void write_event(struct jsonw *json, const struct history_event *e, struc
 	if (e->death) {
 		jsonw_key(json, "death");
 		write_death(json, e->death);
+	}
+	if (e->hang) {
+		jsonw_key(json, "hang");
+		write_hang(json, e->hang);
 	}
 	jsonw_end_object(json);
 }

@@ -1,5 +1,5 @@
 /*
- * status_service.c - one service at length: what it is, and its starts and deaths.
+ * status_service.c - one service at length: what it is, and what became of it.
  */
 #include "cmd/status.h"
 
@@ -129,6 +129,20 @@ static void add_used(struct strbuf *out, const json_t *death)
 			out, ", in %" JSON_INTEGER_FORMAT " threads", json_integer_value(threads));
 }
 
+static void describe_hang(struct strbuf *out, const json_t *hang)
+{
+	const json_t *thread = json_object_get(hang, "thread");
+
+	strbuf_adds(out, "hangs");
+	if (json_is_integer(thread))
+		strbuf_addf(out, ": thread %" JSON_INTEGER_FORMAT " waits for the kernel",
+			json_integer_value(thread));
+	if (*text_of(hang, "waitsIn")) {
+		strbuf_adds(out, " in ");
+		strbuf_adds(out, text_of(hang, "waitsIn"));
+	}
+}
+
 /* `before` is the event that came before, or NULL. */
 static void describe_event(struct strbuf *out, const json_t *event, const json_t *before)
 {
@@ -138,6 +152,8 @@ static void describe_event(struct strbuf *out, const json_t *event, const json_t
 		{ "listener_gone", "listens no more, though it lives" },
 		{ "listener_back", "listens again" },
 		{ "left", "ended with its work done" },
+		{ "hung_over", "hangs no more" },
+		{ "oom_kill", "the kernel killed a process of it for lack of memory" },
 	};
 	const char *kind = text_of(event, "kind");
 
@@ -154,6 +170,8 @@ static void describe_event(struct strbuf *out, const json_t *event, const json_t
 			add_gap(out, event, before);
 	} else if (streq(kind, "state")) {
 		strbuf_addf(out, "is %s", text_of(event, "state"));
+	} else if (streq(kind, "hung")) {
+		describe_hang(out, json_object_get(event, "hang"));
 	} else {
 		const char *text = kind;
 

@@ -12,6 +12,8 @@
 
 /* Starts are known to a tick of the kernel's where /proc says them. */
 #define TICK_NS (10 * NSEC_PER_MSEC)
+/* A group tells of a kill before, or soon after, the death of the one that was killed is told. */
+#define OOM_APART_NS (5 * NSEC_PER_SEC)
 
 struct history_list {
 	char *service;
@@ -39,6 +41,9 @@ const char *history_kind_name(enum history_kind kind)
 		[HISTORY_LISTENER_BACK] = "listener_back",
 		[HISTORY_LEFT] = "left",
 		[HISTORY_STATE] = "state",
+		[HISTORY_HUNG] = "hung",
+		[HISTORY_HUNG_OVER] = "hung_over",
+		[HISTORY_OOM] = "oom_kill",
 	};
 
 	return names[kind];
@@ -67,6 +72,7 @@ int history_new(const struct history_options *options, struct history **ret)
 static void event_free(struct history_event *event)
 {
 	free(event->death);
+	free(event->hang);
 	free(event);
 }
 
@@ -346,6 +352,11 @@ static bool take_death(struct history_event *event, const struct death *death)
 	return true;
 }
 
+static bool is_about(const struct history_event *oom, const struct history_event *death)
+{
+	return llabs(oom->at.boot_ns - death->at.boot_ns) <= OOM_APART_NS;
+}
+
 static struct history_event *note(
 	struct history *history, const struct service_info *info, struct history_event *event)
 {
@@ -446,6 +457,15 @@ static struct instant appeared_at(
 	return is_news ? info->since : now;
 }
 
+static bool has_lost_its_listener(const struct history_list *list)
+{
+	const struct history_event *gone = last_of_kind(list, HISTORY_LISTENER_GONE);
+	const struct history_event *back = last_of_kind(list, HISTORY_LISTENER_BACK);
+
+	return gone && gone->id > last_of_kind(list, HISTORY_START)->id &&
+	       (!back || back->id < gone->id);
+}
+
 static struct history_event *note_appeared(
 	struct history *history, const struct service_info *info, struct instant now)
 {
@@ -455,7 +475,7 @@ static struct history_event *note_appeared(
 	struct history_event *event;
 
 	if (life && is_process_of(life, info)) {
-		if (list->newest->kind != HISTORY_LISTENER_GONE)
+		if (!has_lost_its_listener(list))
 			return NULL;
 		event = event_new(history, info, HISTORY_LISTENER_BACK, now);
 	} else {
@@ -466,6 +486,17 @@ static struct history_event *note_appeared(
 		}
 	}
 	return note(history, info, event);
+}
+
+/* What its group told of the kill says no more than the death itself, before which or after which it came. */
+static void drop_oom_of(struct history *history, const struct history_event *death)
+{
+	struct history_event *e = death->list->newest;
+
+	while (e && e->kind != HISTORY_OOM)
+		e = e->older;
+	if (e && death->death->kind == DEATH_OOM && is_about(e, death))
+		event_drop(history, e);
 }
 
 static struct history_event *note_cause(struct history *history, const struct service_info *info)
@@ -481,18 +512,24 @@ static struct history_event *note_cause(struct history *history, const struct se
 		return NULL;
 	*e->death = *death;
 	want_kept(history, e);
+	drop_oom_of(history, e);
 	return e;
 }
 
 struct history_event *history_note(struct history *history, const struct service_info *info,
 	enum service_event what, struct instant now)
 {
+	struct history_event *event;
+
 	meet(history, info, now);
 	switch (what) {
 	case SERVICE_APPEARED:
 		return note_appeared(history, info, now);
 	case SERVICE_DIED:
-		return note_death(history, info, &info->last_death);
+		event = note_death(history, info, &info->last_death);
+		if (event)
+			drop_oom_of(history, event);
+		return event;
 	case SERVICE_CAUSE:
 		return note_cause(history, info);
 	case SERVICE_LISTENER_GONE:
@@ -506,6 +543,65 @@ struct history_event *history_note(struct history *history, const struct service
 		return note(history, info, event_new(history, info, HISTORY_STATE, now));
 	}
 	return NULL;
+}
+
+/* The hang whose end nobody has told: with the life it was of it is over, too. */
+static const struct history_event *open_hang(const struct history_list *list)
+{
+	const struct history_event *e = list ? list->newest : NULL;
+
+	while (e && e->kind != HISTORY_HUNG) {
+		if (e->kind == HISTORY_HUNG_OVER || e->kind == HISTORY_DEATH ||
+			e->kind == HISTORY_START || e->kind == HISTORY_LEFT)
+			return NULL;
+		e = e->older;
+	}
+	return e;
+}
+
+struct history_event *history_note_hang(struct history *history, const struct service_info *info,
+	pid_t pid, const struct history_hang *hang, struct instant now)
+{
+	struct history_event *event;
+
+	meet(history, info, now);
+	if (!open_hang(map_gets(&history->lists, info->name)) == !hang)
+		return NULL;
+	event = event_new(history, info, hang ? HISTORY_HUNG : HISTORY_HUNG_OVER, now);
+	if (!event || !hang)
+		return note(history, info, event);
+	event->hang = malloc(sizeof(*hang));
+	if (!event->hang) {
+		event_free(event);
+		return NULL;
+	}
+	*event->hang = *hang;
+	/* Of a worker the name is not known. */
+	if (pid != event->pid)
+		*event->comm = '\0';
+	event->pid = pid;
+	return note(history, info, event);
+}
+
+struct history_event *history_note_oom(
+	struct history *history, const struct service_info *info, struct instant now)
+{
+	struct history_event *death, *event;
+
+	meet(history, info, now);
+	death = history_last_of_kind(history, info->name, HISTORY_DEATH);
+	event = event_new(history, info, HISTORY_OOM, now);
+	if (!event)
+		return NULL;
+	if (death && death->death->kind == DEATH_OOM && is_about(event, death)) {
+		event_free(event);
+		return NULL;
+	}
+	/* Which one it was the group does not tell. */
+	event->pid = 0;
+	event->start_boot_ns = 0;
+	*event->comm = '\0';
+	return note(history, info, event);
 }
 
 struct history_event *history_last(const struct history *history, const char *service)

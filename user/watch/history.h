@@ -1,5 +1,5 @@
 /*
- * history.h - what became of each service: its starts, deaths and listeners, over restarts of tolld.
+ * history.h - what became of each service: starts, deaths, listeners, hangs; over restarts of tolld.
  *
  * Pure: it is told what the watch tells, with the time, and says which rows are to be kept; whoever
  * drives it brings them to a disk and back. Services are known by name. Bounded by age and number,
@@ -23,7 +23,17 @@ enum history_kind {
 	HISTORY_LISTENER_BACK,
 	HISTORY_LEFT,  /* its process ended with its work done, or became another program */
 	HISTORY_STATE, /* it is up or down for another reason: systemd said so */
+	HISTORY_HUNG,  /* threads of it hang, where none did */
+	HISTORY_HUNG_OVER,
+	HISTORY_OOM, /* the kernel killed a process of it for lack of memory, and not its main one */
 	HISTORY_KINDS,
+};
+
+/* One of the threads that hang; the event has its process. */
+struct history_hang {
+	pid_t thread;
+	unsigned threads;  /* that hang */
+	char waits_in[64]; /* a function of the kernel; "": not known */
 };
 
 struct history_event {
@@ -34,10 +44,11 @@ struct history_event {
 	pid_t pid;		  /* 0: not known */
 	int64_t start_boot_ns;	  /* 0: not known, or of an earlier boot */
 	char comm[WATCH_COMM_MAX];
-	bool found;	     /* HISTORY_START: it ran when tolld looked for the first time */
-	bool restart;	     /* HISTORY_START: another process was the service before */
-	struct death *death; /* HISTORY_DEATH */
-	bool told;	     /* for the caller's use: false at first */
+	bool found;		   /* HISTORY_START: it ran when tolld looked for the first time */
+	bool restart;		   /* HISTORY_START: another process was the service before */
+	struct death *death;	   /* HISTORY_DEATH */
+	struct history_hang *hang; /* HISTORY_HUNG */
+	bool told;		   /* for the caller's use: false at first */
 
 	/* Of the same service; NULL at the ends. */
 	struct history_event *older, *newer;
@@ -74,6 +85,19 @@ int history_restore(struct history *history, int64_t id, const char *service, in
  */
 struct history_event *history_note(struct history *history, const struct service_info *info,
 	enum service_event what, struct instant now);
+
+/*
+ * Threads of it hang, one of them in the process `pid`; `hang` NULL: none does any more. NULL as above, where
+ * that is known already, or its death has ended it.
+ */
+struct history_event *history_note_hang(struct history *history, const struct service_info *info,
+	pid_t pid, const struct history_hang *hang, struct instant now);
+/*
+ * The kernel killed a process in its control group for lack of memory. Should it turn out to have been its main
+ * process, that death tells it, and this event goes.
+ */
+struct history_event *history_note_oom(
+	struct history *history, const struct service_info *info, struct instant now);
 
 /*
  * For a service that remembers no death itself: its last one; NULL: none, or it is too early to say.

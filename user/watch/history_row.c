@@ -55,6 +55,12 @@ static const struct field death_fields[] = {
 	FIELD(FIELD_INT64, death, peak_memory_bytes, "peak_memory_bytes"),
 };
 
+static const struct field hang_fields[] = {
+	FIELD(FIELD_INT, history_hang, thread, "thread"),
+	FIELD(FIELD_UNSIGNED, history_hang, threads, "hung_threads"),
+	FIELD(FIELD_TEXT, history_hang, waits_in, "waits_in"),
+};
+
 static const char *const state_names[] = {
 	[SERVICE_UNKNOWN] = "unknown",
 	[SERVICE_DOWN] = "down",
@@ -168,6 +174,8 @@ int history_row_write(const struct history_event *event, uint64_t boot_id, struc
 		err = add_fields(row, event, event_fields, ARRAY_SIZE(event_fields));
 	if (!err && event->death)
 		err = add_death(row, event->death);
+	if (!err && event->hang)
+		err = add_fields(row, event->hang, hang_fields, ARRAY_SIZE(hang_fields));
 	if (!err)
 		text = json_dumps(row, JSON_COMPACT);
 	json_decref(row);
@@ -299,6 +307,13 @@ static int read_death(const json_t *row, struct history_event *event)
 	return 0;
 }
 
+static int read_hang(const json_t *row, struct history_event *event)
+{
+	event->hang = calloc(1, sizeof(*event->hang));
+	return event->hang ? read_fields(row, hang_fields, ARRAY_SIZE(hang_fields), event->hang)
+			   : -ENOMEM;
+}
+
 static bool is_of_this_boot(const json_t *row, uint64_t boot_id)
 {
 	const char *text = json_string_value(json_object_get(row, "boot"));
@@ -320,6 +335,8 @@ static int read_event(const json_t *row, uint64_t boot_id, struct history_event 
 		return err ? err : -EINVAL;
 	if (!is_of_this_boot(row, boot_id))
 		event->start_boot_ns = 0;
+	if (event->kind == HISTORY_HUNG)
+		return read_hang(row, event);
 	return event->kind == HISTORY_DEATH ? read_death(row, event) : 0;
 }
 

@@ -190,24 +190,28 @@ static void set_group(struct meter *meter, struct measured *m, const struct serv
 	watch_events(meter, m);
 }
 
+static void tell_oom_killed(struct meter *meter, const struct measured *m)
+{
+	struct service *service = service_by_number(meter, m->number);
+
+	if (service && meter->callbacks.oom_killed)
+		meter->callbacks.oom_killed(service, meter->callbacks.userdata);
+}
+
 static void on_group_events(struct meter *meter, int wd)
 {
 	map_foreach (&meter->measured, entry) {
 		struct measured *m = entry->value;
 		uint64_t before = oom_kills_of(m);
 		struct group_usage usage;
-		struct service *service;
 
 		/* Of a group and of a service within it both may hear. */
 		if (m->events_wd != wd || !m->group_path || !m->group ||
 			group_read_events(&meter->roots, m->group_path, &usage))
 			continue;
 		group_total_add_events(m->group, &usage, clock_boot_ns());
-		if (oom_kills_of(m) == before)
-			continue;
-		service = service_by_number(meter, m->number);
-		if (service && meter->callbacks.oom_killed)
-			meter->callbacks.oom_killed(service, meter->callbacks.userdata);
+		if (oom_kills_of(m) != before)
+			tell_oom_killed(meter, m);
 	}
 }
 
@@ -458,6 +462,7 @@ static bool sum_one(struct meter *meter)
 	struct group_usage usage;
 	struct measured *m;
 	bool is_first, was_hung;
+	uint64_t oom_kills;
 
 	if (meter->cursor >= meter->n_rows)
 		return false;
@@ -468,8 +473,13 @@ static bool sum_one(struct meter *meter)
 	sum_sockets(meter, m);
 	m->at = clock_now();
 	tell_hung(meter, m, was_hung);
-	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage))
+	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage)) {
+		oom_kills = oom_kills_of(m);
 		group_total_add(m->group, &usage, is_first, m->at.boot_ns);
+		/* inotify tells of it an instant later, when it is no news any more. */
+		if (oom_kills_of(m) != oom_kills)
+			tell_oom_killed(meter, m);
+	}
 	return true;
 }
 

@@ -45,6 +45,9 @@ def test_a_process_that_hangs_is_told_as_soon_as_the_kernel_says_so(machine):
         with open(TIMEOUT, "w") as f:
             f.write(before)
         machine.run("fsfreeze", "--unfreeze", PLACE)
+    event = machine.events("hung")[0]
+    assert event["kind"] == "hung" and str(event["hang"]["thread"]) == entry["TOLLD_THREAD"], event
+    assert event["hang"]["waitsIn"] == entry["TOLLD_WAITS_IN"], event
     assert entry["PRIORITY"] == "4" and entry["TOLLD_THREADS"] == "1", entry
     with open(f"/proc/{entry['TOLLD_PID']}/comm") as f:
         assert f.read() == "tee\n"
@@ -55,5 +58,7 @@ def test_that_it_goes_on_is_told_too(machine):
     machine.wait("the journal has it", lambda: entries(machine, OVER))
     assert hung(machine) == "0" and len(entries(machine, HUNG)) == 1
     assert machine.value('up{service="hung"}') == "1"
+    assert machine.events("hung")[0]["kind"] == "hung_over"
+    assert "waits for the kernel in " in machine.run("tolld", "status", "hung").stdout
     machine.systemctl("stop", "u-hung")
     machine.run("umount", PLACE)

@@ -49,6 +49,9 @@ UNITS = {
     "u-asked.service": unit(SLEEP),
     "crash-loop.service": unit("/usr/bin/false", "Restart=always\nRestartSec=100ms", "StartLimitIntervalSec=0"),
     "u-greedy.service": unit("/usr/bin/python3 /opt/units/greedy.py", "MemoryMax=32M\nMemorySwapMax=0"),
+    "u-worker.service": unit("/bin/sh -c 'until test -e /run/u-worker; do sleep 0.1; done;"
+                             " python3 /opt/units/greedy.py & wait; exec sleep infinity'",
+                             "MemoryMax=32M\nMemorySwapMax=0\nOOMPolicy=continue"),
     "u-forking.service": unit("/bin/sh -c 'sleep infinity & echo $! > /run/u-forking.pid'",
                               "Type=forking\nPIDFile=/run/u-forking.pid"),
     "u-once.service": unit("/usr/bin/true", "Type=oneshot"),
@@ -59,7 +62,7 @@ UNITS = {
     "u-socket.socket": "[Socket]\nListenStream=127.0.0.1:9301\n",
 }
 WATCH = "".join(f"  - service: {name}\n    unit: u-{name}.service\n" for name in
-                ("stop", "kill", "hostile", "asked", "greedy", "forking", "once", "fails", "watchdog", "socket")) + """\
+                ("stop", "kill", "hostile", "asked", "greedy", "worker", "forking", "once", "fails", "watchdog", "socket")) + """\
   - service: closer
     unit: u-closer.service
     expect: listening
@@ -190,6 +193,19 @@ def test_memory_that_is_out_in_a_unit_is_told_with_its_limit(machine):
     assert "(the memory limit of /system.slice/u-greedy.service was reached)" in known["cause"], known
     machine.wait("the kill is counted", lambda: re.search(
         r'^tolld_service_oom_kills_total\{.*service="greedy".*\} 1$', http(URL + "/metrics").text, re.M))
+    # The death says all of it.
+    assert [e["kind"] for e in machine.events("greedy")[:2]] == ["death", "start"], machine.events("greedy")
+
+
+def test_a_worker_that_memory_cost_is_in_the_history_of_a_service_that_lives_on(machine):
+    pid = start(machine, "worker")["pid"]
+    machine.wait("its group is measured", lambda: machine.value('tolld_service_cgroup_memory_bytes{service="worker"}'))
+    open("/run/u-worker", "w").close()
+    machine.wait("it is told", lambda: machine.events("worker")[0]["kind"] == "oom_kill")
+    known = service(machine, "worker")
+    assert (known["state"], known["pid"], known["deaths"]) == ("up", pid, 0), known
+    assert "killed a process of it for lack of memory" in machine.run("tolld", "status", "worker").stdout
+    machine.systemctl("stop", "u-worker")
 
 
 def test_a_daemon_that_forks_is_its_main_process(machine):

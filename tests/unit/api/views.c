@@ -570,6 +570,34 @@ static void shows_what_became_of_a_service(void **state)
 	world_end(&w);
 }
 
+static void shows_what_hangs_and_whom_memory_cost(void **state)
+{
+	static const struct history_hang hangs[] = {
+		{ .thread = 12, .threads = 2, .waits_in = "a\nb" },
+		{ .thread = 13, .threads = 1 },
+	};
+	const struct service_info info = {
+		.name = "web", .state = SERVICE_UP, .pid = 9, .comm = "web"
+	};
+	struct world w;
+
+	world_begin(&w);
+	assert_non_null(history_note_hang(w.history, &info, 11, &hangs[0], w.now));
+	assert_non_null(history_note_hang(w.history, &info, 0, NULL, w.now));
+	assert_non_null(history_note_hang(w.history, &info, 9, &hangs[1], w.now));
+	assert_non_null(history_note_oom(w.history, &info, w.now));
+	assert_data(&w, "/api/v1/services/web/events",
+		"{'service':'web','events':["
+		"{'id':4,'kind':'oom_kill','at':'2026-11-22T15:46:25.250Z','state':'up'},"
+		"{'id':3,'kind':'hung','at':'2026-11-22T15:46:25.250Z','state':'up','pid':9,"
+		"'comm':'web','hang':{'thread':13,'threads':1}},"
+		"{'id':2,'kind':'hung_over','at':'2026-11-22T15:46:25.250Z','state':'up','pid':9,"
+		"'comm':'web'},"
+		"{'id':1,'kind':'hung','at':'2026-11-22T15:46:25.250Z','state':'up','pid':11,"
+		"'comm':'','hang':{'thread':12,'threads':2,'waitsIn':'a\\nb'}}]}");
+	world_end(&w);
+}
+
 static void events_of_nobody_are_refused(void **state)
 {
 	struct world w;
@@ -740,6 +768,7 @@ int main(void)
 		cmocka_unit_test(shows_how_a_service_died),
 		cmocka_unit_test(shows_when_the_store_knew_of_a_death),
 		cmocka_unit_test(shows_what_became_of_a_service),
+		cmocka_unit_test(shows_what_hangs_and_whom_memory_cost),
 		cmocka_unit_test(events_of_nobody_are_refused),
 		cmocka_unit_test(hostile_names_stay_text),
 		cmocka_unit_test(works_without_any_source),

@@ -128,6 +128,11 @@ static void json_is_the_services(void **state)
 	"{\"kind\":\"start\",\"at\":\"2024-01-01T00:00:00.000Z\",\"pid\":7,\"comm\":\"web\","       \
 	"\"found\":true}"
 #define OTHER_EVENTS                                                                               \
+	"{\"kind\":\"hung_over\",\"at\":\"2024-01-01T00:00:09.000Z\"},"                            \
+	"{\"kind\":\"hung\",\"at\":\"2024-01-01T00:00:08.000Z\",\"hang\":{}},"                     \
+	"{\"kind\":\"hung\",\"at\":\"2024-01-01T00:00:07.000Z\",\"pid\":9,"                        \
+	"\"hang\":{\"thread\":10,\"threads\":2,\"waitsIn\":\"nfs\\u001b\"}},"                      \
+	"{\"kind\":\"oom_kill\",\"at\":\"2024-01-01T00:00:06.000Z\"},"                             \
 	"{\"kind\":\"later\",\"at\":\"2024-01-01T00:00:05.000Z\"},"                                \
 	"{\"kind\":\"state\",\"at\":\"2024-01-01T00:00:04.000Z\",\"state\":\"up\"},"               \
 	"{\"kind\":\"left\",\"at\":\"2024-01-01T00:00:03.000Z\"},"                                 \
@@ -190,7 +195,13 @@ static void a_service_is_shown_with_what_became_of_it(void **state)
 			"2024-01-01 00:00:02 UTC             listens again\n"
 			"2024-01-01 00:00:03 UTC             ended with its work done\n"
 			"2024-01-01 00:00:04 UTC             is up\n"
-			"2024-01-01 00:00:05 UTC             later\n" },
+			"2024-01-01 00:00:05 UTC             later\n"
+			"2024-01-01 00:00:06 UTC             the kernel killed a process of it for "
+			"lack of memory\n"
+			"2024-01-01 00:00:07 UTC  9          hangs: thread 10 waits for the kernel "
+			"in nfs\\x1b\n"
+			"2024-01-01 00:00:08 UTC             hangs\n"
+			"2024-01-01 00:00:09 UTC             hangs no more\n" },
 		{ NULL, "[]", "a\\x1b is not watched any more\n\nnothing has become of it yet\n" },
 	};
 

@@ -238,6 +238,132 @@ static void what_ends_with_its_work_done_is_not_restarted(void **state)
 	assert_int_equal(history_note(history, &info, SERVICE_CHANGED, now)->kind, HISTORY_STATE);
 }
 
+static const struct history_hang hang = { .thread = 107, .threads = 3, .waits_in = "nfs_wait" };
+
+static struct history_event *hangs(const char *name, pid_t pid, const struct history_hang *what)
+{
+	struct service_info info = info_of(name, pid);
+
+	return history_note_hang(history, &info, pid + 1, what, now);
+}
+
+static void a_hang_is_told_once_with_its_beginning_and_its_end(void **state)
+{
+	const struct history_event *e;
+
+	start("web", 100);
+	/* None hangs any more of which none was known to. */
+	assert_null(hangs("web", 100, NULL));
+	e = hangs("web", 100, &hang);
+	assert_int_equal(e->kind, HISTORY_HUNG);
+	assert_int_equal(e->pid, 101);
+	assert_string_equal(e->comm, "");
+	assert_memory_equal(e->hang, &hang, sizeof(hang));
+	/* After a restart of tolld it is found anew, and is no news. */
+	restart(1);
+	assert_null(hangs("web", 100, &hang));
+	e = hangs("web", 100, NULL);
+	assert_int_equal(e->kind, HISTORY_HUNG_OVER);
+	assert_null(e->hang);
+	assert_non_null(hangs("web", 100, &hang));
+	die("web", 100);
+	/* That the dead do not hang goes without saying. */
+	assert_null(hangs("web", 0, NULL));
+	assert_int_equal(history_last(history, "web")->kind, HISTORY_DEATH);
+}
+
+static void a_hang_in_between_hides_no_listener_that_is_back(void **state)
+{
+	struct service_info info = info_of("web", 100);
+
+	start("web", 100);
+	history_note(history, &info, SERVICE_LISTENER_GONE, now);
+	assert_non_null(hangs("web", 100, &hang));
+	assert_int_equal(start("web", 100)->kind, HISTORY_LISTENER_BACK);
+	assert_null(start("web", 100));
+}
+
+static void everything_about_a_hang_outlives_tolld(void **state)
+{
+	static const struct history_hang rows[] = {
+		{ .thread = 107, .threads = 3, .waits_in = "nfs_wait" },
+		{ .thread = 2147483647, .threads = 4294967295u },
+		{ .thread = 1, .threads = 1, .waits_in = "\xff\n\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct history_event *e;
+
+		start("web", 100);
+		assert_non_null(hangs("web", 100, &rows[i]));
+		restart(1);
+		e = history_last(history, "web");
+		assert_int_equal(e->kind, HISTORY_HUNG);
+		assert_int_equal(e->hang->thread, rows[i].thread);
+		assert_int_equal(e->hang->threads, rows[i].threads);
+		assert_string_equal(e->hang->waits_in, rows[i].waits_in);
+		assert_non_null(hangs("web", 100, NULL));
+	}
+}
+
+static struct history_event *group_kills(const char *name, pid_t pid)
+{
+	struct service_info info = info_of(name, pid);
+
+	return history_note_oom(history, &info, now);
+}
+
+static void of_a_worker_that_memory_cost_the_group_tells_of_its_own_process_the_death(void **state)
+{
+	static const struct {
+		int64_t kill_ns, death_ns, cause_ns; /* when each is told; 0: not at all */
+		bool is_oom;
+		size_t events; /* the start included */
+	} rows[] = {
+		{ 1, 0, 0, false, 2 },
+		{ 1, 2, 0, true, 2 },
+		{ 2, 1, 0, true, 2 },
+		/* How it died is told last. */
+		{ 1, 2, 3, false, 2 },
+		{ 2, 1, 3, false, 2 },
+		/* The one has nothing to do with the other. */
+		{ 1, 2, 0, false, 3 },
+		{ 1, 6 * SEC, 0, true, 3 },
+		{ 6 * SEC, 1, 0, true, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t begun_ns = now.boot_ns;
+		struct death death;
+
+		teardown(NULL);
+		setup(NULL);
+		start("web", 100);
+		for (int64_t ns = 1; ns <= 3; ns++) {
+			int64_t at_ns = ns == 3 ? 6 * SEC : ns;
+			struct service_info info = info_of("web", 0);
+
+			now.boot_ns = begun_ns + at_ns;
+			if (rows[i].kill_ns == at_ns)
+				group_kills("web", 100);
+			death = killed(100);
+			death.kind = rows[i].is_oom ? DEATH_OOM : DEATH_SIGNAL;
+			if (rows[i].death_ns == at_ns)
+				die_of("web", &death);
+			if (rows[i].cause_ns == ns) {
+				info.last_death =
+					*history_last_of_kind(history, "web", HISTORY_DEATH)->death;
+				info.last_death.kind = DEATH_OOM;
+				history_note(history, &info, SERVICE_CAUSE, now);
+			}
+		}
+		assert_true(history_flush(history, SIZE_MAX));
+		if (history_events(history) != rows[i].events || rows_on_disk() != rows[i].events)
+			fail_msg("row %zu: %zu events", i, history_events(history));
+	}
+	assert_int_equal(group_kills("other", 7)->pid, 0);
+}
+
 static void who_ran_before_tolld_is_found_not_started(void **state)
 {
 	struct service_info info = info_of("web", 100);
@@ -473,6 +599,8 @@ static void a_row_that_somebody_changed_is_refused(void **state)
 		"{\"kind\":\"start\",\"state\":\"up\",\"found\":1}",
 		"{\"kind\":\"start\",\"state\":\"up\",\"comm\":{\"hex\":\"f\"}}",
 		"{\"kind\":\"death\",\"state\":\"down\",\"how\":\"exit\",\"threads\":-1}",
+		"{\"kind\":\"hung\",\"state\":\"up\",\"hung_threads\":-1}",
+		"{\"kind\":\"hung\",\"state\":\"up\",\"waits_in\":7}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -625,6 +753,10 @@ int main(void)
 		TEST(a_cause_that_is_learned_later_changes_the_death),
 		TEST(nothing_more_is_learned_of_a_death_once_the_next_has_come),
 		TEST(a_listener_goes_and_comes_back_without_a_start),
+		TEST(a_hang_is_told_once_with_its_beginning_and_its_end),
+		TEST(a_hang_in_between_hides_no_listener_that_is_back),
+		TEST(everything_about_a_hang_outlives_tolld),
+		TEST(of_a_worker_that_memory_cost_the_group_tells_of_its_own_process_the_death),
 		TEST(what_ends_with_its_work_done_is_not_restarted),
 		TEST(who_ran_before_tolld_is_found_not_started),
 		TEST(restarts_are_counted_over_an_hour),
