@@ -37,6 +37,7 @@ static struct {
 	int listener;
 	sd_event_source *accepting;
 	sd_bus *peer; /* the other side of tolld's connection */
+	bool asks_who; /* as systemd does: who connected has to say so */
 	unsigned subscribed, listed;
 } fake;
 
@@ -195,7 +196,7 @@ static inline int fake_on_connection(
 	assert_true(sd_bus_new(&fake.peer) >= 0);
 	assert_true(sd_bus_set_fd(fake.peer, connection, connection) >= 0);
 	assert_true(sd_bus_set_server(fake.peer, true, id) >= 0);
-	assert_true(sd_bus_set_anonymous(fake.peer, true) >= 0);
+	assert_true(sd_bus_set_anonymous(fake.peer, !fake.asks_who) >= 0);
 	assert_true(sd_bus_add_filter(fake.peer, NULL, fake_on_message, NULL) >= 0);
 	assert_true(sd_bus_start(fake.peer) >= 0);
 	assert_true(sd_bus_attach_event(fake.peer, sd_event_source_get_event(source), 0) >= 0);

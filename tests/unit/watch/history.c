@@ -728,13 +728,18 @@ static int live_a_little(void *userdata)
 	if (!err)
 		err = history_note(mine, &info, SERVICE_DIED, now) ? 0 : -ENOMEM;
 	if (!err)
+		err = history_note_oom(mine, &info, now) ? 0 : -ENOMEM;
+	if (!err)
+		err = history_note_hang(mine, &info, 1, &hang, now) ? 0 : -ENOMEM;
+	if (!err)
 		err = history_flush(mine, SIZE_MAX) ? 0 : -ENOMEM;
-	for (int64_t id = 1; !err && id <= 2; id++)
+	for (int64_t id = 1; !err && id <= 4; id++)
 		err = history_restore(
-			mine, id + 2, "again", disk[id].at_wall_ms, disk[id].text, now);
+			mine, id + 4, "again", disk[id].at_wall_ms, disk[id].text, now);
 	if (!err)
 		assert_string_equal(
-			history_last(mine, "again")->death->sender_comm, deaths[2].sender_comm);
+			history_last_of_kind(mine, "again", HISTORY_DEATH)->death->sender_comm,
+			deaths[2].sender_comm);
 	history_free(mine);
 	return err;
 }
