@@ -154,8 +154,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			who_was_root_asks_on_as_somebody_else, setup_early, teardown_early),
-		cmocka_unit_test_setup_teardown(once_it_is_lost_the_log_says_what_to_install,
-			setup_early, teardown_early),
+		cmocka_unit_test_setup_teardown(
+			once_it_is_lost_the_log_says_what_to_install, setup_early, teardown_early),
 		cmocka_unit_test(with_a_system_bus_or_without_systemd_there_is_none),
 	};
 

@@ -36,7 +36,7 @@ static struct {
 	char address[160], path[64];
 	int listener;
 	sd_event_source *accepting;
-	sd_bus *peer; /* the other side of tolld's connection */
+	sd_bus *peer;  /* the other side of tolld's connection */
 	bool asks_who; /* as systemd does: who connected has to say so */
 	unsigned subscribed, listed;
 } fake;
