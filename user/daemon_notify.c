@@ -231,15 +231,22 @@ static void on_output(const struct notify_output *output, void *userdata)
 		keep(d, kinds[output->type], output->key, output->value);
 }
 
+static void take_up(const struct alert *alert, void *userdata)
+{
+	struct daemon *d = userdata;
+	int err = notify_put(d->notify, alert, clock_now());
+
+	if (err)
+		log_error("an alert could not be taken up: %s", strerror(-err));
+}
+
 static void on_alert(const struct alert *alert, void *userdata)
 {
 	struct daemon *d = userdata;
-	int err;
+	int err = forward_put(d->forward, alert, clock_now());
 
-	err = notify_put(d->notify, alert, clock_now());
 	if (err)
 		log_error("an alert could not be taken up: %s", strerror(-err));
-	forward_put(d->forward, alert, clock_now());
 }
 
 static bool is_own_address(const char *address, void *userdata)
@@ -316,9 +323,10 @@ int alarms_start(struct daemon *d)
 	};
 	const struct deliver_options deliver = { .external_url = d->external_url,
 		.hostname = d->hostname };
-	const struct forward_callbacks forward = {
-		.is_own = is_own_address, .changed = on_forward_changed, .userdata = d
-	};
+	const struct forward_callbacks forward = { .is_own = is_own_address,
+		.own = take_up,
+		.changed = on_forward_changed,
+		.userdata = d };
 	struct notify_limits limits = { 0 };
 	const struct rules_options rules = { .external_url = d->external_url,
 		.boot_id = d->boot_name,
@@ -352,6 +360,9 @@ int alarms_configure(struct daemon *d, const struct config *config, struct diag 
 	err = rules_configure(d->rules, config, now, diag);
 	if (!err)
 		err = deliver_configure(d->deliver, config, diag);
+	/* What was told under labels of the old ones would never be over. */
+	if (!err && forward_rewrites_anew(d->forward, config))
+		rules_retract(d->rules, now);
 	if (!err)
 		err = forward_configure(d->forward, config);
 	return err ? err : notify_configure(d->notify, config, now);

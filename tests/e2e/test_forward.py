@@ -136,3 +136,20 @@ def test_alerts_are_told_from_here_and_there(prepared, hook, tmp_path, ports):
     assert [a["url"] for a in listed] == [f"http://localhost:{ports.alertmanager}/api/v2/alerts",
                                           f"http://127.0.0.1:{hook.port}/api/v2/alerts"]
     assert metric(tolld, "tolld_forward_sent_total", listed[0]["url"]) is None
+
+
+def test_alerts_are_rewritten_for_this_daemon_too(prepared, tmp_path, ports):
+    """Prometheus rewrites what it sends; here it need not be sent, and what it is called must be the same."""
+    lists = f"alertmanagers: [{{static_configs: [{{targets: ['localhost:{ports.alertmanager}']}}]}}]"
+    relabel = "alert_relabel_configs: [{regex: drop_me, action: labeldrop}, {target_label: site, replacement: home}]"
+    tolld = prepared(f"alerting: {{{lists}}}\n")
+
+    def known():
+        alerts = http(tolld.url + "/api/v2/alerts").json()
+        return [a["labels"] for a in alerts if a["labels"]["alertname"] == "Up"]
+    wait_until("it fires", lambda: known() == [{"alertname": "Up", "team": "a", "drop_me": "x"}], detail=tolld.log)
+    rewrite_alerting(tmp_path, f"alerting: {{{lists}, {relabel}}}\n")
+    tolld.reload()
+    # Not both: under the labels of before nobody would ever say that it is over.
+    wait_until("it is called anew", lambda: known() == [{"alertname": "Up", "team": "a", "site": "home"}],
+               detail=tolld.log)

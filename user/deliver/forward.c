@@ -32,6 +32,8 @@ struct forward {
 	struct config *config;
 	struct peer **peers;
 	size_t n_peers;
+	const struct config_alertmanagers **own; /* lists that name this daemon */
+	size_t n_own;
 };
 
 static void pump(struct peer *peer);
@@ -82,6 +84,7 @@ void forward_free(struct forward *forward)
 	if (!forward)
 		return;
 	peers_free(forward->peers, forward->n_peers);
+	free(forward->own);
 	client_free(forward->client);
 	config_unref(forward->config);
 	free(forward);
@@ -127,6 +130,65 @@ static const char *label_or(struct labels_builder *b, const char *name)
 	const char *value = labels_builder_get(b, name);
 
 	return value ? value : "";
+}
+
+static bool is_own(const struct forward *forward, const struct config_alertmanager *from)
+{
+	const struct forward_callbacks *callbacks = &forward->callbacks;
+	struct labels_builder b = LABELS_BUILDER_INIT;
+	bool own = relabel(from, &b) &&
+		   callbacks->is_own(label_or(&b, "__address__"), callbacks->userdata);
+
+	labels_builder_release(&b);
+	return own;
+}
+
+/* Each list of Alertmanagers that names this daemon, once. The caller frees; NULL: no memory. */
+static const struct config_alertmanagers **own_lists(
+	const struct forward *forward, const struct config *config, size_t *ret_n)
+{
+	const struct config_alertmanagers **lists =
+		calloc(config->n_alertmanagers + 1, sizeof(*lists));
+	size_t n = 0;
+
+	for (size_t i = 0; lists && i < config->n_alertmanagers; i++) {
+		const struct config_alertmanager *from = &config->alertmanagers[i];
+
+		/* Those of one list stand together. */
+		if ((!n || lists[n - 1] != from->group) && is_own(forward, from))
+			lists[n++] = from->group;
+	}
+	*ret_n = n;
+	return lists;
+}
+
+static const struct config_relabels no_rules;
+
+static bool same_rules(const struct config_relabels *a, const struct config_relabels *b)
+{
+	return relabel_rules_equal(a->items, a->n, b->items, b->n);
+}
+
+bool forward_rewrites_anew(const struct forward *forward, const struct config *config)
+{
+	const struct config_alertmanagers **lists;
+	bool same;
+	size_t n;
+
+	if (!forward->config)
+		return false;
+	lists = own_lists(forward, config, &n);
+	/* Without memory the configuration is not taken either. */
+	if (!lists)
+		return false;
+	/* Where no list names it, this daemon hears all as one that rewrites nothing would. */
+	same = same_rules(&forward->config->alert_relabels, &config->alert_relabels) &&
+	       MAX(n, (size_t)1) == MAX(forward->n_own, (size_t)1);
+	for (size_t i = 0; same && i < MAX(n, (size_t)1); i++)
+		same = same_rules(i < n ? &lists[i]->alert_relabels : &no_rules,
+			i < forward->n_own ? &forward->own[i]->alert_relabels : &no_rules);
+	free(lists);
+	return !same;
 }
 
 static int peer_new(
@@ -193,16 +255,18 @@ static void inherit(struct peer *peer, struct peer *old)
 
 int forward_configure(struct forward *forward, const struct config *config)
 {
-	size_t n = config->n_alertmanagers;
+	size_t n = config->n_alertmanagers, n_own;
 	struct peer **peers = calloc(n + 1, sizeof(struct peer *));
+	const struct config_alertmanagers **own = own_lists(forward, config, &n_own);
 	struct peer *old;
-	int err = peers ? 0 : -ENOMEM;
+	int err = peers && own ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < n && !err; i++)
 		err = peer_new(forward, &config->alertmanagers[i], &peers[i]);
 	if (err) {
 		if (peers)
 			peers_free(peers, n);
+		free(own);
 		return err;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -215,6 +279,9 @@ int forward_configure(struct forward *forward, const struct config *config)
 	forward->config = config_ref(config);
 	forward->peers = peers;
 	forward->n_peers = n;
+	free(forward->own);
+	forward->own = own;
+	forward->n_own = n_own;
 	for (size_t i = 0; i < n; i++)
 		pump(peers[i]);
 	return 0;
@@ -349,45 +416,71 @@ static void pump(struct peer *peer)
 	sd_event_source_set_enabled(peer->timer, SD_EVENT_ONESHOT);
 }
 
-/* The alert as this list of rules leaves it, until when it is to be believed; NULL: not at all. */
-static struct alert *rewritten(
-	const struct alert *alert, const struct config_relabels *rules, int *ret_err)
+/* What these rules make of labels. -ENOENT: nothing; -ENOMEM. */
+static int rewrite(
+	const struct config_relabels *rules, const struct labels *labels, struct labels **ret)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
-	struct labels *labels = NULL;
-	struct alert *copy = alert_copy(alert);
+	struct labels *own;
+	int err;
 
-	*ret_err = copy ? 0 : -ENOMEM;
-	if (!copy || !rules->n)
-		return copy;
-	labels_builder_add(&b, alert->labels);
+	if (!rules->n) {
+		*ret = labels_ref(labels);
+		return 0;
+	}
+	labels_builder_add(&b, labels);
 	if (!relabel_apply(rules->items, rules->n, &b)) {
 		labels_builder_release(&b);
-		alert_unref(copy);
-		return NULL;
+		return -ENOENT;
 	}
-	*ret_err = labels_build(&b, &labels);
-	if (*ret_err) {
-		alert_unref(copy);
-		return NULL;
+	err = labels_build(&b, &own);
+	if (!err && !own->n) {
+		labels_unref(own);
+		err = -ENOENT;
+	}
+	if (!err)
+		*ret = own;
+	return err;
+}
+
+static int rewrite_alert(
+	const struct config_relabels *rules, const struct alert *alert, struct alert **ret)
+{
+	struct labels *labels;
+	struct alert *copy;
+	int err = rewrite(rules, alert->labels, &labels);
+
+	if (err)
+		return err;
+	copy = alert_copy(alert);
+	if (!copy) {
+		labels_unref(labels);
+		return -ENOMEM;
 	}
 	labels_unref(copy->labels);
 	copy->labels = labels;
-	return copy;
+	*ret = copy;
+	return 0;
 }
 
-static void put(struct peer *peer, const struct alert *alert)
+static void put(struct peer *peer, const struct alert *alert, struct instant now)
 {
 	scoped(alert_unrefp) struct alert *own = NULL;
 	int err;
 
 	if (peer->own || peer->dropped)
 		return;
-	own = rewritten(alert, &peer->group->alert_relabels, &err);
-	if (own && own->labels->n)
+	err = rewrite_alert(&peer->group->alert_relabels, alert, &own);
+	if (!err) {
+		/* Until when it is to be believed. */
+		if (!own->ends_wall_ms)
+			own->ends_wall_ms = now.wall_ms + own->lease_ms;
+		else
+			own->lease_ms = 0;
 		outbox_put(&peer->outbox, own);
-	else if (err)
+	} else if (err != -ENOENT) {
 		peer->outbox.dropped++;
+	}
 	/* From the loop, so that what one evaluation gives goes out together. */
 	if (outbox_deadline(&peer->outbox) == 0) {
 		sd_event_source_set_time(peer->timer, 0);
@@ -395,24 +488,58 @@ static void put(struct peer *peer, const struct alert *alert)
 	}
 }
 
-void forward_put(struct forward *forward, const struct alert *alert, struct instant now)
+static const struct config_relabels *for_all_of(const struct forward *forward)
+{
+	return forward->config ? &forward->config->alert_relabels : &no_rules;
+}
+
+static int put_own(const struct forward *forward, const struct alert *alert)
+{
+	const struct forward_callbacks *callbacks = &forward->callbacks;
+	int err, failed = 0;
+
+	for (size_t i = 0; i < forward->n_own; i++) {
+		scoped(alert_unrefp) struct alert *own = NULL;
+
+		err = rewrite_alert(&forward->own[i]->alert_relabels, alert, &own);
+		if (!err)
+			callbacks->own(own, callbacks->userdata);
+		else if (err != -ENOENT)
+			failed = err;
+	}
+	if (!forward->n_own)
+		callbacks->own(alert, callbacks->userdata);
+	return failed;
+}
+
+int forward_put(struct forward *forward, const struct alert *alert, struct instant now)
 {
 	scoped(alert_unrefp) struct alert *copy = NULL;
-	int err;
+	int err = rewrite_alert(for_all_of(forward), alert, &copy);
 
-	if (!forward->n_peers)
-		return;
-	copy = rewritten(alert, &forward->config->alert_relabels, &err);
-	for (size_t i = 0; !copy && err && i < forward->n_peers; i++)
-		forward->peers[i]->outbox.dropped++;
-	if (!copy)
-		return;
-	if (!copy->ends_wall_ms)
-		copy->ends_wall_ms = now.wall_ms + copy->lease_ms;
-	else
-		copy->lease_ms = 0;
-	for (size_t i = 0; i < forward->n_peers; i++)
-		put(forward->peers[i], copy);
+	if (err == -ENOENT)
+		return 0;
+	for (size_t i = 0; i < forward->n_peers; i++) {
+		if (!err)
+			put(forward->peers[i], copy, now);
+		else
+			forward->peers[i]->outbox.dropped++;
+	}
+	return err ? err : put_own(forward, copy);
+}
+
+int forward_own_labels(
+	const struct forward *forward, const struct labels *labels, struct labels **ret)
+{
+	scoped(labels_unrefp) struct labels *for_all = NULL;
+	int err = rewrite(for_all_of(forward), labels, &for_all);
+
+	if (err)
+		return err;
+	if (forward->n_own)
+		return rewrite(&forward->own[0]->alert_relabels, for_all, ret);
+	*ret = TAKE(for_all);
+	return 0;
 }
 
 size_t forward_peers(const struct forward *forward)

@@ -215,7 +215,7 @@ static void inherit_group(struct group *group, struct group *from)
 		group->next_slot_wall_ms = from->next_slot_wall_ms;
 }
 
-static void retract_all(struct rules *rules, struct instant now)
+void rules_retract(struct rules *rules, struct instant now)
 {
 	for (size_t g = 0; g < rules->n_groups; g++) {
 		for (size_t i = 0; i < rules->groups[g]->n_rules; i++)
@@ -245,7 +245,7 @@ int rules_configure(
 
 	/* Nothing can fail from here on. What was told under other labels would never be over. */
 	if (!labels_equal(rules->external_labels, next->external_labels))
-		retract_all(rules, now);
+		rules_retract(rules, now);
 	/* The new groups move into `rules`, the old ones into `next`. */
 	rules->groups = next->groups;
 	rules->n_groups = next->n_groups;

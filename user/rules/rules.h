@@ -85,6 +85,12 @@ void rules_keep_all(const struct rules *rules);
 int rules_configure(
 	struct rules *rules, const struct config *config, struct instant now, struct diag *diag);
 
+/*
+ * What was told as firing is over for those who were told, and told anew by the next evaluation: where the owner
+ * is about to tell it under other labels, and the old ones would never be over.
+ */
+void rules_retract(struct rules *rules, struct instant now);
+
 /* Evaluates what is due. */
 void rules_step(struct rules *rules, struct instant now);
 /*

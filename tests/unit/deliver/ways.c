@@ -369,7 +369,16 @@ static void on_changed(const char *url, const char *error, void *userdata)
 	snprintf(last_change, sizeof(last_change), "%s %s", url, error ? error : "well");
 }
 
-static const struct forward_callbacks callbacks = { .is_own = is_own, .changed = on_changed };
+static struct strbuf told_here = STRBUF_INIT;
+
+static void on_own(const struct alert *alert, void *userdata)
+{
+	labels_format(alert->labels, &told_here);
+}
+
+static const struct forward_callbacks callbacks = {
+	.is_own = is_own, .own = on_own, .changed = on_changed
+};
 
 static struct alert *alert_of(const char *name, bool firing)
 {
@@ -462,6 +471,136 @@ static void other_alertmanagers_are_sent_what_prometheus_sends(void **state)
 	teardown(&w);
 }
 
+static const char *labels_here(const struct forward *forward, const char *name)
+{
+	static char text[200];
+	struct labels *labels = LABELS("alertname", name, "secret", "x"), *own;
+	struct strbuf out = STRBUF_INIT;
+	int err = forward_own_labels(forward, labels, &own);
+
+	if (!err) {
+		labels_format(own, &out);
+		labels_unref(own);
+	}
+	snprintf(text, sizeof(text), "%s", err ? strerror(-err) : out.s);
+	strbuf_release(&out);
+	labels_unref(labels);
+	return text;
+}
+
+/* As alert_relabel_configs leave it, whether the settings name this daemon's address or not. */
+static void this_daemon_is_told_what_its_lists_leave(void **state)
+{
+	static const struct {
+		const char *alerting, *down, *never;
+	} rows[] = {
+		{ "{}", "{alertname=\"Down\", secret=\"x\"}",
+			"{alertname=\"Never\", secret=\"x\"}" },
+		{ "{alert_relabel_configs: [{action: labeldrop, regex: secret}, {action: drop, "
+		  "source_labels: [alertname], regex: Never}]}",
+			"{alertname=\"Down\"}", "No such file or directory" },
+		/* One that others only are sent is none of ours. */
+		{ "{alert_relabel_configs: [{target_label: a, replacement: b}], alertmanagers: "
+		  "[{static_configs: [{targets: ['else:1']}], alert_relabel_configs: [{action: "
+		  "labeldrop, regex: secret}]}]}",
+			"{a=\"b\", alertname=\"Down\", secret=\"x\"}",
+			"{a=\"b\", alertname=\"Never\", secret=\"x\"}" },
+		/* Under two addresses it hears of it once. */
+		{ "{alertmanagers: [{static_configs: [{targets: ['else:1', 'here:9093', "
+		  "'here:9093']}], alert_relabel_configs: [{action: keep, source_labels: "
+		  "[alertname], regex: Down}, {action: labeldrop, regex: secret}]}]}",
+			"{alertname=\"Down\"}", "No such file or directory" },
+		{ "{alertmanagers: [{static_configs: [{targets: ['here:9093']}], relabel_configs: "
+		  "[{action: drop, regex: here.*, source_labels: [__address__]}], "
+		  "alert_relabel_configs: [{action: drop}]}]}",
+			"{alertname=\"Down\", secret=\"x\"}",
+			"{alertname=\"Never\", secret=\"x\"}" },
+		/* Two lists, as two Alertmanagers would have it. */
+		{ "{alertmanagers: [{static_configs: [{targets: ['here:9093']}]}, {static_configs: "
+		  "[{targets: ['here:9093']}], alert_relabel_configs: [{target_label: l, "
+		  "replacement: '2'}]}]}",
+			"{alertname=\"Down\", secret=\"x\"}{alertname=\"Down\", l=\"2\", secret=\"x\"}",
+			NULL },
+	};
+	struct instant now = clock_now();
+	struct world w;
+
+	setup(&w, PATIENCE_MS);
+	strbuf_release(&told_here);
+	snprintf(own_address, sizeof(own_address), "here:9093");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf text = STRBUF_INIT;
+		struct forward *forward;
+		struct config *config;
+
+		strbuf_addf(&text, "alerting: %s\n", rows[i].alerting);
+		config = config_with(&w, text.s);
+		assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
+		assert_false(forward_rewrites_anew(forward, config));
+		assert_string_equal(
+			labels_here(forward, "Down"), "{alertname=\"Down\", secret=\"x\"}");
+		assert_int_equal(forward_configure(forward, config), 0);
+		assert_false(forward_rewrites_anew(forward, config));
+		put_alert(forward, "Down", true, now);
+		assert_string_equal(told_here.s, rows[i].down);
+		assert_true(starts_with(rows[i].down, labels_here(forward, "Down")));
+		if (rows[i].never)
+			assert_string_equal(labels_here(forward, "Never"), rows[i].never);
+		strbuf_release(&told_here);
+		strbuf_release(&text);
+		forward_free(forward);
+		config_unref(config);
+	}
+	teardown(&w);
+}
+
+static void a_reload_that_rewrites_what_this_daemon_hears_is_known(void **state)
+{
+	static const struct {
+		const char *alerting;
+		bool anew; /* than the row above */
+	} rows[] = {
+		{ "{}", false },
+		{ "{alertmanagers: [{static_configs: [{targets: ['here:9093']}]}]}", false },
+		{ "{alertmanagers: [{static_configs: [{targets: ['else:1', 'here:9093']}]}]}",
+			false },
+		{ "{alertmanagers: [{static_configs: [{targets: ['else:1']}], alert_relabel_configs: "
+		  "[{action: drop}]}, {static_configs: [{targets: ['here:9093']}]}]}",
+			false },
+		{ "{alertmanagers: [{static_configs: [{targets: ['here:9093']}], "
+		  "alert_relabel_configs: [{action: labeldrop, regex: a}]}]}",
+			true },
+		{ "{alertmanagers: [{static_configs: [{targets: ['here:9093']}], "
+		  "alert_relabel_configs: [{action: labeldrop, regex: b}]}]}",
+			true },
+		{ "{alert_relabel_configs: [{action: labeldrop, regex: b}], alertmanagers: "
+		  "[{static_configs: [{targets: ['here:9093']}], alert_relabel_configs: [{action: "
+		  "labeldrop, regex: b}]}]}",
+			true },
+	};
+	struct forward *forward;
+	struct world w;
+
+	setup(&w, PATIENCE_MS);
+	snprintf(own_address, sizeof(own_address), "here:9093");
+	assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf text = STRBUF_INIT;
+		struct config *config;
+
+		strbuf_addf(&text, "alerting: %s\n", rows[i].alerting);
+		config = config_with(&w, text.s);
+		/* A list that is empty and none at all tell the same. */
+		if (forward_rewrites_anew(forward, config) != rows[i].anew)
+			fail_msg("row %zu", i);
+		assert_int_equal(forward_configure(forward, config), 0);
+		strbuf_release(&text);
+		config_unref(config);
+	}
+	forward_free(forward);
+	teardown(&w);
+}
+
 static void one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload(void **state)
 {
 	struct instant now = clock_now();
@@ -522,6 +661,8 @@ int main(void)
 		cmocka_unit_test(a_folder_that_cannot_be_written_to_is_tried_again),
 		cmocka_unit_test(what_is_no_longer_in_the_settings_is_not_found),
 		cmocka_unit_test(other_alertmanagers_are_sent_what_prometheus_sends),
+		cmocka_unit_test(this_daemon_is_told_what_its_lists_leave),
+		cmocka_unit_test(a_reload_that_rewrites_what_this_daemon_hears_is_known),
 		cmocka_unit_test(one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload),
 	};
 
