@@ -113,8 +113,33 @@ def test_an_alert_is_silenced_and_spoken_of_again(box, tmp_path):  # noqa: F811
         state, = {a["status"]["state"] for a in am.get("/alerts")}
         assert state == "suppressed"
 
+        changed = browser.get(page.link("Change")).form("new-silence")
+        assert changed["author"] == "Ann <b>" and changed["filter"] == fields["filter"].strip()
+        answer = browser.submit("new-silence", {**changed, "for": "3h"})
+        assert answer.status == 200 and "ends in " in Page(answer.text).text
+        longer, = am.get("/silences")
+        assert {**longer, "endsAt": "", "updatedAt": ""} == {**known, "endsAt": "", "updatedAt": ""}
+        assert longer["endsAt"] > known["endsAt"]
+
         answer = browser.submit("end-silence", page.form("end-silence"))
         assert answer.status == 200 and "Again" in Page(answer.text).text
         assert [s["status"]["state"] for s in am.get("/silences")] == ["expired"]
         wait_until("it fires again", lambda: {a["status"]["state"] for a in am.get("/alerts")} == {"active"},
                    detail=am.log)
+
+
+def test_what_others_post_is_seen_and_silenced(box, tmp_path):  # noqa: F811
+    with AlertmanagerTolld(tmp_path / "am", settings(box.port)) as am:
+        am.post({"labels": {"alertname": "Posted", "job": "<i>"}, "annotations": {"summary": "by <b>"}})
+        browser = Browser(am.url)
+        page = browser.get()
+        assert "1 alert firing" in page.text and 'job="<i>"' in page.text and "by <b>" in page.text
+        fields = browser.get(page.link("Silence")).form("new-silence")
+        answer = browser.submit("new-silence", {**fields, "begin": "1h", "author": "Ann", "comment": "later"})
+        assert answer.status == 200 and "begins in " in Page(answer.text).text
+        # Not yet.
+        assert "1 alert firing" in browser.get("/").text and "silenced" not in browser.get("/").text
+        page = browser.get("/silences")
+        answer = browser.submit("new-silence", {**browser.get(page.link("Change")).form("new-silence"), "begin": ""})
+        assert answer.status == 200 and "1 alert firing (1 silenced)" in Page(answer.text).text
+        assert "Silenced for 2 h" in browser.get("/").text

@@ -17,6 +17,55 @@ static void add_count(struct strbuf *out, size_t n, const char *one, const char 
 	strbuf_addf(out, "%zu %s", n, n == 1 ? one : many);
 }
 
+static void count_services(const struct watch *watch, struct page_counts *counts)
+{
+	for (size_t i = 0; i < watch_services(watch); i++) {
+		struct service_info info;
+
+		service_info(watch_service(watch, i), &info);
+		counts->services++;
+		counts->services_down += info.state == SERVICE_DOWN;
+		counts->services_unknown += info.state == SERVICE_UNKNOWN;
+	}
+}
+
+static void count_targets(const struct scrape *scrape, struct page_counts *counts)
+{
+	for (size_t i = 0; i < scrape_targets(scrape); i++) {
+		struct target_info target;
+
+		target_info(scrape_target(scrape, i), &target);
+		counts->targets++;
+		counts->targets_down += target.up == 0;
+	}
+}
+
+static void count_alerts(
+	const struct api_sources *sources, struct instant now, struct page_counts *counts)
+{
+	struct rules_stats rules = { 0 };
+	struct notify_census census = { 0 };
+
+	if (sources->rules)
+		rules_stats(sources->rules, &rules);
+	if (sources->notify)
+		notify_count(sources->notify, now, &census);
+	counts->firing = rules.alerts_firing + census.from_outside;
+	counts->pending = rules.alerts_pending;
+	counts->silenced = census.silenced;
+	counts->inhibited = census.inhibited;
+}
+
+static void count(const struct api *api, struct instant now, struct page_counts *ret)
+{
+	*ret = (struct page_counts){ 0 };
+	if (api->sources.watch)
+		count_services(api->sources.watch, ret);
+	if (api->sources.scrape)
+		count_targets(api->sources.scrape, ret);
+	count_alerts(&api->sources, now, ret);
+}
+
 /* "1 of 5 services down, 2 alerts firing" */
 static void summarise(struct strbuf *out, const struct page_counts *c)
 {
@@ -36,7 +85,11 @@ static void summarise(struct strbuf *out, const struct page_counts *c)
 		add_count(out, c->firing, "alert firing", "alerts firing");
 	}
 	if (c->silenced)
-		strbuf_addf(out, " (%zu silenced)", c->silenced);
+		strbuf_addf(out, " (%zu silenced", c->silenced);
+	if (c->inhibited)
+		strbuf_addf(out, "%s%zu inhibited", c->silenced ? ", " : " (", c->inhibited);
+	if (c->silenced || c->inhibited)
+		strbuf_adds(out, ")");
 	if (c->pending) {
 		strbuf_adds(out, ", ");
 		add_count(out, c->pending, "alert pending", "alerts pending");
@@ -129,49 +182,39 @@ static void answer_page(struct request *req, unsigned status, const struct strbu
 	strbuf_release(&refresh);
 }
 
-static void answer_with(struct request *req, const char *query, bool form, struct instant now)
-{
-	struct strbuf tables = STRBUF_INIT, text = STRBUF_INIT;
-	struct page_counts counts = { 0 };
-
-	page_alerts(&tables, req->api, now, &counts);
-	page_silences(&tables, req->api, now);
-	page_services(&tables, req->api, now, &counts);
-	page_targets(&tables, req->api, now, &counts);
-	if (form) {
-		page_query(&text, req->api, query, now);
-		answer_page(req, MHD_HTTP_OK, &text, &counts, false, now);
-	} else {
-		if (!tables.len)
-			strbuf_adds(&tables, "<p class=\"none\">Nothing is watched and nothing is "
-					     "scraped yet.</p>\n");
-		answer_page(req, MHD_HTTP_OK, &tables, &counts, false, now);
-	}
-	strbuf_release(&tables);
-	strbuf_release(&text);
-}
-
 void page_answer(struct request *req, unsigned status, const struct strbuf *main_part, bool stays,
 	struct instant now)
 {
-	struct page_counts counts = { 0 };
-	struct strbuf tables = STRBUF_INIT;
+	struct page_counts counts;
 
-	page_alerts(&tables, req->api, now, &counts);
-	page_services(&tables, req->api, now, &counts);
-	page_targets(&tables, req->api, now, &counts);
-	strbuf_release(&tables);
+	count(req->api, now, &counts);
 	answer_page(req, status, main_part, &counts, stays, now);
 }
 
 void page_get(struct request *req, struct instant now)
 {
-	answer_with(req, NULL, false, now);
+	struct strbuf tables = STRBUF_INIT;
+	struct page_counts counts;
+
+	count(req->api, now, &counts);
+	page_alerts(&tables, req->api, now, &counts);
+	page_silences(&tables, req->api, now);
+	page_services(&tables, req->api, now);
+	page_targets(&tables, req->api, now);
+	if (!tables.len)
+		strbuf_adds(&tables, "<p class=\"none\">Nothing is watched and nothing is "
+				     "scraped yet.</p>\n");
+	answer_page(req, MHD_HTTP_OK, &tables, &counts, false, now);
+	strbuf_release(&tables);
 }
 
 void page_graph(struct request *req, struct instant now)
 {
-	answer_with(req, request_param(req, "g0.expr"), true, now);
+	struct strbuf text = STRBUF_INIT;
+
+	page_query(&text, req->api, request_param(req, "g0.expr"), now);
+	page_answer(req, MHD_HTTP_OK, &text, false, now);
+	strbuf_release(&text);
 }
 
 static void answer_file(

@@ -1,5 +1,5 @@
 /*
- * page.h - the page's sections, and what its summary counts while they are written.
+ * page.h - the page's sections, and what its summary counts.
  */
 #ifndef TOLLD_API_PAGE_H
 #define TOLLD_API_PAGE_H
@@ -13,31 +13,23 @@
 #define PAGE_MAX_EVENTS		      10
 #define PAGE_MAX_SERVICES_WITH_EVENTS 100
 
+/* What the summary says, of all that there is, whether it is drawn or not. */
 struct page_counts {
 	size_t services, services_down, services_unknown;
 	size_t targets, targets_down;
-	size_t firing, pending, silenced;
+	size_t firing, pending, silenced, inhibited;
 };
 
-/* What a row of an alert needs to know of silences. */
-struct page_silencing {
-	struct labels *external; /* NULL: nothing is known */
-	struct notify_look look;
-};
-
-void page_alerts(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts);
-void page_services(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts);
-void page_targets(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts);
+void page_alerts(struct strbuf *out, const struct api *api, struct instant now,
+	const struct page_counts *counts);
+void page_services(struct strbuf *out, const struct api *api, struct instant now);
+void page_targets(struct strbuf *out, const struct api *api, struct instant now);
 /* Silences that are active or pending. */
 void page_silences(struct strbuf *out, const struct api *api, struct instant now);
-void page_silencing_begin(struct page_silencing *silencing, const struct api *api);
-/* Which silence an alert has, or a link that makes one; whether it is silenced. */
-bool page_silencing_add(struct page_silencing *silencing, const struct api *api, struct strbuf *out,
-	const struct labels *labels, struct instant now);
-void page_silencing_end(struct page_silencing *silencing);
+/* Which silence an alert has. */
+void page_silenced_by(struct strbuf *out, const struct silence *silence, struct instant now);
+/* A link that makes one for these labels. */
+void page_silence_link(struct strbuf *out, const struct labels *labels);
 /*
  * Answers with a page of its own: this, in the frame of all pages. `stays`: it is being filled in, and must not
  * be replaced by a newer one.

@@ -73,7 +73,12 @@ static void add_param(struct strbuf *out, const char *name, const char *value)
 	escape_query(out, value, strlen(value));
 }
 
-/* Ends one, or makes another like it. */
+static void add_change(struct strbuf *out, const struct silence *silence)
+{
+	strbuf_addf(out, " <a href=\"new-silence?id=%s\">Change</a>", silence->id);
+}
+
+/* Ends or changes one, or makes another like it. */
 static void add_action(struct strbuf *out, const struct silence *silence, enum silence_state state)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -84,6 +89,7 @@ static void add_action(struct strbuf *out, const struct silence *silence, enum s
 				 "<input type=\"hidden\" name=\"id\" value=\"");
 		html_text(out, silence->id);
 		strbuf_adds(out, "\"><button>End now</button></form>");
+		add_change(out, silence);
 		html_end_cell(out);
 		return;
 	}
@@ -175,37 +181,8 @@ void page_silences_get(struct request *req, struct instant now)
 
 /* -- rows of alerts --------------------------------------------------------------------------- */
 
-void page_silencing_begin(struct page_silencing *silencing, const struct api *api)
-{
-	*silencing = (struct page_silencing){ 0 };
-	/* Without memory the rows say nothing of silences. */
-	if (api->sources.notify)
-		api_external_labels(api, &silencing->external);
-}
-
-void page_silencing_end(struct page_silencing *silencing)
-{
-	labels_unref(silencing->external);
-	notify_look_release(&silencing->look);
-}
-
-/* As the alert is told, and so as silences see it. */
-static struct labels *told_labels(
-	const struct page_silencing *silencing, const struct labels *labels)
-{
-	struct labels_builder b = LABELS_BUILDER_INIT;
-	struct labels *told = NULL;
-
-	if (!silencing->external->n)
-		return labels_ref(labels);
-	labels_builder_add(&b, silencing->external);
-	labels_builder_add(&b, labels);
-	labels_build(&b, &told);
-	return told;
-}
-
 /* One matcher for each label, as Alertmanager's own pages link to a new silence. */
-static void add_link(struct strbuf *out, const struct labels *labels)
+void page_silence_link(struct strbuf *out, const struct labels *labels)
 {
 	struct strbuf text = STRBUF_INIT;
 
@@ -227,30 +204,14 @@ static void add_link(struct strbuf *out, const struct labels *labels)
 	strbuf_release(&text);
 }
 
-bool page_silencing_add(struct page_silencing *silencing, const struct api *api, struct strbuf *out,
-	const struct labels *labels, struct instant now)
+void page_silenced_by(struct strbuf *out, const struct silence *silence, struct instant now)
 {
-	scoped(labels_unrefp) struct labels *told = NULL;
-	struct notify_look *look = &silencing->look;
-	const struct silence *silence;
-
-	if (!silencing->external || !labels)
-		return false;
-	told = told_labels(silencing, labels);
-	if (!told)
-		return false;
-	if (notify_alert_look(api->sources.notify, labels_fingerprint(told), now, look) ||
-		!look->n_silenced_by) {
-		add_link(out, labels);
-		return false;
-	}
-	silence = look->silenced_by[0];
 	strbuf_adds(out, "<small class=\"silenced\">Silenced for ");
 	duration_format_human(out, silence->ends_wall_ms - now.wall_ms);
 	strbuf_adds(out, silence->created_by && *silence->created_by ? " by " : "");
 	html_text(out, silence->created_by);
 	strbuf_adds(out, silence->comment && *silence->comment ? ": " : "");
 	html_text(out, silence->comment);
+	add_change(out, silence);
 	strbuf_adds(out, "</small>");
-	return true;
 }

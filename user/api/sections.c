@@ -1,5 +1,5 @@
 /*
- * sections.c - the page's tables: alerts, services, targets. What needs a person comes first.
+ * sections.c - the page's tables of services and targets, and of what a query gives. What needs a person comes first.
  */
 #include "api/page.h"
 
@@ -26,110 +26,6 @@ static void end_section(struct strbuf *out, size_t rows, const char *path)
 	if (rows > PAGE_MAX_ROWS)
 		strbuf_addf(out, "<p>And %zu more: <a href=\"%s\">/%s</a> has all.</p>\n",
 			rows - PAGE_MAX_ROWS, path, path);
-}
-
-static void add_annotation(
-	struct strbuf *out, const struct labels *annotations, const char *name, const char *class)
-{
-	const char *text = annotations ? labels_get(annotations, name) : NULL;
-
-	if (!text)
-		return;
-	strbuf_addf(out, "<div class=\"%s\">", class);
-	html_text(out, text);
-	strbuf_adds(out, "</div>");
-}
-
-/* What all rows of alerts share. */
-struct alert_rows {
-	struct strbuf *out;
-	const struct api *api;
-	struct page_silencing silencing;
-	struct page_counts *counts;
-	struct instant now;
-	size_t n;
-};
-
-static void add_alert(
-	struct alert_rows *rows, const struct rule_info *rule, const struct rule_alert_info *alert)
-{
-	static const char *const named[] = { LABEL_ALERTNAME, NULL };
-	const char *state = alert->state == RULE_FIRING ? "firing" : "pending";
-	struct strbuf *out = rows->out;
-	char value[NUM_MAX];
-
-	html_begin_row(out, state);
-	html_state_cell(out, state);
-	html_begin_cell(out, "Alert");
-	strbuf_adds(out, "<div><a class=\"name\" href=\"graph?g0.expr=");
-	escape_query(out, rule->query, strlen(rule->query));
-	strbuf_adds(out, "\">");
-	html_text(out, rule->name);
-	strbuf_adds(out, "</a>");
-	html_labels(out, alert->labels, named);
-	if (page_silencing_add(&rows->silencing, rows->api, out, alert->labels, rows->now))
-		rows->counts->silenced++;
-	strbuf_adds(out, "</div>");
-	html_end_cell(out);
-	html_begin_cell(out, "Since");
-	strbuf_adds(out, "<div>");
-	html_age(out, alert->active_wall_ms, rows->now.wall_ms);
-	strbuf_adds(out, "</div>");
-	html_end_cell(out);
-	html_begin_number(out, "Value");
-	num_format_go(value, alert->value);
-	html_text(out, value);
-	html_end_cell(out);
-	html_begin_cell(out, "What");
-	strbuf_adds(out, "<div>");
-	add_annotation(out, alert->annotations, "summary", "summary");
-	add_annotation(out, alert->annotations, "description", "description");
-	add_annotation(out, alert->annotations, "cause", "cause");
-	strbuf_adds(out, "</div>");
-	html_end_cell(out);
-	html_end_row(out);
-}
-
-static void add_alerts_of(struct alert_rows *rows, const struct group_info *groups, size_t n,
-	enum rule_state state, size_t *count)
-{
-	static const char *const columns[] = { "State", "Alert", "Since", "Value", "What", NULL };
-
-	for (size_t g = 0; g < n; g++) {
-		for (size_t r = 0; r < groups[g].n_rules; r++) {
-			const struct rule_info *rule = &groups[g].rules[r];
-
-			for (size_t a = 0; a < rule->n_alerts; a++) {
-				if (rule->alerts[a].state != state)
-					continue;
-				++*count;
-				begin_section(rows->out, &rows->n, "Alerts", columns);
-				if (rows->n <= PAGE_MAX_ROWS)
-					add_alert(rows, rule, &rule->alerts[a]);
-			}
-		}
-	}
-}
-
-void page_alerts(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
-{
-	struct alert_rows rows = { .out = out, .api = api, .counts = counts, .now = now };
-	struct group_info *groups = NULL;
-	size_t n = 0;
-
-	if (!api->sources.rules)
-		return;
-	if (rules_info(api->sources.rules, &groups, &n) < 0) {
-		strbuf_adds(out, "<h2>Alerts</h2>\n<p>There is no memory to list them.</p>\n");
-		return;
-	}
-	page_silencing_begin(&rows.silencing, api);
-	add_alerts_of(&rows, groups, n, RULE_FIRING, &counts->firing);
-	add_alerts_of(&rows, groups, n, RULE_PENDING, &counts->pending);
-	page_silencing_end(&rows.silencing);
-	end_section(out, rows.n, "api/v1/alerts");
-	free(groups);
 }
 
 static void add_event_text(struct strbuf *out, const struct history_event *e)
@@ -249,8 +145,7 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 	html_end_row(out);
 }
 
-void page_services(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
+void page_services(struct strbuf *out, const struct api *api, struct instant now)
 {
 	static const char *const columns[] = { "State", "Service", "Since", "Process", "Restarts",
 		"Last death", NULL };
@@ -266,9 +161,6 @@ void page_services(
 			service_info(service, &info);
 			if (info.state != order[o])
 				continue;
-			counts->services++;
-			counts->services_down += info.state == SERVICE_DOWN;
-			counts->services_unknown += info.state == SERVICE_UNKNOWN;
 			begin_section(out, &rows, "Services", columns);
 			if (rows <= PAGE_MAX_ROWS)
 				add_service(out, api, service, &info, now);
@@ -305,8 +197,7 @@ static void add_target(struct strbuf *out, const struct target_info *target, str
 	html_end_row(out);
 }
 
-void page_targets(
-	struct strbuf *out, const struct api *api, struct instant now, struct page_counts *counts)
+void page_targets(struct strbuf *out, const struct api *api, struct instant now)
 {
 	static const char *const columns[] = { "State", "Target", "Last scrape", "Took", "Error",
 		NULL };
@@ -321,8 +212,6 @@ void page_targets(
 			target_info(scrape_target(scrape, i), &target);
 			if ((target.up == 0) == up)
 				continue;
-			counts->targets++;
-			counts->targets_down += target.up == 0;
 			begin_section(out, &rows, "Targets", columns);
 			if (rows <= PAGE_MAX_ROWS)
 				add_target(out, &target, now);

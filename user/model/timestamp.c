@@ -183,3 +183,72 @@ int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 		       second * 1000ll + ms - offset;
 	return 0;
 }
+
+/* -- as people write it ----------------------------------------------------------------------- */
+
+static bool read_date(const char **p, const char *end, struct tm *tm)
+{
+	int year = digits(p, end, 4), month, day;
+
+	if (year < 1970 || !skip(p, end, "-") || !in_range(month = digits(p, end, 2), 1, 12) ||
+		!skip(p, end, "-") || !in_range(day = digits(p, end, 2), 1, 31) ||
+		!skip(p, end, "Tt "))
+		return false;
+	tm->tm_year = year - 1900;
+	tm->tm_mon = month - 1;
+	tm->tm_mday = day;
+	return true;
+}
+
+static bool read_clock(const char **p, const char *end, struct tm *tm)
+{
+	tm->tm_hour = digits(p, end, 2);
+	if (!in_range(tm->tm_hour, 0, 23) || !skip(p, end, ":") ||
+		!in_range(tm->tm_min = digits(p, end, 2), 0, 59))
+		return false;
+	tm->tm_sec = 0;
+	return !skip(p, end, ":") || in_range(tm->tm_sec = digits(p, end, 2), 0, 59);
+}
+
+/* What stands behind the time may only name the zone that it is in. */
+static bool is_zone(const char *p, const char *end, const struct tm *tm)
+{
+	size_t len = (size_t)(end - p);
+
+	return !len || (tm->tm_zone && len == strlen(tm->tm_zone) + 1 && *p == ' ' &&
+			       !memcmp(p + 1, tm->tm_zone, len - 1));
+}
+
+int timestamp_parse_human(const char *s, size_t len, int64_t now_wall_ms, int64_t *ret_wall_ms)
+{
+	const char *p = s, *end = s + len;
+	struct tm tm = { 0 }, told;
+	bool has_date;
+	time_t seconds;
+	int ms;
+
+	if (!timestamp_parse_rfc3339(s, len, ret_wall_ms))
+		return 0;
+	split(now_wall_ms, &seconds, &ms);
+	localtime_r(&seconds, &tm);
+	has_date = read_date(&p, end, &tm);
+	if (!has_date)
+		p = s;
+	if (!read_clock(&p, end, &tm))
+		return -EINVAL;
+	/* Whether it is summer there and then. */
+	tm.tm_isdst = -1;
+	told = tm;
+	seconds = mktime(&tm);
+	if (!has_date && seconds * 1000ll <= now_wall_ms) {
+		told.tm_mday++;
+		tm = told;
+		seconds = mktime(&tm);
+	} else if (tm.tm_mday != told.tm_mday) {
+		return -EINVAL; /* there is no such day */
+	}
+	if (!is_zone(p, end, &tm))
+		return -EINVAL;
+	*ret_wall_ms = seconds * 1000ll;
+	return 0;
+}

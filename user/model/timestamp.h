@@ -14,5 +14,10 @@ void timestamp_format_rfc5322(struct strbuf *out, int64_t wall_ms);
 void timestamp_format_local(struct strbuf *out, int64_t wall_ms);
 /* Reads RFC 3339 with any offset and any number of decimals. 0 or -EINVAL. */
 int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms);
+/*
+ * A time as people write it, which is local without an offset: "2006-01-02 15:04", with a T or seconds, and what
+ * the two functions above format; or "15:04", the next time that it is so after `now`. 0 or -EINVAL.
+ */
+int timestamp_parse_human(const char *s, size_t len, int64_t now_wall_ms, int64_t *ret_wall_ms);
 
 #endif

@@ -239,6 +239,21 @@ const struct alert *notify_alert_get(const struct notify *notify, uint64_t finge
 int notify_alert_look(
 	struct notify *notify, uint64_t fingerprint, struct instant now, struct notify_look *look);
 void notify_look_release(struct notify_look *look);
+/*
+ * A time interval that keeps it from being told: one of each route that it takes is silent now. NULL where one of
+ * them is not. Borrowed from the configuration.
+ */
+const char *notify_alert_muted_by(
+	const struct notify *notify, uint64_t fingerprint, struct instant now);
+
+struct notify_census {
+	size_t firing;
+	size_t from_outside; /* of these: they have an end, which those of this daemon's rules have not */
+	size_t silenced, inhibited; /* of these; what is both is silenced */
+};
+
+/* Looks at all that fires. */
+void notify_count(struct notify *notify, struct instant now, struct notify_census *ret);
 
 /* Groups by their labels, then receivers: the caller frees each, and the array. -ENOMEM. */
 int notify_group_list(const struct notify *notify, char ***ret, size_t *ret_n);

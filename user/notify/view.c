@@ -125,6 +125,51 @@ int notify_alert_look(
 	return err ? err : look_receivers(notify, entry, look);
 }
 
+struct first_interval {
+	const char *name;
+};
+
+static bool take_first(const struct config_time_interval *interval, void *userdata)
+{
+	((struct first_interval *)userdata)->name = interval->name.s;
+	return false;
+}
+
+const char *notify_alert_muted_by(
+	const struct notify *notify, uint64_t fingerprint, struct instant now)
+{
+	const struct entry *entry = entry_find(notify, fingerprint);
+	struct first_interval first = { 0 };
+
+	for (const struct membership *m = entry ? entry->members : NULL; m; m = m->next) {
+		first.name = NULL;
+		route_silent_by(m->group->route, now.wall_ms, take_first, &first);
+		if (!first.name)
+			return NULL;
+	}
+	return first.name;
+}
+
+void notify_count(struct notify *notify, struct instant now, struct notify_census *ret)
+{
+	struct notify_census census = { 0 };
+
+	map_foreach (&notify->alerts, e) {
+		struct entry *entry = e->value;
+		size_t at = 0;
+
+		if (entry_is_over(notify, entry, now))
+			continue;
+		census.firing++;
+		census.from_outside += entry->alert->ends_wall_ms != 0;
+		if (entry_silenced_by(notify, entry, now.wall_ms, &at))
+			census.silenced++;
+		else if (inhibited_by(notify, entry->alert->labels, now))
+			census.inhibited++;
+	}
+	*ret = census;
+}
+
 /* -- groups ---------------------------------------------------------------------------------- */
 
 static int by_labels(const void *a, const void *b)

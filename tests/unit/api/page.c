@@ -358,7 +358,7 @@ static void a_storm_is_counted_and_not_drawn(void **state)
 	for (const char *p = text; (p = strstr(p, "is-firing")); p++)
 		rows++;
 	assert_int_equal(rows, 500);
-	assert_non_null(strstr(text, "And 200 more: <a href=\"api/v1/alerts\">"));
+	assert_non_null(strstr(text, "And 200 more: <a href=\"api/v2/alerts\">"));
 	assert_non_null(strstr(text, "700 alerts firing"));
 	free(text);
 	end(&w);

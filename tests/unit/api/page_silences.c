@@ -120,16 +120,27 @@ static void faults_stand_beside_their_fields(void **state)
 		{ "filter=&for=&author=&comment=+",
 			{ "<textarea", "aria-describedby=\"filter-fault\"",
 				"Say which alerts: a line such as alertname=",
-				"is no duration: write it", "Say who you are", "Say why" } },
+				"is no duration and no time: write it", "Say who you are",
+				"Say why" } },
 		{ "filter=a%3Db%0Ac%0A%0Ad%3D%7E%28&for=2+hours&author=A&comment=C",
 			{ ">\na=b\nc\n\nd=~(</textarea>", "Line 2: bad matcher format: c. Line 4: ",
 				"missing closing parenthesis", "Write name=", "value=\"2 hours\">",
-				"&#34;2 hours&#34; is no duration" } },
+				"&#34;2 hours&#34; is no duration and no time" } },
 		{ "filter=a%3D&for=0s"
 		  "&author=A&comment=C",
 			{ "aria-invalid", "all of them: give one label a value", "aria-invalid",
 				"over at once", "value=\"A\"", "value=\"C\"" } },
 		{ "filter=a%3Db&for=101y&author=A&comment=C", { "more than 100 years" } },
+		{ "filter=a%3Db&for=292y&begin=2y&author=A&comment=C", { "more than 100 years" } },
+		/* It is 15:46:25 on November 22. */
+		{ "filter=a%3Db&begin=soon" FORM,
+			{ "begin-fault", "value=\"soon\">", "is no time: write it like 22:00" } },
+		{ "filter=a%3Db&begin=2026-11-22+15:46" FORM, { "That is past: leave it empty" } },
+		{ "filter=a%3Db&begin=101y" FORM, { "more than 100 years away" } },
+		{ "filter=a%3Db&for=2026-11-22+15:46&author=A&comment=C",
+			{ "That is past: write a" } },
+		{ "filter=a%3Db&begin=18:00&for=17:00&author=A&comment=C",
+			{ "value=\"18:00\">", "That is before it begins" } },
 		/* Each field has a value of its own, also one that is not sent. */
 		{ "filter=a%3Db", { "value=\"2h\"", "Say who", "Say why" } },
 		{ "filter=%3Cb%3E%22%3C%2Ftextarea%3E&for=%22%3E&author=%3Cx%3E&comment=%22%3Cy%3E",
@@ -154,6 +165,203 @@ static void faults_stand_beside_their_fields(void **state)
 		request_free(req);
 	}
 	assert_int_equal(silences(&w), 0);
+	world_end(&w);
+}
+
+/* "STATE START END" of the one silence, of which the others are over; the caller frees. */
+static char *times(struct world *w)
+{
+	scoped(freep) char *state =
+		v2_names(w, "/api/v2/silences?expired=false", "status", "state");
+	scoped(freep) char *starts =
+		v2_names(w, "/api/v2/silences?expired=false", NULL, "startsAt");
+	scoped(freep) char *ends = v2_names(w, "/api/v2/silences?expired=false", NULL, "endsAt");
+	struct strbuf out = STRBUF_INIT;
+	char *text;
+
+	strbuf_addf(&out, "%s %s %s", state, starts, ends);
+	assert_int_equal(strbuf_finish(&out, &text), 0);
+	return text;
+}
+
+static void one_begins_and_ends_when_it_is_asked_to(void **state)
+{
+	static const struct {
+		const char *form, *times;
+	} rows[] = {
+		{ "", "active 2026-11-22T15:46:25.250Z 2026-11-22T17:46:25.250Z" },
+		{ "&for=1d", "active 2026-11-22T15:46:25.250Z 2026-11-23T15:46:25.250Z" },
+		{ "&for=18:00", "active 2026-11-22T15:46:25.250Z 2026-11-22T18:00:00.000Z" },
+		{ "&for=+15:00+", "active 2026-11-22T15:46:25.250Z 2026-11-23T15:00:00.000Z" },
+		{ "&begin=18:00", "pending 2026-11-22T18:00:00.000Z 2026-11-22T20:00:00.000Z" },
+		{ "&begin=30m&for=2026-11-24+08:00",
+			"pending 2026-11-22T16:16:25.250Z 2026-11-24T08:00:00.000Z" },
+		{ "&begin=2026-12-01T08:00:00%2B01:00&for=90m",
+			"pending 2026-12-01T07:00:00.000Z 2026-12-01T08:30:00.000Z" },
+		{ "&begin=0s&for=100y",
+			"active 2026-11-22T15:46:25.250Z 2126-10-29T15:46:25.250Z" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf form = STRBUF_INIT;
+		struct world w;
+		char *got;
+
+		v2_begin_world(&w);
+		strbuf_addf(&form, "filter=a%%3Db&author=Ann&comment=c%s", rows[i].form);
+		assert_done(submit(&w, "/new-silence", form.s));
+		got = times(&w);
+		assert_string_equal(got, rows[i].times);
+		free(got);
+		strbuf_release(&form);
+		world_end(&w);
+	}
+}
+
+/* What the first form of a page would send as it is, without its last field; the caller frees. */
+static char *form_of(const char *html)
+{
+	static const char *const fields[] = { "name=\"id\" value=\"",
+		"rows=\"6\" spellcheck=\"false\">\n",
+		"name=\"begin\" size=\"24\" autocomplete=\"off\" value=\"",
+		"name=\"for\" size=\"24\" autocomplete=\"off\" value=\"",
+		"name=\"author\" autocomplete=\"name\" value=\"" };
+	static const char *const names[] = { "id", "filter", "begin", "for", "author" };
+	struct strbuf out = STRBUF_INIT;
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const char *at = strstr(html, fields[i]);
+
+		if (!at)
+			continue;
+		at += strlen(fields[i]);
+		strbuf_addf(&out, "&%s=", names[i]);
+		for (size_t n = strcspn(at, "\"<"), k = 0; k < n; k++) {
+			bool is_quote = n - k >= 5 && !memcmp(at + k, "&#34;", 5);
+
+			if (is_quote)
+				strbuf_adds(&out, "%22");
+			else
+				strbuf_addch(&out, at[k] == ' ' ? '+' : at[k]);
+			k += is_quote ? 4 : 0;
+		}
+	}
+	assert_int_equal(strbuf_finish(&out, &text), 0);
+	return text;
+}
+
+struct change {
+	const char *before;	   /* startsAt and endsAt of what there is */
+	int64_t later_ms;	   /* then the form is sent */
+	const char *field, *value; /* what is written into it, after "&comment=new" */
+	const char *times;	   /* afterwards */
+	const char *ids;	   /* of all: "same", or "new" where the old one is over */
+};
+
+static void change_one(const struct change *row)
+{
+	scoped(freep) char *before = NULL, *answer = NULL, *id = NULL, *now_id = NULL, *got = NULL;
+	static const char *const shown[] = { "<h2>Change silence</h2>",
+		"name=\"comment\" autocomplete=\"off\" value=\"old\">" };
+	struct strbuf uri = STRBUF_INIT, form = STRBUF_INIT;
+	struct request *req;
+	struct world w;
+	char *fields;
+
+	v2_begin_world(&w);
+	strbuf_addf(&form,
+		"{'matchers':[{'name':'a','value':'b','isRegex':false}],'createdBy':'Ann',"
+		"'comment':'old',%s,'annotations':{'k':'v'}}",
+		row->before);
+	before = quoted(form.s);
+	answer = v2_answer(&w, "POST", "/api/v2/silences", before);
+	assert_memory_equal(answer, "200", 3);
+	id = v2_names(&w, "/api/v2/silences", NULL, "id");
+	w.now.wall_ms += row->later_ms;
+	w.now.boot_ns += row->later_ms * NSEC_PER_MSEC;
+	strbuf_addf(&uri, "/new-silence?id=%s", id);
+	req = ask(&w, "GET", uri.s, NULL);
+	assert_order(req->response.body.s, shown, ARRAY_SIZE(shown));
+	fields = form_of(req->response.body.s);
+	request_free(req);
+	strbuf_reset(&form);
+	/* The first of a name counts. */
+	strbuf_addf(&form, "%s%s%s&comment=new%s", row->field, *row->field ? "=" : "", row->value,
+		fields);
+	free(fields);
+	assert_done(submit(&w, "/new-silence", form.s));
+	got = times(&w);
+	if (!streq(got, row->times))
+		fail_msg("%s gives %s", form.s, got);
+	now_id = v2_names(&w, "/api/v2/silences?expired=false", NULL, "id");
+	assert_int_equal(streq(id, now_id), streq(row->ids, "same"));
+	assert_int_equal(silences(&w), streq(row->ids, "same") ? 1 : 2);
+	assert_names(&w, "/api/v2/silences?expired=false", NULL, "comment", "new");
+	assert_names(&w, "/api/v2/silences?expired=false", "annotations", "k", "v");
+	strbuf_release(&uri);
+	strbuf_release(&form);
+	world_end(&w);
+}
+
+/* It is 15:46:25.250. */
+static void one_that_is_there_is_changed(void **state)
+{
+#define RUNNING "'startsAt':'2026-11-22T15:46:25.250Z','endsAt':'2026-11-22T17:46:25.700Z'"
+#define PENDING "'startsAt':'2026-11-22T16:46:25.250Z','endsAt':'2026-11-22T17:46:25.700Z'"
+	static const struct change rows[] = {
+		/* Its words alone: to the millisecond. */
+		{ RUNNING, 60000, "", "",
+			"active 2026-11-22T15:46:25.250Z 2026-11-22T17:46:25.700Z", "same" },
+		{ RUNNING, 60000, "for", "2h",
+			"active 2026-11-22T15:46:25.250Z 2026-11-22T17:47:25.250Z", "same" },
+		{ RUNNING, 60000, "for", "19:00",
+			"active 2026-11-22T15:46:25.250Z 2026-11-22T19:00:00.000Z", "same" },
+		{ RUNNING, 60000, "for", "1m",
+			"active 2026-11-22T15:46:25.250Z 2026-11-22T15:48:25.250Z", "same" },
+		/* What has begun has. */
+		{ RUNNING, 60000, "begin", "20:00",
+			"active 2026-11-22T15:46:25.250Z 2026-11-22T17:46:25.700Z", "same" },
+		{ RUNNING, 60000, "filter", "a%3Dc",
+			"active 2026-11-22T15:47:25.250Z 2026-11-22T17:46:25.700Z", "new" },
+		{ PENDING, 60000, "", "",
+			"pending 2026-11-22T16:46:25.250Z 2026-11-22T17:46:25.700Z", "same" },
+		{ PENDING, 60000, "begin", "17:00",
+			"pending 2026-11-22T17:00:00.000Z 2026-11-22T17:46:25.700Z", "same" },
+		{ PENDING, 60000, "begin", "",
+			"active 2026-11-22T15:47:25.250Z 2026-11-22T17:46:25.700Z", "same" },
+		{ PENDING, 60000, "for", "1h",
+			"pending 2026-11-22T16:46:25.250Z 2026-11-22T17:46:25.250Z", "same" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		change_one(&rows[i]);
+}
+
+static void one_that_is_over_or_unknown_is_not_changed(void **state)
+{
+	struct strbuf uri = STRBUF_INIT;
+	struct request *req;
+	struct world w;
+	char *id;
+
+	v2_begin_world(&w);
+	assert_done(submit(&w, "/new-silence", "filter=a%3Db" FORM));
+	id = v2_names(&w, "/api/v2/silences", NULL, "id");
+	end_it(&w);
+	strbuf_addf(&uri, "/new-silence?id=%s", id);
+	for (int i = 0; i < 2; i++) {
+		req = ask(&w, "GET", uri.s, NULL);
+		assert_int_equal(req->response.status, 404);
+		request_free(req);
+		req = submit(&w, "/new-silence", strchr(uri.s, '?') + 1);
+		assert_int_equal(req->response.status, 404);
+		request_free(req);
+		strbuf_adds(&uri, "x\"><b>");
+	}
+	assert_int_equal(silences(&w), 1);
+	free(id);
+	strbuf_release(&uri);
 	world_end(&w);
 }
 
@@ -216,7 +424,8 @@ static void an_alert_leads_to_its_silence_and_shows_it(void **state)
 	text = ask_text(&w, "GET", "/", 200);
 	assert_non_null(strstr(text, "1 alert firing (1 silenced)"));
 	assert_non_null(strstr(text, "Silenced for 1 h 30 min by Ann: cleaning"));
-	assert_null(strstr(text, "new-silence?"));
+	assert_null(strstr(text, "new-silence?filter"));
+	assert_non_null(strstr(text, "cleaning <a href=\"new-silence?id="));
 	free(text);
 	strbuf_release(&uri);
 	strbuf_release(&form);
@@ -364,6 +573,9 @@ int main(void)
 		cmocka_unit_test(one_is_made_shown_and_ended),
 		cmocka_unit_test(one_that_has_not_begun_says_when_it_does),
 		cmocka_unit_test(faults_stand_beside_their_fields),
+		cmocka_unit_test(one_begins_and_ends_when_it_is_asked_to),
+		cmocka_unit_test(one_that_is_there_is_changed),
+		cmocka_unit_test(one_that_is_over_or_unknown_is_not_changed),
 		cmocka_unit_test(an_alert_leads_to_its_silence_and_shows_it),
 		cmocka_unit_test(a_preview_makes_nothing),
 		cmocka_unit_test(only_pages_of_its_own_are_heard),

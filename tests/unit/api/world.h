@@ -175,6 +175,16 @@ int rules_info(const struct rules *rules, struct group_info **ret, size_t *ret_n
 void rules_stats(const struct rules *rules, struct rules_stats *ret)
 {
 	*ret = rules->stats;
+	for (size_t g = 0; g < rules->n; g++) {
+		for (size_t r = 0; r < rules->groups[g].n_rules; r++) {
+			const struct rule_info *rule = &rules->groups[g].rules[r];
+
+			for (size_t a = 0; a < rule->n_alerts; a++) {
+				ret->alerts_pending += rule->alerts[a].state == RULE_PENDING;
+				ret->alerts_firing += rule->alerts[a].state == RULE_FIRING;
+			}
+		}
+	}
 }
 
 void store_status(struct store *store, struct store_status *ret)

@@ -106,6 +106,50 @@ static void instants_are_read_and_printed(void **state)
 	strbuf_release(&out);
 }
 
+/* It is Sunday, 2026-11-22 15:46:25 UTC; in summer the zone is an hour further. */
+static void people_write_times_as_they_are_used_to(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t wall_ms; /* -1: no time */
+	} rows[] = {
+		{ "2026-11-22 18:00", 1795366800000 },
+		{ "2026-11-22T18:00", 1795366800000 },
+		{ "2026-11-22 18:00:05", 1795366805000 },
+		{ "2026-11-22 18:00:05 CET", 1795366805000 },
+		{ "2026-07-01 18:00:05 CEST", 1782921605000 },
+		{ "2026-11-22T17:00:05Z", 1795366805000 },
+		{ "2026-11-22T17:00:05.500+00:00", 1795366805500 },
+		/* Today, or tomorrow: it is 16:46:25 here. */
+		{ "16:47", 1795362420000 },
+		{ "16:46", 1795448760000 },
+		{ "16:46:26", 1795362386000 },
+		{ "00:00", 1795388400000 },
+		{ "2026-11-22 18:00 UTC", -1 },
+		{ "2026-07-01 18:00 CET", -1 },
+		{ "2026-11-22 18:00x", -1 },
+		{ "2026-11-31 18:00", -1 },
+		{ "2026-02-29 18:00", -1 },
+		{ "2026-11-22", -1 },
+		{ "2026-11-22 24:00", -1 },
+		{ "18", -1 },
+		{ "18:60", -1 },
+		{ "1:00", -1 },
+		{ "", -1 },
+	};
+
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t got = -1;
+		int err = timestamp_parse_human(
+			rows[i].text, strlen(rows[i].text), 1795362385250, &got);
+
+		if (err != (rows[i].wall_ms < 0 ? -EINVAL : 0) || got != rows[i].wall_ms)
+			fail_msg("%s: %d, %lld", rows[i].text, err, (long long)got);
+	}
+}
+
 static void the_calendar_is_that_of_the_library(void **state)
 {
 	struct strbuf out = STRBUF_INIT, expected = STRBUF_INIT;
@@ -140,6 +184,7 @@ int main(void)
 		cmocka_unit_test(durations_are_read_as_prometheus_reads_them),
 		cmocka_unit_test(people_get_two_units_at_most),
 		cmocka_unit_test(instants_are_read_and_printed),
+		cmocka_unit_test(people_write_times_as_they_are_used_to),
 		cmocka_unit_test(the_calendar_is_that_of_the_library),
 	};
 
