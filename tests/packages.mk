@@ -4,9 +4,9 @@
 
 PACKAGES_BUILD := gcc make libc6-dev pkg-config clang llvm bpftool \
 	libbpf-dev libelf-dev zlib1g-dev libcurl4-gnutls-dev libgnutls28-dev libyaml-dev libsystemd-dev \
-	libmicrohttpd-dev libjansson-dev libpcre2-dev libsqlite3-dev ca-certificates tzdata
+	libmicrohttpd-dev libjansson-dev libpcre2-dev libsqlite3-dev python3 ca-certificates tzdata
 
-PACKAGES_CHECK := libcmocka-dev clang-format git python3 python3-pytest python3-aiosmtpd python3-yaml \
+PACKAGES_CHECK := libcmocka-dev clang-format git python3-pytest python3-aiosmtpd python3-yaml \
 	openssl curl iproute2 procps postfix libsasl2-modules sasl2-bin prometheus prometheus-alertmanager prometheus-node-exporter \
 	qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio libclang-rt-14-dev
 
