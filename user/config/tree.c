@@ -51,9 +51,17 @@ static size_t line_break(const char *p, const char *end)
 	return 0;
 }
 
+/* The mark that editors of another system put before UTF-8, which says nothing, or 0. */
+static size_t bom_length(const struct source *source)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+
+	return source->len >= 3 && !memcmp(source->text, bom, 3) ? 3 : 0;
+}
+
 static void cursor_start(struct cursor *c, const struct source *source)
 {
-	*c = (struct cursor){ .source = source, .pos_line = 1 };
+	*c = (struct cursor){ .source = source, .offset = bom_length(source), .pos_line = 1 };
 }
 
 static void cursor_step(struct cursor *c)
@@ -256,6 +264,10 @@ static int add_pair(struct tree_parser *p, struct tree_node *map, struct map *se
 			tree_describe(pair.key));
 		return 0;
 	}
+	if (strlen(pair.key->text.s) != pair.key->text.len) {
+		diag_error(p->diag, pair.key->pos, "a key must not hold a NUL byte");
+		return 0;
+	}
 	first = map_get(seen, pair.key->text.s, pair.key->text.len);
 	if (first) {
 		if (!merged)
@@ -386,7 +398,8 @@ static int tell_broken(struct tree_parser *p)
 	if (y->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	if (y->error == YAML_READER_ERROR)
-		return diag_error(p->diag, pos_at_offset(p->source, y->problem_offset),
+		return diag_error(p->diag,
+			pos_at_offset(p->source, bom_length(p->source) + y->problem_offset),
 			"broken YAML: %s", y->problem ? y->problem : "cannot be read");
 	pos = pos_at_mark(p, &y->problem_mark);
 	if (y->problem_mark.index < p->source->len) {
@@ -452,11 +465,22 @@ static size_t broken_utf8(const char *s, size_t len)
 	return len;
 }
 
+static int tell_no_utf8(struct source *source, size_t at, struct diag *diag)
+{
+	const char *s = source->text;
+
+	if (starts_with(s, "\xff\xfe") || starts_with(s, "\xfe\xff"))
+		return diag_error(diag, (struct pos){ .source = source },
+			"UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)");
+	return diag_error(
+		diag, pos_at_offset(source, at), "not UTF-8: byte 0x%02x", (unsigned char)s[at]);
+}
+
 int tree_parse(
 	struct source *source, struct arena *arena, struct diag *diag, struct tree_node **ret)
 {
 	struct tree_parser p = { .source = source, .arena = arena, .diag = diag };
-	size_t bad;
+	size_t bad, bom = bom_length(source);
 	int err;
 
 	if (source->len > TREE_MAX_BYTES)
@@ -464,12 +488,13 @@ int tree_parse(
 			"too large: a file may have %zu MiB", TREE_MAX_BYTES >> 20);
 	bad = broken_utf8(source->text, source->len);
 	if (bad < source->len)
-		return diag_error(diag, pos_at_offset(source, bad), "not UTF-8: byte 0x%02x",
-			(unsigned char)source->text[bad]);
+		return tell_no_utf8(source, bad, diag);
 	if (!yaml_parser_initialize(&p.yaml))
 		return -ENOMEM;
 	yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p.yaml, (const unsigned char *)source->text, source->len);
+	/* To libyaml, which is told the encoding, the mark would be a character of the first line. */
+	yaml_parser_set_input_string(
+		&p.yaml, (const unsigned char *)source->text + bom, source->len - bom);
 	cursor_start(&p.starts, source);
 	cursor_start(&p.ends, source);
 	err = parse_events(&p);

@@ -57,6 +57,9 @@ static void every_value_knows_its_place_in_bytes(void **state)
 		{ "\xef\xbb\xbf"
 		  "a: 2",
 			1, 7, 1 },
+		{ "\xef\xbb\xbf"
+		  "b: 1\r\na: 2",
+			2, 4, 1 },
 		{ "a: |\n  one\n  two\n", 1, 4, 1 },
 		{ "a: one\n  two", 1, 4, 3 },
 	};
@@ -128,6 +131,16 @@ static void what_is_broken_is_told_at_its_place(void **state)
 		{ "a: {<<: 5}\n", "1:9: error: << takes a mapping, not a text\n" },
 		{ "a: \xc3\x28\n", "1:4: error: not UTF-8: byte 0xc3\n" },
 		{ "\xc3\xa4: \xff", "1:5: error: not UTF-8: byte 0xff\n" },
+		{ "\xef\xbb\xbf"
+		  "a: 1\nb: [\x01]\n",
+			"2:5: error: broken YAML: control characters are not allowed\n" },
+		{ "\xef\xbb\xbf"
+		  "a: 1\na: 2\n",
+			"2:1: error: duplicate key 'a', already set in line 1\n" },
+		{ "\xff\xfe"
+		  "a",
+			"0:0: error: UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)\n" },
+		{ "\"a\\0b\": 1\na: 2\n", "1:1: error: a key must not hold a NUL byte\n" },
 		{ "a: \x01\n", "1:4: error: broken YAML: control characters are not allowed\n" },
 		{ "a: 1\n---\nb: 2\n",
 			"2:1: warning: only the first document of a file is read\n" },
