@@ -114,6 +114,16 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path):
     assert "rules.yml" in done.said
 
 
+def test_a_pipe_that_somebody_writes_to_is_waited_for(tmp_path):
+    process = subprocess.Popen([TOLLD, "check", "/dev/stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    folder = f"/proc/{process.pid}/fd"
+    pipe = os.readlink(folder + "/0")
+    wait_until("it has opened the pipe", lambda: [os.readlink(f"{folder}/{n}") for n in os.listdir(folder)].count(pipe) > 1)
+    said = process.communicate(b"global: {}\n", timeout=20)[0].decode()
+    assert process.returncode == 0, said
+
+
 # -- targets ---------------------------------------------------------------------------------------
 
 def hang(handler):

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include "base/clock.h"
 #include "base/num.h"
 #include "model/duration.h"
 
 /* Of a wrong value this much is shown. */
-#define SHOWN 60
+#define SHOWN		 60
+#define PIPE_PATIENCE_NS (5 * NSEC_PER_SEC)
 
 void *reader_no_memory(struct reader *r)
 {
@@ -39,10 +42,33 @@ bool reader_add_source(struct reader *r, struct source *source)
 	return true;
 }
 
+/*
+ * A pipe (`<(gpg -d ...)`, /dev/stdin) is waited for until `by_ns`, so that who holds it open and writes nothing
+ * does not hold us up.
+ */
+static ssize_t read_some(int fd, char *room, size_t size, int64_t by_ns)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left_ms;
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, room, size);
+		if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+			return n;
+		left_ms = (by_ns - clock_boot_ns()) / NSEC_PER_MSEC;
+		if (errno == EAGAIN && (left_ms <= 0 || poll(&p, 1, (int)left_ms) == 0)) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+}
+
 /* Reads up to one byte more than a file may have. 0 or a negative errno. */
 static int read_whole(const char *path, char **ret, size_t *ret_len)
 {
 	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int64_t by_ns = clock_boot_ns() + PIPE_PATIENCE_NS;
 	struct strbuf text;
 	struct stat st;
 	ssize_t n;
@@ -57,9 +83,7 @@ static int read_whole(const char *path, char **ret, size_t *ret_len)
 	strbuf_init(&text, TREE_MAX_BYTES + 65536);
 	do {
 		room = strbuf_room(&text, 65536);
-		n = room ? read(fd, room, 65536) : -1;
-		if (n < 0 && errno == EINTR && room)
-			continue;
+		n = room ? read_some(fd, room, 65536, by_ns) : -1;
 		if (n > 0) {
 			text.len += (size_t)n;
 			text.s[text.len] = '\0';
@@ -216,11 +240,12 @@ bool reader_text(struct reader *r, const struct tree_pair *pair, struct config_t
 static const char *plain_text(struct reader *r, const struct tree_pair *pair, const char *form)
 {
 	const struct tree_node *value = pair->value;
+	bool scalar = value->kind == TREE_SCALAR;
 
-	if (value->kind == TREE_SCALAR && strlen(value->text.s) == value->text.len)
+	if (scalar && strlen(value->text.s) == value->text.len)
 		return value->text.s;
 	diag_error(r->diag, value->pos, "'%s' must be %s, not %s", pair->key->text.s, form,
-		tree_describe(value));
+		scalar ? "a text with a NUL byte" : tree_describe(value));
 	return NULL;
 }
 
