@@ -274,18 +274,28 @@ static int take_limit(struct daemon_options *o, enum flag flag, const char *valu
 	}
 }
 
+/* Where an empty value is somebody's variable that is not set. */
+static int take_path(const char *flag, const char *value, const char **ret)
+{
+	if (!*value)
+		return wrong(flag, "''", "it is a path");
+	*ret = value;
+	return 0;
+}
+
 static int take_flag(struct arguments *a, enum flag flag, const char *value)
 {
 	struct daemon_options *o = &a->options;
 
 	switch (flag) {
 	case FLAG_CONFIG:
+		if (take_path("config.file", value, &value))
+			return -EINVAL;
 		return add_repeated("config.file", a->files, &o->n_config_files, value);
 	case FLAG_LISTEN:
 		return add_repeated("web.listen-address", a->listen, &o->n_listen, value);
 	case FLAG_STORAGE:
-		o->storage_path = value;
-		return 0;
+		return take_path("storage.path", value, &o->storage_path);
 	case FLAG_EXTERNAL_URL:
 		o->external_url = value;
 		return check_url("web.external-url", value);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include "base/clock.h"
+#include "store/open.h"
 
 /* The thread's; it keeps nothing on it but a path of the call. */
 #define STACK_BYTES ((size_t)256 << 10)
@@ -55,6 +56,7 @@ struct store_files {
 	/* The thread's alone. */
 	char open_name[STORE_FILES_MAX_NAME];
 	int open_fd;
+	bool names_new; /* since the directory was last made durable */
 };
 
 static int64_t monotonic_ns(void)
@@ -98,20 +100,18 @@ static void close_current(struct store_files *files)
 	files->open_name[0] = '\0';
 }
 
-/* *ret_new: its name has to be made durable as well. */
-static int open_to_add(struct store_files *files, const char *name, bool *ret_new)
+static int open_to_add(struct store_files *files, const char *name)
 {
 	static const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW;
 	int fd;
 
-	*ret_new = false;
 	if (files->open_fd >= 0 && streq(files->open_name, name))
 		return 0;
 	close_current(files);
 	fd = openat(files->dir_fd, name, flags | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
 		fd = openat(files->dir_fd, name, flags | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		*ret_new = true;
+		files->names_new = true;
 	}
 	if (fd < 0)
 		return -errno;
@@ -135,11 +135,18 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
+static int keep_names(struct store_files *files)
+{
+	if (fsync(files->dir_fd) < 0)
+		return -errno;
+	files->names_new = false;
+	return 0;
+}
+
 static int append(struct store_files *files, const struct order *order)
 {
 	struct stat before;
-	bool fresh;
-	int err = open_to_add(files, order->name, &fresh);
+	int err = open_to_add(files, order->name);
 
 	if (err)
 		return err;
@@ -148,8 +155,9 @@ static int append(struct store_files *files, const struct order *order)
 	err = write_all(files->open_fd, order->bytes, order->len);
 	if (!err && order->durable && fdatasync(files->open_fd) < 0)
 		err = -errno;
-	if (!err && order->durable && fresh && fsync(files->dir_fd) < 0)
-		err = -errno;
+	/* It may be the name of an order that asked for less, or that failed. */
+	if (!err && order->durable && files->names_new)
+		err = keep_names(files);
 	/* Half of it must not stand before what comes next. */
 	if (err && ftruncate(files->open_fd, before.st_size) < 0)
 		close_current(files);
@@ -158,17 +166,14 @@ static int append(struct store_files *files, const struct order *order)
 
 static int rename_file(struct store_files *files, const struct order *order)
 {
-	bool fresh;
-	int err = open_to_add(files, order->name, &fresh);
+	int err = open_to_add(files, order->name);
 
 	if (!err && fdatasync(files->open_fd) < 0)
 		err = -errno;
 	close_current(files);
 	if (!err && renameat(files->dir_fd, order->name, files->dir_fd, order->to) < 0)
 		err = -errno;
-	if (!err && fsync(files->dir_fd) < 0)
-		err = -errno;
-	return err;
+	return err ? err : keep_names(files);
 }
 
 static int remove_file(struct store_files *files, const struct order *order)
@@ -268,9 +273,10 @@ static void files_free(struct store_files *files)
 static int open_directory(const char *dir, int *ret)
 {
 	scoped(closep) int fd = -1;
+	int err = store_make_directory(dir);
 
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	if (err)
+		return err;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return -errno;
@@ -304,6 +310,8 @@ static struct store_files *files_new(void)
 	if (!files)
 		return NULL;
 	files->dir_fd = files->event_fd = files->open_fd = -1;
+	/* Those of a process before us that was killed. */
+	files->names_new = true;
 	pthread_mutex_init(&files->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -36,23 +36,42 @@ static const char pragmas[] = "PRAGMA cache_size = -2048;"
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA journal_mode = WAL;";
 
+int store_make_directory(const char *path)
+{
+	scoped(closep) int fd = -1;
+
+	if (mkdir(path, 0700))
+		return errno == EEXIST ? 0 : -errno;
+	/* What is made durable in it is gone all the same where its own name is. Who may not look up there goes on. */
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		scoped(closep) int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (above >= 0 && fsync(above))
+			return -errno;
+	}
+	return 0;
+}
+
 int store_make_directories(const char *dir)
 {
 	scoped(freep) char *path = strdup(dir);
+	int err;
 
 	if (!path)
 		return -ENOMEM;
+	if (!*path)
+		return -ENOENT;
 	for (char *p = path + 1;; p++) {
 		char was = *p;
 
 		if (was != '/' && was != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(path, 0700) && errno != EEXIST)
-			return -errno;
+		err = store_make_directory(path);
+		if (err || !was)
+			return err;
 		*p = was;
-		if (!was)
-			return 0;
 	}
 }
 
@@ -210,8 +229,11 @@ static int open_or_begin_anew(
 	strbuf_adds(&joined, dir);
 	strbuf_adds(&joined, "/" STORE_FILE);
 	err = strbuf_finish(&joined, &path);
-	if (!err)
+	if (!err) {
 		err = make_private(file->dir_fd);
+		if (err)
+			snprintf(error, error_size, "%s: %s", path, strerror(-err));
+	}
 	if (err)
 		return err;
 	err = open_connections(path, file, error, error_size);

@@ -8,7 +8,9 @@
 
 #define STORE_FILE "tolld.db"
 
-/* mkdir -p, with 0700 for what it makes. */
+/* 0 also where it is there. What is made gets 0700, and a name that lasts. */
+int store_make_directory(const char *path);
+/* mkdir -p, in the same way. */
 int store_make_directories(const char *dir);
 
 struct store_file {

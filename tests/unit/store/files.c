@@ -5,9 +5,42 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <dirent.h>
+#include <errno.h>
 #include "base/clock.h"
 #include "store/files.h"
+
+/* In place of the C library's: tells which directories were made durable, and fails when it is told to. */
+static struct {
+	ino_t ino[64];
+	size_t n, fail;
+} synced;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (synced.fail) {
+		synced.fail--;
+		errno = EIO;
+		return -1;
+	}
+	if (!fstat(fd, &st) && synced.n < ARRAY_SIZE(synced.ino))
+		synced.ino[synced.n++] = st.st_ino;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static size_t times_synced(const char *dir)
+{
+	struct stat st;
+	size_t n = 0;
+
+	assert_int_equal(stat(dir, &st), 0);
+	for (size_t i = 0; i < synced.n; i++)
+		n += synced.ino[i] == st.st_ino;
+	return n;
+}
 
 struct fixture {
 	char dir[64], sub[80];
@@ -32,6 +65,7 @@ static int set_up(void **state)
 	snprintf(f->dir, sizeof(f->dir), "/tmp/tolld-files-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->sub, sizeof(f->sub), "%s/samples", f->dir);
+	memset(&synced, 0, sizeof(synced));
 	assert_true(sd_event_new(&f->event) >= 0);
 	assert_int_equal(open_files(f), 0);
 	*state = f;
@@ -127,6 +161,46 @@ static void orders_are_carried_out_one_after_the_other(void **state)
 	assert_int_equal(count(f), 2);
 	assert_int_equal(stat(f->sub, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void the_name_of_the_folder_lasts_as_what_is_in_it_does(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(times_synced(f->dir), 1);
+}
+
+static void a_name_lasts_as_soon_as_anything_in_its_file_does(void **state)
+{
+	struct fixture *f = *state;
+	size_t before = times_synced(f->sub);
+
+	assert_int_equal(store_files_append(f->files, "a", strdup("one "), 4, false, note, f), 0);
+	turn_until(f, 1);
+	assert_int_equal(times_synced(f->sub), before);
+	add(f, "a", "two ");
+	turn_until(f, 2);
+	assert_int_equal(times_synced(f->sub), before + 1);
+	add(f, "a", "three");
+	turn_until(f, 3);
+	assert_int_equal(times_synced(f->sub), before + 1);
+}
+
+static void a_name_that_did_not_reach_the_disk_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	size_t before = times_synced(f->sub);
+
+	synced.fail = 1;
+	add(f, "a", "lost");
+	turn_until(f, 1);
+	assert_int_equal(f->errors[0], -EIO);
+	assert_holds(f, "a", "");
+	add(f, "a", "kept");
+	turn_until(f, 2);
+	assert_int_equal(f->errors[1], 0);
+	assert_int_equal(times_synced(f->sub), before + 1);
+	assert_holds(f, "a", "kept");
 }
 
 static void what_exists_is_added_to_after_a_restart(void **state)
@@ -248,6 +322,9 @@ int main(void)
 #define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_FILES(orders_are_carried_out_one_after_the_other),
+		WITH_FILES(the_name_of_the_folder_lasts_as_what_is_in_it_does),
+		WITH_FILES(a_name_lasts_as_soon_as_anything_in_its_file_does),
+		WITH_FILES(a_name_that_did_not_reach_the_disk_is_tried_again),
 		WITH_FILES(what_exists_is_added_to_after_a_restart),
 		WITH_FILES(a_full_disk_leaves_the_file_as_it_was),
 		WITH_FILES(a_link_is_never_followed),
