@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from process import ROOT
-from subject import SEED, TOLLD
+from subject import TOLLD, Ports, write_seed
 
 CONFORMANCE = os.environ.get("TOLLD_CONFORMANCE", os.path.join(ROOT, "..", "shared", "conformance"))
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="these are tolld's own commands")
@@ -27,7 +27,7 @@ def test_version_is_one_line():
 
 
 @pytest.mark.parametrize("args", [(), ("no-such-command",), ("run", "--no-such-flag"), ("check",),
-                                  ("run", "--storage.path")])
+                                  ("run", "--storage.path"), ("run", "--storage.path="), ("run", "--config.file=")])
 def test_a_wrong_call_is_told_on_stderr(args):
     done = tolld(*args)
     assert done.returncode == 2
@@ -50,6 +50,18 @@ def test_the_manual_names_every_command_and_every_flag():
     assert commands == re.findall(r"^\.Nm\n\.Cm (\w+)", manual, re.M)
     flags = {flag for command in commands for flag in re.findall(r"--([a-z][a-z.-]+)", tolld(command, "--help").stdout)}
     assert flags == set(re.findall(r"Fl -([a-z][a-z.-]+)", manual))
+
+
+def test_the_readme_has_the_flags_that_run_has_with_their_defaults():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (`--[^|]*) \|[^|]*\| ([^|]*)\|$", f.read(), re.M)
+    shown = {flag: default for flags, default in rows for flag in re.findall(r"`--([a-z.-]+)", flags)}
+    told = re.findall(r"^  --([a-z.-]+).*\n((?:        .*\n)+)", tolld("run", "--help").stdout, re.M)
+    assert set(shown) == {flag for flag, _ in told} - {"help"}
+    for flag, text in told:
+        default = re.search(r"\(default ([\w./:]+)(?:\)|, | and )", text)
+        if default:
+            assert f"`{default[1]}`" in shown[flag], f"--{flag}: {text} | {shown[flag]}"
 
 
 @pytest.mark.parametrize("text, taken_by", [
@@ -85,13 +97,15 @@ def test_a_flag_that_cannot_be_meant_is_told_with_its_value(flag, value):
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
-def test_the_owners_files_are_without_fault(name):
-    done = tolld("check", name, cwd=SEED)
+def test_the_owners_files_are_without_fault(name, tmp_path):
+    write_seed(tmp_path, Ports())
+    done = tolld("check", name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_all_three_at_once():
-    done = tolld("check", "prometheus.yml", "rules.yml", "alertmanager.yml", cwd=SEED)
+def test_all_three_at_once(tmp_path):
+    write_seed(tmp_path, Ports())
+    done = tolld("check", "prometheus.yml", "rules.yml", "alertmanager.yml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
