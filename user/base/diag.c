@@ -3,6 +3,7 @@
  */
 #include "base/diag.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include "base/escape.h"
@@ -47,24 +48,43 @@ void source_unref(struct source *source)
 	free(source);
 }
 
+static void hide(struct source *source, struct source_secret secret)
+{
+	if (secret.from >= secret.to)
+		return;
+	if (vec_reserve(source->secrets, source->n_secrets, source->cap_secrets))
+		source->secrets[source->n_secrets++] = secret;
+	else
+		source->hidden = true;
+}
+
 void source_hide(struct source *source, size_t from, size_t to)
 {
-	if (from >= to)
-		return;
-	if (!vec_reserve(source->secrets, source->n_secrets, source->cap_secrets)) {
-		source->hidden = true;
-		return;
-	}
-	source->secrets[source->n_secrets++] = (struct source_secret){ from, to };
+	hide(source, (struct source_secret){ from, to, false });
+}
+
+void source_hide_guess(struct source *source, size_t from, size_t to)
+{
+	hide(source, (struct source_secret){ from, to, true });
 }
 
 bool source_hides(const struct source *source, size_t at)
 {
 	for (size_t i = 0; i < source->n_secrets; i++) {
-		if (at >= source->secrets[i].from && at < source->secrets[i].to)
+		if (!source->secrets[i].guess && at >= source->secrets[i].from &&
+			at < source->secrets[i].to)
 			return true;
 	}
 	return source->hidden;
+}
+
+size_t source_login_length(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len && !strchr("/?#\"'\\ \t\r\n", s[i]); i++) {
+		if (s[i] == '@')
+			return i;
+	}
+	return 0;
 }
 
 void diag_release(struct diag *diag)
@@ -75,6 +95,21 @@ void diag_release(struct diag *diag)
 	}
 	free(diag->entries);
 	*diag = DIAG_INIT;
+}
+
+/* Who a URL logs in as, and with which password, is nobody's business, wherever the URL is quoted. */
+static void hide_logins(char *text)
+{
+	size_t len;
+
+	for (char *p = text; (p = strstr(p, "://"));) {
+		p += 3;
+		len = source_login_length(p, strlen(p));
+		if (!len)
+			continue;
+		*p = '*';
+		memmove(p + 1, p + len, strlen(p + len) + 1);
+	}
 }
 
 static void add(struct diag *diag, enum diag_severity severity, struct pos pos, const char *fmt,
@@ -92,6 +127,7 @@ static void add(struct diag *diag, enum diag_severity severity, struct pos pos, 
 		diag->dropped++;
 		return;
 	}
+	hide_logins(text);
 	source_ref(pos.source);
 	diag->entries[diag->n++] =
 		(struct diag_entry){ .severity = severity, .pos = pos, .text = text };
@@ -154,55 +190,88 @@ static size_t secret_end(const struct source *source, size_t at)
 	return end;
 }
 
+bool pos_is_hidden(const struct pos *pos)
+{
+	const struct source *source = pos->source;
+	const char *line = source && pos->line ? line_start(source, pos->line) : NULL;
+
+	return line && (source->hidden || secret_end(source, (size_t)(line - source->text) +
+								     MAX(pos->column, 1u) - 1));
+}
+
+/* For each byte of a line whether it is secret; NULL when memory is out. */
+static bool *secret_bytes(const struct source *source, size_t begin, size_t len)
+{
+	bool *secret = calloc(len + 1, sizeof(*secret));
+
+	for (size_t i = 0; secret && i < source->n_secrets; i++) {
+		size_t from = MAX(source->secrets[i].from, begin);
+		size_t to = MIN(source->secrets[i].to, begin + len);
+
+		if (from < to)
+			memset(secret + (from - begin), true, to - from);
+	}
+	return secret;
+}
+
 /* A line as it may be shown; *column becomes the place in it where that byte went. */
 static void mask_line(const struct source *source, const char *line, size_t len, size_t *column,
 	struct strbuf *out)
 {
-	size_t begin = (size_t)(line - source->text), next, end, went = SIZE_MAX;
-	bool masking = false;
+	scoped(freep) bool *secret = secret_bytes(source, (size_t)(line - source->text), len);
+	size_t went = SIZE_MAX;
 
-	for (size_t i = 0; i < len; i = next) {
-		end = secret_end(source, begin + i);
-		next = end ? MIN(end - begin, len) : i + 1;
-		if (*column >= i && *column < next)
-			went = out->len;
-		if (!end)
-			strbuf_addch(out, line[i]);
-		else if (!masking)
+	if (!secret) {
+		out->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < len; i++) {
+		bool begins = secret[i] && (!i || !secret[i - 1]);
+
+		if (*column == i)
+			went = secret[i] && !begins ? out->len - strlen(secret_shown) : out->len;
+		if (begins)
 			strbuf_adds(out, secret_shown);
-		masking = end > 0;
+		else if (!secret[i])
+			strbuf_addch(out, line[i]);
 	}
 	*column = MIN(went, out->len);
+}
+
+/* The bytes at `at` that take one column: a character, or one that is broken. */
+static size_t column_bytes(const char *line, size_t at, size_t end)
+{
+	return MIN(MAX(utf8_decode(line + at, end - at, NULL), (size_t)1), end - at);
 }
 
 /* The line with the fault, and marks under it; what cannot be shown in a terminal becomes '?'. */
 static void print_line(
 	const char *line, size_t len, size_t column, size_t length, struct strbuf *out)
 {
-	size_t from = 0, shown, marks;
+	size_t from = 0, to, n, marks;
 
 	if (column > SHOWN_BYTES / 2)
 		from = column - SHOWN_BYTES / 2;
-	shown = MIN(len - from, (size_t)SHOWN_BYTES);
+	while (from && from < column && ((unsigned char)line[from] & 0xc0) == 0x80)
+		from++;
+	to = MIN(len, from + SHOWN_BYTES);
 
 	strbuf_adds(out, "    ");
-	for (size_t i = 0; i < shown; i++) {
-		unsigned char c = (unsigned char)line[from + i];
-
-		strbuf_addch(out, c == '\t' || (c >= 0x20 && c != 0x7f) ? (char)c : '?');
+	for (size_t i = from; i < to; i += n) {
+		n = column_bytes(line, i, to);
+		if (line[i] == '\t' || escape_is_harmless(line + i, n))
+			strbuf_add(out, line + i, n);
+		else
+			strbuf_addch(out, '?');
 	}
 	strbuf_adds(out, "\n    ");
-	for (size_t i = from; i < column; i++) {
-		/* A continuation byte of UTF-8 takes no room of its own. */
-		if (((unsigned char)line[i] & 0xc0) != 0x80)
-			strbuf_addch(out, line[i] == '\t' ? '\t' : ' ');
-	}
+	for (size_t i = from; i < column; i += column_bytes(line, i, len))
+		strbuf_addch(out, line[i] == '\t' ? '\t' : ' ');
 	strbuf_addch(out, '^');
-	marks = MIN(MAX(length, (size_t)1), from + shown - column);
-	for (size_t i = 1; i < marks; i++) {
-		if (((unsigned char)line[column + i] & 0xc0) != 0x80)
-			strbuf_addch(out, '~');
-	}
+	marks = column + MIN(MAX(length, (size_t)1), to - column);
+	for (size_t i = column + column_bytes(line, column, marks); i < marks;
+		i += column_bytes(line, i, marks))
+		strbuf_addch(out, '~');
 	strbuf_addch(out, '\n');
 }
 
@@ -293,27 +362,35 @@ void diag_print(const struct diag *diag, struct strbuf *out)
 	free(order);
 }
 
+#define NEAREST_MAX 64
+
+/* Letters that are put in, left out, changed or swapped with the next one; upper and lower case are alike. */
 static unsigned edit_distance(const char *a, const char *b)
 {
-	unsigned row[64], corner, above;
+	unsigned rows[3][NEAREST_MAX], *before = rows[0], *last = rows[1], *row = rows[2], *spare;
 	size_t na = strlen(a), nb = strlen(b);
 
-	if (na >= ARRAY_SIZE(row) || nb >= ARRAY_SIZE(row))
+	if (na >= NEAREST_MAX || nb >= NEAREST_MAX)
 		return UINT32_MAX;
 	for (unsigned j = 0; j <= nb; j++)
-		row[j] = j;
+		last[j] = j;
 	for (unsigned i = 1; i <= na; i++) {
-		corner = row[0];
 		row[0] = i;
 		for (unsigned j = 1; j <= nb; j++) {
-			above = row[j];
-			row[j] = MIN(above, row[j - 1]) + 1;
-			if (row[j] > corner + (a[i - 1] != b[j - 1]))
-				row[j] = corner + (a[i - 1] != b[j - 1]);
-			corner = above;
+			bool same = tolower((unsigned char)a[i - 1]) ==
+				    tolower((unsigned char)b[j - 1]);
+
+			row[j] = MIN(last[j], row[j - 1]) + 1;
+			row[j] = MIN(row[j], last[j - 1] + !same);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], before[j - 2] + 1);
 		}
+		spare = before;
+		before = last;
+		last = row;
+		row = spare;
 	}
-	return row[nb];
+	return last[nb];
 }
 
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n)

@@ -14,6 +14,7 @@
 /* Bytes [from, to) of a source that are never shown. */
 struct source_secret {
 	size_t from, to;
+	bool guess;
 };
 
 /* A text that was read, with the name people know it by. */
@@ -34,7 +35,11 @@ void source_unref(struct source *source);
 
 /* From now on "<secret>" stands for these bytes wherever a line is shown. Hides all when memory is out. */
 void source_hide(struct source *source, size_t from, size_t to);
+/* The same for what only looks like a secret: source_hides() knows nothing of it. */
+void source_hide_guess(struct source *source, size_t from, size_t to);
 
+/* At what follows "://": the length of the login, up to its '@', or 0 where there is none. */
+size_t source_login_length(const char *s, size_t len);
 /* Whether the byte is not to be shown. */
 bool source_hides(const struct source *source, size_t at);
 
@@ -50,6 +55,9 @@ struct pos {
 	unsigned column; /* in bytes */
 	unsigned length; /* bytes to underline; 0 as 1 */
 };
+
+/* Whether the place is within what is not to be shown: what is said of it must not quote it. */
+bool pos_is_hidden(const struct pos *pos);
 
 enum diag_severity { DIAG_ERROR, DIAG_WARNING, DIAG_HINT };
 
@@ -74,7 +82,9 @@ struct diag {
 
 void diag_release(struct diag *diag);
 
-/* Each adds one entry and returns -EINVAL, so that `return diag_error(...)` reads well. */
+/*
+ * Each adds one entry and returns -EINVAL, so that `return diag_error(...)` reads well. Logins in URLs become '*'.
+ */
 int diag_error(struct diag *diag, struct pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int diag_warning(struct diag *diag, struct pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int diag_hint(struct diag *diag, struct pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -86,7 +96,7 @@ void diag_print(const struct diag *diag, struct strbuf *out);
 
 /*
  * Of the n candidates, the one most like `word`, or NULL where none is near enough to be what was
- * meant (an edit distance of at most a third of its length).
+ * meant (an edit distance of at most a third of its length; two letters that change places are one edit).
  */
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n);
 

@@ -194,6 +194,19 @@ void escape_terminal(struct strbuf *out, const char *s, size_t len)
 	escape_runes(out, s, len, terminal_rune);
 }
 
+bool escape_is_harmless(const char *s, size_t len)
+{
+	uint32_t rune;
+	size_t n;
+
+	for (; len; s += n, len -= n) {
+		n = utf8_decode(s, len, &rune);
+		if (!n || is_control(rune))
+			return false;
+	}
+	return true;
+}
+
 static void quoted_rune(struct strbuf *out, uint32_t rune, const char *s, size_t n)
 {
 	if (rune == '"' || rune == '\\')

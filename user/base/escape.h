@@ -20,6 +20,8 @@ void utf8_encode(struct strbuf *out, uint32_t rune);
 
 /* One line of a terminal or a log: control characters as \n, \t, \x1b. */
 void escape_terminal(struct strbuf *out, const char *s, size_t len);
+/* Whether escape_terminal() leaves it as it is. */
+bool escape_is_harmless(const char *s, size_t len);
 /* Between double quotes, the way Go's %q writes it: also what PromQL and logfmt take. */
 void escape_quoted(struct strbuf *out, const char *s, size_t len);
 /* A label value in the text exposition format: \\ \" \n. */

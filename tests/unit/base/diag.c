@@ -81,6 +81,53 @@ static void a_secret_is_never_shown_and_the_marks_follow(void **state)
 	source_unref(source);
 }
 
+static void what_a_terminal_obeys_is_not_in_the_line_and_the_marks_fit(void **state)
+{
+	static const struct {
+		const char *line, *shown;
+	} rows[] = {
+		{ "\xc2\x9b"
+		  "31mX",
+			"?31mX" },
+		{ "a\xe2\x80\xae"
+		  "bX",
+			"a?bX" },
+		{ "\x1b[2J\xff\x80X", "?[2J??X" },
+		{ "\xc3\xa4\xe2\x82\xacX", "\xc3\xa4\xe2\x82\xacX" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].line), columns = 0;
+		struct source *source = source_new("x", rows[i].line, len);
+		struct diag diag = DIAG_INIT;
+		struct strbuf out = STRBUF_INIT, expected = STRBUF_INIT;
+
+		for (const char *s = rows[i].shown; s[1]; s++)
+			columns += ((unsigned char)*s & 0xc0) != 0x80;
+		diag_error(&diag,
+			(struct pos){ .source = source, .line = 1, .column = (unsigned)len }, "x");
+		diag_print(&diag, &out);
+		strbuf_addf(&expected, "x:1:%zu: error: x\n    %s\n    %*s^\n", len, rows[i].shown,
+			(int)columns, "");
+		assert_string_equal(out.s, expected.s);
+		strbuf_release(&expected);
+		strbuf_release(&out);
+		diag_release(&diag);
+		source_unref(source);
+	}
+}
+
+static void a_login_in_a_url_is_not_quoted(void **state)
+{
+	struct diag diag = DIAG_INIT;
+
+	diag_error(&diag, (struct pos){ 0 },
+		"'%s' is none, 'https://t@x', 'http://x/a@b' and 'a://u:p'", "http://u:pw@h:1/");
+	assert_string_equal(diag.entries[0].text,
+		"'http://*@h:1/' is none, 'https://*@x', 'http://x/a@b' and 'a://u:p'");
+	diag_release(&diag);
+}
+
 static void many_faults_are_counted_and_not_kept(void **state)
 {
 	struct diag diag = DIAG_INIT;
@@ -103,6 +150,8 @@ static void the_likely_meant_word_is_found_and_a_far_one_is_not(void **state)
 
 	assert_string_equal(diag_nearest("rats", words, ARRAY_SIZE(words)), "rate");
 	assert_string_equal(diag_nearest("goup_wait", words, ARRAY_SIZE(words)), "group_wait");
+	assert_string_equal(diag_nearest("GROUP_BY", words, ARRAY_SIZE(words)), "group_by");
+	assert_string_equal(diag_nearest("raet", words, ARRAY_SIZE(words)), "rate");
 	assert_null(diag_nearest("histogram", words, ARRAY_SIZE(words)));
 	assert_null(diag_nearest("", words, 0));
 }
@@ -113,6 +162,8 @@ int main(void)
 		cmocka_unit_test(a_fault_shows_its_place_the_line_and_the_marks),
 		cmocka_unit_test(a_place_outside_the_text_shows_no_line),
 		cmocka_unit_test(a_secret_is_never_shown_and_the_marks_follow),
+		cmocka_unit_test(what_a_terminal_obeys_is_not_in_the_line_and_the_marks_fit),
+		cmocka_unit_test(a_login_in_a_url_is_not_quoted),
 		cmocka_unit_test(many_faults_are_counted_and_not_kept),
 		cmocka_unit_test(the_likely_meant_word_is_found_and_a_far_one_is_not),
 	};
