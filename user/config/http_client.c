@@ -116,6 +116,16 @@ static const char *const reserved[] = { "Authorization", "Host", "Content-Encodi
 	"X-Prometheus-Scrape-Timeout-Seconds", "X-Amz-Date", "X-Amz-Security-Token",
 	"X-Amz-Content-Sha256" };
 
+/* As it is written, or NULL. */
+static const char *find_reserved(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		if (!strcasecmp(reserved[i], name))
+			return reserved[i];
+	}
+	return NULL;
+}
+
 static bool check_header_name(struct reader *r, const struct config_text *name)
 {
 	static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -125,12 +135,10 @@ static bool check_header_name(struct reader *r, const struct config_text *name)
 		diag_error(r->diag, name->pos, "\"%s\" is no name of a header", name->s);
 		return false;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
-		if (!strcasecmp(reserved[i], name->s)) {
-			diag_error(r->diag, name->pos, "setting header \"%s\" is not allowed",
-				reserved[i]);
-			return false;
-		}
+	if (find_reserved(name->s)) {
+		diag_error(r->diag, name->pos, "setting header \"%s\" is not allowed",
+			find_reserved(name->s));
+		return false;
 	}
 	return true;
 }
@@ -142,11 +150,13 @@ static void read_values(
 	size_t n = reader_list(r, pair);
 	struct config_text text;
 
+	if (secret && pair->value->kind != TREE_LIST)
+		reader_hide(pair->value);
 	for (size_t i = 0; i < n; i++) {
 		const struct tree_node *item = pair->value->items[i];
 
-		if (secret && item->kind == TREE_SCALAR)
-			source_hide(item->pos.source, item->from, item->to);
+		if (secret)
+			reader_hide(item);
 		if (!reader_item_text(r, pair->key->text.s, item, &text))
 			continue;
 		if (text.s[strcspn(text.s, "\r\n")]) {
@@ -227,6 +237,9 @@ static void read_headers(struct reader *r, const struct tree_pair *pair, void *o
 		if (!reader_item_text(r, "http_headers", item->key, &header.name))
 			continue;
 		schema_read(r, &header_schema, item->value, &header);
+		/* Where it is no list of values, or one of another setting's, it is likely a secret. */
+		if (item->value->kind != TREE_MAP || find_reserved(header.name.s))
+			reader_hide(item->value);
 		if (check_header_name(r, &header.name))
 			add_header(r, &http->headers, header);
 	}

@@ -19,22 +19,37 @@ const struct schema_key *schema_find(const struct schema *schema, const char *na
 	return NULL;
 }
 
-void schema_tell_unknown(struct reader *r, const struct schema *schema, const struct tree_node *key)
+static void tell_unknown(
+	struct reader *r, const struct schema *schema, const struct tree_pair *pair)
 {
-	const char *names[MAX_NAMES], *nearest;
-	const char *what = schema->what;
+	const char *names[MAX_NAMES] = { NULL }, *nearest, *key = pair->key->text.s;
+	const struct schema *part = schema;
 	size_t n = 0;
 
-	for (; schema; schema = schema->more) {
-		for (size_t i = 0; i < schema->n && n < MAX_NAMES; i++)
-			names[n++] = schema->keys[i].name;
+	for (; part; part = part->more) {
+		for (size_t i = 0; i < part->n && n < MAX_NAMES; i++)
+			names[n++] = part->keys[i].name;
 	}
-	nearest = diag_nearest(key->text.s, names, n);
-	if (nearest)
-		diag_error(r->diag, key->pos, "unknown key '%s' in %s (did you mean '%s'?)",
-			key->text.s, what, nearest);
-	else
-		diag_error(r->diag, key->pos, "unknown key '%s' in %s", key->text.s, what);
+	nearest = diag_nearest(key, names, n);
+	if (!nearest) {
+		diag_error(r->diag, pair->key->pos, "unknown key '%s' in %s", key, schema->what);
+		return;
+	}
+	if (schema_find(schema, nearest)->type == S_SECRET)
+		reader_hide(pair->value);
+	diag_error(r->diag, pair->key->pos, "unknown key '%s' in %s (did you mean '%s'?)", key,
+		schema->what, nearest);
+}
+
+static bool holds_secrets(const struct schema *schema)
+{
+	for (; schema; schema = schema->more) {
+		for (size_t i = 0; i < schema->n; i++) {
+			if (schema->keys[i].type == S_SECRET)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* Whether a value asks for nothing, so that not serving it takes nothing away. */
@@ -107,8 +122,7 @@ static void read_value(
 	case S_ANY:
 		return;
 	case S_SECRET:
-		source_hide(pair->value->pos.source, pair->value->from,
-			pair->value->kind == TREE_SCALAR ? pair->value->to : pair->value->from);
+		reader_hide(pair->value);
 		reader_text(r, pair, field);
 		return;
 	case S_TEXT:
@@ -180,6 +194,8 @@ void schema_read(
 	if (node->null)
 		return;
 	if (node->kind != TREE_MAP) {
+		if (holds_secrets(schema))
+			reader_hide(node);
 		diag_error(r->diag, node->pos, "%s must be a mapping, not %s", schema->what,
 			tree_describe(node));
 		return;
@@ -189,6 +205,6 @@ void schema_read(
 		if (key)
 			schema_read_pair(r, key, &node->pairs[i], out);
 		else
-			schema_tell_unknown(r, schema, node->pairs[i].key);
+			tell_unknown(r, schema, &node->pairs[i]);
 	}
 }

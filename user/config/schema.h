@@ -125,7 +125,5 @@ void schema_read(
 void schema_read_pair(
 	struct reader *r, const struct schema_key *key, const struct tree_pair *pair, void *out);
 const struct schema_key *schema_find(const struct schema *schema, const char *name);
-void schema_tell_unknown(
-	struct reader *r, const struct schema *schema, const struct tree_node *key);
 
 #endif

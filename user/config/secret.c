@@ -78,42 +78,100 @@ void config_secret_wipe(char **secret)
 static const char *const secret_words[] = { "password", "passwd", "pasword", "secret", "token",
 	"credential", "api_key", "apikey", "service_key", "routing_key", "user_key", "access_key",
 	"secret_key", "bearer", "webhook_url", "slack_api_url", "proxy_url" };
+/* And those that hint at it, in a key that may be misspelt. */
+static const char *const hints[] = { "pass", "pwd" };
+
+enum look { HARMLESS, GUESS, SURE };
 
 static bool is_key_char(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-static bool names_secret(const char *key, size_t len)
+static bool holds_any(const char *name, size_t len, const char *const *words, size_t n)
 {
-	if (len >= 5 && !memcmp(key + len - 5, "_file", 5))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(secret_words); i++) {
-		if (memmem(key, len, secret_words[i], strlen(secret_words[i])))
+	for (size_t i = 0; i < n; i++) {
+		if (memmem(name, len, words[i], strlen(words[i])))
 			return true;
 	}
 	return false;
 }
 
-/* Where the value of a secret's key begins in a line, or NULL. */
-static const char *find_secret(const char *line, const char *end)
+/* SURE: as it is spelt. GUESS: as it may be meant. */
+static enum look key_look(const char *key, size_t len)
+{
+	char plain[64];
+
+	if (len >= 5 && !memcmp(key + len - 5, "_file", 5))
+		return HARMLESS;
+	if (holds_any(key, len, secret_words, ARRAY_SIZE(secret_words)))
+		return SURE;
+	len = MIN(len, sizeof(plain));
+	for (size_t i = 0; i < len; i++)
+		plain[i] = key[i] == '-' ? '_' : (char)tolower((unsigned char)key[i]);
+	return holds_any(plain, len, secret_words, ARRAY_SIZE(secret_words)) ||
+			       holds_any(plain, len, hints, ARRAY_SIZE(hints))
+		       ? GUESS
+		       : HARMLESS;
+}
+
+/*
+ * Where the value of a secret's key begins in a line, or NULL. Whoever forgets the space after the colon, or
+ * writes '=', meant a key, too.
+ */
+static const char *find_secret(const char *line, const char *end, enum look *ret)
 {
 	const char *from, *to;
 
-	for (const char *colon = line; (colon = memchr(colon, ':', (size_t)(end - colon)));
-		colon++) {
-		if (colon + 1 < end && !strchr(" \t\"'", colon[1]))
+	for (const char *sign = line; sign < end; sign++) {
+		if (*sign != ':' && *sign != '=')
 			continue;
-		to = colon;
+		to = sign;
 		while (to > line && strchr(" \t\"'", to[-1]))
 			to--;
 		from = to;
 		while (from > line && is_key_char(from[-1]))
 			from--;
-		if (names_secret(from, (size_t)(to - from)))
-			return colon + 1;
+		*ret = key_look(from, (size_t)(to - from));
+		if (!*ret)
+			continue;
+		if (*sign == '=' || (sign + 1 < end && !strchr(" \t\"'", sign[1])))
+			*ret = GUESS;
+		return sign + 1;
 	}
 	return NULL;
+}
+
+static void hide_from(struct source *source, const char *from, const char *end, enum look look)
+{
+	(look == SURE ? source_hide : source_hide_guess)(
+		source, (size_t)(from - source->text), (size_t)(end - source->text));
+}
+
+/* Hides what a line says after the keys of secrets. SURE, GUESS, or HARMLESS where there are none. */
+static enum look hide_values(struct source *source, const char *line, const char *end)
+{
+	enum look look, worst = HARMLESS;
+
+	while (worst != SURE && (line = find_secret(line, end, &look))) {
+		worst = MAX(worst, look);
+		hide_from(source, line + strspn(line, " "), end, look);
+	}
+	return worst;
+}
+
+/* Those of the URLs in a line. */
+static void hide_logins(struct source *source, const char *line, const char *end)
+{
+	static const char mark[] = "://";
+	size_t len;
+
+	while ((line = memmem(line, (size_t)(end - line), mark, sizeof(mark) - 1))) {
+		line += sizeof(mark) - 1;
+		len = source_login_length(line, (size_t)(end - line));
+		source_hide_guess(
+			source, (size_t)(line - source->text), (size_t)(line - source->text) + len);
+	}
 }
 
 /*
@@ -122,28 +180,38 @@ static const char *find_secret(const char *line, const char *end)
  */
 void reader_hide_secrets(struct source *source)
 {
-	const char *line = source->text, *text_end = source->text + source->len;
-	const char *end, *value;
-	size_t indent, deep = SIZE_MAX;
+	const char *line = source->text, *text_end = source->text + source->len, *end;
+	enum look look = HARMLESS;
+	size_t indent, deep = 0;
 
 	for (; line < text_end; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text_end - line));
 		if (!end)
 			end = text_end;
+		hide_logins(source, line, end);
 		indent = strspn(line, " -");
-		if (line + indent >= end || indent > deep) {
-			if (line + indent < end)
-				source_hide(source, (size_t)(line - source->text) + indent,
-					(size_t)(end - source->text));
+		if (line + indent >= end)
+			continue;
+		if (look && indent > deep) {
+			hide_from(source, line + indent, end, look);
 			continue;
 		}
-		deep = SIZE_MAX;
-		value = find_secret(line, end);
-		if (!value)
+		/* A comment has no value that goes on below it, and ends none. */
+		if (line[indent] == '#') {
+			hide_from(source, line + indent, end, GUESS);
 			continue;
+		}
+		look = hide_values(source, line, end);
 		deep = indent;
-		while (value < end && *value == ' ')
-			value++;
-		source_hide(source, (size_t)(value - source->text), (size_t)(end - source->text));
 	}
+}
+
+void reader_hide(const struct tree_node *value)
+{
+	struct source *source = value->pos.source;
+	size_t to = value->to;
+
+	while (value->kind != TREE_SCALAR && to < source->len && source->text[to] != '\n')
+		to++;
+	source_hide(source, value->from, to);
 }

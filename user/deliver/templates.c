@@ -196,7 +196,8 @@ static int check_text(struct mail_templates *t, enum template_mode mode, const c
 	err = name_of(t, mode, setting, text->s, &name, &error);
 	if (err == -EINVAL)
 		return diag_error(diag, config_pos_in(text, error.offset, 1),
-			"the template of '%s': %s", setting, error.text);
+			"the template of '%s': %s", setting,
+			pos_is_hidden(&text->pos) ? "it does not parse" : error.text);
 	if (!err && mode == TEMPLATE_HTML)
 		err = template_check(t->sets[mode], name, &error);
 	if (err == -EINVAL)

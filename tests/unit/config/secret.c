@@ -24,6 +24,25 @@ static void no_fault_shows_a_secret(void **state)
 		"scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password: " HUSH "}\n"
 		"- job_name: b\n  bearer_token: " HUSH "\n  authorization:\n    credentials: " HUSH
 		"\n",
+		"global:\n  smtp_auth_password:" HUSH "\n",
+		"global:\n  smtp_auth_password = " HUSH "\n",
+		"global:\n  smtp_auth_pass: " HUSH "\n",
+		"global:\n  smtp_auth_pasward: " HUSH "\n",
+		"global:\n  SMTP_AUTH_PASSWORD: " HUSH "\n",
+		"global:\n  slack_api_ur: http://x/" HUSH "\n",
+		"global: {a=b: 1, smtp_auth_password: " HUSH ", x: y}\n",
+		"scrape_configs:\n- job_name: a\n  proxy-url: http://u:" HUSH "@h:1\n",
+		"scrape_configs:\n- job_name: a\n  authorization: " HUSH "\n",
+		"scrape_configs:\n- job_name: a\n  basic_auth: [u, " HUSH "]\n",
+		"scrape_configs:\n- job_name: a\n  http_headers: {X-A: " HUSH "}\n",
+		"scrape_configs:\n- job_name: a\n  http_headers:\n"
+		"    Authorization: {values: ['Bearer " HUSH "']}\n",
+		"scrape_configs:\n- job_name: a\n  proxy_connect_header: {X-A: " HUSH "}\n",
+		"scrape_configs:\n- job_name: a\n  static_configs: [{targets: ['http://u:" HUSH
+		"@h:1/']}]\n",
+		"receivers:\n- name: a\n  webhook_configs:\n  - url: [http://h/" HUSH "]\n",
+		"receivers:\n- name: a\n  webhook_configs:\n  - ulr: http://h/" HUSH "\n",
+		"receivers:\n- name: a\n  webhook_configs: [http://h/" HUSH "]\n",
 		"receivers:\n- name: a\n  slack_configs:\n  - api_url: " HUSH "\n    bogus: y\n",
 		"receivers:\n- name: a\n  email_configs:\n  - auth_password: " HUSH
 		"\n    to: nobody\n"
@@ -48,7 +67,10 @@ static void no_fault_shows_a_secret(void **state)
 static void the_line_around_a_secret_is_still_shown(void **state)
 {
 	static const char text[] = "global: {smtp_auth_password: '" HUSH "'}\n"
-				   "route: {bogus: 1}\n";
+				   "route: {bogus: 1}\n"
+				   "watch:\n"
+				   "# password: below a comment no line belongs to it\n"
+				   "  bogus: 2\n";
 	struct strbuf out = STRBUF_INIT;
 	struct diag diag = DIAG_INIT;
 	struct config *config = NULL;
@@ -56,6 +78,7 @@ static void the_line_around_a_secret_is_still_shown(void **state)
 	assert_int_equal(config_load_text("t.yml", text, &config, &diag), -EINVAL);
 	diag_print(&diag, &out);
 	assert_non_null(strstr(out.s, "    route: {bogus: 1}\n"));
+	assert_non_null(strstr(out.s, "      bogus: 2\n"));
 	strbuf_release(&out);
 	diag_release(&diag);
 }
