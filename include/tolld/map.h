@@ -69,6 +69,11 @@ struct watched_process {
 
 _Static_assert(sizeof(struct watched_process) == 200, "shared layout");
 
+/* tolld_followed: of whose threads' ends the kernel's records are read, where it takes no tracing programs. */
+struct followed_process {
+	__u8 is_followed;
+};
+
 struct port_key {
 	__u16 port;
 };

@@ -1,15 +1,18 @@
 /*
  * follow.c - the backends for kernels that take no programs: pidfd, and poll for all others.
  *
- * With pidfds the kernel says at once that a process is dead, and since 6.15 how it ended; without,
- * /proc is read twice a second. Nobody tells of new listeners: sock_diag is asked four times a second, and
- * more often for a while after something has died. Neither sees who sent a signal, nor forks.
+ * With pidfds the kernel says that a process is dead as soon as its memory is given back, and since 6.15 how it
+ * ended; with rights enough it writes a record before that, of how it ends. Without, /proc is read twice a
+ * second. Nobody tells of new listeners: sock_diag is asked four times a second, and more often for a while
+ * after something has died. Neither sees who sent a signal, nor forks.
  */
 #include "watch/backend.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include "watch/exit_records.h"
 #include "watch/followed.h"
 #include "watch/oomlog.h"
 #include "watch/pidfd.h"
@@ -37,6 +40,8 @@ struct backend {
 	const struct backend_ops *ops;
 	bool tells_status; /* by pidfd, once it is reaped */
 	struct followed_list list;
+	struct exit_records records;
+	struct followed_list leaving; /* told as dead by a record; the pidfds follow */
 	struct followed unreaped[UNREAPED_MAX];
 	size_t n_unreaped;
 	/* All pidfds: who is dead among ten thousand is one question, asked as often as anybody likes. */
@@ -95,6 +100,18 @@ static enum death_untold untold(const struct backend *backend)
 	return uses_pidfds(backend) ? UNTOLD_BY_KERNEL : UNTOLD_BY_POLLING;
 }
 
+/* Of one that is not reaped yet. */
+static void tell_used(struct notice *n, const struct process_stat *stat)
+{
+	memcpy(n->process.comm, stat->comm, sizeof(n->process.comm));
+	n->exit.has_cpu = n->exit.has_faults = stat->threads > 0;
+	n->exit.cpu_ns = stat->cpu_ns;
+	n->exit.minor_faults = stat->minor_faults;
+	n->exit.major_faults = stat->major_faults;
+	if (stat->threads > 0)
+		n->exit.kin = (struct kin){ .parent = stat->parent, .group = stat->group };
+}
+
 /*
  * How it ended: as long as it is a zombie, /proc tells those who may trace it; once it is reaped, its
  * pidfd tells, on new kernels.
@@ -110,16 +127,14 @@ static void read_status(const struct backend *backend, struct followed *f, struc
 		return;
 	err = process_stat_read_dead(f->process.pid, f->start_ticks, &stat);
 	if (!err) {
-		memcpy(n->process.comm, stat.comm, sizeof(n->process.comm));
-		n->exit.has_cpu = n->exit.has_faults = stat.threads > 0;
-		n->exit.cpu_ns = stat.cpu_ns;
-		n->exit.minor_faults = stat.minor_faults;
-		n->exit.major_faults = stat.major_faults;
+		tell_used(n, &stat);
 		n->exit.wait_status = stat.wait_status;
-		if (stat.threads > 0)
-			n->exit.kin = (struct kin){ .parent = stat.parent, .group = stat.group };
 		if (stat.tells_wait_status)
 			return;
+	}
+	if (f->has_status) {
+		n->exit.wait_status = f->wait_status;
+		return;
 	}
 	if (asks) {
 		err = pidfd_wait_status(f->fd, &n->exit.wait_status);
@@ -166,22 +181,45 @@ static int epoll_set(struct backend *backend, int op, const struct followed *f, 
 	return epoll_ctl(backend->epoll_fd, op, f->fd, &event) < 0 ? -errno : 0;
 }
 
-static void tell_dead(struct backend *backend, size_t i)
+static struct followed take_followed(struct backend *backend, size_t i)
 {
 	struct followed f = followed_take(&backend->list, i);
-	struct notice notice = {
+
+	exit_records_let_go(&backend->records, f.process.pid);
+	return f;
+}
+
+static struct notice exit_of(const struct backend *backend, const struct followed *f)
+{
+	return (struct notice){
 		.kind = NOTICE_EXIT,
-		.process = f.process,
+		.process = f->process,
 		.at_boot_ns = clock_boot_ns(),
 		/* Nobody saw whether it forked. */
 		.exit = {
 			.forked = true,
-			.family = f.process.pid,
+			.family = f->process.pid,
 			.sender_untold = true,
-			.lived_boot_ns = uses_pidfds(backend) ? 0 : f.seen_boot_ns,
-			.kin = f.kin,
+			.lived_boot_ns = uses_pidfds(backend) ? 0 : f->seen_boot_ns,
+			.kin = f->kin,
+			.has_peak_memory = f->peak_memory_bytes > 0,
+			.peak_memory_bytes = f->peak_memory_bytes,
 		},
 	};
+}
+
+static void tell_exit(struct backend *backend, const struct notice *notice)
+{
+	backend->moved_boot_ns = notice->at_boot_ns;
+	backend->told_exit++;
+	read_oomlog(backend);
+	tell(backend, notice);
+}
+
+static void tell_dead(struct backend *backend, size_t i)
+{
+	struct followed f = take_followed(backend, i);
+	struct notice notice = exit_of(backend, &f);
 
 	read_status(backend, &f, &notice);
 	/* Only that it is reaped, which is always told, is waited for now. */
@@ -189,10 +227,52 @@ static void tell_dead(struct backend *backend, size_t i)
 		backend->unreaped[backend->n_unreaped++] = f;
 	else
 		closep(&f.fd);
-	backend->moved_boot_ns = notice.at_boot_ns;
-	backend->told_exit++;
-	read_oomlog(backend);
-	tell(backend, &notice);
+	tell_exit(backend, &notice);
+}
+
+/* A record may be of somebody who had the number before. What /proc says of it, or nothing where it is gone. */
+static bool is_on_its_way_out(const struct followed *f, struct process_stat *ret)
+{
+	if (process_stat_read(f->process.pid, ret) == 0 && ret->start_ticks == f->start_ticks)
+		return ret->exits;
+	*ret = (struct process_stat){ 0 };
+	return pidfd_is_dead(f->fd);
+}
+
+/*
+ * It is dead, and only its memory and its files are still to be taken from it. One that ended well may have left its
+ * sockets to a child: who has them then is known when they are gone from it, as its pidfd tells.
+ */
+static void tell_leaving(struct backend *backend, struct followed *f)
+{
+	struct notice notice = exit_of(backend, f);
+	struct process_stat stat;
+
+	if (!f->has_status || !f->wait_status || !is_on_its_way_out(f, &stat) ||
+		followed_find(&backend->leaving, f->process.pid) ||
+		followed_add(&backend->leaving, f))
+		return;
+	notice.exit.wait_status = f->wait_status;
+	if (stat.pid)
+		tell_used(&notice, &stat);
+	take_followed(backend, (size_t)(f - backend->list.items));
+	tell_exit(backend, &notice);
+}
+
+static void on_exit_record(const struct exit_record *record, void *userdata)
+{
+	struct backend *backend = userdata;
+	struct followed *f = followed_find(&backend->list, record->pid);
+
+	if (!f)
+		return;
+	if (record->is_leader) {
+		f->has_status = exit_record_tells_status(record);
+		f->wait_status = record->exit_code;
+	}
+	f->peak_memory_bytes = MAX(f->peak_memory_bytes, record->peak_memory_bytes);
+	if (record->is_last)
+		tell_leaving(backend, f);
 }
 
 static void tell_reaped(struct backend *backend, size_t i)
@@ -260,10 +340,18 @@ static void tell_renamed(struct backend *backend)
 static bool tell_ready(struct backend *backend, uint64_t data)
 {
 	struct followed *f = followed_find(&backend->list, (pid_t)(data >> 32));
+	struct followed *gone = followed_find(&backend->leaving, (pid_t)(data >> 32));
 	int fd = (int)(uint32_t)data;
 
 	if (f && f->fd == fd) {
 		tell_dead(backend, (size_t)(f - backend->list.items));
+		return true;
+	}
+	if (gone && gone->fd == fd) {
+		/* Its sockets are closed now. */
+		followed_take(&backend->leaving, (size_t)(gone - backend->leaving.items));
+		closep(&fd);
+		backend->moved_boot_ns = clock_boot_ns();
 		return true;
 	}
 	for (size_t i = 0; i < backend->n_unreaped; i++) {
@@ -282,7 +370,10 @@ static void check_pidfds(struct backend *backend)
 	bool any = true;
 
 	while (any) {
-		int n = epoll_wait(backend->epoll_fd, ready, READY_CHUNK, 0);
+		int n;
+
+		exit_records_read(&backend->records, on_exit_record, backend);
+		n = epoll_wait(backend->epoll_fd, ready, READY_CHUNK, 0);
 
 		any = false;
 		for (int i = 0; i < n; i++)
@@ -348,11 +439,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct backend *backend = userdata;
-	uint64_t before = backend->told_exit;
+	int64_t before_ns = backend->moved_boot_ns;
 
 	check_processes(backend);
-	if (backend->told_exit != before) {
-		/* Its sockets were closed before: whether nobody listens any more is known at once. */
+	if (backend->moved_boot_ns != before_ns) {
+		/* Once its pidfd tells, its sockets are closed: whether nobody listens any more is known at once. */
 		ask_ports(backend);
 		arm(backend);
 	}
@@ -378,6 +469,10 @@ static void follow_close(struct backend *backend)
 	for (size_t i = 0; i < backend->list.n; i++)
 		closep(&backend->list.items[i].fd);
 	followed_release(&backend->list);
+	for (size_t i = 0; i < backend->leaving.n; i++)
+		closep(&backend->leaving.items[i].fd);
+	followed_release(&backend->leaving);
+	exit_records_close(&backend->records);
 	while (backend->n_unreaped)
 		closep(&backend->unreaped[--backend->n_unreaped].fd);
 	sd_event_source_disable_unref(backend->timer);
@@ -394,12 +489,22 @@ static void give_reason(struct backend *backend)
 	const char *blind = "";
 
 	if (uses_pidfds(backend))
-		what = backend->tells_status
+		what = backend->tells_status || backend->records.fd >= 0
 			       ? "this kernel tells that and how a process ends, not who ended it"
 			       : "this kernel tells that a process ends, but not always how";
 	if (backend->oomlog.fd < 0)
 		blind = "; whether memory was out is not seen, /dev/kmsg cannot be read";
 	snprintf(backend->reason, sizeof(backend->reason), "%s%s", what, blind);
+}
+
+/* Beside the pidfds, by nobody's number: that it wakes is all. */
+static void add_records(struct backend *backend)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (backend->records.fd >= 0 &&
+		epoll_ctl(backend->epoll_fd, EPOLL_CTL_ADD, backend->records.fd, &event))
+		exit_records_close(&backend->records);
 }
 
 static int open_epoll(struct backend *backend)
@@ -411,6 +516,7 @@ static int open_epoll(struct backend *backend)
 	backend->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (backend->epoll_fd < 0)
 		return -errno;
+	add_records(backend);
 	err = sd_event_add_io(backend->options.event, &backend->ready_source, backend->epoll_fd,
 		EPOLLIN, on_ready, backend);
 	if (err >= 0)
@@ -431,7 +537,11 @@ static int follow_open(
 	backend->ops = ops;
 	backend->epoll_fd = -1;
 	ports_init(&backend->ports);
+	backend->records = (struct exit_records){ .fd = -1, .map_fd = -1 };
 	backend->tells_status = uses_pidfds(backend) && pidfd_tells_wait_status();
+	/* Without rights, or on a kernel without them, the pidfds do, as ever. */
+	if (uses_pidfds(backend))
+		exit_records_open(&backend->records);
 	oomlog_open(&backend->oomlog);
 	give_reason(backend);
 	err = sd_event_add_time(
@@ -513,8 +623,11 @@ static int follow_add_process(
 	struct backend *backend, pid_t pid, const char *service, struct process *ret)
 {
 	struct followed *known = followed_find(&backend->list, pid), f;
+	const struct followed *leaving = followed_find(&backend->leaving, pid);
 	int err;
 
+	if (leaving && !pidfd_is_dead(leaving->fd))
+		return -ESRCH;
 	if (known) {
 		if (is_gone(backend, known))
 			return -ESRCH;
@@ -532,6 +645,7 @@ static int follow_add_process(
 		closep(&f.fd);
 		return err;
 	}
+	exit_records_follow(&backend->records, pid);
 	*ret = f.process;
 	if (backend->list.n == 1)
 		arm(backend);
@@ -544,15 +658,19 @@ static void follow_remove_process(struct backend *backend, pid_t pid)
 
 	if (!known)
 		return;
-	f = followed_take(&backend->list, (size_t)(known - backend->list.items));
+	f = take_followed(backend, (size_t)(known - backend->list.items));
 	closep(&f.fd);
 }
 
 static int follow_living(struct backend *backend, struct process **ret, size_t *ret_n)
 {
-	struct process *list = calloc(backend->list.n + 1, sizeof(*list));
+	struct process *list;
+	int err = exit_records_work(&backend->records);
 	size_t n = 0;
 
+	if (err)
+		return err;
+	list = calloc(backend->list.n + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < backend->list.n; i++) {

@@ -13,7 +13,11 @@ struct followed {
 	int64_t seen_boot_ns; /* alive, where polled */
 	int fd;		      /* pidfd; -1: polled */
 	bool renamed;	      /* and not told yet */
-	uint32_t next;	      /* of one bucket */
+	/* As the kernel's record of its end says, which comes before the end. */
+	bool has_status;
+	uint32_t wait_status;
+	uint64_t peak_memory_bytes; /* 0: not known */
+	uint32_t next;		    /* of one bucket */
 };
 
 struct followed_list {

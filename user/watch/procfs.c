@@ -14,6 +14,7 @@ enum {
 	FIELD_PARENT = 4,
 	FIELD_GROUP = 5,
 	FIELD_SESSION = 6,
+	FIELD_FLAGS = 9,
 	FIELD_MINOR_FAULTS = 10,
 	FIELD_MAJOR_FAULTS = 12,
 	FIELD_USER_TICKS = 14,
@@ -24,6 +25,9 @@ enum {
 	FIELD_EXIT_CODE = 52, /* since 3.5 */
 	FIELDS,
 };
+
+/* PF_EXITING of include/linux/sched.h, since 2.6. */
+#define FLAG_EXITING 0x4
 
 /* Returns the number of the first one that is not there. */
 static size_t read_fields(const char *text, long long values[FIELDS])
@@ -60,6 +64,7 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	stat.parent = (pid_t)values[FIELD_PARENT];
 	stat.group = (pid_t)values[FIELD_GROUP];
 	stat.session = (pid_t)values[FIELD_SESSION];
+	stat.exits = (values[FIELD_FLAGS] & FLAG_EXITING) || stat.state == 'Z' || stat.state == 'X';
 	stat.threads = (unsigned)values[FIELD_THREADS];
 	stat.start_ticks = (uint64_t)values[FIELD_START];
 	stat.start_boot_ns = (int64_t)stat.start_ticks * (NSEC_PER_SEC / hz);

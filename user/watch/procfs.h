@@ -11,6 +11,7 @@ struct process_stat {
 	pid_t pid;
 	pid_t parent, group, session;
 	char state;	  /* 'R', 'S', ..., 'Z' for a leader that has ended */
+	bool exits;	  /* the leader is on its way out, or has ended */
 	unsigned threads; /* of the group, with the leader, until it is reaped */
 	uint64_t start_ticks;
 	int64_t start_boot_ns; /* the same, to a tick (10 ms) */

@@ -7,6 +7,7 @@
 #ifndef TOLLD_TESTS_WATCH_LIVE_H
 #define TOLLD_TESTS_WATCH_LIVE_H
 
+#include "watch/exit_records.h"
 #include "watch/internal.h"
 #include "watch/oomlog.h"
 #include "watch/pidfd.h"
@@ -186,6 +187,10 @@ static inline void ask_facts(void)
 {
 	struct oomlog log;
 
+	struct exit_records records;
+
+	with_pidfd.tells_peak = exit_records_open(&records) == 0;
+	exit_records_close(&records);
 	with_pidfd.tells_status = pidfd_tells_wait_status();
 	log_readable = oomlog_open(&log) == 0;
 	with_pidfd.tells_oom = with_poll.tells_oom = log_readable;

@@ -7,10 +7,12 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include "base/privilege.h"
 #include "watch/live.h"
 
 /* -- servers ------------------------------------------------------------------------------ */
@@ -463,12 +465,14 @@ static void goes_on_after_all_privileges_are_dropped(void **state)
 	close(up[0]);
 }
 
-/* Without the right to trace it, nobody but its parent can say how it ended, until that has. */
-static int watch_without_tracing(uint16_t port, int hear, int say)
+/* Without the right to trace it, nobody but its parent can say how it ended until that has, if there is no record. */
+static int watch_without_tracing(uint16_t port, bool by_record, int hear, int say)
 {
 	struct sockaddr_in address = loopback(port);
 	struct service *service;
 
+	if (!by_record && privileges_use(privileges_held() & ~PRIVILEGE(CAP_NET_ADMIN)))
+		return 8;
 	if (open_watch(0))
 		return 1;
 	if (watch_add_listen(watch, "a service", (void *)&address, &service))
@@ -480,17 +484,17 @@ static int watch_without_tracing(uint16_t port, int hear, int say)
 	if (!wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS) || count_seen(SERVICE_DIED) != 1)
 		return 4;
 	turn_for(150);
-	if (info_of(service).last_death.kind != DEATH_UNKNOWN)
+	if (info_of(service).last_death.kind != (by_record ? DEATH_SIGNAL : DEATH_UNKNOWN))
 		return 5;
 	tell_peer(say);
 	turn_for(facts->settled_ms);
 	if (info_of(service).last_death.kind !=
-		(facts->tells_status ? DEATH_SIGNAL : DEATH_UNKNOWN))
+		(by_record || facts->tells_status ? DEATH_SIGNAL : DEATH_UNKNOWN))
 		return 6;
 	return info_of(service).last_death.final ? 0 : 7;
 }
 
-static void how_it_ended_is_told_once_its_parent_knows(void **state)
+static void kill_and_reap_later(bool by_record)
 {
 	uint16_t port = free_port();
 	int status, down[2], up[2];
@@ -498,13 +502,12 @@ static void how_it_ended_is_told_once_its_parent_knows(void **state)
 	pid_t pid;
 	char byte;
 
-	SKIP_WITHOUT_BACKEND();
 	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
 	server_start(&server, serve, port);
 	pid = fork();
 	if (pid == 0)
-		_exit(watch_without_tracing(port, down[0], up[1]));
+		_exit(watch_without_tracing(port, by_record, down[0], up[1]));
 	close(up[1]);
 	if (read(up[0], &byte, 1) == 1)
 		kill(server.pid, SIGKILL);
@@ -517,6 +520,22 @@ static void how_it_ended_is_told_once_its_parent_knows(void **state)
 	close(down[0]);
 	close(down[1]);
 	close(up[0]);
+}
+
+static void how_it_ended_is_told_once_its_parent_knows(void **state)
+{
+	SKIP_WITHOUT_BACKEND();
+	kill_and_reap_later(false);
+}
+
+static void how_it_ended_is_told_by_its_record(void **state)
+{
+	SKIP_WITHOUT_BACKEND();
+	if (!facts->tells_peak) {
+		printf("SKIPPED: this kernel writes no records of who ends, or not for us\n");
+		skip();
+	}
+	kill_and_reap_later(true);
 }
 
 /* -- loss and speed ------------------------------------------------------------------------- */
@@ -651,6 +670,7 @@ int main(void)
 		TEST_WITH(kernel, goes_on_after_all_privileges_are_dropped),
 		TEST_WITH(pidfd, how_it_ended_is_told_once_its_parent_knows),
 		TEST_WITH(poll, how_it_ended_is_told_once_its_parent_knows),
+		TEST_WITH(pidfd, how_it_ended_is_told_by_its_record),
 		TEST_WITH(kernel, a_full_ring_is_counted_and_leads_to_a_resync),
 		TEST_WITH(kernel, a_lost_entry_is_made_anew_at_the_resync),
 		/* Polling finds it within half a second, by its nature. */
