@@ -61,11 +61,24 @@ static void reads_a_line_whatever_the_name_holds(void **state)
 		assert_int_equal(
 			stat.start_boot_ns, 123456 * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK)));
 		assert_int_equal(process_stat_is_dead(&stat), rows[i].dead);
+		assert_int_equal(stat.exits, rows[i].state == 'Z' || rows[i].state == 'X');
 		assert_int_equal(stat.wait_status, rows[i].wait_status);
 		assert_int_equal(stat.minor_faults, 1);
 		assert_int_equal(stat.major_faults, 3);
 		assert_int_equal(stat.cpu_ns, (5 + 6) * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK)));
 	}
+}
+
+static void one_on_its_way_out_is_told_by_its_flags(void **state)
+{
+	struct process_stat stat;
+
+	assert_int_equal(
+		process_stat_parse(
+			"42 (ends) R 7 8 9 0 -1 4194308 1 2 3 4 5 6 7 8 20 0 1" REST " 9\n", &stat),
+		0);
+	assert_true(stat.exits);
+	assert_false(process_stat_is_dead(&stat));
 }
 
 static void refuses_what_is_no_such_line(void **state)
@@ -185,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_line_whatever_the_name_holds),
+		cmocka_unit_test(one_on_its_way_out_is_told_by_its_flags),
 		cmocka_unit_test(refuses_what_is_no_such_line),
 		cmocka_unit_test(tells_how_a_process_ended_until_it_is_reaped),
 		cmocka_unit_test(a_code_that_may_not_be_read_is_not_taken_for_success),
