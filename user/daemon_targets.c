@@ -66,6 +66,29 @@ bool daemon_is_own_address(const struct daemon_options *options, const char *tex
 	       watch_address_is_local((struct sockaddr *)&address) && is_own(options, &address);
 }
 
+static int name_service(const struct target_info *info, struct strbuf *name)
+{
+	strbuf_addf(name, "%s %s", info->address, info->job);
+	return name->err;
+}
+
+/* A reload has given a target another address, and left it its labels: somebody else serves it. */
+static void untie_moved(struct target *target)
+{
+	struct service *service = target_userdata(target);
+	struct strbuf name = STRBUF_INIT;
+	struct service_info served;
+	struct target_info info;
+
+	if (!service)
+		return;
+	target_info(target, &info);
+	service_info(service, &served);
+	if (name_service(&info, &name) || !streq(name.s, served.name))
+		target_set_userdata(target, NULL);
+	strbuf_release(&name);
+}
+
 static void tie(struct daemon *d, struct target *target)
 {
 	struct sockaddr_storage address;
@@ -78,8 +101,7 @@ static void tie(struct daemon *d, struct target *target)
 		!watch_address_is_local((struct sockaddr *)&address) ||
 		is_own(d->options, &address))
 		return;
-	strbuf_addf(&name, "%s %s", info.address, info.job);
-	if (!name.err &&
+	if (!name_service(&info, &name) &&
 		!watch_add_listen(d->watch, name.s, (struct sockaddr *)&address, &service)) {
 		service_set_userdata(service, target);
 		target_set_userdata(target, service);
@@ -156,6 +178,8 @@ void targets_tie(struct daemon *d)
 		return;
 	index_targets(d);
 	tell_own_targets(d);
+	for (size_t i = 0; i < scrape_targets(d->scrape); i++)
+		untie_moved(scrape_target(d->scrape, i));
 	/* Services of targets that are no more. */
 	for (size_t i = watch_services(d->watch); i-- > 0;) {
 		struct service *service = watch_service(d->watch, i);

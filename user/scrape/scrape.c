@@ -45,6 +45,7 @@ struct target {
 	struct fetch *fetch;
 	struct series *reports[REPORTS];
 	bool triggered; /* the scrape under way */
+	bool stays;	/* while a plan is carried out: it has this target */
 	int64_t at_wall_ms, start_boot_ns;
 	int up; /* -1: unknown */
 	int64_t last_wall_ms, last_duration_ns;
@@ -293,21 +294,46 @@ int scrape_describe(const struct config *config, scrape_describe_fn *fn, void *u
 	return err == -ENOMEM ? err : 0;
 }
 
-static struct target *find_target(const struct scrape *scrape, const char *identity)
+/*
+ * Finds for each planned target the running one that goes on as it: the same one, or else one whose series
+ * it writes from now on, as after a reload with another path. Nothing of those series is over.
+ */
+static int find_running(const struct scrape *scrape, struct plan *plan)
 {
-	for (size_t i = 0; i < scrape->n_targets; i++) {
-		if (streq(scrape->targets[i]->spec.identity, identity))
-			return scrape->targets[i];
+	scoped(map_release) struct map identities = MAP_INIT, series = MAP_INIT;
+	int err = 0;
+
+	for (size_t i = 0; i < scrape->n_targets && !err; i++)
+		err = map_puts(&identities, scrape->targets[i]->spec.identity, scrape->targets[i]);
+	for (size_t i = 0; i < plan->n && !err; i++)
+		plan->items[i].target = map_dels(&identities, plan->items[i].spec.identity);
+	map_foreach (&identities, e) {
+		const struct labels *labels = ((struct target *)e->value)->spec.labels;
+
+		if (!err)
+			err = map_put(&series, labels->v, labels->n * sizeof(struct label),
+				e->value);
 	}
-	return NULL;
+	for (size_t i = 0; i < plan->n && !err; i++) {
+		struct planned *p = &plan->items[i];
+		const struct labels *labels = p->spec.labels;
+
+		if (!p->target)
+			p->target = map_del(&series, labels->v, labels->n * sizeof(struct label));
+	}
+	return err;
+}
+
+static bool same_fetch(const struct target_spec *a, const struct target_spec *b)
+{
+	return streq(a->identity, b->identity) && target_spec_same_settings(a, b);
 }
 
 /* Makes the objects that the plan needs; what can fail fails here. */
 static int prepare(struct scrape *scrape, struct planned *p)
 {
-	p->target = find_target(scrape, p->spec.identity);
 	if (p->target)
-		return target_spec_same_settings(&p->target->spec, &p->spec)
+		return same_fetch(&p->target->spec, &p->spec)
 			       ? 0
 			       : fetch_new(scrape->net, &p->spec, finish, p->target, &p->fetch);
 	p->target = calloc(1, sizeof(*p->target));
@@ -334,7 +360,8 @@ static void put_into_effect(struct planned *p, struct instant now)
 		t->fetch = TAKE(p->fetch);
 		schedule_end(&t->schedule);
 	}
-	if (p->fresh || old.interval_ms != t->spec.interval_ms)
+	if (p->fresh || old.interval_ms != t->spec.interval_ms ||
+		old.offset_ms != t->spec.offset_ms)
 		schedule_set(&t->schedule, t->spec.interval_ms, t->spec.offset_ms, now);
 	p->fresh = false;
 	if (old.job && !target_spec_same_series(&old, &t->spec))
@@ -357,15 +384,6 @@ static void target_end(struct target *t, struct instant now)
 	target_free(t);
 }
 
-static bool planned_has(const struct plan *plan, const struct target *t)
-{
-	for (size_t i = 0; i < plan->n; i++) {
-		if (plan->items[i].target == t)
-			return true;
-	}
-	return false;
-}
-
 /* Takes the plan over: nothing fails any more. */
 static void carry_out(struct scrape *scrape, struct plan *plan, struct target **targets)
 {
@@ -374,11 +392,14 @@ static void carry_out(struct scrape *scrape, struct plan *plan, struct target **
 	for (size_t i = 0; i < plan->n; i++) {
 		put_into_effect(&plan->items[i], now);
 		targets[i] = plan->items[i].target;
+		targets[i]->stays = true;
 	}
 	for (size_t i = 0; i < scrape->n_targets; i++) {
-		if (!planned_has(plan, scrape->targets[i]))
+		if (!scrape->targets[i]->stays)
 			target_end(scrape->targets[i], now);
 	}
+	for (size_t i = 0; i < plan->n; i++)
+		targets[i]->stays = false;
 	free(scrape->targets);
 	scrape->targets = targets;
 	scrape->n_targets = plan->n;
@@ -407,6 +428,8 @@ static int make_plan(struct scrape *scrape, const struct config *config, struct 
 	struct diag soft = DIAG_INIT;
 	int err = plan_make(plan, config, scrape->files, diag, &soft);
 
+	if (!err)
+		err = find_running(scrape, plan);
 	for (size_t i = 0; !err && i < plan->n; i++)
 		err = prepare(scrape, &plan->items[i]);
 	if (!err) {

@@ -696,6 +696,53 @@ static void a_reload_during_a_scrape_asks_again(void **state)
 	assert_true(w->report.up);
 }
 
+static void a_target_with_another_path_goes_on_with_its_series(void **state)
+{
+	struct world *w = *state;
+	struct target_info info;
+	struct target *first;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	first = scrape_target(w->scrape, 0);
+	assert_int_equal(configure(w, "  metrics_path: /other\n", w->server.port, 0), 0);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+	assert_ptr_equal(scrape_target(w->scrape, 0), first);
+	/* Nothing is over: an alert that waits goes on to. */
+	assert_true(newest(w, "up").value == 1);
+	assert_true(newest(w, "a").value == 1);
+	target_info(first, &info);
+	assert_non_null(strstr(info.url, "/other"));
+	w->server.body = "b 1\n";
+	trigger(w);
+	assert_non_null(strstr(w->server.last_request, "GET /other "));
+	assert_true(is_stale_nan(newest(w, "a").value));
+	assert_true(newest(w, "up").value == 1 && !w->report.up_changed);
+}
+
+/* Whose labels and address are another's from now on: each target goes on as who it was. */
+static void targets_that_change_places_stay_who_they_are(void **state)
+{
+	static const char named[] =
+		"  relabel_configs: [{target_label: instance, replacement: one}]\n";
+	struct world *w = *state;
+	struct server second = { .head = PLAIN, .body = "b 1\n", .body_len = 4 };
+	struct target *first, *other;
+
+	server_start(&second, w->event);
+	assert_int_equal(configure(w, named, w->server.port, second.port), 0);
+	first = scrape_target(w->scrape, 0);
+	other = scrape_target(w->scrape, 1);
+	assert_int_equal(configure(w, named, second.port, w->server.port), 0);
+	assert_ptr_equal(scrape_target(w->scrape, 0), other);
+	assert_ptr_equal(scrape_target(w->scrape, 1), first);
+	/* One is gone, the other one has its labels, too, and is left alone. */
+	assert_int_equal(configure(w, named, second.port, 0), 0);
+	assert_int_equal(scrape_targets(w->scrape), 1);
+	assert_ptr_equal(scrape_target(w->scrape, 0), other);
+	server_stop(&second);
+}
+
 static void a_reload_with_other_metric_rules_counts_and_ends(void **state)
 {
 	static const char drop_b[] =
@@ -826,6 +873,8 @@ int main(void)
 		WORLD_TEST(slots_are_kept_on_a_kept_connection),
 		WORLD_TEST(a_reload_keeps_what_stays_and_ends_what_goes),
 		WORLD_TEST(a_reload_during_a_scrape_asks_again),
+		WORLD_TEST(a_target_with_another_path_goes_on_with_its_series),
+		WORLD_TEST(targets_that_change_places_stay_who_they_are),
 		WORLD_TEST(a_reload_with_other_metric_rules_counts_and_ends),
 		WORLD_TEST(a_target_that_relabelling_drops_is_shown_and_not_scraped),
 		WORLD_TEST(a_faulty_reload_changes_nothing),
