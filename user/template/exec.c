@@ -31,8 +31,8 @@ struct execution {
 	struct strbuf out;
 	struct arena arena;
 	struct template_call call;
-	struct variable variables[MAX_VARIABLES];
-	size_t n_variables;
+	struct variable *variables;
+	size_t n_variables, cap_variables;
 	size_t steps, max_steps;
 	unsigned depth, nesting;
 	struct template_error *err;
@@ -97,6 +97,8 @@ static int push_variable(
 {
 	if (x->n_variables == MAX_VARIABLES)
 		return fail_at(x, offset, "more than %d variables", MAX_VARIABLES);
+	if (!vec_reserve(x->variables, x->n_variables, x->cap_variables))
+		return fail_at(x, offset, "out of memory");
 	x->variables[x->n_variables++] = (struct variable){ .name = name, .value = *value };
 	return 0;
 }
@@ -590,6 +592,7 @@ int template_execute(struct template_set *set, const char *name, const struct tv
 		strbuf_add(out, x->out.s, x->out.len);
 	strbuf_release(&x->out);
 	arena_release(&x->arena);
+	free(x->variables);
 	free(x);
 	return result;
 }
