@@ -320,4 +320,5 @@ void keep_take_up(struct rule *rule)
 	}
 	rules->n_kept = left;
 	strbuf_release(&key);
+	rule_note_deadline(rule);
 }

@@ -30,6 +30,7 @@ struct rule {
 	char *last_error;
 	int64_t last_wall_ms; /* of the last evaluation; its samples carry that time */
 	int64_t last_boot_ns;
+	int64_t deadline_boot_ns; /* when a `for` or `keep_firing_for` runs out; BOOT_NS_NEVER */
 	int64_t duration_ns;
 };
 
@@ -102,6 +103,10 @@ void rule_eval(struct rule *rule, struct instant at, bool settling);
  * the same time cannot be written twice.
  */
 struct instant rule_after_last(const struct rule *rule, struct instant at);
+/* After anything that may have moved it; so nobody goes through all alerts at each step. */
+void rule_note_deadline(struct rule *rule);
+/* Whether an alert of its would be told with another cause of death now than at its last evaluation. */
+bool rule_cause_changed(const struct rule *rule);
 /* Ends what it wrote and what it told: it is taken away. */
 void rule_retire(struct rule *rule, struct instant now);
 /* Tells that what it told is over, and lets it be told anew: under other external labels. */

@@ -50,6 +50,7 @@ int rule_new(
 	rule->name = config->alert.s ? config->alert.s : config->record.s;
 	rule->alerting.for_ms = config->for_ms;
 	rule->alerting.keep_firing_for_ms = config->keep_firing_for_ms;
+	rule->deadline_boot_ns = BOOT_NS_NEVER;
 	/* All of its faults are shown, so nothing stops at the first. */
 	err = parse_expr(rule, diag);
 	/* Templates are for alerts: a recording rule's labels stand for themselves. */
@@ -207,6 +208,33 @@ static int build_annotations(struct rule *rule, const struct expand_data *data,
 		strbuf_release(&cause);
 	}
 	return labels_build(&b, ret);
+}
+
+static bool cause_changed(const struct rules_callbacks *callbacks, const struct active_alert *alert)
+{
+	const char *told = labels_get(alert->annotations, CAUSE_ANNOTATION);
+	struct strbuf cause = STRBUF_INIT;
+	bool changed;
+
+	callbacks->cause(alert->labels, &cause, callbacks->userdata);
+	changed = cause.err || !streq(told ? told : "", cause.len ? cause.s : "");
+	strbuf_release(&cause);
+	return changed;
+}
+
+/* An annotation of the rule's own is held against the cause, too: it is made again, as that may be in it. */
+bool rule_cause_changed(const struct rule *rule)
+{
+	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
+
+	map_foreach (&rule->alerting.alerts, e) {
+		const struct active_alert *alert = e->value;
+
+		if (callbacks->cause && alert->state != RULE_INACTIVE &&
+			cause_changed(callbacks, alert))
+			return true;
+	}
+	return false;
 }
 
 static void set_pairs(struct labels_builder *b, const struct config_pairs *pairs)
@@ -442,7 +470,13 @@ void rule_eval(struct rule *rule, struct instant at, bool settling)
 		free(rule->last_error);
 		rule->last_error = NULL;
 	}
+	rule_note_deadline(rule);
 	rule->duration_ns = clock_boot_ns() - begun;
+}
+
+void rule_note_deadline(struct rule *rule)
+{
+	rule->deadline_boot_ns = alerting_deadline(&rule->alerting, rule->last_boot_ns);
 }
 
 struct instant rule_after_last(const struct rule *rule, struct instant at)
@@ -489,4 +523,5 @@ void rule_inherit(struct rule *rule, struct rule *from)
 	rule->last_wall_ms = from->last_wall_ms;
 	rule->last_boot_ns = from->last_boot_ns;
 	rule->duration_ns = from->duration_ns;
+	rule_note_deadline(rule);
 }

@@ -377,8 +377,7 @@ static void mark_due(struct rules *rules, struct instant now)
 		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
 			struct rule *rule = rules->groups[g]->rules[i];
 
-			if (!rule->alerting.alerts.n || alerting_deadline(&rule->alerting,
-								rule->last_boot_ns) > now.boot_ns)
+			if (rule->deadline_boot_ns > now.boot_ns)
 				continue;
 			rule->dirty = true;
 			rules->dirty = true;
@@ -395,14 +394,8 @@ static void arm(struct rules *rules, struct instant now)
 
 		due = group->next_slot_wall_ms * NSEC_PER_MSEC + rules->skew_ns;
 		first = MIN(first, due);
-		for (size_t i = 0; i < group->n_rules; i++) {
-			const struct rule *rule = group->rules[i];
-
-			if (!rule->alerting.alerts.n)
-				continue;
-			due = alerting_deadline(&rule->alerting, rule->last_boot_ns);
-			first = MIN(first, due);
-		}
+		for (size_t i = 0; i < group->n_rules; i++)
+			first = MIN(first, group->rules[i]->deadline_boot_ns);
 	}
 	rules->deadline_boot_ns = first;
 }
@@ -457,7 +450,7 @@ void rules_touch_cause(struct rules *rules)
 		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
 			struct rule *rule = rules->groups[g]->rules[i];
 
-			if (alerting_state(&rule->alerting) == RULE_INACTIVE)
+			if (rule->dirty || !rule_cause_changed(rule))
 				continue;
 			rule->dirty = true;
 			rules->dirty = true;

@@ -93,6 +93,42 @@ static void the_cause_becomes_an_annotation_and_a_later_one_is_told_at_once(void
 	world_release(&w);
 }
 
+static uint64_t evaluations(const struct world *w)
+{
+	struct rules_stats stats;
+
+	rules_stats(w->rules, &stats);
+	return stats.evaluations;
+}
+
+static void a_cause_that_says_the_same_as_before_evaluates_nothing(void **state)
+{
+	struct world w;
+	uint64_t before;
+
+	world_init(&w, "up == 0", 60000);
+	w.cause = "killed by SIGKILL";
+	event(&w, 1000, 0);
+	before = evaluations(&w);
+	rules_touch_cause(w.rules);
+	assert_true(rules_deadline(w.rules) > 0);
+	rules_step(w.rules, at(&w, 1100));
+	assert_int_equal(evaluations(&w), before);
+	/* Also one that waits gets another one, and loses it. */
+	w.cause = "killed by the OOM killer";
+	rules_touch_cause(w.rules);
+	rules_step(w.rules, at(&w, 1200));
+	assert_int_equal(evaluations(&w), before + 1);
+	w.cause = NULL;
+	rules_touch_cause(w.rules);
+	rules_step(w.rules, at(&w, 1300));
+	assert_int_equal(evaluations(&w), before + 2);
+	rules_touch_cause(w.rules);
+	rules_step(w.rules, at(&w, 1400));
+	assert_int_equal(evaluations(&w), before + 2);
+	world_release(&w);
+}
+
 static void a_restart_within_one_boot_does_not_move_the_moment_of_firing(void **state)
 {
 	struct world w;
@@ -550,6 +586,7 @@ int main(void)
 		cmocka_unit_test(without_events_it_keeps_to_the_slots),
 		cmocka_unit_test(a_short_dip_is_pending_and_nobody_is_told),
 		cmocka_unit_test(the_cause_becomes_an_annotation_and_a_later_one_is_told_at_once),
+		cmocka_unit_test(a_cause_that_says_the_same_as_before_evaluates_nothing),
 		cmocka_unit_test(a_restart_within_one_boot_does_not_move_the_moment_of_firing),
 		cmocka_unit_test(after_a_reboot_a_pending_alert_begins_again),
 		cmocka_unit_test(after_a_reboot_a_long_for_goes_on),
