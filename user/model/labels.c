@@ -206,12 +206,6 @@ static struct label *find_interned(const struct labels_builder *b, const char *n
 	return NULL;
 }
 
-void labels_builder_add(struct labels_builder *b, const struct labels *labels)
-{
-	for (unsigned i = 0; i < labels->n; i++)
-		labels_builder_set(b, labels->v[i].name, labels->v[i].value);
-}
-
 void labels_builder_set(struct labels_builder *b, const char *name, const char *value)
 {
 	labels_builder_setn(b, name, strlen(name), value, strlen(value));
@@ -243,6 +237,19 @@ static void place(struct labels_builder *b, struct label *known, struct label ma
 	if (b->n && strcmp(b->v[b->n - 1].name, made.name) > 0)
 		b->unsorted = true;
 	b->v[b->n++] = made;
+}
+
+/* Texts of a set are interned and none is empty: nothing is hashed, and none of one set stands twice. */
+void labels_builder_add(struct labels_builder *b, const struct labels *labels)
+{
+	bool first = !b->n;
+
+	for (unsigned i = 0; i < labels->n; i++) {
+		const struct label *l = &labels->v[i];
+
+		place(b, first ? NULL : find_interned(b, l->name),
+			(struct label){ intern_ref(l->name), intern_ref(l->value) });
+	}
 }
 
 void labels_builder_setn(struct labels_builder *b, const char *name, size_t name_len,

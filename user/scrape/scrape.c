@@ -311,8 +311,8 @@ static int find_running(const struct scrape *scrape, struct plan *plan)
 		const struct labels *labels = ((struct target *)e->value)->spec.labels;
 
 		if (!err)
-			err = map_put(&series, labels->v, labels->n * sizeof(struct label),
-				e->value);
+			err = map_put(
+				&series, labels->v, labels->n * sizeof(struct label), e->value);
 	}
 	for (size_t i = 0; i < plan->n && !err; i++) {
 		struct planned *p = &plan->items[i];
