@@ -241,7 +241,7 @@ format:
 # -- install ---------------------------------------------------------------------------------
 
 install: all
-	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/sbin/tolld
+	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/bin/tolld
 	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir) \
 		$(DESTDIR)$(catalogdir) $(DESTDIR)$(sysusersdir)
 	install -m 0644 README.md LICENSE $(DESTDIR)$(docdir)
@@ -258,10 +258,11 @@ install: all
 		install -m 0644 user/packaging/rules.yml $(DESTDIR)$(sysconfdir)/tolld/rules.yml
 
 uninstall:
-	rm -f $(DESTDIR)$(prefix)/sbin/tolld $(DESTDIR)$(unitdir)/tolld.service \
+	rm -f $(DESTDIR)$(prefix)/bin/tolld $(DESTDIR)$(unitdir)/tolld.service \
 		$(DESTDIR)$(catalogdir)/tolld.catalog $(DESTDIR)$(mandir)/man8/tolld.8 \
 		$(DESTDIR)$(sysusersdir)/tolld.conf
 	rm -rf $(DESTDIR)$(docdir)
+	$(if $(DESTDIR),,-journalctl --update-catalog)
 
 # Tests run as root leave files of root's in it.
 clean:
