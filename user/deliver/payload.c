@@ -522,16 +522,34 @@ void form_add(struct payload *p, const char *name, const char *s)
 
 /* -- answers -- */
 
+static void hide(char *in, const char *secret, size_t len)
+{
+	while (len >= SECRET_MIN && (in = memmem(in, strlen(in), secret, len)))
+		memset(in, '*', len);
+}
+
+/* A server that knows no such path names it, without the rest of the URL. */
+static void hide_path(char *in, const char *url)
+{
+	const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+	size_t len = path ? strcspn(path, "?#") : 0;
+
+	if (!path)
+		return;
+	hide(in, path, strlen(path));
+	hide(in, path, len);
+	if (path[len])
+		hide(in, path + len + 1, strlen(path + len + 1));
+}
+
 /* A copy without anything secret. */
 static char *censored(const struct payload *p, const char *s, size_t len)
 {
 	char *copy = strndup(s, len);
 
 	for (size_t i = 0; copy && i < p->n_secrets; i++) {
-		size_t n = strlen(p->secrets[i]);
-
-		for (char *at = copy; n >= SECRET_MIN && (at = strstr(at, p->secrets[i]));)
-			memset(at, '*', n);
+		hide(copy, p->secrets[i], strlen(p->secrets[i]));
+		hide_path(copy, p->secrets[i]);
 	}
 	return copy;
 }
