@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include "api/exposition.h"
 #include "base/hash.h"
@@ -165,10 +166,10 @@ static int on_terminate(
 	log_info("told to end by signal %u from pid %u", info->ssi_signo, info->ssi_pid);
 	sd_notify(0, "STOPPING=1");
 	d->stopping = true;
-	if (!d->sends)
-		return sd_event_exit(d->event, 0);
-	return sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME,
-		LAST_WORDS_NS / NSEC_PER_USEC, 1000, on_last_words, d);
+	if (d->sends && sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME,
+				LAST_WORDS_NS / NSEC_PER_USEC, 1000, on_last_words, d) >= 0)
+		return 0;
+	return sd_event_exit(d->event, 0);
 }
 
 static int add_signals(struct daemon *d)
@@ -427,6 +428,25 @@ static int name_host(struct daemon *d)
 	return d->external_url ? 0 : -ENOMEM;
 }
 
+/* The store and those who keep their state in it. */
+static int open_state(struct daemon *d)
+{
+	int err = open_store(d);
+
+	if (err)
+		return err;
+	err = past_start(d);
+	if (!err)
+		err = notices_start(d);
+	if (!err)
+		err = alarms_start(d);
+	if (err && err != -ENOMEM)
+		log_error("--storage.path %s: %s", daemon_storage(d->options),
+			err == -EINVAL ? "tolld.db has tables that are not this tolld's"
+				       : strerror(-err));
+	return err;
+}
+
 static int make_modules(struct daemon *d)
 {
 	const struct scrape_callbacks callbacks = {
@@ -450,15 +470,9 @@ static int make_modules(struct daemon *d)
 	if (!err)
 		err = net_new(d->event, &d->net);
 	if (!err)
-		err = open_store(d);
-	if (!err)
-		err = past_start(d);
-	if (!err)
 		err = scrape_new(d->event, d->net, d->db, &callbacks, &d->scrape);
 	if (!err)
-		err = notices_start(d);
-	if (!err)
-		err = alarms_start(d);
+		err = open_state(d);
 	if (!err)
 		err = figures_start(d);
 	if (!err)
@@ -522,6 +536,25 @@ static void stop(struct daemon *d)
 	sd_event_unref(d->event);
 }
 
+/* Of the process as a whole, before there is anything in it. */
+static void set_up_process(void)
+{
+	struct rlimit files;
+	sigset_t hangup;
+
+	/* One thread computes; a second arena of malloc's would only cost memory. */
+	mallopt(M_ARENA_MAX, 1);
+	/* Whoever asks for a reload while we start means the files as they are then. */
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(SIG_BLOCK, &hangup, NULL);
+	/* The lower limit is for programs that use select(): a thousand services take more with the backend pidfd. */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int daemon_run(const struct daemon_options *options)
 {
 	struct daemon d = { .options = options, .clock_fd = -1, .started = clock_now() };
@@ -529,8 +562,7 @@ int daemon_run(const struct daemon_options *options)
 	struct diag diag = DIAG_INIT;
 	int err;
 
-	/* One thread computes; a second arena of malloc's would only cost memory. */
-	mallopt(M_ARENA_MAX, 1);
+	set_up_process();
 	if (!settings_files(options).n)
 		log_info("no --config.file and no %s: running on built-in defaults, and alerts go "
 			 "to this log",

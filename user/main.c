@@ -1,7 +1,9 @@
 /*
  * main.c - the table of subcommands.
  */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/util.h"
 #include "cmd/cmd.h"
 
@@ -34,8 +36,20 @@ static void usage(FILE *to)
 			commands[i].help);
 }
 
+/* What is opened first must not become somebody's log: whoever writes to it would write into a socket or a file. */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	closep(&fd);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_descriptors();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;

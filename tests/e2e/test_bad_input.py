@@ -309,13 +309,26 @@ def test_a_disk_that_fills_up_stops_no_mail(small_disk, start, exporter, mailbox
                lambda: "full" in subject.log() or "No space left" in subject.log(), 10, detail=subject.log)
 
 
-def test_a_disk_that_was_full_before_is_told_at_the_start(small_disk, start, exporter, mailbox):
-    fill(small_disk)
-    subject = start(ready=False)
+@pytest.mark.parametrize("room", [0, 40_000, 100_000, "known"])
+def test_a_disk_that_was_full_before_is_told_at_the_start(small_disk, start, exporter, mailbox, room):
+    """At the first start, with more or less of room for the tables; and where all was laid out before."""
+    if room == "known":
+        subject = start()
+        subject.end()
+        fill(small_disk)
+        subject.start(ready=False)
+    else:
+        (small_disk / "room").write_bytes(bytes(room))
+        fill(small_disk)
+        (small_disk / "room").unlink()
+        subject = start(ready=False)
     process = subject.processes[0]
     wait_until("it runs, or has ended with a clear line", lambda: not process.alive or answers(subject.url + "/-/ready"),
                detail=subject.log)
-    assert "full" in subject.log() or "No space left" in subject.log(), subject.log()
+    if not process.alive:
+        line, = [l for l in subject.log().splitlines() if "--storage.path" in l]
+        assert str(small_disk) in line and ("full" in line or "No space left" in line), subject.log()
+    assert room == 100_000 or "full" in subject.log() or "No space left" in subject.log(), subject.log()
     if process.alive:
         exporter.kill()
         exporter.wait()

@@ -1,13 +1,14 @@
 """tolld as a service: signals, reloads, what it leaves behind, what an operator sees."""
 import json
 import os
+import resource
 import signal
 import subprocess
 
 import pytest
 
-from process import answers, boottime, http, wait_until
-from subject import Timing, Tolld, as_nobody, dies, write_settings
+from process import answers, boottime, free_port, http, wait_until
+from subject import TOLLD, Timing, Tolld, as_nobody, dies, write_settings
 
 tolld_only = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="only tolld does this")
 
@@ -119,6 +120,57 @@ def test_pinned_maps_are_for_root_only(start, exporter, needs_root):
 
 
 @tolld_only
+@pytest.fixture
+def launch(tmp_path):
+    """tolld as a script would start it, with the shell's words before it; the settings come through a pipe."""
+    children = []
+
+    def begin(words):
+        port = free_port()
+        child = subprocess.Popen(
+            ["sh", "-c", f'{words}; exec "$0" "$@"', TOLLD, "run", "--config.file=/dev/fd/3", f"--storage.path={tmp_path}/data",
+             f"--web.listen-address=127.0.0.1:{port}", "--watch.bpffs="],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        children.append(child)
+        child.url = f"http://127.0.0.1:{port}"
+        return child
+
+    yield begin
+    for child in children:
+        child.stdin.close()
+        child.terminate()
+        assert child.wait(10) == 0
+
+
+def give_settings(child):
+    child.stdin.write(b"global: {}\n")
+    child.stdin.close()
+    wait_until("it is ready", lambda: child.poll() is not None or answers(child.url + "/-/ready"))
+    assert child.poll() is None
+
+
+def test_whose_standard_descriptors_are_closed_writes_into_nothing_else(launch):
+    child = launch("exec 3<&0 0<&- 1>&- 2>&-")
+    give_settings(child)
+    assert [os.readlink(f"/proc/{child.pid}/fd/{n}") for n in range(3)] == ["/dev/null"] * 3
+
+
+def test_it_takes_as_many_descriptors_as_it_may(launch):
+    child = launch("exec 3<&0; ulimit -S -n 64")
+    give_settings(child)
+    soft, hard = resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
+
+
+def test_who_asks_for_a_reload_while_it_starts_does_not_end_it(launch):
+    child = launch("exec 3<&0")
+    folder = f"/proc/{child.pid}/fd"
+    pipe = os.readlink(folder + "/0")
+    wait_until("it waits for its settings", lambda: [os.readlink(f"{folder}/{n}") for n in os.listdir(folder)].count(pipe) > 2)
+    child.send_signal(signal.SIGHUP)
+    give_settings(child)
+
+
 def test_a_kill_leaves_nothing_that_hinders_the_next_start(start, exporter, mailbox, needs_root):
     subject = start()
     subject.kill()

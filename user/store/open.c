@@ -106,6 +106,21 @@ static int make_private(int dir_fd)
 	return 0;
 }
 
+/* What SQLite says, of which file, and what the kernel said to it: "disk I/O error" alone mends nothing. */
+static int tell(sqlite3 *db, const char *path, int code, char *error, size_t error_size)
+{
+	static const int plain[] = { ENOSPC, EDQUOT, EROFS, EACCES, EMFILE, ENFILE };
+	int said = db ? sqlite3_system_errno(db) : 0, err = store_errno(code);
+
+	snprintf(error, error_size, "%s: %s%s%s", path, db ? sqlite3_errmsg(db) : "out of memory",
+		said ? ": " : "", said ? strerror(said) : "");
+	for (size_t i = 0; err == -EIO && i < ARRAY_SIZE(plain); i++) {
+		if (said == plain[i])
+			return -said;
+	}
+	return err == -EINVAL ? -EIO : err;
+}
+
 static int connect_to(const char *path, int flags, sqlite3 **ret, char *error, size_t error_size)
 {
 	sqlite3 *db = NULL;
@@ -119,9 +134,10 @@ static int connect_to(const char *path, int flags, sqlite3 **ret, char *error, s
 		code = sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 	}
 	if (code != SQLITE_OK) {
-		snprintf(error, error_size, "%s", db ? sqlite3_errmsg(db) : "out of memory");
+		int err = tell(db, path, code, error, error_size);
+
 		sqlite3_close(db);
-		return store_errno(code) == -EINVAL ? -EIO : store_errno(code);
+		return err;
 	}
 	*ret = db;
 	return 0;
@@ -141,7 +157,7 @@ static int on_check(void *userdata, int n, char **texts, char **names)
 	return 0;
 }
 
-static int look_over(sqlite3 *db, char *error, size_t error_size)
+static int look_over(sqlite3 *db, const char *path, char *error, size_t error_size)
 {
 	int64_t until = clock_boot_ns() + CHECK_NS;
 	bool ok = true;
@@ -153,12 +169,10 @@ static int look_over(sqlite3 *db, char *error, size_t error_size)
 	/* What was read in the time was whole. */
 	if (code == SQLITE_INTERRUPT)
 		return 0;
-	if (code != SQLITE_OK) {
-		snprintf(error, error_size, "%s", sqlite3_errmsg(db));
-		return store_errno(code) == -EINVAL ? -EIO : store_errno(code);
-	}
+	if (code != SQLITE_OK)
+		return tell(db, path, code, error, error_size);
 	if (!ok) {
-		snprintf(error, error_size, "the file is damaged");
+		snprintf(error, error_size, "%s: the file is damaged", path);
 		return -EBADMSG;
 	}
 	return 0;
@@ -171,7 +185,7 @@ static int open_connections(
 
 	err = connect_to(path, SQLITE_OPEN_NOMUTEX, &file->writer, error, error_size);
 	if (!err)
-		err = look_over(file->writer, error, error_size);
+		err = look_over(file->writer, path, error, error_size);
 	if (!err)
 		err = connect_to(path, SQLITE_OPEN_NOMUTEX, &file->reader, error, error_size);
 	if (err) {
@@ -232,7 +246,8 @@ static int open_or_begin_anew(
 	if (!err) {
 		err = make_private(file->dir_fd);
 		if (err)
-			snprintf(error, error_size, "%s: %s", path, strerror(-err));
+			snprintf(error, error_size, "%s: %s", path,
+				err == -EINVAL ? "it is no regular file" : strerror(-err));
 	}
 	if (err)
 		return err;
