@@ -34,6 +34,8 @@
 /* Dead ones whose parents do not reap them: of more the end is not told. */
 #define UNREAPED_MAX 64
 #define READY_CHUNK  64
+/* One turn of reading names anew. */
+#define TURN_NS NSEC_PER_MSEC
 
 struct backend {
 	struct backend_options options;
@@ -47,6 +49,8 @@ struct backend {
 	/* All pidfds: who is dead among ten thousand is one question, asked as often as anybody likes. */
 	int epoll_fd;
 	sd_event_source *ready_source;
+	sd_event_source *names_source; /* on while names are to be read anew: */
+	size_t n_names_left;	       /* of the first so many of the list */
 	struct ports ports;
 	sd_event_source *timer;
 	struct oomlog oomlog;
@@ -460,6 +464,37 @@ static void follow_drain(struct backend *backend)
 		arm(backend);
 }
 
+/* -- names ---------------------------------------------------------------------------------- */
+
+/*
+ * Pidfds do not tell of a new program. From the last to the first: whoever goes meanwhile gives his place to the
+ * last one, who was read already.
+ */
+static int on_names(sd_event_source *source, void *userdata)
+{
+	struct backend *backend = userdata;
+	int64_t end_ns = clock_boot_ns() + TURN_NS;
+	struct process_stat stat;
+
+	backend->n_names_left = MIN(backend->n_names_left, backend->list.n);
+	while (backend->n_names_left && clock_boot_ns() < end_ns) {
+		struct followed *f = &backend->list.items[--backend->n_names_left];
+
+		if (process_stat_read(f->process.pid, &stat) || streq(stat.comm, f->process.comm) ||
+			stat.start_ticks != f->start_ticks)
+			continue;
+		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
+		f->renamed = backend->any_renamed = true;
+	}
+	if (backend->n_names_left)
+		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (backend->any_renamed) {
+		tell_renamed(backend);
+		backend->options.on_drained(backend->options.userdata);
+	}
+	return 0;
+}
+
 /* -- open ----------------------------------------------------------------------------------- */
 
 static void follow_close(struct backend *backend)
@@ -477,6 +512,7 @@ static void follow_close(struct backend *backend)
 		closep(&backend->unreaped[--backend->n_unreaped].fd);
 	sd_event_source_disable_unref(backend->timer);
 	sd_event_source_disable_unref(backend->ready_source);
+	sd_event_source_disable_unref(backend->names_source);
 	closep(&backend->epoll_fd);
 	ports_release(&backend->ports);
 	oomlog_close(&backend->oomlog);
@@ -522,6 +558,13 @@ static int open_epoll(struct backend *backend)
 	if (err >= 0)
 		err = sd_event_source_set_priority(
 			backend->ready_source, SD_EVENT_PRIORITY_IMPORTANT);
+	if (err >= 0)
+		err = sd_event_add_defer(
+			backend->options.event, &backend->names_source, on_names, backend);
+	if (err >= 0)
+		err = sd_event_source_set_priority(backend->names_source, SD_EVENT_PRIORITY_IDLE);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(backend->names_source, SD_EVENT_OFF);
 	return err;
 }
 
@@ -674,18 +717,13 @@ static int follow_living(struct backend *backend, struct process **ret, size_t *
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < backend->list.n; i++) {
-		struct followed *f = &backend->list.items[i];
-		struct process_stat stat;
-
-		if (is_gone(backend, f))
-			continue;
-		list[n++] = f->process;
-		/* The one time that pidfds let see a new name. */
-		if (f->fd < 0 || process_stat_read(f->process.pid, &stat) ||
-			streq(stat.comm, f->process.comm))
-			continue;
-		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
-		f->renamed = backend->any_renamed = true;
+		/* Of whom pidfds tell the end it comes by the next drain, before this is made use of. */
+		if (uses_pidfds(backend) || !is_gone(backend, &backend->list.items[i]))
+			list[n++] = backend->list.items[i].process;
+	}
+	if (uses_pidfds(backend)) {
+		backend->n_names_left = backend->list.n;
+		sd_event_source_set_enabled(backend->names_source, SD_EVENT_ONESHOT);
 	}
 	*ret = list;
 	*ret_n = n;

@@ -14,6 +14,9 @@
 #define FOLDER_EVENTS                                                                              \
 	(IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
+/* One turn of reading all of them anew. */
+#define TURN_NS NSEC_PER_MSEC
+
 /* -- whom it names -------------------------------------------------------------------------- */
 
 /*
@@ -120,15 +123,46 @@ static bool is_as_before(const struct selection *s)
 	       pid == service->owner.pid;
 }
 
-void pidfiles_look(struct watch *watch, bool only_unasked)
+void pidfiles_look(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->finder.n; i++) {
 		struct selection *s = watch->finder.items[i];
 
-		if (s->kind == SELECT_PIDFILE && (!only_unasked || s->service->unasked) &&
-			!is_as_before(s))
+		if (s->kind == SELECT_PIDFILE && s->service->unasked)
 			look_again(s);
 	}
+}
+
+void pidfiles_resync(struct watch *watch)
+{
+	struct finder *finder = &watch->finder;
+
+	if (!finder->pidfiles_source)
+		return;
+	finder->n_pidfiles_left = finder->n;
+	sd_event_source_set_enabled(finder->pidfiles_source, SD_EVENT_ONESHOT);
+}
+
+/* From the last to the first: whoever is removed meanwhile makes none be passed over. */
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	struct watch *watch = userdata;
+	struct finder *finder = &watch->finder;
+	int64_t end_ns = clock_boot_ns() + TURN_NS;
+	bool any = false;
+
+	finder->n_pidfiles_left = MIN(finder->n_pidfiles_left, finder->n);
+	while (finder->n_pidfiles_left && clock_boot_ns() < end_ns) {
+		struct selection *s = finder->items[--finder->n_pidfiles_left];
+
+		if (s->kind != SELECT_PIDFILE || is_as_before(s))
+			continue;
+		look_again(s);
+		any = true;
+	}
+	if (any)
+		watch_do_what_is_wanted(watch);
+	return finder->n_pidfiles_left ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
 }
 
 static void on_folder_event(struct watch *watch, const struct inotify_event *e)
@@ -176,9 +210,16 @@ static int open_inotify(struct watch *watch)
 		return -errno;
 	err = sd_event_add_io(watch->event, &finder->inotify_source, finder->inotify_fd, EPOLLIN,
 		on_inotify, watch);
-	if (err < 0)
+	if (err >= 0)
+		err = sd_event_add_defer(watch->event, &finder->pidfiles_source, on_turn, watch);
+	if (err < 0) {
 		pidfiles_release(watch);
-	return err < 0 ? err : 0;
+		return err;
+	}
+	sd_event_source_set_enabled(finder->pidfiles_source, SD_EVENT_OFF);
+	/* Whatever watches and alerts goes first. */
+	sd_event_source_set_priority(finder->pidfiles_source, SD_EVENT_PRIORITY_IDLE);
+	return 0;
 }
 
 int pidfiles_add(struct selection *s)
@@ -195,6 +236,8 @@ void pidfiles_release(struct watch *watch)
 {
 	sd_event_source_disable_unref(watch->finder.inotify_source);
 	watch->finder.inotify_source = NULL;
+	sd_event_source_disable_unref(watch->finder.pidfiles_source);
+	watch->finder.pidfiles_source = NULL;
 	closep(&watch->finder.inotify_fd);
 	watch->finder.inotify_fd = -1;
 }

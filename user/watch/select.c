@@ -249,7 +249,7 @@ void select_due(struct watch *watch, struct instant now)
 		finder->scan_boot_ns = BOOT_NS_NEVER;
 		if (finder->n_by_process)
 			scan(watch, false);
-		pidfiles_look(watch, true);
+		pidfiles_look(watch);
 	} else if (!finder->n_by_process || pace_next(&finder->pace) > now.boot_ns) {
 		return;
 	} else if (pace_is_needed(&finder->pace, process_last_number())) {
@@ -282,7 +282,7 @@ void select_resync(struct watch *watch)
 {
 	if (watch->finder.n_by_process)
 		scan(watch, true);
-	pidfiles_look(watch, false);
+	pidfiles_resync(watch);
 	units_resync(watch);
 }
 

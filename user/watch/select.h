@@ -49,6 +49,8 @@ struct finder {
 	int64_t collected_boot_ns; /* when all were looked at last, whoever wanted it */
 	int inotify_fd;		   /* -1: no pidfiles yet */
 	sd_event_source *inotify_source;
+	sd_event_source *pidfiles_source; /* on while pidfiles are to be read anew: */
+	size_t n_pidfiles_left;		  /* among the first so many selections */
 };
 
 void select_init(struct watch *watch);

@@ -49,6 +49,14 @@ static void on_added(struct service *added, void *selection_userdata, void *user
 	service = added;
 }
 
+static bool counting = true;
+
+static void on_event_that_counts(struct service *s, enum service_event what, void *userdata)
+{
+	if (counting)
+		on_event(s, what, userdata);
+}
+
 static void copy_file(const char *from, const char *to)
 {
 	size_t len;
@@ -73,7 +81,7 @@ static int setup_folder(void **state)
 	const struct watch_options options = {
 		.backend = ((const struct facts *)*state)->kind,
 		.bpffs_dir = "",
-		.on_event = on_event,
+		.on_event = on_event_that_counts,
 		.on_added = on_added,
 	};
 	char error[512];
@@ -95,7 +103,8 @@ static int setup_folder(void **state)
 
 static int teardown_folder(void **state)
 {
-	static const char *const names[] = { "a program", "another", "pid", "run/pid", "run" };
+	static const char *const names[] = { "a program", "another", "pid", "link", "run/pid",
+		"run", "another/pid", "another" };
 
 	while (n_started)
 		end(started[0], SIGKILL);
@@ -442,6 +451,87 @@ static void a_pidfile_of_the_dead_names_nobody(void **state)
 	end(pid, SIGKILL);
 }
 
+#define MANY 300
+
+/* Of so many none is passed over, though they are read in several turns, and some go meanwhile. */
+static void pidfiles_of_which_nobody_told_are_read_by_a_resync(void **state)
+{
+	struct service *services[MANY];
+	struct selection *selections[MANY];
+	pid_t first, second;
+	char text[280];
+
+	SKIP_WITHOUT_BACKEND();
+	first = start(waits, "1000");
+	second = start(waits, "1000");
+	/* inotify follows the folder that the link leads to, and not the link. */
+	assert_int_equal(mkdir(in_folder("run"), 0755), 0);
+	assert_int_equal(mkdir(in_folder("another"), 0755), 0);
+	write_pid("run/pid", first);
+	write_pid("another/pid", second);
+	assert_int_equal(symlink("run", in_folder("link")), 0);
+	snprintf(text, sizeof(text), "%s/link/pid", folder);
+	/* Not so many events are remembered. */
+	counting = false;
+	for (size_t i = 0; i < MANY; i++) {
+		choose(SELECT_PIDFILE, text, EXPECTED_RUNNING);
+		services[i] = service;
+		selections[i] = selection;
+	}
+	wait_up(first);
+	assert_int_equal(remove(in_folder("link")), 0);
+	assert_int_equal(symlink("another", in_folder("link")), 0);
+	turn_for(50);
+	assert_int_equal(info_of(services[0]).pid, first);
+	watch_resync(watch);
+	sd_event_run(loop, 1000000);
+	sd_event_run(loop, 1000000);
+	for (size_t i = MANY - 1; i > 0; i -= 13) {
+		watch_unselect(selections[i]);
+		services[i] = NULL;
+		if (i < 13)
+			break;
+	}
+	turn_for(300);
+	for (size_t i = 0; i < MANY; i++) {
+		if (services[i])
+			assert_int_equal(info_of(services[i]).pid, second);
+	}
+	counting = true;
+}
+
+static void a_new_name_is_seen_by_a_resync(void **state)
+{
+	int64_t end_ns = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
+	int go[2];
+	pid_t pid;
+	char word;
+
+	SKIP_WITHOUT_BACKEND();
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid = start_child();
+	if (pid == 0) {
+		prctl(PR_SET_NAME, "the old name");
+		while (read(go[0], &word, 1) == 1)
+			prctl(PR_SET_NAME, "the new name");
+		for (;;)
+			pause();
+	}
+	turn_for(50);
+	write_pid("pid", pid);
+	choose(SELECT_PIDFILE, in_folder("pid"), EXPECTED_RUNNING);
+	wait_up(pid);
+	assert_string_equal(info_of(service).comm, "the old name");
+	assert_int_equal(write(go[1], "x", 1), 1);
+	turn_for(50);
+	watch_resync(watch);
+	while (!streq(info_of(service).comm, "the new name") && clock_boot_ns() < end_ns)
+		sd_event_run(loop, 10000);
+	assert_string_equal(info_of(service).comm, "the new name");
+	close(go[0]);
+	close(go[1]);
+}
+
 /* -- listening ------------------------------------------------------------------------------ */
 
 static uint16_t listening_child(pid_t *ret, int *ret_say)
@@ -610,6 +700,9 @@ int main(void)
 		WITH_ALL(of_several_the_parent_is_the_service),
 		WITH_ALL(a_pidfile_names_its_process_when_it_is_written),
 		WITH_ALL(a_pidfile_of_the_dead_names_nobody),
+		WITH_ALL(pidfiles_of_which_nobody_told_are_read_by_a_resync),
+		WITH(pidfd, a_new_name_is_seen_by_a_resync),
+		WITH(poll, a_new_name_is_seen_by_a_resync),
 		WITH_ALL(a_service_that_is_to_listen_is_up_while_it_does),
 		WITH_ALL(what_is_no_description_is_refused),
 		WITH_ALL(what_is_no_longer_selected_is_not_watched),
