@@ -158,6 +158,12 @@ static __always_inline void fill_process(struct tolld_usage *u, struct task_stru
 	u->open_fds = open_fds(files->fdt);
 }
 
+/* Nobody watches it: does a record say all the same that the iterator has come so far? */
+static __always_inline bool shows_progress(const struct bpf_iter_meta *meta)
+{
+	return meta->seq_num % TOLLD_PASSED_OVER == 0;
+}
+
 SEC("iter/task")
 int tolld_usage(struct bpf_iter__task *ctx)
 {
@@ -169,8 +175,11 @@ int tolld_usage(struct bpf_iter__task *ctx)
 	if (!task || task->signal->live.counter <= 0)
 		return 0;
 	entry = watched(task);
-	if (!entry)
+	if (!entry) {
+		if (shows_progress(ctx->meta))
+			bpf_seq_write(ctx->meta->seq, &usage, sizeof(usage));
 		return 0;
+	}
 	leads = task->pid == task->tgid;
 	usage.pid = task->tgid;
 	usage.thread = task->pid;
@@ -195,11 +204,14 @@ int tolld_sockets(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct socket *socket;
 
-	if (!task || !file || !watched(task))
+	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	socket = watched(task) ? bpf_sock_from_file(file) : NULL;
+	if (!socket) {
+		if (shows_progress(ctx->meta))
+			bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 		return 0;
+	}
 	record.pid = task->tgid;
 	record.start_boottime_ns = start_of(task);
 	record.inode = file->f_inode->i_ino;

@@ -9,6 +9,12 @@
 
 #include "tolld/event.h"
 
+/*
+ * Of so many that nobody watches, threads or files, the iterators show one as a record without a pid: so
+ * a read of a chunk of records comes to its end, whatever is on the machine.
+ */
+#define TOLLD_PASSED_OVER 32
+
 enum tolld_usage_flags {
 	/* The fields of the whole process are filled in; at least one of its records has them. */
 	HOLDS_PROCESS = 1,
@@ -20,7 +26,7 @@ enum tolld_usage_flags {
 };
 
 struct tolld_usage {
-	__u32 pid; /* the process */
+	__u32 pid; /* the process; 0: none, the record says nothing */
 	__u32 thread;
 	__u64 start_boottime_ns; /* of the process */
 	__u32 family_pid;	 /* the watched process that it forked from, or itself */
@@ -42,7 +48,7 @@ _Static_assert(sizeof(struct tolld_usage) == 96, "shared layout");
 
 /* One record for each descriptor of a watched process that is a socket. */
 struct tolld_socket {
-	__u32 pid;
+	__u32 pid;  /* 0: none, the record says nothing */
 	__u8 state; /* TCP_LISTEN is 10 */
 	__u8 unused;
 	__u16 family;

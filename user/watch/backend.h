@@ -141,8 +141,8 @@ struct backend_ops {
 
 	/*
 	 * What processes that are watched use, and those that forked from them, and their sockets, all in one
-	 * pass. Those that are wanted are told at least. Missing where only /proc tells; a negative
-	 * answer says that it does here, too.
+	 * pass. Those that are wanted are told at least. 1: of so many a piece was told, and the next call goes
+	 * on; 0: that was all. Missing where only /proc tells; a negative answer says that it does here, too.
 	 */
 	int (*usage)(struct backend *backend, const struct usage_wanted *wanted, usage_fn *fn,
 		void *userdata);

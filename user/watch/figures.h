@@ -46,7 +46,10 @@ void watch_machine(const struct watch *watch, struct machine_figures *ret);
 struct figures_callbacks {
 	/* A pass is over. */
 	void (*passed)(void *userdata);
-	/* A group met a limit of its memory, and that cost a process: service_figures() knows. */
+	/*
+	 * A group met a limit of its memory, and that cost a process: service_figures() knows. At once where
+	 * inotify tells of it, else found by a pass.
+	 */
 	void (*oom_killed)(struct service *service, void *userdata);
 	/*
 	 * Threads of it hang, where none did, or none does any more: service_figures() knows. At once where

@@ -12,7 +12,7 @@
 void iterators_init(struct iterators *iterators)
 {
 	for (size_t i = 0; i < ITERATORS; i++)
-		iterators->links[i] = iterators->programs[i] = -1;
+		iterators->links[i] = iterators->programs[i] = iterators->under_way[i] = -1;
 }
 
 static int keep_fd(int fd, int *ret)
@@ -38,6 +38,7 @@ void iterators_release(struct iterators *iterators)
 	for (size_t i = 0; i < ITERATORS; i++) {
 		closep(&iterators->links[i]);
 		closep(&iterators->programs[i]);
+		closep(&iterators->under_way[i]);
 	}
 }
 

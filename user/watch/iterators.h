@@ -15,8 +15,9 @@ struct bpf_program;
 enum { ITER_TASKS, ITER_USAGE, ITER_SOCKETS, ITERATORS };
 
 struct iterators {
-	int links[ITERATORS];	 /* over all */
-	int programs[ITERATORS]; /* to be linked for one */
+	int links[ITERATORS];	  /* over all */
+	int programs[ITERATORS];  /* to be linked for one */
+	int under_way[ITERATORS]; /* read in part; -1: none */
 };
 
 void iterators_init(struct iterators *iterators);

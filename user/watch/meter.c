@@ -3,7 +3,7 @@
  *
  * One pass: the processes of each service are listed, the kernel's iterator reads all that it knows,
  * /proc the others, sockets are read where that is cheap, then each service gets its sums and its
- * control group is read. All but the iterator can stop anywhere and go on in the next turn.
+ * control group is read. It can stop anywhere and go on in the next turn.
  */
 #include "watch/meter.h"
 
@@ -347,10 +347,15 @@ static void add_pid(pid_t pid, void *userdata)
 		pids->items[pids->n++] = pid;
 }
 
-/* Until the next use of the scratch. Without memory for all, whoever is missing is read from /proc. */
+/*
+ * Until the next use of the scratch; only the first piece of a phase needs it. Without memory for all, whoever
+ * is missing is read from /proc.
+ */
 static struct usage_wanted all_wanted(struct meter *meter)
 {
 	meter->pids.n = 0;
+	if (meter->cursor++)
+		return (struct usage_wanted){ 0 };
 	for (size_t i = 0; i < meter->n_processes; i++)
 		add_pid(meter->processes[i].pid, &meter->pids);
 	return (struct usage_wanted){ meter->pids.items, meter->pids.n };
@@ -359,13 +364,16 @@ static struct usage_wanted all_wanted(struct meter *meter)
 static bool iterate(struct meter *meter)
 {
 	const struct backend_ops *ops = meter->options.ops;
-	const struct usage_wanted wanted = all_wanted(meter);
+	struct usage_wanted wanted;
+	int err;
 
+	if (!meter->iterated)
+		return false;
+	wanted = all_wanted(meter);
+	err = ops->usage(meter->options.backend, &wanted, tally_part, meter->tally);
 	/* What it does not give, /proc does. */
-	if (meter->iterated)
-		meter->iterated =
-			!ops->usage(meter->options.backend, &wanted, tally_part, meter->tally);
-	return false;
+	meter->iterated = err >= 0;
+	return err > 0;
 }
 
 static bool read_one(struct meter *meter)
@@ -388,10 +396,9 @@ static bool machine_has_few_files(void)
 	       strtoull(text, NULL, 10) <= SOCKET_FILES_MAX;
 }
 
-static bool sockets_all(struct meter *meter)
+static bool begin_sockets(struct meter *meter)
 {
 	int64_t since_ns = meter->begun_boot_ns - meter->sockets_boot_ns;
-	struct usage_wanted wanted;
 
 	sockets_reset(&meter->sockets);
 	meter->counts_sockets =
@@ -400,16 +407,27 @@ static bool sockets_all(struct meter *meter)
 		return false;
 	meter->sockets_boot_ns = meter->begun_boot_ns;
 	meter->sockets_spent_ns = 0;
-	if (!meter->iterated)
+	return meter->iterated;
+}
+
+static bool sockets_all(struct meter *meter)
+{
+	bool is_first = !meter->cursor;
+	struct usage_wanted wanted;
+	int err;
+
+	/* Without the iterator, those of each process are looked for. */
+	if (is_first && !begin_sockets(meter))
 		return false;
-	/* Without it, those of each process are looked for. */
 	wanted = all_wanted(meter);
-	if (wanted.n < meter->n_processes || !machine_has_few_files())
+	if (is_first && (wanted.n < meter->n_processes || !machine_has_few_files())) {
 		meter->counts_sockets = false;
-	else if (meter->options.ops->sockets(
-			 meter->options.backend, &wanted, sockets_add, &meter->sockets))
-		meter->counts_sockets = false;
-	return false;
+		return false;
+	}
+	err = meter->options.ops->sockets(
+		meter->options.backend, &wanted, sockets_add, &meter->sockets);
+	meter->counts_sockets = err >= 0;
+	return err > 0;
 }
 
 static bool sockets_of_one(struct meter *meter)

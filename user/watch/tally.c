@@ -30,6 +30,7 @@ struct waiting {
 	uint64_t switches;
 	int64_t since_boot_ns;
 	uint32_t pass;
+	uint32_t counted; /* the last pass that it was counted as hung in */
 };
 
 struct tally {
@@ -181,25 +182,30 @@ static struct waiting *waiting_of(struct tally *tally, pid_t pid, pid_t thread)
 	return w;
 }
 
-static bool is_hung(struct tally *tally, const struct usage *part)
+/* Read of and told by the kernel in the same pass, it is one all the same. */
+static void count_hung(const struct tally *tally, struct item *item, struct waiting *w)
+{
+	if (w->counted == tally->pass)
+		return;
+	w->counted = tally->pass;
+	item->hung_threads++;
+	item->hung_thread = w->thread;
+}
+
+static void note_waiting(struct tally *tally, struct item *item, const struct usage *part)
 {
 	struct waiting *w = waiting_of(tally, part->pid, part->thread);
 
 	if (!w)
-		return false;
+		return;
 	/* That it was seen waiting in two passes says nothing if it ran in between. */
 	if (!w->since_boot_ns || w->switches != part->switches || tally->pass - w->pass > 1) {
 		w->since_boot_ns = tally->now_boot_ns;
 		w->switches = part->switches;
 	}
 	w->pass = tally->pass;
-	return tally->now_boot_ns - w->since_boot_ns >= HUNG_AFTER_NS;
-}
-
-static void count_hung(struct item *item, pid_t thread)
-{
-	item->hung_threads++;
-	item->hung_thread = thread;
+	if (tally->now_boot_ns - w->since_boot_ns >= HUNG_AFTER_NS)
+		count_hung(tally, item, w);
 }
 
 bool tally_hang(struct tally *tally, const struct tally_thread *thread, uint64_t switches)
@@ -217,7 +223,7 @@ bool tally_hang(struct tally *tally, const struct tally_thread *thread, uint64_t
 	/* The next one asks that the one before it has seen it. */
 	w->pass = tally->pass;
 	if (item && item->pass == tally->pass)
-		count_hung(item, thread->thread);
+		count_hung(tally, item, w);
 	return true;
 }
 
@@ -270,8 +276,8 @@ void tally_part(const struct usage *part, void *userdata)
 	item->usage.has_io |= part->has_io;
 	if (part->has_process)
 		take_process(&item->usage, part);
-	if (part->uninterruptible && is_hung(tally, part))
-		count_hung(item, part->thread);
+	if (part->uninterruptible)
+		note_waiting(tally, item, part);
 }
 
 static void link_families(struct tally *tally)
@@ -434,17 +440,21 @@ void tally_died(const struct tally *tally, const struct tally_process *process,
 {
 	const struct item *item = item_of(tally, process);
 	const struct item none = { 0 };
+	uint64_t seen[COUNTERS];
 
 	if (!item && total->passed_boot_ns && !began_after(process, total))
 		return;
 	if (!item)
 		item = &none;
-	if (last->has_cpu && last->cpu_ns > item->now[CPU])
-		total->cpu_ns += last->cpu_ns - item->now[CPU];
+	/* Of a pass under way some of its threads may be missing. */
+	for (int c = 0; c < COUNTERS; c++)
+		seen[c] = MAX(item->now[c], item->before[c]);
+	if (last->has_cpu && last->cpu_ns > seen[CPU])
+		total->cpu_ns += last->cpu_ns - seen[CPU];
 	if (!last->has_faults)
 		return;
-	if (last->minor_faults > item->now[MINOR_FAULTS])
-		total->minor_faults += last->minor_faults - item->now[MINOR_FAULTS];
-	if (last->major_faults > item->now[MAJOR_FAULTS])
-		total->major_faults += last->major_faults - item->now[MAJOR_FAULTS];
+	if (last->minor_faults > seen[MINOR_FAULTS])
+		total->minor_faults += last->minor_faults - seen[MINOR_FAULTS];
+	if (last->major_faults > seen[MAJOR_FAULTS])
+		total->major_faults += last->major_faults - seen[MAJOR_FAULTS];
 }

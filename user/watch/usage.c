@@ -59,56 +59,68 @@ static void read_record(const struct tolld_usage *record, uint64_t page_bytes, s
 	ret->open_fds = record->open_fds;
 }
 
-/* Up to `size` bytes; 0 at the end. */
+/* Up to `size` bytes; 0 at the end. -EAGAIN: it has looked at a million things, and is to go on. */
 static ssize_t read_iter(int fd, void *to, size_t size)
 {
-	for (;;) {
-		ssize_t got = read(fd, to, size);
+	ssize_t got;
 
-		/* EAGAIN: it has looked at a million things that nobody watches, and goes on. */
-		if (got >= 0 || (errno != EAGAIN && errno != EINTR))
-			return got < 0 ? -errno : got;
-	}
+	do
+		got = read(fd, to, size);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
 }
 
-static int read_usage(int fd, usage_fn *fn, void *userdata)
+/* What to do with the records of an iterator. */
+struct reading {
+	usage_fn *usage;
+	usage_socket_fn *socket; /* where that is NULL */
+	void *userdata;
+};
+
+static ssize_t read_usage(int fd, const struct reading *r)
 {
 	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct tolld_usage chunk[CHUNK];
-	ssize_t got;
+	ssize_t got = read_iter(fd, chunk, sizeof(chunk));
 
-	while ((got = read_iter(fd, chunk, sizeof(chunk))) > 0) {
-		for (size_t i = 0; i < (size_t)got / sizeof(chunk[0]); i++) {
-			struct usage part;
+	for (ssize_t i = 0; i < got / (ssize_t)sizeof(chunk[0]); i++) {
+		struct usage part;
 
-			read_record(&chunk[i], page_bytes, &part);
-			fn(&part, userdata);
-		}
+		if (!chunk[i].pid)
+			continue;
+		read_record(&chunk[i], page_bytes, &part);
+		r->usage(&part, r->userdata);
 	}
-	return (int)got;
+	return got;
 }
 
-static int read_sockets(int fd, usage_socket_fn *fn, void *userdata)
+static ssize_t read_sockets(int fd, const struct reading *r)
 {
 	struct tolld_socket chunk[CHUNK];
-	ssize_t got;
+	ssize_t got = read_iter(fd, chunk, sizeof(chunk));
 
-	while ((got = read_iter(fd, chunk, sizeof(chunk))) > 0) {
-		for (size_t i = 0; i < (size_t)got / sizeof(chunk[0]); i++) {
-			const struct tolld_socket *s = &chunk[i];
-			bool is_ip = s->family == AF_INET || s->family == AF_INET6;
+	for (ssize_t i = 0; i < got / (ssize_t)sizeof(chunk[0]); i++) {
+		const struct tolld_socket *s = &chunk[i];
+		const bool is_ip = s->family == AF_INET || s->family == AF_INET6;
+		const struct usage_socket socket = {
+			.pid = (pid_t)s->pid,
+			.start_boot_ns = (int64_t)s->start_boottime_ns,
+			.inode = s->inode,
+			.listens = is_ip && s->state == STATE_LISTEN,
+		};
 
-			fn(
-				&(struct usage_socket){
-					.pid = (pid_t)s->pid,
-					.start_boot_ns = (int64_t)s->start_boottime_ns,
-					.inode = s->inode,
-					.listens = is_ip && s->state == STATE_LISTEN,
-				},
-				userdata);
-		}
+		if (s->pid)
+			r->socket(&socket, r->userdata);
 	}
-	return (int)got;
+	return got;
+}
+
+/* 1: there is more; 0: that was all. */
+static int read_chunk(int fd, const struct reading *r)
+{
+	ssize_t got = r->usage ? read_usage(fd, r) : read_sockets(fd, r);
+
+	return got > 0 || got == -EAGAIN ? 1 : (int)got;
 }
 
 /* -- whom to ask for ---------------------------------------------------------------------------- */
@@ -142,47 +154,60 @@ static int choose_few(int map_fd, const struct usage_wanted *wanted, pid_t chose
 	return n;
 }
 
-/* What to do with the descriptor of an iterator. */
-struct reading {
-	usage_fn *usage;
-	usage_socket_fn *socket; /* where that is NULL */
-	void *userdata;
-};
-
-/* Closes it. */
-static int read_from(int iter_fd, const struct reading *r)
+/* All of it; it is closed. */
+static int read_all(int iter_fd, const struct reading *r)
 {
 	scoped(closep) int fd = iter_fd;
+	int err;
 
-	return r->usage ? read_usage(fd, r->usage, r->userdata)
-			: read_sockets(fd, r->socket, r->userdata);
+	do
+		err = read_chunk(fd, r);
+	while (err > 0);
+	return err;
 }
 
-static int read_wanted(const struct iterators *iterators, int which, int map_fd,
+/* They are few, and are read at once. -E2BIG: they are not, or it is too old a kernel for that. */
+static int read_few(const struct iterators *iterators, int which, int map_fd,
 	const struct usage_wanted *wanted, const struct reading *r)
 {
 	pid_t few[FEW_MAX];
 	int n = choose_few(map_fd, wanted, few);
 	int err = 0;
 
+	if (n < 0)
+		return n;
 	for (int i = 0; i < n && !err; i++) {
 		int fd = iterators_run_for(iterators, which, few[i]);
 
-		/* It is too old a kernel for that. */
-		if (fd < 0 && i == 0)
-			n = fd;
-		else
-			err = fd < 0 ? fd : read_from(fd, r);
-	}
-	if (n < 0) {
-		int fd = iterators_run(iterators, which);
-
-		err = fd < 0 ? fd : read_from(fd, r);
+		if (fd < 0)
+			return i == 0 ? -E2BIG : fd;
+		err = read_all(fd, r);
 	}
 	return err;
 }
 
-int usage_read_kernel(const struct iterators *iterators, int processes_map_fd,
+static int read_wanted(struct iterators *iterators, int which, int map_fd,
+	const struct usage_wanted *wanted, const struct reading *r)
+{
+	int *fd = &iterators->under_way[which], err;
+
+	if (*fd < 0) {
+		err = read_few(iterators, which, map_fd, wanted, r);
+		if (err != -E2BIG)
+			return err;
+		*fd = iterators_run(iterators, which);
+		if (*fd < 0)
+			return *fd;
+	}
+	err = read_chunk(*fd, r);
+	if (err <= 0) {
+		closep(fd);
+		*fd = -1;
+	}
+	return err;
+}
+
+int usage_read_kernel(struct iterators *iterators, int processes_map_fd,
 	const struct usage_wanted *wanted, usage_fn *fn, void *userdata)
 {
 	const struct reading r = { .usage = fn, .userdata = userdata };
@@ -190,7 +215,7 @@ int usage_read_kernel(const struct iterators *iterators, int processes_map_fd,
 	return read_wanted(iterators, ITER_USAGE, processes_map_fd, wanted, &r);
 }
 
-int usage_sockets_kernel(const struct iterators *iterators, int processes_map_fd,
+int usage_sockets_kernel(struct iterators *iterators, int processes_map_fd,
 	const struct usage_wanted *wanted, usage_socket_fn *fn, void *userdata)
 {
 	const struct reading r = { .socket = fn, .userdata = userdata };

@@ -47,11 +47,13 @@ struct usage_wanted {
 struct iterators;
 
 /*
+ * 1: a piece was read, a fraction of a millisecond's worth; called again it goes on, whatever `wanted` says then.
+ *
  * By the kernel's iterator `tolld_usage`, in one pass over all processes that its programs follow; or, where
  * few are wanted and the map says that none of them has forked, over those alone. Resident memory
  * may lack up to 32 pages a CPU and kind of memory; all else is what /proc says.
  */
-int usage_read_kernel(const struct iterators *iterators, int processes_map_fd,
+int usage_read_kernel(struct iterators *iterators, int processes_map_fd,
 	const struct usage_wanted *wanted, usage_fn *fn, void *userdata);
 /*
  * One process, from /proc; what this process may not read of it is left out (has_ is false). CPU time
@@ -75,7 +77,7 @@ typedef void usage_socket_fn(const struct usage_socket *socket, void *userdata);
  * In the same way all sockets of those processes, by `tolld_sockets`, which visits every open file of those
  * it passes over. One that a process has twice may come twice.
  */
-int usage_sockets_kernel(const struct iterators *iterators, int processes_map_fd,
+int usage_sockets_kernel(struct iterators *iterators, int processes_map_fd,
 	const struct usage_wanted *wanted, usage_socket_fn *fn, void *userdata);
 /* Of one process. -ESRCH; -EACCES; -E2BIG where it has more than max_fds descriptors. */
 int usage_sockets_proc(

@@ -424,6 +424,69 @@ static unsigned hung_in(struct tally *tally, int64_t at_s, bool waits, uint64_t 
 	return total.hung_threads;
 }
 
+/* One part, of a thread, within a pass. */
+static void part_of(struct tally *tally, pid_t thread, uint64_t cpu_s, bool waits)
+{
+	tally_part(&(struct usage){ .pid = 10,
+			   .start_boot_ns = 5 * SECOND,
+			   .thread = thread,
+			   .cpu_ns = cpu_s * SECOND,
+			   .minor_faults = cpu_s * 2,
+			   .uninterruptible = waits,
+			   .switches = 5 },
+		tally);
+}
+
+static void who_dies_while_some_of_its_threads_are_read_counts_once(void **state)
+{
+	static const struct {
+		uint64_t leader_s; /* of it, in the pass in which it dies; 0: not read yet */
+		bool is_worker_read;
+	} rows[] = { { 0, false }, { 60, false }, { 95, false }, { 60, true } };
+	const struct tally_process process = { 10, 5 * SECOND };
+	const struct tally_last last = { true, true, 110 * SECOND, 220, 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+
+		begin(&w);
+		pass(&w, (struct reading[]){ { 10, 5, 100, 0 } }, 1, 1, false);
+		tally_begin(w.tally, w.now + 15 * SECOND);
+		if (rows[i].leader_s)
+			part_of(w.tally, 10, rows[i].leader_s, false);
+		if (rows[i].is_worker_read)
+			part_of(w.tally, 11, 45, false);
+		tally_died(w.tally, &process, &last, &w.total);
+		assert_int_equal(tally_end(w.tally), 0);
+		tally_service(w.tally, &process, 1, false, &w.total);
+		assert_int_equal(w.total.cpu_ns, 110 * SECOND);
+		assert_int_equal(w.total.minor_faults, 220);
+		end(&w);
+	}
+}
+
+static void a_thread_that_is_said_to_hang_and_read_in_one_pass_is_one(void **state)
+{
+	const struct tally_process process = { 10, 5 * SECOND };
+	const struct tally_thread thread = { 10, 11 };
+	struct world w;
+
+	for (int told_first = 0; told_first <= 1; told_first++) {
+		begin(&w);
+		tally_begin(w.tally, w.now);
+		part_of(w.tally, 10, 1, false);
+		if (told_first)
+			assert_true(tally_hang(w.tally, &thread, 5));
+		part_of(w.tally, 11, 1, true);
+		if (!told_first)
+			assert_true(tally_hang(w.tally, &thread, 5));
+		assert_int_equal(tally_end(w.tally), 0);
+		tally_service(w.tally, &process, 1, false, &w.total);
+		assert_int_equal(w.total.hung_threads, 1);
+		end(&w);
+	}
+}
+
 static void a_thread_that_is_said_to_hang_does_until_it_runs(void **state)
 {
 	const struct tally_thread thread = { 10, 11 };
@@ -483,6 +546,8 @@ int main(void)
 		cmocka_unit_test(parts_are_added_up),
 		cmocka_unit_test(descriptors_are_those_of_the_process_that_is_nearest_to_its_limit),
 		cmocka_unit_test(a_thread_is_hung_that_does_not_run_for_half_a_minute),
+		cmocka_unit_test(who_dies_while_some_of_its_threads_are_read_counts_once),
+		cmocka_unit_test(a_thread_that_is_said_to_hang_and_read_in_one_pass_is_one),
 		cmocka_unit_test(a_thread_that_is_said_to_hang_does_until_it_runs),
 		cmocka_unit_test(many_processes_are_told_apart),
 		cmocka_unit_test(survives_without_memory),
