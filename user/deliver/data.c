@@ -4,10 +4,7 @@
 #include "deliver/data.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include "base/escape.h"
-#include "base/num.h"
 #include "deliver/body.h"
 #include "deliver/go_time.h"
 #include "template/functions_common.h"
@@ -82,11 +79,43 @@ static const struct tvalue_class strings_class = {
 	.name = "template.Strings",
 	.get = strings_get,
 	.print = strings_print,
+	.stringer = true,
 };
 
 struct tvalue data_strings(const struct tvalue *items, size_t n)
 {
 	return (struct tvalue){ .type = TVALUE_LIST, .list = { items, n, &strings_class } };
+}
+
+/* -- as JSON -- */
+
+static void json_name(struct strbuf *out, bool first, const char *name)
+{
+	strbuf_addch(out, first ? '{' : ',');
+	escape_json_string(out, name, strlen(name));
+	strbuf_addch(out, ':');
+}
+
+/* The fields of a struct under these names, where they have one. */
+static int json_fields(const void *self, const char *const *names, int n,
+	int (*field)(struct arena *arena, const void *self, int i, struct tvalue *ret),
+	struct strbuf *out, unsigned depth)
+{
+	struct arena arena = ARENA_INIT;
+	struct tvalue value;
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		if (!names[i])
+			continue;
+		json_name(out, !i, names[i]);
+		err = field(&arena, self, i, &value);
+		if (!err)
+			err = tvalue_json_at(&value, out, depth);
+	}
+	strbuf_addch(out, '}');
+	arena_release(&arena);
+	return err;
 }
 
 /* -- Pair and Pairs -- */
@@ -114,10 +143,24 @@ static void pair_print(const void *self, struct strbuf *out)
 	strbuf_addf(out, "{%s %s}", pair->key, pair->value->str.s);
 }
 
+static int pair_json(const void *self, struct strbuf *out, unsigned depth)
+{
+	const struct tvalue_pair *pair = self;
+	int err;
+
+	json_name(out, true, "Name");
+	escape_json_string(out, pair->key, strlen(pair->key));
+	json_name(out, false, "Value");
+	err = tvalue_json_at(pair->value, out, depth);
+	strbuf_addch(out, '}');
+	return err;
+}
+
 static const struct tvalue_class pair_class = {
 	.name = "template.Pair",
 	.get = pair_get,
 	.print = pair_print,
+	.json = pair_json,
 };
 
 static void pairs_print(const void *self, struct strbuf *out)
@@ -173,6 +216,7 @@ static const struct tvalue_class pairs_class = {
 	.name = "template.Pairs",
 	.get = pairs_get,
 	.print = pairs_print,
+	.stringer = true,
 };
 
 /* -- KV -- */
@@ -273,6 +317,7 @@ static const struct tvalue_class kv_class = {
 	.name = "template.KV",
 	.get = kv_get,
 	.print = kv_print,
+	.stringer = true,
 };
 
 static int kv_new(struct arena *arena, const struct labels *labels, struct tvalue *ret)
@@ -326,9 +371,9 @@ enum {
 static const char *const alert_fields[ALERT_FIELDS] = { "Status", "Labels", "Annotations",
 	"StartsAt", "EndsAt", "GeneratorURL", "Fingerprint", "Cause" };
 
-static int alert_field(
-	struct arena *arena, const struct alert_view *view, int field, struct tvalue *ret)
+static int alert_field(struct arena *arena, const void *self, int field, struct tvalue *ret)
 {
+	const struct alert_view *view = self;
 	const struct alert *alert = view->alert;
 
 	switch (field) {
@@ -383,10 +428,19 @@ static void alert_print(const void *self, struct strbuf *out)
 	arena_release(&arena);
 }
 
+static int alert_json(const void *self, struct strbuf *out, unsigned depth)
+{
+	static const char *const names[ALERT_FIELDS] = { "status", "labels", "annotations",
+		"startsAt", "endsAt", "generatorURL", "fingerprint" };
+
+	return json_fields(self, names, ALERT_FIELDS, alert_field, out, depth);
+}
+
 static const struct tvalue_class alert_class = {
 	.name = "template.Alert",
 	.get = alert_get,
 	.print = alert_print,
+	.json = alert_json,
 };
 
 /* Firing ones stand first, so either part is a slice. */
@@ -470,8 +524,9 @@ static int quoted(struct arena *arena, const char *name, struct tvalue *ret)
 	return 0;
 }
 
-static int data_field(struct arena *arena, const struct data *d, int field, struct tvalue *ret)
+static int data_field(struct arena *arena, const void *self, int field, struct tvalue *ret)
 {
+	const struct data *d = self;
 	const struct notification *n = d->n;
 
 	switch (field) {
@@ -519,9 +574,19 @@ static int data_get(struct template_call *call, const void *self, const char *na
 	return -ENOENT;
 }
 
+static int data_json(const void *self, struct strbuf *out, unsigned depth)
+{
+	static const char *const names[DATA_FIELDS] = { "receiver", "status", "alerts",
+		"notification_reason", "groupLabels", "commonLabels", "commonAnnotations",
+		"routeLabels", "externalURL" };
+
+	return json_fields(self, names, DATA_FIELDS, data_field, out, depth);
+}
+
 static const struct tvalue_class data_class = {
 	.name = "*template.Data",
 	.get = data_get,
+	.json = data_json,
 };
 
 /* Names and values stay alive with the alerts that share them. */
@@ -602,137 +667,4 @@ bool data_route_label(const struct tvalue *data, const char *name, struct tvalue
 			*ret = *d->route_labels.map.pairs[i].value;
 	}
 	return d->route_labels_set;
-}
-
-/* -- JSON -- */
-
-#define JSON_DEPTH 64
-
-static int json(const struct tvalue *value, struct strbuf *out, unsigned depth);
-
-static void json_text(const char *s, size_t len, struct strbuf *out)
-{
-	strbuf_addch(out, '"');
-	escape_json(out, s, len);
-	strbuf_addch(out, '"');
-}
-
-/* The fields of a struct, with their names' first letters small. */
-static int json_fields(const struct tvalue *value, const char *const *fields, int n,
-	struct strbuf *out, unsigned depth)
-{
-	bool is_alert = value->object.class == &alert_class;
-	struct arena arena = ARENA_INIT;
-	struct tvalue field;
-	int err = 0;
-
-	for (int i = 0; i < n && !err; i++) {
-		if (!fields[i])
-			continue;
-		err = is_alert ? alert_field(&arena, value->object.self, i, &field)
-			       : data_field(&arena, value->object.self, i, &field);
-		strbuf_addch(out, i ? ',' : '{');
-		json_text(fields[i], strlen(fields[i]), out);
-		strbuf_addch(out, ':');
-		if (!err)
-			err = json(&field, out, depth);
-	}
-	strbuf_addch(out, '}');
-	arena_release(&arena);
-	return err;
-}
-
-static int json_object(const struct tvalue *value, struct strbuf *out, unsigned depth)
-{
-	static const char *const of_alert[ALERT_FIELDS] = { "status", "labels", "annotations",
-		"startsAt", "endsAt", "generatorURL", "fingerprint" };
-	static const char *const of_data[DATA_FIELDS] = { "receiver", "status", "alerts",
-		"notification_reason", "groupLabels", "commonLabels", "commonAnnotations",
-		"routeLabels", "externalURL" };
-	const struct tvalue_pair *pair;
-	struct go_time t;
-	int64_t d;
-
-	if (value->object.class == &alert_class)
-		return json_fields(value, of_alert, ALERT_FIELDS, out, depth);
-	if (value->object.class == &data_class)
-		return json_fields(value, of_data, DATA_FIELDS, out, depth);
-	if (value->object.class == &pair_class) {
-		pair = value->object.self;
-		strbuf_adds(out, "{\"Name\":");
-		json_text(pair->key, strlen(pair->key), out);
-		strbuf_adds(out, ",\"Value\":");
-		json_text(pair->value->str.s, pair->value->str.len, out);
-		strbuf_addch(out, '}');
-	} else if (go_time_get(value, &t)) {
-		strbuf_addch(out, '"');
-		go_time_format(&t, "2006-01-02T15:04:05.999999999Z07:00", out);
-		strbuf_addch(out, '"');
-	} else if (go_duration_get(value, &d)) {
-		strbuf_addf(out, "%" PRId64, d);
-	} else {
-		strbuf_adds(out, "null");
-	}
-	return 0;
-}
-
-static int json_items(const struct tvalue *value, struct strbuf *out, unsigned depth)
-{
-	bool is_map = value->type == TVALUE_MAP;
-	size_t n = is_map ? value->map.n : value->list.n;
-	int err = 0;
-
-	strbuf_addch(out, is_map ? '{' : '[');
-	for (size_t i = 0; i < n && !err; i++) {
-		if (i)
-			strbuf_addch(out, ',');
-		if (is_map) {
-			json_text(value->map.pairs[i].key, strlen(value->map.pairs[i].key), out);
-			strbuf_addch(out, ':');
-		}
-		err = json(is_map ? value->map.pairs[i].value : &value->list.items[i], out, depth);
-	}
-	strbuf_addch(out, is_map ? '}' : ']');
-	return err;
-}
-
-static int json(const struct tvalue *value, struct strbuf *out, unsigned depth)
-{
-	char number[NUM_MAX];
-
-	if (depth > JSON_DEPTH || out->err)
-		return out->err ? out->err : -ELOOP;
-	switch (value->type) {
-	case TVALUE_NIL:
-	case TVALUE_NO_VALUE:
-		strbuf_adds(out, "null");
-		return 0;
-	case TVALUE_BOOL:
-	case TVALUE_INT:
-		tvalue_print(value, out);
-		return 0;
-	case TVALUE_FLOAT:
-		/* JSON has no word for these. */
-		if (isnan(value->f) || isinf(value->f))
-			return -EDOM;
-		num_format(number, value->f);
-		strbuf_adds(out, number);
-		return 0;
-	case TVALUE_STRING:
-	case TVALUE_SAFE:
-	case TVALUE_SAFE_URL:
-		json_text(value->str.s, value->str.len, out);
-		return 0;
-	case TVALUE_LIST:
-	case TVALUE_MAP:
-		return json_items(value, out, depth + 1);
-	case TVALUE_OBJECT:
-		return json_object(value, out, depth + 1);
-	}
-	return 0;
-}
-
-int data_json(const struct tvalue *value, struct strbuf *out)
-{
-	return json(value, out, 0);
 }

@@ -24,12 +24,6 @@ int data_set_route_labels(
 /* False: nobody has set them yet. "" for a name that there is not. */
 bool data_route_label(const struct tvalue *data, const char *name, struct tvalue *ret);
 
-/*
- * Adds any value as JSON, as Go's encoding/json writes it. -EDOM: a number that JSON has not; -ELOOP:
- * nested too deep; -ENOMEM, and out's own failures.
- */
-int data_json(const struct tvalue *value, struct strbuf *out);
-
 /* A list of n texts with the methods of Alertmanager's Strings; the items are borrowed. */
 struct tvalue data_strings(const struct tvalue *items, size_t n);
 

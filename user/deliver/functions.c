@@ -155,7 +155,7 @@ FUNCTION(base64_decode)
 FUNCTION(to_json)
 {
 	struct strbuf text = STRBUF_INIT;
-	int err = data_json(&args[0], &text);
+	int err = tvalue_json(&args[0], &text);
 
 	if (!err || err == -ENOMEM)
 		return template_give_text(call, &text, ret);

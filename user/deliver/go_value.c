@@ -139,11 +139,19 @@ static bool duration_truth(const void *self)
 	return *(const int64_t *)self != 0;
 }
 
+static int duration_json(const void *self, struct strbuf *out, unsigned depth)
+{
+	strbuf_addi(out, *(const int64_t *)self);
+	return 0;
+}
+
 static const struct tvalue_class duration_class = {
 	.name = "time.Duration",
 	.get = duration_get,
 	.print = duration_print,
 	.truth = duration_truth,
+	.json = duration_json,
+	.stringer = true,
 };
 
 int go_duration_value(struct arena *arena, int64_t nanoseconds, struct tvalue *ret)
@@ -368,10 +376,19 @@ static void time_print(const void *self, struct strbuf *out)
 	go_time_format(self, go_layout, out);
 }
 
+static int time_json(const void *self, struct strbuf *out, unsigned depth)
+{
+	strbuf_addch(out, '"');
+	go_time_format(self, "2006-01-02T15:04:05.999999999Z07:00", out);
+	strbuf_addch(out, '"');
+	return 0;
+}
+
 static const struct tvalue_class time_class = {
 	.name = "time.Time",
 	.get = time_get,
 	.print = time_print,
+	.json = time_json,
 };
 
 int go_time_value(struct arena *arena, const struct go_time *t, struct tvalue *ret)

@@ -379,7 +379,7 @@ void put_data(struct payload *p, const struct tvalue *data)
 
 	if (p->err)
 		return;
-	err = data_json(data, body(p));
+	err = tvalue_json(data, body(p));
 	if (err)
 		payload_fail(p, err == -ENOMEM ? err : -EINVAL, "the alerts cannot be JSON: %s",
 			strerror(-err));

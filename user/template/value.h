@@ -55,6 +55,10 @@ struct tvalue_class {
 	void (*item)(struct template_call *call, const void *self, size_t i, struct tvalue *ret);
 	/* Whether it counts as true in {{if}}; NULL: always, or by len where there is one. */
 	bool (*truth)(const void *self);
+	/* As encoding/json writes an object, by tvalue_json_at() for what is in it; NULL: null. */
+	int (*json)(const void *self, struct strbuf *out, unsigned depth);
+	/* It has a method String: a script in HTML is given what print says, and not its JSON. */
+	bool stringer;
 };
 
 struct tvalue {
@@ -125,5 +129,13 @@ static inline bool tvalue_is_text(const struct tvalue *v)
 /* As Go's fmt prints it with %v. */
 void tvalue_print(const struct tvalue *value, struct strbuf *out);
 bool tvalue_truth(const struct tvalue *value);
+
+/*
+ * json.c: adds any value as JSON, as Go's encoding/json writes it. -EDOM: a number that JSON has not;
+ * -ELOOP: nested too deep. A failure of out is returned, too, and stays there.
+ */
+int tvalue_json(const struct tvalue *value, struct strbuf *out);
+/* The same within an object at this depth. */
+int tvalue_json_at(const struct tvalue *value, struct strbuf *out, unsigned depth);
 
 #endif
