@@ -2,8 +2,8 @@
  * html.c - walks a template with the HTML context at hand, and notes at each action what to do.
  *
  * All ways through a template must lead to the same context, so that the static text behind them
- * means one thing. Source: html/template's documentation. Scripts and style sheets are passed on as
- * they stand, but data in them is refused: fail closed, not half escaped.
+ * means one thing. Source: html/template's documentation. Data where no escaping makes it safe, or
+ * where two readings are possible, is refused: fail closed, not half escaped.
  */
 #include "template/html.h"
 
@@ -107,22 +107,75 @@ static int check_own_escapers(struct walk *w, const struct node *node, const str
 	return 0;
 }
 
-static int add_url_escapers(
-	struct walk *w, struct node *node, const struct html_context *c, bool encoded)
+static enum html_escaper by_own_escaper(const char *own, enum html_escaper escaper)
 {
-	switch (c->url) {
+	switch (escaper) {
+	case HTML_ESCAPE_TEXT:
+	case HTML_ESCAPE_RCDATA:
+	case HTML_ESCAPE_QUOTED:
+		return streq(own, "html") ? HTML_ESCAPE_BY_HTML : escaper;
+	case HTML_NORMALIZE_URL:
+	case HTML_ESCAPE_URL:
+		return streq(own, "urlquery") ? HTML_ESCAPE_BY_URLQUERY : escaper;
+	default:
+		return escaper;
+	}
+}
+
+/* {{.A | html}} as {{.A}}, {{html .A}} as {{.A}}; false: it is not that simple. */
+static bool drop_own_escaper(struct walk *w, struct node *node)
+{
+	const struct pipeline *old = node->pipeline;
+	struct pipeline *pipeline = arena_memdup(&w->html->arena, old, sizeof(*old));
+
+	if (pipeline && old->n > 1 && old->commands[old->n - 1].n == 1) {
+		pipeline->n--;
+	} else if (pipeline && old->n == 1 && old->commands[0].n == 2 &&
+		   old->commands[0].operands[1].type != OPERAND_NIL) {
+		pipeline->commands =
+			arena_memdup(&w->html->arena, old->commands, sizeof(*old->commands));
+		if (!pipeline->commands)
+			return false;
+		pipeline->commands[0].operands++;
+		pipeline->commands[0].n--;
+	} else {
+		return false;
+	}
+	node->pipeline = pipeline;
+	return true;
+}
+
+/*
+ * The template's own html and urlquery stand in for what would do the same: at its place among the others,
+ * and once. Source: html/template's documentation of predefined escapers.
+ */
+static void fold_own_escaper(struct walk *w, struct node *node, const char *own)
+{
+	enum html_escaper folded[HTML_MAX_ESCAPERS];
+	bool equal = false;
+
+	for (size_t i = 0; i < HTML_MAX_ESCAPERS; i++) {
+		folded[i] = by_own_escaper(own, node->escapers[i]);
+		equal |= folded[i] != node->escapers[i];
+	}
+	if (equal && drop_own_escaper(w, node))
+		memcpy(node->escapers, folded, sizeof(folded));
+}
+
+/* `part`: how the part of a URL before its query is written. */
+static int add_url_escapers(
+	struct walk *w, struct node *node, enum html_url url, enum html_escaper part)
+{
+	switch (url) {
 	case HTML_URL_START:
 		add_escaper(node, HTML_FILTER_URL);
-		if (!encoded)
-			add_escaper(node, HTML_NORMALIZE_URL);
+		add_escaper(node, part);
 		return 0;
 	case HTML_URL_PATH:
-		if (!encoded)
-			add_escaper(node, HTML_NORMALIZE_URL);
+		add_escaper(node, part);
 		return 0;
 	case HTML_URL_QUERY:
-		if (!encoded)
-			add_escaper(node, HTML_ESCAPE_URL);
+		add_escaper(node, HTML_ESCAPE_URL);
 		return 0;
 	case HTML_URL_AMBIGUOUS:
 		break;
@@ -131,67 +184,106 @@ static int add_url_escapers(
 		"the action is in an ambiguous context within a URL: the ? stands only in one branch");
 }
 
-static int add_value_escapers(
-	struct walk *w, struct node *node, const struct html_context *c, const char *own)
+static void add_script_escapers(struct node *node, struct html_context *c)
+{
+	static const enum html_escaper escapers[] = {
+		[HTML_CODE_PLAIN] = HTML_ESCAPE_JS_VALUE,
+		[HTML_CODE_DOUBLE] = HTML_ESCAPE_JS_STRING,
+		[HTML_CODE_SINGLE] = HTML_ESCAPE_JS_STRING,
+		[HTML_CODE_TEMPLATE] = HTML_ESCAPE_JS_TEMPLATE,
+		[HTML_CODE_REGEXP] = HTML_ESCAPE_JS_REGEXP,
+		[HTML_CODE_BLOCK_COMMENT] = HTML_ESCAPE_DROP,
+		[HTML_CODE_LINE_COMMENT] = HTML_ESCAPE_DROP,
+	};
+
+	add_escaper(node, escapers[c->code]);
+	/* What follows a value divides it. */
+	if (c->code == HTML_CODE_PLAIN)
+		c->slash = HTML_SLASH_DIVISION;
+}
+
+/* Any string of a style may be a URL. */
+static int add_style_escapers(struct walk *w, struct node *node, const struct html_context *c)
+{
+	switch (c->code) {
+	case HTML_CODE_PLAIN:
+		add_escaper(node, HTML_FILTER_CSS);
+		return 0;
+	case HTML_CODE_DOUBLE:
+	case HTML_CODE_SINGLE:
+		return add_url_escapers(w, node, c->url, HTML_ESCAPE_CSS_STRING);
+	case HTML_CODE_BLOCK_COMMENT:
+	case HTML_CODE_LINE_COMMENT:
+		add_escaper(node, HTML_ESCAPE_DROP);
+		return 0;
+	default:
+		return add_url_escapers(w, node, c->url, HTML_NORMALIZE_URL);
+	}
+}
+
+static int add_value_escapers(struct walk *w, struct node *node, struct html_context *c)
 {
 	int err = 0;
 
 	switch (c->attr) {
 	case HTML_ATTR_URL:
-		err = add_url_escapers(w, node, c, own && streq(own, "urlquery"));
+		err = add_url_escapers(w, node, c->url, HTML_NORMALIZE_URL);
+		break;
+	case HTML_ATTR_SCRIPT:
+		add_script_escapers(node, c);
+		break;
+	case HTML_ATTR_STYLE:
+		err = add_style_escapers(w, node, c);
+		break;
+	case HTML_ATTR_SRCSET:
+		add_escaper(node, HTML_ESCAPE_SRCSET);
 		break;
 	case HTML_ATTR_PLAIN:
 	case HTML_ATTR_UNSAFE:
 		break;
-	default:
+	case HTML_ATTR_SCRIPT_TYPE:
+	case HTML_ATTR_DOCUMENT:
 		err = fail_at(w, node->offset,
-			"the action is in %s, which tolld does not escape; put the value into text, "
+			"the action is in %s, where nothing makes it safe; put the value into text, "
 			"or choose between fixed texts with {{if}}",
 			html_context_name(c));
+		break;
 	}
-	if (err)
-		return err;
-	if (c->delim == HTML_DELIM_SPACE)
-		add_escaper(node, HTML_ESCAPE_UNQUOTED);
-	else if (!(own && streq(own, "html")) || node->escapers[0] != HTML_ESCAPE_NONE)
-		add_escaper(node, HTML_ESCAPE_QUOTED);
-	return 0;
+	if (!err)
+		add_escaper(node,
+			c->delim == HTML_DELIM_SPACE ? HTML_ESCAPE_UNQUOTED : HTML_ESCAPE_QUOTED);
+	return err;
 }
 
 static int add_escapers(struct walk *w, struct node *node, struct html_context *c)
 {
-	const struct pipeline *pipeline = node->pipeline;
-	const char *own = own_escaper(&pipeline->commands[pipeline->n - 1]);
-	bool html = own && streq(own, "html");
-
 	switch (c->state) {
 	case HTML_TEXT:
-		if (!html)
-			add_escaper(node, HTML_ESCAPE_TEXT);
+		add_escaper(node, HTML_ESCAPE_TEXT);
 		return 0;
 	case HTML_RCDATA:
-		if (!html)
-			add_escaper(node, HTML_ESCAPE_RCDATA);
+		add_escaper(node, HTML_ESCAPE_RCDATA);
 		return 0;
+	case HTML_SCRIPT:
+		add_script_escapers(node, c);
+		return 0;
+	case HTML_STYLE:
+		return add_style_escapers(w, node, c);
+	case HTML_VALUE:
+		return add_value_escapers(w, node, c);
 	case HTML_ATTR_NAME:
 		add_escaper(node, HTML_ESCAPE_NAME);
 		return 0;
-	case HTML_VALUE:
-		return add_value_escapers(w, node, c, own);
-	case HTML_COMMENT:
-	case HTML_DEAD:
+	default:
 		add_escaper(node, HTML_ESCAPE_DROP);
 		return 0;
-	default:
-		return fail_at(w, node->offset,
-			"the action is in %s, which tolld does not escape; put the value into text, "
-			"or choose between fixed texts with {{if}}",
-			html_context_name(c));
 	}
 }
 
 static int walk_action(struct walk *w, struct node *node, struct html_context *c)
 {
+	const struct command *last = &node->pipeline->commands[node->pipeline->n - 1];
+	const char *own = own_escaper(last);
 	int err;
 
 	/* A declaration prints nothing. */
@@ -202,7 +294,11 @@ static int walk_action(struct walk *w, struct node *node, struct html_context *c
 			w, node->offset, "the action is in the middle of %s", html_context_name(c));
 	*c = html_context_nudge(*c);
 	err = check_own_escapers(w, node, c);
-	return err ? err : add_escapers(w, node, c);
+	if (!err)
+		err = add_escapers(w, node, c);
+	if (!err && own)
+		fold_own_escaper(w, node, own);
+	return err;
 }
 
 static int walk_text(struct walk *w, struct node *node, struct html_context *c)
@@ -212,9 +308,9 @@ static int walk_text(struct walk *w, struct node *node, struct html_context *c)
 	int err;
 
 	err = html_context_text(c, node->text, node->len, &out, error, sizeof(error));
-	if (err)
+	if (err == -EINVAL)
 		err = fail_at(w, node->offset, "%s", error);
-	else if (out.err)
+	else if (err || out.err)
 		err = -ENOMEM;
 	if (!err && (out.len != node->len || memcmp(out.s, node->text, out.len))) {
 		node->len = out.len;
@@ -329,7 +425,7 @@ static int walk_range(
 		err = walk_loop(w, from, &twice, &again);
 		if (err)
 			return err;
-		if (!html_context_equal(&once, &twice) || !same(node->body, again))
+		if (!html_context_join(&once, &twice, &once) || !same(node->body, again))
 			return fail_at(w, node->offset,
 				"{{range}} ends in another context than it begins: %s, %s",
 				html_context_name(c), html_context_name(&once));
@@ -426,6 +522,17 @@ static int walk_definition(
 	return 0;
 }
 
+static char *context_key(struct arena *arena, const struct html_context *c, const char *name)
+{
+	char braces[HTML_MAX_LITERALS * 4 + 1] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < c->n_literals; i++)
+		at += (size_t)snprintf(braces + at, sizeof(braces) - at, ".%u", c->braces[i]);
+	return arena_printf(arena, "%u.%u.%u.%u.%u.%u.%u%s:%s", c->state, c->element, c->attr,
+		c->delim, c->url, c->code, c->slash, braces, name);
+}
+
 /* The copy of `name` for the context *c, which becomes the one behind it. */
 static int derive(
 	struct walk *w, const char *name, struct html_context *c, const struct definition **ret)
@@ -437,8 +544,7 @@ static int derive(
 
 	if (!definition)
 		return -ENOENT;
-	key = arena_printf(&w->html->arena, "%u.%u.%u.%u.%u:%s", c->state, c->element, c->attr,
-		c->delim, c->url, name);
+	key = context_key(&w->html->arena, c, name);
 	if (!key)
 		return -ENOMEM;
 	derived = map_gets(&w->html->derived, key);

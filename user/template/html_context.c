@@ -4,7 +4,8 @@
  * Stricter than a browser and than html/template: a name of a tag or attribute that is put together
  * of several parts is refused, because the parts decide what the value behind it means.
  */
-#include "template/html_context.h"
+#include "template/html_code.h"
+#include "template/html_entity.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -46,9 +47,9 @@ static const struct {
 	{ "usemap", HTML_ATTR_URL },
 	{ "xmlns", HTML_ATTR_URL },
 	{ "style", HTML_ATTR_STYLE },
-	{ "imagesrcset", HTML_ATTR_OTHER },
-	{ "srcdoc", HTML_ATTR_OTHER },
-	{ "srcset", HTML_ATTR_OTHER },
+	{ "imagesrcset", HTML_ATTR_SRCSET },
+	{ "srcset", HTML_ATTR_SRCSET },
+	{ "srcdoc", HTML_ATTR_DOCUMENT },
 	{ "accept-charset", HTML_ATTR_UNSAFE },
 	{ "async", HTML_ATTR_UNSAFE },
 	{ "challenge", HTML_ATTR_UNSAFE },
@@ -146,6 +147,9 @@ struct tokenizer {
 	struct html_context *c;
 	const char *p, *end;
 	struct strbuf *out;
+	bool words; /* only the words are wanted: what scripts and styles say does not matter */
+	const char *end_tag; /* the next one, where it was looked for */
+	size_t literal;	     /* where in out the literal of a script begins that we are in */
 	char *error;
 	size_t error_size;
 };
@@ -224,12 +228,12 @@ static int step_comment(struct tokenizer *t)
 }
 
 /* "</ti" at the end, which with "tle>" from elsewhere would become what was not seen here. */
-static const char *begun_end_tag(const struct tokenizer *t, const char *name)
+static const char *begun_end_tag(const char *start, const char *end, const char *name)
 {
 	size_t longest = strlen(name) + 1;
 
-	for (const char *p = t->end; p > t->p && (size_t)(t->end - p) < longest; p--) {
-		size_t rest = (size_t)(t->end - p);
+	for (const char *p = end; p > start && (size_t)(end - p) <= longest; p--) {
+		size_t rest = (size_t)(end - p);
 
 		if (p[-1] == '<' && (!rest || (*p == '/' && !strncasecmp(p + 1, name, rest - 1))))
 			return p - 1;
@@ -237,42 +241,212 @@ static const char *begun_end_tag(const struct tokenizer *t, const char *name)
 	return NULL;
 }
 
-/* Up to the end tag of the element that we are in; </title does not end a <textarea>. */
-static int step_raw(struct tokenizer *t)
+/* The same for what a browser would see in the string of a script: <scr, <!- */
+static const char *begun_script_tag(const char *start, const char *end)
 {
-	const char *name = "", *p = t->p, *open;
-	size_t len;
+	for (const char *p = end; p > start && end - p < 7; p--) {
+		size_t rest = (size_t)(end - p);
 
-	for (size_t i = 0; i < ARRAY_SIZE(elements); i++) {
-		if (elements[i].element == t->c->element)
-			name = elements[i].name;
+		if (p[-1] == '<' &&
+			(!strncasecmp(p, "script", rest) || !strncasecmp(p, "!--", rest)))
+			return p - 1;
 	}
-	len = strlen(name);
+	return NULL;
+}
+
+static const char *name_of(enum html_element element)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(elements); i++) {
+		if (elements[i].element == element)
+			return elements[i].name;
+	}
+	return "";
+}
+
+/* The end tag of the element that we are in, or the end; </title does not end a <textarea>. */
+static int find_end_tag(struct tokenizer *t, const char **ret)
+{
+	const char *name = name_of(t->c->element), *p = t->p, *open;
+
+	/* Whatever the code up to it is made of. */
+	if (t->end_tag && t->end_tag >= t->p) {
+		*ret = t->end_tag;
+		return 0;
+	}
+	*ret = t->end_tag = t->end;
 	while ((open = memchr(p, '<', (size_t)(t->end - p)))) {
 		p = open + 1;
 		if (p >= t->end || *p != '/' || !at(t, p + 1, name))
 			continue;
-		p += 1 + len;
+		p += 1 + strlen(name);
 		/* What follows may be data, and then nobody knows whether this is the end tag. */
 		if (p == t->end)
 			return fault(t, "an end tag is not complete", open);
 		if (is_space(*p) || *p == '/' || *p == '>') {
-			pass(t, open);
-			*t->c = HTML_CONTEXT_INIT;
+			*ret = t->end_tag = open;
 			return 0;
 		}
 	}
-	p = begun_end_tag(t, name);
-	if (p && t->c->state != HTML_RCDATA)
-		return fault(t, "an end tag is not complete", p);
-	pass(t, p ? p : t->end);
-	if (p) {
+	return 0;
+}
+
+static void leave_element(struct tokenizer *t)
+{
+	*t->c = HTML_CONTEXT_INIT;
+	t->end_tag = NULL;
+}
+
+static int step_raw(struct tokenizer *t)
+{
+	const char *open, *begun;
+	int err = find_end_tag(t, &open);
+
+	if (err)
+		return err;
+	if (open < t->end) {
+		pass(t, open);
+		leave_element(t);
+		return 0;
+	}
+	begun = begun_end_tag(t->p, t->end, name_of(t->c->element));
+	pass(t, begun ? begun : t->end);
+	if (begun) {
 		strbuf_adds(t->out, "&lt;");
-		t->p = p + 1;
+		t->p = begun + 1;
 		pass(t, t->end);
 	}
 	return 0;
 }
+
+/* -- scripts and styles -- */
+
+/* A browser reads these within a script as HTML, even in a string. */
+static bool is_script_tag(const char *s, size_t len)
+{
+	static const char *const tags[] = { "<script", "</script", "<!--" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		if (len >= strlen(tags[i]) && !strncasecmp(s, tags[i], strlen(tags[i])))
+			return true;
+	}
+	return false;
+}
+
+static void pass_literal(struct tokenizer *t, size_t len)
+{
+	for (const char *end = t->p + len; t->p < end; t->p++) {
+		if (*t->p == '<' && is_script_tag(t->p, (size_t)(end - t->p)))
+			strbuf_adds(t->out, "\\x3C");
+		else
+			strbuf_addch(t->out, *t->p);
+	}
+}
+
+/* A comment is as much as a space, or a line. */
+static void pass_comment(struct tokenizer *t, enum html_code code, size_t len)
+{
+	const char *end = t->p + len;
+
+	if (code == HTML_CODE_BLOCK_COMMENT) {
+		bool lines = t->c->state == HTML_SCRIPT &&
+			     (memchr(t->p, '\n', len) || memchr(t->p, '\r', len) ||
+				     memmem(t->p, len, "\xe2\x80\xa8", 3) ||
+				     memmem(t->p, len, "\xe2\x80\xa9", 3));
+
+		strbuf_addch(t->out, lines ? '\n' : ' ');
+	}
+	t->p = end;
+}
+
+/* The code of a <script> or <style>, up to the next border in it or its end tag. */
+static int step_code(struct tokenizer *t)
+{
+	enum html_code before = t->c->code;
+	bool literal = html_code_in_literal(t->c);
+	struct code_step step = { .s = t->p };
+	const char *end = t->end;
+	int err = 0;
+
+	if (t->words)
+		return step_raw(t);
+	/* In strings it is written in another way; a regular expression cannot have it. */
+	if (!literal || before == HTML_CODE_REGEXP)
+		err = find_end_tag(t, &end);
+	if (err)
+		return err;
+	if (end == t->p) {
+		leave_element(t);
+		return 0;
+	}
+	step.len = (size_t)(end - t->p);
+	html_code_step(t->c, &step);
+	if (step.error)
+		return fault(t, step.error, t->p);
+	if (before == HTML_CODE_BLOCK_COMMENT || before == HTML_CODE_LINE_COMMENT) {
+		pass_comment(t, before, step.n);
+		return 0;
+	}
+	if (literal)
+		pass_literal(t, step.n);
+	else
+		pass(t, t->p + step.kept);
+	t->p = step.s + step.n;
+	if (!literal || !html_code_in_literal(t->c))
+		t->literal = t->out->len;
+	return 0;
+}
+
+/*
+ * What was printed ends in "</sc": with what follows it could become a tag that was not seen here.
+ * In a script a lone < compares, as no value begins like a name or with a /.
+ */
+static int check_tail(struct tokenizer *t)
+{
+	bool literal = html_code_in_literal(t->c);
+	const char *s = t->out->s, *end = s + t->out->len, *begun;
+	char tail[16];
+
+	if (html_code_in_comment(t->c))
+		return 0;
+	begun = begun_end_tag(s, end, name_of(t->c->element));
+	if (!begun && literal)
+		begun = begun_script_tag(s, end);
+	if (!begun || (t->c->state == HTML_SCRIPT && !literal && begun == end - 1))
+		return 0;
+	if (!literal || (size_t)(begun - s) < t->literal)
+		return fault(t, "an end tag is not complete", t->end);
+	snprintf(tail, sizeof(tail), "%s", begun + 1);
+	strbuf_truncate(t->out, (size_t)(begun - s));
+	strbuf_addf(t->out, "\\x3C%s", tail);
+	return 0;
+}
+
+/* Code in an attribute: as a browser sees it, with its references resolved. It is printed as it stands. */
+static int read_attribute_code(struct tokenizer *t, size_t len)
+{
+	struct strbuf code = STRBUF_INIT;
+	struct code_step step;
+	int err = 0;
+
+	if (html_ends_in_reference(t->p, len))
+		return fault(
+			t, "what follows this & may make a reference of it; write &amp;", t->p);
+	html_unescape(t->p, len, &code);
+	step = (struct code_step){ .s = code.s, .len = code.len };
+	while (step.len && !err) {
+		html_code_step(t->c, &step);
+		if (step.error)
+			err = fault(t, step.error, t->p);
+		step.s += step.n;
+		step.len -= step.n;
+	}
+	if (!err)
+		err = code.err;
+	strbuf_release(&code);
+	return err;
+}
+
+/* -- tags -- */
 
 static int step_tag_name(struct tokenizer *t)
 {
@@ -305,6 +479,8 @@ static int step_tag(struct tokenizer *t)
 	if (p == name)
 		return fault(t, "expected an attribute or the end of the tag", name);
 	t->c->attr = html_attr_type(name, (size_t)(p - name));
+	if (t->c->element == HTML_ELEMENT_SCRIPT && p - name == 4 && at(t, name, "type"))
+		t->c->attr = HTML_ATTR_SCRIPT_TYPE;
 	t->c->state = HTML_ATTR_NAME;
 	pass(t, p);
 	return 0;
@@ -345,17 +521,27 @@ static int step_before_value(struct tokenizer *t)
 	return 0;
 }
 
-/* What a piece of a URL says about what comes after it. */
-static void see_url(struct html_context *c, const char *s, size_t len)
+/* A value that goes on behind this text. */
+static int read_value(struct tokenizer *t, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		/* The # of &#47; is none. */
-		if (s[i] == '?' || (s[i] == '#' && !(i && s[i - 1] == '&'))) {
-			c->url = HTML_URL_QUERY;
-			return;
-		}
-		if (!is_space(s[i]) && c->url == HTML_URL_START)
-			c->url = HTML_URL_PATH;
+	struct strbuf url = STRBUF_INIT;
+	int err;
+
+	switch (t->c->attr) {
+	case HTML_ATTR_SCRIPT:
+	case HTML_ATTR_STYLE:
+		return t->words ? 0 : read_attribute_code(t, len);
+	case HTML_ATTR_SCRIPT_TYPE:
+		return len ? fault(t, "the type of a script must stand in one piece", t->p) : 0;
+	case HTML_ATTR_URL:
+	case HTML_ATTR_SRCSET:
+		html_unescape(t->p, len, &url);
+		html_url_text(t->c, url.s, url.len);
+		err = url.err;
+		strbuf_release(&url);
+		return err;
+	default:
+		return 0;
 	}
 }
 
@@ -365,19 +551,27 @@ static int step_value(struct tokenizer *t)
 		[HTML_DELIM_SINGLE] = "'",
 		[HTML_DELIM_SPACE] = " \t\n\f\r>" };
 	const char *p = t->p;
+	int err;
 
 	while (p < t->end && !(*p && strchr(ends[t->c->delim], *p)))
 		p++;
 	for (const char *q = t->p; q < p && t->c->delim == HTML_DELIM_SPACE; q++) {
-		if (strchr("\"'<`", *q))
+		if (*q && strchr("\"'<=`", *q))
 			return fault(t, "this must not stand in a value without quotes", q);
 	}
-	see_url(t->c, t->p, (size_t)(p - t->p));
-	if (p < t->end) {
-		/* White space and > belong to the tag; a quote is the value's end. */
-		p += t->c->delim != HTML_DELIM_SPACE;
-		to_state(t, HTML_TAG);
+	if (p == t->end) {
+		err = read_value(t, (size_t)(p - t->p));
+		if (!err)
+			pass(t, p);
+		return err;
 	}
+	/* What is no script is HTML to us, as to html/template. */
+	if (t->c->attr == HTML_ATTR_SCRIPT_TYPE &&
+		!html_code_is_script_type(t->p, (size_t)(p - t->p)))
+		t->c->element = HTML_ELEMENT_ANY;
+	/* White space and > belong to the tag; a quote is the value's end. */
+	p += t->c->delim != HTML_DELIM_SPACE;
+	to_state(t, HTML_TAG);
 	pass(t, p);
 	return 0;
 }
@@ -392,8 +586,8 @@ static int (*const steps[])(struct tokenizer *) = {
 	[HTML_TEXT] = step_text,
 	[HTML_COMMENT] = step_comment,
 	[HTML_RCDATA] = step_raw,
-	[HTML_SCRIPT] = step_raw,
-	[HTML_STYLE] = step_raw,
+	[HTML_SCRIPT] = step_code,
+	[HTML_STYLE] = step_code,
 	[HTML_TAG_NAME] = step_tag_name,
 	[HTML_TAG] = step_tag,
 	[HTML_ATTR_NAME] = step_attr_name,
@@ -416,6 +610,8 @@ int html_context_text(struct html_context *context, const char *text, size_t len
 
 	while (t.p < t.end && !err)
 		err = steps[context->state](&t);
+	if (!err && (context->state == HTML_SCRIPT || context->state == HTML_STYLE))
+		err = check_tail(&t);
 	return err;
 }
 
@@ -428,6 +624,7 @@ void html_strip_tags(const char *html, size_t len, struct strbuf *out)
 		.p = html,
 		.end = html + len,
 		.out = &tag,
+		.words = true,
 		.error = error,
 		.error_size = sizeof(error) };
 
@@ -453,7 +650,9 @@ void html_strip_tags(const char *html, size_t len, struct strbuf *out)
 bool html_context_equal(const struct html_context *a, const struct html_context *b)
 {
 	return a->state == b->state && a->element == b->element && a->attr == b->attr &&
-	       a->delim == b->delim && a->url == b->url;
+	       a->delim == b->delim && a->url == b->url && a->code == b->code &&
+	       a->slash == b->slash && a->n_literals == b->n_literals &&
+	       !memcmp(a->braces, b->braces, a->n_literals);
 }
 
 struct html_context html_context_nudge(struct html_context c)
@@ -481,10 +680,13 @@ static bool join_equal(
 	struct html_context c = *a;
 
 	c.url = b->url;
+	c.slash = b->slash;
 	if (!html_context_equal(&c, b))
 		return false;
 	if (a->url != b->url)
 		c.url = HTML_URL_AMBIGUOUS;
+	if (a->slash != b->slash)
+		c.slash = HTML_SLASH_UNKNOWN;
 	*ret = c;
 	return true;
 }
@@ -506,14 +708,39 @@ bool html_context_join(
 	return join_equal(&na, &nb, ret);
 }
 
+static const char *code_name(const struct html_context *c)
+{
+	static const char *const scripts[] = {
+		[HTML_CODE_PLAIN] = "a script",
+		[HTML_CODE_DOUBLE] = "a string of a script",
+		[HTML_CODE_SINGLE] = "a string of a script",
+		[HTML_CODE_TEMPLATE] = "a template literal of a script",
+		[HTML_CODE_REGEXP] = "a regular expression of a script",
+		[HTML_CODE_BLOCK_COMMENT] = "a comment of a script",
+		[HTML_CODE_LINE_COMMENT] = "a comment of a script",
+	};
+	static const char *const styles[] = {
+		[HTML_CODE_PLAIN] = "a style sheet",
+		[HTML_CODE_DOUBLE] = "a string of a style sheet",
+		[HTML_CODE_SINGLE] = "a string of a style sheet",
+		[HTML_CODE_URL_DOUBLE] = "a URL of a style sheet",
+		[HTML_CODE_URL_SINGLE] = "a URL of a style sheet",
+		[HTML_CODE_URL] = "a URL of a style sheet",
+		[HTML_CODE_BLOCK_COMMENT] = "a comment of a style sheet",
+		[HTML_CODE_LINE_COMMENT] = "a comment of a style sheet",
+	};
+
+	if (c->state == HTML_SCRIPT || c->attr == HTML_ATTR_SCRIPT)
+		return scripts[c->code];
+	return styles[c->code];
+}
+
 const char *html_context_name(const struct html_context *c)
 {
 	static const char *const names[] = {
 		[HTML_TEXT] = "text",
 		[HTML_COMMENT] = "a comment",
 		[HTML_RCDATA] = "a title or textarea",
-		[HTML_SCRIPT] = "a script",
-		[HTML_STYLE] = "a style sheet",
 		[HTML_TAG_NAME] = "the name of a tag",
 		[HTML_TAG] = "a tag",
 		[HTML_ATTR_NAME] = "the name of an attribute",
@@ -524,11 +751,15 @@ const char *html_context_name(const struct html_context *c)
 	static const char *const values[] = {
 		[HTML_ATTR_PLAIN] = "an attribute's value",
 		[HTML_ATTR_URL] = "a URL in an attribute",
-		[HTML_ATTR_SCRIPT] = "a script in an attribute",
-		[HTML_ATTR_STYLE] = "a style in an attribute",
-		[HTML_ATTR_OTHER] = "an attribute with a language of its own",
+		[HTML_ATTR_SRCSET] = "a list of images in an attribute",
+		[HTML_ATTR_SCRIPT_TYPE] = "the type of a script",
+		[HTML_ATTR_DOCUMENT] = "a document in an attribute",
 		[HTML_ATTR_UNSAFE] = "an attribute's value",
 	};
 
+	if (c->state == HTML_SCRIPT || c->state == HTML_STYLE ||
+		(c->state == HTML_VALUE &&
+			(c->attr == HTML_ATTR_SCRIPT || c->attr == HTML_ATTR_STYLE)))
+		return code_name(c);
 	return c->state == HTML_VALUE ? values[c->attr] : names[c->state];
 }

@@ -39,8 +39,10 @@ enum html_attr {
 	HTML_ATTR_URL,
 	HTML_ATTR_SCRIPT,
 	HTML_ATTR_STYLE,
-	HTML_ATTR_OTHER,  /* srcset, srcdoc: languages of their own */
-	HTML_ATTR_UNSAFE, /* plain, but it changes what others mean: never named by data */
+	HTML_ATTR_SRCSET,
+	HTML_ATTR_SCRIPT_TYPE, /* of <script>: it says what is in it */
+	HTML_ATTR_DOCUMENT,    /* srcdoc */
+	HTML_ATTR_UNSAFE,      /* plain, but it changes what others mean: never named by data */
 };
 
 enum html_delim { HTML_DELIM_NONE, HTML_DELIM_DOUBLE, HTML_DELIM_SINGLE, HTML_DELIM_SPACE };
@@ -53,20 +55,44 @@ enum html_url {
 	HTML_URL_AMBIGUOUS, /* one way here led past the ?, the other did not */
 };
 
+/* Where in a script or a style sheet. HTML_SCRIPT, HTML_STYLE, and HTML_VALUE of such attributes. */
+enum html_code {
+	HTML_CODE_PLAIN,
+	HTML_CODE_DOUBLE, /* in a string "" */
+	HTML_CODE_SINGLE,
+	HTML_CODE_TEMPLATE,   /* in a script's `` */
+	HTML_CODE_REGEXP,     /* in a script's / / */
+	HTML_CODE_URL_DOUBLE, /* in a style's url("") */
+	HTML_CODE_URL_SINGLE,
+	HTML_CODE_URL,
+	HTML_CODE_BLOCK_COMMENT,
+	HTML_CODE_LINE_COMMENT,
+};
+
+/* What a / in a script would mean now; in a style, DIVISION: one was the last byte. */
+enum html_slash { HTML_SLASH_REGEXP, HTML_SLASH_DIVISION, HTML_SLASH_UNKNOWN };
+
+/* `${ `${ `: so many template literals may be within each other. */
+#define HTML_MAX_LITERALS 8
+
 struct html_context {
 	enum html_state state;
 	enum html_element element;
 	enum html_attr attr;
 	enum html_delim delim; /* HTML_VALUE */
-	enum html_url url;     /* HTML_VALUE of HTML_ATTR_URL */
+	enum html_url url;     /* HTML_VALUE of HTML_ATTR_URL, and in strings of styles */
+	enum html_code code;
+	enum html_slash slash;		   /* HTML_CODE_PLAIN */
+	unsigned n_literals;		   /* template literals in whose ${ } we are */
+	uint8_t braces[HTML_MAX_LITERALS]; /* and how many { are open in each, beside it */
 };
 
 #define HTML_CONTEXT_INIT ((struct html_context){ 0 })
 
 /*
  * Reads static text on from *context, and adds to out what shall be printed of it: all but comments,
- * and with a lone < written as &lt;, since data might follow it. -EINVAL with error[] set; a failure
- * of out stays there.
+ * with a lone < written as &lt;, since data might follow it, and one that would begin a tag in a
+ * script's string as \x3C. -EINVAL with error[] set; a failure of out stays there.
  */
 int html_context_text(struct html_context *context, const char *text, size_t len,
 	struct strbuf *out, char *error, size_t error_size);

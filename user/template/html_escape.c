@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <strings.h>
 #include "base/escape.h"
+#include "template/html_code_escape.h"
 #include "template/html_context.h"
 
 /* The text between two escapers, and what is known of it. */
@@ -49,10 +50,15 @@ static void replace(
 	struct strbuf *out, const char *s, size_t len, const char *const *bytes, bool norm)
 {
 	while (len) {
-		size_t n = utf8_decode(s, len, NULL);
+		uint32_t rune = 0xfffd;
+		size_t n = utf8_decode(s, len, &rune);
 		const char *other = n == 1 ? bytes[(unsigned char)*s] : NULL;
 
-		if (!n || !*s)
+		/* Old browsers took some that are no characters for the end of a value. */
+		if (bytes == unquoted_bytes &&
+			((rune >= 0xfdd0 && rune <= 0xfdef) || (rune >= 0xfff0 && rune <= 0xffff)))
+			strbuf_addf(out, "&#x%x;", rune);
+		else if (!n || !*s)
 			strbuf_adds(out, "\xef\xbf\xbd");
 		else if (other && !(norm && *s == '&'))
 			strbuf_adds(out, other);
@@ -177,8 +183,86 @@ static void escape_url(struct piece *in, struct strbuf *out)
 	encode_url(in, out, in->type == TVALUE_SAFE_URL);
 }
 
+static bool is_html_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+/* One image: a URL, and behind it words and numbers that say how large it is. */
+static void add_image(const char *s, size_t len, struct strbuf *out)
+{
+	struct piece url = { .type = TVALUE_STRING };
+	size_t start = 0, end;
+	bool good;
+
+	while (start < len && is_html_space(s[start]))
+		start++;
+	for (end = start; end < len && !is_html_space(s[end]); end++)
+		;
+	good = is_safe_url(s + start, end - start);
+	for (size_t i = end; i < len && good; i++)
+		good = is_html_space(s[i]) || isalnum((unsigned char)s[i]);
+	if (!good) {
+		strbuf_adds(out, "#" HTML_FAILSAFE);
+		return;
+	}
+	strbuf_init(&url.text, out->max);
+	strbuf_add(&url.text, s + start, end - start);
+	strbuf_add(out, s, start);
+	encode_url(&url, out, true);
+	strbuf_add(out, s + end, len - end);
+	if (url.text.err && !out->err)
+		out->err = url.text.err;
+	strbuf_release(&url.text);
+}
+
+/* A safe URL is one, whatever is in it; its commas would end it. */
+static void escape_srcset(struct piece *in, struct strbuf *out)
+{
+	const char *s = in->text.s, *end = s + in->text.len, *comma;
+	struct strbuf url;
+
+	if (in->type != TVALUE_SAFE_URL) {
+		for (; (comma = memchr(s, ',', (size_t)(end - s))); s = comma + 1) {
+			add_image(s, (size_t)(comma - s), out);
+			strbuf_addch(out, ',');
+		}
+		add_image(s, (size_t)(end - s), out);
+		return;
+	}
+	strbuf_init(&url, out->max);
+	encode_url(in, &url, true);
+	for (size_t i = 0; i < url.len; i++)
+		strbuf_adds(out, url.s[i] == ',' ? "%2c" : (char[2]){ url.s[i] });
+	if (url.err && !out->err)
+		out->err = url.err;
+	strbuf_release(&url);
+}
+
 static void drop(struct piece *in, struct strbuf *out)
 {
+}
+
+#define BY_TEXT(name, function)                                                                    \
+	static void name(struct piece *in, struct strbuf *out)                                     \
+	{                                                                                          \
+		function(in->text.s, in->text.len, out);                                           \
+	}
+
+BY_TEXT(escape_js_string, html_js_string)
+BY_TEXT(escape_js_template, html_js_template)
+BY_TEXT(escape_js_regexp, html_js_regexp)
+BY_TEXT(filter_css, html_css_value)
+BY_TEXT(escape_css_string, html_css_string)
+
+static void escape_by_html(struct piece *in, struct strbuf *out)
+{
+	escape_html(out, in->text.s, in->text.len);
+}
+
+static void escape_by_urlquery(struct piece *in, struct strbuf *out)
+{
+	escape_query(out, in->text.s, in->text.len);
 }
 
 static void (*const functions[])(struct piece *in, struct strbuf *out) = {
@@ -190,22 +274,33 @@ static void (*const functions[])(struct piece *in, struct strbuf *out) = {
 	[HTML_FILTER_URL] = filter_url,
 	[HTML_NORMALIZE_URL] = normalize_url,
 	[HTML_ESCAPE_URL] = escape_url,
+	[HTML_ESCAPE_SRCSET] = escape_srcset,
 	[HTML_ESCAPE_DROP] = drop,
+	[HTML_ESCAPE_JS_STRING] = escape_js_string,
+	[HTML_ESCAPE_JS_TEMPLATE] = escape_js_template,
+	[HTML_ESCAPE_JS_REGEXP] = escape_js_regexp,
+	[HTML_FILTER_CSS] = filter_css,
+	[HTML_ESCAPE_CSS_STRING] = escape_css_string,
+	[HTML_ESCAPE_BY_HTML] = escape_by_html,
+	[HTML_ESCAPE_BY_URLQUERY] = escape_by_urlquery,
 };
 
 void html_escape(const enum html_escaper escapers[HTML_MAX_ESCAPERS], const struct tvalue *value,
 	struct strbuf *out)
 {
+	bool literal = escapers[0] == HTML_ESCAPE_JS_VALUE;
 	struct piece piece = { .type = TVALUE_STRING };
 	struct strbuf next;
 
 	strbuf_init(&piece.text, out->max);
 	if (value->type == TVALUE_SAFE || value->type == TVALUE_SAFE_URL)
-		piece.type = value->type;
+		piece.type = literal ? TVALUE_STRING : value->type;
 	/* Nothing prints as nothing here: <nil> is no word for a reader. */
-	if (value->type != TVALUE_NIL && value->type != TVALUE_NO_VALUE)
+	if (literal)
+		html_js_value(value, &piece.text);
+	else if (value->type != TVALUE_NIL && value->type != TVALUE_NO_VALUE)
 		tvalue_print(value, &piece.text);
-	for (size_t i = 0; i < HTML_MAX_ESCAPERS && escapers[i] != HTML_ESCAPE_NONE; i++) {
+	for (size_t i = literal; i < HTML_MAX_ESCAPERS && escapers[i] != HTML_ESCAPE_NONE; i++) {
 		strbuf_init(&next, out->max);
 		functions[escapers[i]](&piece, &next);
 		if (piece.text.err && !next.err)

@@ -18,7 +18,16 @@ enum html_escaper {
 	HTML_FILTER_URL,      /* the start of a URL: only http, https, mailto and relative ones */
 	HTML_NORMALIZE_URL,   /* a URL's path: what is a URL stays one */
 	HTML_ESCAPE_URL,      /* a part of its query */
+	HTML_ESCAPE_SRCSET,   /* URLs of images and their sizes, with commas between */
 	HTML_ESCAPE_DROP,     /* in a comment */
+	HTML_ESCAPE_JS_VALUE, /* a literal of a script: any value, by its type */
+	HTML_ESCAPE_JS_STRING,
+	HTML_ESCAPE_JS_TEMPLATE, /* in a template literal */
+	HTML_ESCAPE_JS_REGEXP,
+	HTML_FILTER_CSS, /* a word, a number, a colour: nothing that ends a value */
+	HTML_ESCAPE_CSS_STRING,
+	HTML_ESCAPE_BY_HTML, /* what {{html}} does, where the template asked for it at this place */
+	HTML_ESCAPE_BY_URLQUERY,
 };
 
 #define HTML_MAX_ESCAPERS 4

@@ -185,14 +185,14 @@ static void faults_are_told_at_their_place(void **state)
 			 "    html: '<i {{ nope }}>'\n"
 			 "    text: '{{ template \"email.default.text\" . }}'\n"
 			 "  - to: '{{ if }}'\n"
-			 "    html: '<script>{{ .Status }}</script>'\n";
+			 "    html: '<script type=\"{{ .Status }}\">'\n";
 	static const char file[] = "{{ define \"x\" }}\n  {{ .Status | shout }}{{ end }}";
 	static const char *const expected[] = { "s.yml:7:35: error: the template of 'Subject': "
 						"unclosed action",
 		"s.yml:8:18: error: the template of 'html': function \"nope\" not defined",
 		"s.yml:10:16: error: the template of 'to': missing value for command",
 		"s.yml:11:11: error: the template of 'html': html/template:html#1:1: the action is "
-		"in a script" };
+		"in the type of a script" };
 	struct mail_templates *templates = NULL;
 	struct strbuf faults = STRBUF_INIT;
 	struct config *config = NULL;
