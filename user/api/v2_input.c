@@ -52,6 +52,16 @@ int v2_mend_utf8(struct strbuf *body)
 	return 0;
 }
 
+void v2_mend_nul(struct strbuf *body)
+{
+	for (char *at = body->s; (at = strchr(at, '\\')); at += 2) {
+		if (starts_with(at, "\\u0000"))
+			memcpy(at, "\\ufffd", 6);
+		else if (!at[1])
+			break;
+	}
+}
+
 /* -- faults ----------------------------------------------------------------------------------- */
 
 int v2_no_memory(const struct v2_input *in)
@@ -102,13 +112,8 @@ int v2_not_json(const struct v2_input *in, const json_error_t *error, size_t at)
 {
 	if (json_error_code(error) == json_error_out_of_memory)
 		return v2_no_memory(in);
-	/* In the words of base/jread.h, which reads alerts: Go would take it, and no text of ours can hold it. */
 	v2_fault(in->req, MHD_HTTP_BAD_REQUEST,
-		"parsing %s body from \"\" failed, because %s at byte %zu", in->name,
-		json_error_code(error) == json_error_null_character ||
-				json_error_code(error) == json_error_null_byte_in_key
-			? "a text holds a NUL character"
-			: error->text,
+		"parsing %s body from \"\" failed, because %s at byte %zu", in->name, error->text,
 		at + (size_t)MAX(error->position, 0));
 	return -EINVAL;
 }

@@ -23,6 +23,11 @@ struct v2_input {
 bool v2_is_json(struct request *req);
 /* Bytes that are no UTF-8 become U+FFFD, as Go reads them. -ENOMEM. */
 int v2_mend_utf8(struct strbuf *body);
+/*
+ * Each \u0000 becomes U+FFFD, as base/jread.h reads it: Go takes a NUL, and refusing it would lose the alerts that
+ * came in the same body; no text of ours, no mail and no page can hold it.
+ */
+void v2_mend_nul(struct strbuf *body);
 
 /* Each returns 0, or a negative errno with the request already answered. */
 int v2_field_text(const struct v2_input *in, const json_t *object, const char *field,

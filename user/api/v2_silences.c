@@ -377,6 +377,7 @@ void v2_silences_post(struct request *req, struct instant now)
 		v2_no_memory(&in);
 		return;
 	}
+	v2_mend_nul(&req->body);
 	object = json_loadb(
 		req->body.s, req->body.len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
 	if (!object) {

@@ -110,8 +110,6 @@ static bool unescape_unicode(struct jread *r, const char **from, char **to)
 
 	if (rune < 0)
 		return fail(r, "\\u without four hex digits");
-	if (!rune)
-		return fail(r, "a text holds a NUL character");
 	*from += 4;
 	if (rune >= 0xd800 && rune < 0xdc00 && end - *from >= 6 && (*from)[0] == '\\' &&
 		(*from)[1] == 'u') {
@@ -121,7 +119,7 @@ static bool unescape_unicode(struct jread *r, const char **from, char **to)
 			rune = 0x10000 + ((rune - 0xd800) << 10) + (low - 0xdc00);
 		}
 	}
-	if (rune >= 0xd800 && rune < 0xe000)
+	if (!rune || (rune >= 0xd800 && rune < 0xe000))
 		rune = 0xfffd;
 	*to = put_rune(*to, (uint32_t)rune);
 	return true;

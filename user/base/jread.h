@@ -3,7 +3,7 @@
  *
  * jansson makes a tree; here nothing is allocated. Texts are unescaped where they stand, so the text
  * that is read belongs to the reader. Strict as RFC 8259, with UTF-8 that somebody has checked before;
- * half a surrogate pair becomes U+FFFD, as Go reads it; a NUL in a text is an error, because it ends one.
+ * half a surrogate pair becomes U+FFFD, as Go reads it, and so does \u0000, as HTML has it: a NUL would end the text.
  *
  * After a failure every call does nothing and says no; jread_error() tells why and where.
  *

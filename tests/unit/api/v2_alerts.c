@@ -38,9 +38,12 @@ static const struct {
 	{ "[{'labels':{'':'x'}}]", "400 'invalid label set: invalid name \\'\\''" },
 	{ "[{'labels':{'a':'b'},'annotations':{'':'x'}}]",
 		"400 'invalid annotations: invalid name \\'\\''" },
-	{ "[{'labels':{'a':'\\u0000'}}]",
-		"400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because a text "
-		"holds a NUL character at byte 17'}" },
+	/* Nothing of its own can hold it, and the others that came with it are not to be lost. */
+	{ "[{'labels':{'a':'\\u0000'}}]", "200 " },
+	{ "[{'labels':{'a':'b'},'startsAt':'2026-11-22T15:46:25\\u0000Z'}]",
+		"400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because parsing "
+		"time \\'2026-11-22T15:46:25\xef\xbf\xbdZ\\' of startsAt: it is not like "
+		"\\'2006-01-02T15:04:05.000Z\\''}" },
 	{ "[{'labels':{'a':'b'},'startsAt':'x'}]",
 		"400 {'code':400,'message':'parsing alerts body from \\'\\' failed, because parsing "
 		"time \\'x\\' of startsAt: it is not like \\'2006-01-02T15:04:05.000Z\\''}" },

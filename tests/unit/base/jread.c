@@ -68,6 +68,9 @@ static const struct {
 			  "a>" },
 	{ "\"\\ud83d\\u0041\"", "<\xef\xbf\xbd"
 				"A>" },
+	/* Nothing could stand behind it. */
+	{ "\"x\\u0000z\"", "<x\xef\xbf\xbdz>" },
+	{ "{\"\\u0000\":1}", "{<\xef\xbf\xbd>:1}" },
 	{ "\"\xc3\xa9\x7f\"", "<\xc3\xa9\x7f>" },
 	{ "", "!unexpected end 0" },
 	{ "  ", "!unexpected end 2" },
@@ -93,7 +96,6 @@ static const struct {
 	{ "\"\\x\"", "!an escape that JSON does not know 1" },
 	{ "\"\\u12\"", "!\\u without four hex digits 1" },
 	{ "\"\\u12g4\"", "!\\u without four hex digits 1" },
-	{ "\"\\u0000\"", "!a text holds a NUL character 1" },
 	{ "\"a\nb\"", "!a control character in a text 2" },
 	{ "[01]", "!there is neither a comma nor an end 2" },
 	{ "[1.]", "!a number without digits 3" },
