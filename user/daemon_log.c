@@ -202,10 +202,12 @@ void entry_notification(
 	};
 
 	if (sent)
-		log_event(report->refused_recipients ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-			ENTRY_MAIL_SENT, fields, "%s to %s sent for %s%s%s", n->integration,
+		log_event(report->refused_recipients || report->note ? LOG_LEVEL_WARN
+								     : LOG_LEVEL_INFO,
+			ENTRY_MAIL_SENT, fields, "%s to %s sent for %s%s%s%s%s", n->integration,
 			n->receiver, group.s, report->refused_recipients ? "; refused: " : "",
-			report->refused_recipients ? report->refused_recipients : "");
+			report->refused_recipients ? report->refused_recipients : "",
+			report->note ? "; " : "", report->note ? report->note : "");
 	else
 		log_event(news ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, ENTRY_MAIL_FAILED, fields,
 			"%s to %s failed for %s: %s%s", n->integration, n->receiver, group.s,

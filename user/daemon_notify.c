@@ -130,6 +130,8 @@ static void send_finish(struct send *send, const struct delivery_report *report)
 		strbuf_adds(&words, report->message && *report->message ? report->message
 				    : report->answer			? report->answer
 									: "");
+	if (report->note)
+		strbuf_addf(&words, "%s%s", words.len ? "; " : "", report->note);
 	news = notify_sent(send->d->notify, send->notification->id, results[report->result],
 		words.s, clock_now());
 	entry_notification(send->notification, report, news);

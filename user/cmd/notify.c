@@ -87,6 +87,8 @@ static void on_delivered(const struct delivery_report *report, void *userdata)
 		put_line("    ", report->message);
 	if (report->refused_recipients)
 		put_line("    refused: ", report->refused_recipients);
+	if (report->note)
+		put_line("    ", report->note);
 }
 
 static int add_labels(struct labels **ret, const char *const *pairs)

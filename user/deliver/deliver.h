@@ -36,6 +36,8 @@ struct delivery_report {
 	const char *served;
 	/* The server's last words in any case, one line: "250 2.0.0 Ok"; NULL where it has said none. */
 	const char *answer;
+	/* What is not as the owner wants it, although it could be sent: one line; NULL for nothing. */
+	const char *note;
 	const char *transcript; /* line by line, where the options ask for it; else NULL */
 	int64_t duration_ns;
 };

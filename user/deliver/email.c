@@ -118,6 +118,7 @@ static void finish(struct mail *done, const char *words)
 	if (report.result == DELIVERY_SENT && d->dialogue.refused.len)
 		report.refused_recipients = d->dialogue.refused.s;
 	report.answer = d->dialogue.words;
+	report.note = *d->message.note ? d->message.note : NULL;
 	if (d->dialogue.keeps)
 		report.transcript = d->dialogue.heard.s;
 	report.message = message.s;

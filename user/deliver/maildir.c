@@ -31,6 +31,7 @@ struct job {
 	int done_fd;	  /* an eventfd */
 	int err;	  /* valid once done_fd can be read */
 	const char *what; /* that failed: static text */
+	char note[MESSAGE_NOTE_MAX];
 };
 
 struct maildir {
@@ -163,6 +164,7 @@ static void finish(
 	const struct delivery_report report = { .result = result,
 		.message = words,
 		.answer = answer,
+		.note = *m->job->note ? m->job->note : NULL,
 		.duration_ns = clock_boot_ns() - m->started_boot_ns };
 
 	delivery_unlink(&m->delivery);
@@ -278,6 +280,7 @@ static int job_new(struct deliver *deliver, const struct config_maildir *maildir
 		return err;
 	job->data = TAKE(message.data);
 	job->len = without_returns(job->data, message.len);
+	memcpy(job->note, message.note, sizeof(job->note));
 	message_release(&message);
 	*ret = TAKE(job);
 	return 0;

@@ -18,6 +18,11 @@
 
 /* Longer values are no subject any more; the body has them whole. */
 #define SUBJECT_MAX_BYTES 900
+/*
+ * Gmail hides what is beyond. Ours is folded below it (body.h); the owner's HTML cannot be: nobody but its author
+ * knows what may be left out, and what of the rest would then be wrong.
+ */
+#define CLIPPED_BYTES ((size_t)102 << 10)
 
 struct render {
 	const struct config_email *email;
@@ -29,6 +34,7 @@ struct render {
 	const struct address_list *from;
 	const struct address_list *to;
 	struct strbuf out;
+	char *note; /* of the message */
 	char *error;
 	size_t error_size;
 };
@@ -43,6 +49,27 @@ static int fault(struct render *r, const char *fmt, ...)
 	vsnprintf(r->error, r->error_size, fmt, args);
 	va_end(args);
 	return -EINVAL;
+}
+
+static void add_note(struct render *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void add_note(struct render *r, const char *fmt, ...)
+{
+	size_t len = strlen(r->note);
+	va_list args;
+
+	va_start(args, fmt);
+	len += (size_t)snprintf(r->note + len, MESSAGE_NOTE_MAX - len, "%s", len ? "; " : "");
+	if (len < MESSAGE_NOTE_MAX)
+		vsnprintf(r->note + len, MESSAGE_NOTE_MAX - len, fmt, args);
+	va_end(args);
+}
+
+/* What the owner wrote failed, and error[] says why. */
+static void excuse(struct render *r)
+{
+	add_note(r, "tolld's own words stand there, because %s", r->error);
+	r->error[0] = '\0';
 }
 
 /* -- what the settings say -- */
@@ -170,20 +197,41 @@ static int subject(struct render *r, struct strbuf *out)
 		"{{ template \"email.default.subject\" . }}", out);
 }
 
-static int add_subject(struct render *r)
+static int put_subject(struct render *r, const struct strbuf *text)
 {
-	struct strbuf text = STRBUF_INIT, shown = STRBUF_INIT;
+	struct strbuf shown = STRBUF_INIT;
 	int err;
 
-	err = subject(r, &text);
-	if (!err) {
-		mime_clean(&shown, text.s, text.len, SUBJECT_MAX_BYTES);
-		mime_header(&r->out, "Subject", shown.s);
-		err = shown.err;
-	}
-	strbuf_release(&text);
+	mime_clean(&shown, text->s, text->len, SUBJECT_MAX_BYTES);
+	mime_header(&r->out, "Subject", shown.s);
+	err = shown.err;
 	strbuf_release(&shown);
 	return err;
+}
+
+static int add_own_subject(struct render *r)
+{
+	struct strbuf text = STRBUF_INIT;
+	int err = message_subject(r->n, &text);
+
+	if (!err)
+		err = put_subject(r, &text);
+	strbuf_release(&text);
+	return err;
+}
+
+static int add_subject(struct render *r)
+{
+	struct strbuf text = STRBUF_INIT;
+	int err = subject(r, &text);
+
+	if (!err)
+		err = put_subject(r, &text);
+	strbuf_release(&text);
+	if (err != -EINVAL)
+		return err;
+	excuse(r);
+	return add_own_subject(r);
 }
 
 static int add_message_id(struct render *r)
@@ -323,7 +371,10 @@ static int add_custom(struct render *r, const struct config_pair *header)
 	if (!err)
 		err = add_value(r, name, value.s);
 	strbuf_release(&value);
-	return err;
+	if (err != -EINVAL || strcasecmp(name, "Subject"))
+		return err;
+	excuse(r);
+	return add_own_subject(r);
 }
 
 static int add_headers(struct render *r)
@@ -391,8 +442,19 @@ static int add_part(struct render *r, const struct part *part, const char *own)
 		r->n->id, part->type);
 	if (own)
 		err = expand(r, part->mode, part->setting, own, &text);
-	else
+	if (err == -EMSGSIZE)
+		err = fault(r, "%s: it is larger than %zu bytes", part->setting, text.max);
+	if (err == -EINVAL) {
+		excuse(r);
+		strbuf_reset(&text);
+		own = NULL;
+		err = 0;
+	}
+	if (!own)
 		part->builtin(r->n, r->options, &text);
+	else if (part->mode == TEMPLATE_HTML && text.len > CLIPPED_BYTES)
+		add_note(r, "its HTML takes %zu kB, and Gmail hides what is beyond 102",
+			text.len / 1024);
 	if (!err)
 		mime_quoted_printable(&r->out, text.s, text.len);
 	if (text.err && !r->out.err)
@@ -480,6 +542,7 @@ int message_render(const struct config_email *email, const struct notification *
 		.n = n,
 		.options = options,
 		.templates = templates,
+		.note = message.note,
 		.error = error,
 		.error_size = error_size,
 		.from = &from,

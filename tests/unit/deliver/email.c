@@ -654,7 +654,7 @@ static void what_cannot_be_rendered_never_reaches_the_server(void **state)
 	struct net *net;
 	char error[300] = "";
 
-	email.html = TEXT("{{ .Nonsense }}");
+	email.to = TEXT("{{ .Nonsense }}");
 	assert_true(sd_event_new(&o.event) >= 0);
 	assert_int_equal(net_new(o.event, &net), 0);
 	assert_int_equal(deliver_new(net, &fixture_options, &deliver), 0);

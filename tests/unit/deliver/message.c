@@ -200,7 +200,6 @@ static void bodies_of_the_owners_own_replace_ours(void **state)
 
 static void what_cannot_be_rendered_says_why(void **state)
 {
-	struct config_pair subject = { TEXT("Subject"), TEXT("{{ tz \"X\" now }}") };
 	struct config_pair bad_name = { TEXT("X Y"), TEXT("z") };
 	struct config_pair type = { TEXT("content-type"), TEXT("text/plain") };
 	struct config_email base = fixture_email();
@@ -219,16 +218,6 @@ static void what_cannot_be_rendered_says_why(void **state)
 			"*template.Data" },
 		{ TEXT("{{ .Status }}"), base.from, TEXT(NULL), NULL,
 			"to: 'firing': '@' is missing (at column 7)" },
-		{ base.to, base.from, TEXT("<b>{{ .x }}</b>"), NULL,
-			"html: template: html#1:1:6: executing \"html#1\": can't evaluate field x in "
-			"type *template.Data" },
-		{ base.to, base.from, TEXT("<b title='{{ .Status }}>"), NULL,
-			"html: html/template:html#2:1: ends in a non-text context: an attribute's "
-			"value" },
-		{ base.to, base.from, TEXT("{{ if }}"), NULL, "html: missing value for command" },
-		{ base.to, base.from, TEXT(NULL), &subject,
-			"headers: Subject: template: headers: Subject#3:1:3: executing \"headers: "
-			"Subject#3\": error calling tz: unknown time zone X" },
 		{ base.to, base.from, TEXT(NULL), &bad_name,
 			"headers: 'X Y' is no name of a header" },
 		{ base.to, base.from, TEXT(NULL), &type,
@@ -252,6 +241,96 @@ static void what_cannot_be_rendered_says_why(void **state)
 		assert_string_equal(error, rows[i].error);
 	}
 	notification_unref(n);
+}
+
+/* Whoever is to be told is told, in tolld's own words where the owner's are none. */
+static void an_owners_words_that_fail_lose_no_mail(void **state)
+{
+	struct config_pair subject = { TEXT("Subject"), TEXT("{{ tz \"X\" now }}") };
+	const struct {
+		struct config_text text, html;
+		struct config_pair *header;
+		const char *note, *holds[3];
+	} rows[] = {
+		{ TEXT(NULL), TEXT("<b>{{ .x }}</b>"), NULL,
+			"tolld's own words stand there, because html: template: html#1:1:6: executing "
+			"\"html#1\": can't evaluate field x in type *template.Data",
+			{ "localhost:9100 node", "<!DOCTYPE html>", "InstanceDown" } },
+		{ TEXT(NULL), TEXT("<b title='{{ .Status }}>"), NULL,
+			"tolld's own words stand there, because html: html/template:html#2:1: ends in "
+			"a non-text context: an attribute's value",
+			{ "<!DOCTYPE html>" } },
+		{ TEXT("{{ .y }}"), TEXT("{{ if }}"), NULL,
+			"tolld's own words stand there, because text: template: text#3:1:3: executing "
+			"\"text#3\": can't evaluate field y in type *template.Data; tolld's own words "
+			"stand there, because html: missing value for command",
+			{ "localhost:9100 node", "<!DOCTYPE html>" } },
+		{ TEXT("mine"), TEXT("<b>mine</b>"), &subject,
+			"tolld's own words stand there, because headers: Subject: template: headers: "
+			"Subject#4:1:3: executing \"headers: Subject#4\": error calling tz: unknown "
+			"time zone X",
+			{ "Subject: [FIRING:1] InstanceDown", "mine", "<b>mine</b>" } },
+	};
+	struct notification *n = fixture_seed();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config_email email = fixture_email();
+		struct message message;
+		char error[300] = "";
+		const char *at;
+
+		email.text = rows[i].text;
+		email.html = rows[i].html;
+		email.headers =
+			(struct config_pairs){ .items = rows[i].header, .n = !!rows[i].header };
+		assert_int_equal(message_render(&email, n, &fixture_options, fixture_templates(),
+					 &message, error, sizeof(error)),
+			0);
+		assert_string_equal(message.note, rows[i].note);
+		at = message.data;
+		for (size_t k = 0; k < ARRAY_SIZE(rows[i].holds) && rows[i].holds[k]; k++) {
+			at = strstr(at, rows[i].holds[k]);
+			if (!at)
+				fail_msg("row %zu: no %s", i, rows[i].holds[k]);
+		}
+		message_release(&message);
+	}
+	notification_unref(n);
+}
+
+/* So many x as HTML, a template where `calls`. */
+static void assert_note_of(size_t n_bytes, bool calls, const char *note)
+{
+	struct config_email email = fixture_email();
+	struct notification *n = fixture_seed();
+	struct strbuf html = STRBUF_INIT;
+	struct message message;
+	char error[300] = "";
+
+	for (size_t i = 0; i < n_bytes; i++)
+		strbuf_addch(&html, 'x');
+	strbuf_adds(&html, calls ? "{{ .Status }}" : "");
+	email.html = TEXT(html.s);
+	assert_int_equal(message_render(&email, n, &fixture_options, fixture_templates(), &message,
+				 error, sizeof(error)),
+		0);
+	assert_string_equal(message.note, note);
+	assert_int_equal(!strstr(message.data, "<!DOCTYPE html>"), !strstr(note, "own words"));
+	message_release(&message);
+	strbuf_release(&html);
+	notification_unref(n);
+}
+
+static void html_that_is_too_long_is_told_of_or_replaced(void **state)
+{
+	assert_note_of(102 << 10, false, "");
+	assert_note_of(200000, false, "its HTML takes 195 kB, and Gmail hides what is beyond 102");
+	assert_note_of(200000, true, "its HTML takes 195 kB, and Gmail hides what is beyond 102");
+	assert_note_of(1100000, false,
+		"tolld's own words stand there, because html: it is larger than 1048576 bytes");
+	assert_note_of(1100000, true,
+		"tolld's own words stand there, because html: template: html#4:1:1100003: executing "
+		"\"html#4\": its output is larger than 1048576 bytes");
 }
 
 static void the_default_subject_may_be_asked_for_by_name(void **state)
@@ -426,6 +505,8 @@ int main(void)
 		cmocka_unit_test(the_owners_headers_win),
 		cmocka_unit_test(bodies_of_the_owners_own_replace_ours),
 		cmocka_unit_test(what_cannot_be_rendered_says_why),
+		cmocka_unit_test(an_owners_words_that_fail_lose_no_mail),
+		cmocka_unit_test(html_that_is_too_long_is_told_of_or_replaced),
 		cmocka_unit_test(the_default_subject_may_be_asked_for_by_name),
 		cmocka_unit_test(hostile_mails_parse_back_to_what_was_meant),
 		cmocka_unit_test(survives_without_memory),
