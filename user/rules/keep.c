@@ -162,7 +162,6 @@ static void kept_free(struct kept_alert *kept)
 	if (!kept)
 		return;
 	free(kept->key);
-	free(kept->rule_key);
 	labels_unref(kept->labels);
 	labels_unref(kept->annotations);
 	free(kept);
@@ -170,34 +169,40 @@ static void kept_free(struct kept_alert *kept)
 
 void keep_release(struct rules *rules)
 {
-	for (size_t i = 0; i < rules->n_kept; i++)
-		kept_free(rules->kept[i]);
-	free(rules->kept);
-	rules->kept = NULL;
-	rules->n_kept = rules->cap_kept = 0;
+	map_foreach (&rules->kept, e) {
+		for (struct kept_alert *kept = e->value, *next; kept; kept = next) {
+			next = kept->next;
+			kept_free(kept);
+		}
+	}
+	map_release(&rules->kept);
 }
 
 void keep_drop_unclaimed(struct rules *rules)
 {
-	for (size_t i = 0; rules->callbacks.keep && i < rules->n_kept; i++)
-		rules->callbacks.keep(rules->kept[i]->key, NULL, rules->callbacks.userdata);
+	const struct rules_callbacks *callbacks = &rules->callbacks;
+
+	map_foreach (&rules->kept, e) {
+		for (struct kept_alert *kept = e->value; kept; kept = kept->next) {
+			if (callbacks->keep)
+				callbacks->keep(kept->key, NULL, callbacks->userdata);
+		}
+	}
 	keep_release(rules);
 }
 
 static int read_row(struct rules *rules, const char *key, const json_t *row, struct instant now,
 	struct kept_alert *kept)
 {
-	const char *rule = json_string_value(json_object_get(row, "rule"));
 	const char *boot = json_string_value(json_object_get(row, "boot"));
 	const char *state = json_string_value(json_object_get(row, "state"));
 
-	if (!rule || !boot || !state)
+	if (!boot || !state)
 		return -EINVAL;
 	kept->key = strdup(key);
-	kept->rule_key = strdup(rule);
 	kept->labels = labels_from_json(json_object_get(row, "labels"));
 	kept->annotations = labels_from_json(json_object_get(row, "annotations"));
-	if (!kept->key || !kept->rule_key || !kept->labels || !kept->annotations)
+	if (!kept->key || !kept->labels || !kept->annotations)
 		return -ENOMEM;
 	kept->state = streq(state, "firing") ? RULE_FIRING : RULE_PENDING;
 	kept->active = instant_from_json(json_object_get(row, "active"));
@@ -220,19 +225,19 @@ int rules_restore(struct rules *rules, const char *key, const char *value, struc
 {
 	struct kept_alert *kept = calloc(1, sizeof(*kept));
 	json_t *row = json_loads(value, 0, NULL);
+	const char *rule = json_string_value(json_object_get(row, "rule"));
 	int err = -ENOMEM;
 
 	if (kept)
-		err = row ? read_row(rules, key, row, now, kept) : -EINVAL;
-	if (!err && !vec_reserve(rules->kept, rules->n_kept, rules->cap_kept))
-		err = -ENOMEM;
-	json_decref(row);
-	if (err) {
-		kept_free(kept);
-		return err;
+		err = rule ? read_row(rules, key, row, now, kept) : -EINVAL;
+	if (!err) {
+		kept->next = map_gets(&rules->kept, rule);
+		err = map_puts(&rules->kept, rule, kept);
 	}
-	rules->kept[rules->n_kept++] = kept;
-	return 0;
+	json_decref(row);
+	if (err)
+		kept_free(kept);
+	return err;
 }
 
 static void ignore_change(
@@ -306,19 +311,30 @@ void keep_take_up(struct rule *rule)
 {
 	struct rules *rules = rule->group->manager;
 	struct strbuf key = STRBUF_INIT;
-	size_t left = 0;
+	struct kept_alert *kept = NULL, *left = NULL, *next;
 
 	rule_key(rule, &key);
-	for (size_t i = 0; i < rules->n_kept; i++) {
-		struct kept_alert *kept = rules->kept[i];
-
-		if (key.err || !rule->config->alert.s || !streq(kept->rule_key, key.s) ||
-			take_up(rule, kept))
-			rules->kept[left++] = kept;
-		else
-			kept_free(kept);
+	if (!key.err && rule->config->alert.s)
+		kept = map_gets(&rules->kept, key.s);
+	if (!kept) {
+		strbuf_release(&key);
+		return;
 	}
-	rules->n_kept = left;
+	for (; kept; kept = next) {
+		next = kept->next;
+		if (!take_up(rule, kept)) {
+			kept_free(kept);
+			continue;
+		}
+		/* Without memory it waits for the next configuration. */
+		kept->next = left;
+		left = kept;
+	}
+	/* In a place that is there already. */
+	if (left)
+		map_puts(&rules->kept, key.s, left);
+	else
+		map_dels(&rules->kept, key.s);
 	strbuf_release(&key);
 	rule_note_deadline(rule);
 }

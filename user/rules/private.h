@@ -49,8 +49,8 @@ struct group {
 
 /* A row of `keep`, read back and waiting for its rule. */
 struct kept_alert {
+	struct kept_alert *next; /* of the same rule */
 	char *key;
-	char *rule_key;
 	struct labels *labels, *annotations;
 	enum rule_state state;
 	struct instant active, fired;
@@ -84,8 +84,8 @@ struct rules {
 	bool hold;		    /* samples of some target are still missing */
 	int64_t skew_ns;	    /* boot clock minus wall clock, at the last step */
 	int64_t deadline_boot_ns;
-	struct kept_alert **kept;
-	size_t n_kept, cap_kept;
+	struct map
+		kept; /* the rule's key -> struct kept_alert, the first of those that wait for it */
 	struct rules_stats stats;
 };
 

@@ -407,7 +407,7 @@ void rules_step(struct rules *rules, struct instant now)
 		step_group(rules, rules->groups[i], now);
 	mark_due(rules, now);
 	step_events(rules, now);
-	if (rules->n_kept && rules_settled(rules))
+	if (rules->kept.n && rules_settled(rules))
 		keep_drop_unclaimed(rules);
 	arm(rules, now);
 }
