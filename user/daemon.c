@@ -355,6 +355,7 @@ static int serve_all(struct daemon *d)
 {
 	const struct daemon_options *options = d->options;
 	const struct api_options api = { .enable_lifecycle = options->enable_lifecycle,
+		.enable_remote_write = options->enable_remote_write,
 		.cors_origin = options->cors_origin,
 		.external_url = d->external_url,
 		.hostname = d->hostname,

@@ -19,7 +19,7 @@ struct daemon_options {
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
 	const char *user;	  /* whom root becomes; NULL: tolld, where there is that user */
 	enum watch_backend backend;
-	bool enable_lifecycle;
+	bool enable_lifecycle, enable_remote_write;
 	/* Of samples; 0: the default. */
 	int64_t retention_ms;
 	size_t retention_bytes, memory_bytes;

@@ -141,6 +141,8 @@ void status_flags_of(api_flag_fn *fn, void *to, void *userdata)
 	put_text(&f, "web.route-prefix", NULL, o->route_prefix);
 	put_text(&f, "web.cors.origin", NULL, o->cors_origin ? o->cors_origin : ".*");
 	put_text(&f, "web.enable-lifecycle", NULL, o->enable_lifecycle ? "true" : "false");
+	put_text(&f, "web.enable-remote-write-receiver", NULL,
+		o->enable_remote_write ? "true" : "false");
 	put_text(&f, "enable-feature", NULL, features[matcher_syntax_in_use()]);
 	put_queries_and_rules(&f, o);
 	put_fixed(&f);

@@ -79,7 +79,8 @@ struct api_sources {
 #define API_QUERY_TIMEOUT_MS (2 * 60 * 1000)
 
 struct api_options {
-	bool enable_lifecycle; /* allows POST /-/reload */
+	bool enable_lifecycle;	  /* allows POST /-/reload */
+	bool enable_remote_write; /* takes samples by POST /api/v1/write */
 	/* Pages of these origins may read and change; NULL: all may read, and only our own change. */
 	const char *cors_origin;
 	/* Where others reach it, and names that are our own; either may be NULL. */

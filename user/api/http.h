@@ -14,7 +14,7 @@ struct request;
 
 /* What a client may send, and what it may be sent. */
 #define HTTP_MAX_BODY	((size_t)1 << 20)
-#define HTTP_MAX_ALERTS ((size_t)16 << 20) /* the body of alerts from outside */
+#define HTTP_MAX_ALERTS ((size_t)16 << 20) /* the body of alerts, and of samples, from outside */
 #define HTTP_MAX_URI	((size_t)32 << 10)
 #define HTTP_MAX_PARAMS 1000
 #define HTTP_MAX_ANSWER ((size_t)64 << 20)

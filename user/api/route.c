@@ -46,6 +46,7 @@ static const struct route {
 	{ "/api/v1/targets/metadata", GET, metadata_of_targets, CORS },
 	{ "/api/v1/scrape_pools", GET, targets_pools, CORS },
 	{ "/api/v1/alertmanagers", GET, status_alertmanagers, CORS },
+	{ "/api/v1/write", POST, remote_write_post, CHANGES },
 	{ "/api/v1/services", GET, services_list, CORS },
 	{ "/api/v1/services/*/events", GET, services_events, CORS },
 	{ "/api/v1/status/buildinfo", GET, status_buildinfo, CORS },
@@ -211,7 +212,9 @@ static const char *without_prefix(const struct api *api, const char *path)
 size_t route_max_body(const struct api *api, const char *path)
 {
 	path = without_prefix(api, path);
-	return path && starts_with(path, "/api/v2/alerts") ? HTTP_MAX_ALERTS : HTTP_MAX_BODY;
+	return path && (starts_with(path, "/api/v2/alerts") || streq(path, "/api/v1/write"))
+		       ? HTTP_MAX_ALERTS
+		       : HTTP_MAX_BODY;
 }
 
 /* The row of the request's path and method, or only of its path; NULL: there is none. */

@@ -78,6 +78,7 @@ handler_fn query_instant, query_range, query_format, query_exemplars; /* query.c
 handler_fn catalogue_series, catalogue_labels, catalogue_values;      /* catalogue.c */
 handler_fn rules_list, rules_alerts;				      /* rules.c */
 handler_fn targets_list, targets_pools;				      /* targets.c */
+handler_fn remote_write_post;					      /* remote_write.c */
 handler_fn metadata_list, metadata_of_targets;			      /* metadata.c */
 handler_fn services_list;					      /* services.c */
 handler_fn services_events;					      /* events.c */

@@ -21,6 +21,7 @@ enum flag {
 	FLAG_ROUTE_PREFIX,
 	FLAG_CORS_ORIGIN,
 	FLAG_LIFECYCLE,
+	FLAG_REMOTE_WRITE,
 	FLAG_FEATURE,
 	FLAG_BACKEND,
 	FLAG_BPFFS,
@@ -89,6 +90,8 @@ static const struct {
 	{ "web.cors.origin", "REGEX", FLAG_CORS_ORIGIN,
 		"pages of these origins may read and change things (default: all may read)" },
 	{ "web.enable-lifecycle", NULL, FLAG_LIFECYCLE, "allow a reload by POST /-/reload" },
+	{ "web.enable-remote-write-receiver", NULL, FLAG_REMOTE_WRITE,
+		"take samples of others by POST /api/v1/write" },
 	{ "enable-feature", "NAME", FLAG_FEATURE,
 		"classic-mode or utf8-strict-mode: one syntax of matchers instead of both" },
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
@@ -309,6 +312,9 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 		return check_regex("web.cors.origin", value);
 	case FLAG_LIFECYCLE:
 		o->enable_lifecycle = true;
+		return 0;
+	case FLAG_REMOTE_WRITE:
+		o->enable_remote_write = true;
 		return 0;
 	case FLAG_FEATURE:
 		return parse_feature(value);
