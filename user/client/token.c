@@ -108,15 +108,22 @@ static int keep(struct tokens *tokens, const struct config_oauth2 *oauth2, const
 	return err;
 }
 
+/* What is not one line would be more than one header. */
+static bool is_line(const char *text)
+{
+	return !text[strcspn(text, "\r\n")];
+}
+
 int tokens_learn(struct tokens *tokens, const struct config_oauth2 *oauth2, long status,
 	const char *answer, int64_t now_boot_ns, char *error, size_t error_size)
 {
 	json_t *root = json_loads(answer, 0, NULL);
 	const char *text = json_string_value(json_object_get(root, "access_token"));
+	const char *type = json_string_value(json_object_get(root, "token_type"));
 	const char *why = json_string_value(json_object_get(root, "error"));
 	int err;
 
-	if (status / 100 == 2 && text && *text && !text[strcspn(text, "\r\n")]) {
+	if (status / 100 == 2 && text && *text && is_line(text) && (!type || is_line(type))) {
 		err = keep(tokens, oauth2, root, now_boot_ns);
 	} else {
 		snprintf(error, error_size, "oauth2 token: status code %ld%s%.100s", status,

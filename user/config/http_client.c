@@ -104,6 +104,8 @@ static void read_authorization(struct reader *r, const struct tree_pair *pair, v
 	http->auth_type.s = len ? arena_strndup(&r->config->arena, type, len) : bearer;
 	if (!http->auth_type.s)
 		reader_no_memory(r);
+	else if (http->auth_type.s[strcspn(http->auth_type.s, "\r\n")])
+		diag_error(r->diag, http->auth_type.pos, "a header's value has one line");
 }
 
 /* -- headers --------------------------------------------------------------------------------- */

@@ -212,7 +212,7 @@ static void a_server_may_ask_for_patience(void **state)
 
 static unsigned tokens_given, asked_by_header, asked_by_form;
 static bool wants_form, gives_none;
-static const char *refused_token;
+static const char *refused_token, *given_type = "bearer";
 
 /* Gives tokens t1, t2, ... at /token, and takes the newest one everywhere else. */
 static void authorization_server(struct server *s)
@@ -233,8 +233,8 @@ static void authorization_server(struct server *s)
 			s->body = "{\"error\":\"invalid_client\"}";
 		} else {
 			snprintf(token, sizeof(token),
-				"{\"access_token\":\"t%u\",\"token_type\":\"bearer\",\"expires_in\":3600}",
-				++tokens_given);
+				"{\"access_token\":\"t%u\",\"token_type\":\"%s\",\"expires_in\":3600}",
+				++tokens_given, given_type);
 			s->body = token;
 		}
 	} else {
@@ -289,6 +289,17 @@ static void tokens_are_fetched_kept_and_renewed(void **state)
 	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
 	assert_int_equal(x.status, 200);
 	assert_int_equal(asked_by_form, 1);
+	teardown(&x);
+
+	setup(&x);
+	wants_form = false;
+	given_type = "x\\r\\nX-Other: y";
+	snprintf(token_url, sizeof(token_url), "http://127.0.0.1:%u/token", x.server.port);
+	x.server.on_request = authorization_server;
+	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
+	assert_null(strstr(x.server.last_request, "X-Other"));
+	assert_string_equal(
+		x.error, "oauth2 token: status code 200: no access_token in the answer");
 	teardown(&x);
 
 	setup(&x);

@@ -178,6 +178,8 @@ static void clients_of_http_are_checked(void **state)
 			"bearer_token_file must be configured\n"
 			"5:3: error: at most one of bearer_token & bearer_token_file must be "
 			"configured\n" },
+		{ JOB "  authorization: {type: \"a\\nX: b\", credentials: x}\n",
+			"3:25: error: a header's value has one line\n" },
 		{ JOB "  authorization: {type: basic, credentials: x, credentials_file: f}\n"
 		      "  bearer_token: y\n  basic_auth: {}\n",
 			"3:3: error: at most one of authorization credentials & credentials_file "
