@@ -55,7 +55,7 @@ def write_seed(folder, ports: Ports) -> None:
     """The owner's files, unchanged where the ports are the seed's own; where they are not at hand, their like."""
     if not os.path.isdir(SEED):
         print(f"no {SEED}: files of the same shape")
-        write_settings(folder, ports, Timing("15s", "15s", hold="1m", group_wait="10s", group_interval="10s", send_resolved=True))
+        write_settings(folder, ports, Timing("15s", "15s", hold="1m", group_wait="10s", group_interval="10s"))
         return
     for name in SETTINGS:
         source, target = os.path.join(SEED, name), os.path.join(folder, name)
