@@ -156,6 +156,18 @@ $(BUILD)/user/%.o: user/%.c | $(SKEL) $(WEB) $(RULES)
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# What names the revision is compiled anew for another one: where the program is what is asked for, because every
+# test would be linked anew, too; and not for DESTDIR, from which tests take what they have just built.
+ifneq ($(MAKECMDGOALS),)
+ifeq ($(filter-out all install,$(MAKECMDGOALS))$(DESTDIR),)
+REVISION_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l TOLLD_REVISION user/*/*.c))
+$(shell mkdir -p $(BUILD); test '$(REVISION)' = "$$(cat $(BUILD)/revision 2>/dev/null)" || \
+	{ test '$(REVISION)' = unknown && test -e $(BUILD)/revision; } || \
+	{ rm -f $(BUILD)/revision; echo '$(REVISION)' > $(BUILD)/revision; })
+$(REVISION_OBJ): $(BUILD)/revision
+endif
+endif
+
 $(BUILD)/libtolld.a: $(USER_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
