@@ -384,10 +384,14 @@ static void target_end(struct target *t, struct instant now)
 	target_free(t);
 }
 
+/* So many that come where others go are asked at once; the rest wait for their slots, as at the start. */
+#define START_AT_ONCE 100
+
 /* Takes the plan over: nothing fails any more. */
 static void carry_out(struct scrape *scrape, struct plan *plan, struct target **targets)
 {
 	struct instant now = clock_now();
+	size_t n_ended = 0, n_begun = 0;
 
 	for (size_t i = 0; i < plan->n; i++) {
 		put_into_effect(&plan->items[i], now);
@@ -395,11 +399,11 @@ static void carry_out(struct scrape *scrape, struct plan *plan, struct target **
 		targets[i]->stays = true;
 	}
 	for (size_t i = 0; i < scrape->n_targets; i++) {
-		if (!scrape->targets[i]->stays)
-			target_end(scrape->targets[i], now);
+		if (scrape->targets[i]->stays)
+			continue;
+		target_end(scrape->targets[i], now);
+		n_ended++;
 	}
-	for (size_t i = 0; i < plan->n; i++)
-		targets[i]->stays = false;
 	free(scrape->targets);
 	scrape->targets = targets;
 	scrape->n_targets = plan->n;
@@ -411,6 +415,14 @@ static void carry_out(struct scrape *scrape, struct plan *plan, struct target **
 	scrape->n_pools = plan->n_pools;
 	plan->n_dropped = 0;
 	plan_release(plan);
+	/* Where a target has other labels now, nobody shall find it absent until its slot comes. */
+	for (size_t i = 0; i < scrape->n_targets; i++) {
+		struct target *t = scrape->targets[i];
+
+		t->stays = false;
+		if (n_ended && t->up < 0 && !t->schedule.running && n_begun++ < START_AT_ONCE)
+			target_trigger(t);
+	}
 	arm(scrape);
 }
 

@@ -720,6 +720,21 @@ static void a_target_with_another_path_goes_on_with_its_series(void **state)
 	assert_true(newest(w, "up").value == 1 && !w->report.up_changed);
 }
 
+static void a_target_that_gets_other_labels_is_asked_at_once(void **state)
+{
+	static const char named[] =
+		"  relabel_configs: [{target_label: site, replacement: here}]\n";
+	struct world *w = *state;
+
+	assert_int_equal(configure(w, "", w->server.port, 0), 0);
+	trigger(w);
+	w->ended = false;
+	assert_int_equal(configure(w, named, w->server.port, 0), 0);
+	run_until(w->event, &w->ended, 500);
+	assert_true(w->ended && w->report.up);
+	assert_true(newest(w, "up").value == 1);
+}
+
 /* Whose labels and address are another's from now on: each target goes on as who it was. */
 static void targets_that_change_places_stay_who_they_are(void **state)
 {
@@ -875,6 +890,7 @@ int main(void)
 		WORLD_TEST(a_reload_during_a_scrape_asks_again),
 		WORLD_TEST(a_target_with_another_path_goes_on_with_its_series),
 		WORLD_TEST(targets_that_change_places_stay_who_they_are),
+		WORLD_TEST(a_target_that_gets_other_labels_is_asked_at_once),
 		WORLD_TEST(a_reload_with_other_metric_rules_counts_and_ends),
 		WORLD_TEST(a_target_that_relabelling_drops_is_shown_and_not_scraped),
 		WORLD_TEST(a_faulty_reload_changes_nothing),
