@@ -71,6 +71,7 @@ static int context_behind(const char *text, size_t len, struct html_context *ret
 	/* How far a URL has come, and whether a value was the last, is up to data. */
 	ret->url = HTML_URL_START;
 	ret->slash = HTML_SLASH_REGEXP;
+	ret->edge = HTML_EDGE_NONE;
 	return err;
 }
 

@@ -203,11 +203,13 @@ static void add_script_escapers(struct node *node, struct html_context *c)
 }
 
 /* Any string of a style may be a URL. */
-static int add_style_escapers(struct walk *w, struct node *node, const struct html_context *c)
+static int add_style_escapers(struct walk *w, struct node *node, struct html_context *c)
 {
 	switch (c->code) {
 	case HTML_CODE_PLAIN:
 		add_escaper(node, HTML_FILTER_CSS);
+		if (c->edge == HTML_EDGE_NONE)
+			c->edge = HTML_EDGE_NAME;
 		return 0;
 	case HTML_CODE_DOUBLE:
 	case HTML_CODE_SINGLE:
@@ -347,12 +349,21 @@ static int walk_branch(
 		&otherwise, c);
 }
 
+/* Later turns may lack the filter of a URL's start: with it they are but stricter. */
+static bool same_escapers(const struct node *first, const struct node *later)
+{
+	size_t skip =
+		first->escapers[0] == HTML_FILTER_URL && later->escapers[0] != HTML_FILTER_URL;
+
+	return !memcmp(first->escapers + skip, later->escapers,
+		(HTML_MAX_ESCAPERS - skip) * sizeof(first->escapers[0]));
+}
+
 /* Do two copies of a list print the same in the same way? */
 static bool same(const struct node *a, const struct node *b)
 {
 	for (; a && b; a = a->next, b = b->next) {
-		if (a->callee != b->callee || a->len != b->len ||
-			memcmp(a->escapers, b->escapers, sizeof(a->escapers)))
+		if (a->callee != b->callee || a->len != b->len || !same_escapers(a, b))
 			return false;
 		if (a->type == NODE_TEXT && memcmp(a->text, b->text, a->len))
 			return false;
@@ -529,8 +540,8 @@ static char *context_key(struct arena *arena, const struct html_context *c, cons
 
 	for (unsigned i = 0; i < c->n_literals; i++)
 		at += (size_t)snprintf(braces + at, sizeof(braces) - at, ".%u", c->braces[i]);
-	return arena_printf(arena, "%u.%u.%u.%u.%u.%u.%u%s:%s", c->state, c->element, c->attr,
-		c->delim, c->url, c->code, c->slash, braces, name);
+	return arena_printf(arena, "%u.%u.%u.%u.%u.%u.%u.%u%s:%s", c->state, c->element, c->attr,
+		c->delim, c->url, c->code, c->slash, c->edge, braces, name);
 }
 
 /* The copy of `name` for the context *c, which becomes the one behind it. */

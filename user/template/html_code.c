@@ -41,6 +41,7 @@ static void begin(struct html_context *c, enum html_code code)
 	c->code = code;
 	c->url = HTML_URL_START;
 	c->slash = HTML_SLASH_REGEXP;
+	c->edge = HTML_EDGE_NONE;
 }
 
 static void fault(struct code_step *step, const char *what)
@@ -58,6 +59,7 @@ static void begin_comment(struct html_context *c, struct code_step *step, enum h
 	size_t at, size_t marker)
 {
 	c->code = code;
+	c->edge = HTML_EDGE_NONE;
 	step->n = at + marker;
 	step->kept = at;
 }
@@ -342,15 +344,37 @@ void html_url_text(struct html_context *c, const char *s, size_t len)
 	}
 }
 
-/* Does the code before a ( say that it is url( ? */
-static bool is_url(const char *s, size_t len)
+static bool is_name_byte(char c)
+{
+	return isalnum((unsigned char)c) || is_one_of(c, "-_") || (unsigned char)c >= 0x80;
+}
+
+/* Without the white space at its end. */
+static size_t trimmed(const char *s, size_t len)
 {
 	while (len && is_one_of(s[len - 1], " \t\n\f\r"))
 		len--;
-	if (len < 3 || strncasecmp(s + len - 3, "url", 3))
-		return false;
-	return len == 3 || !(isalnum((unsigned char)s[len - 4]) || is_one_of(s[len - 4], "-_") ||
-				   (unsigned char)s[len - 4] >= 0x80);
+	return len;
+}
+
+/* Does the code before a ( say that it is url( ? */
+static bool is_url(const char *s, size_t len)
+{
+	len = trimmed(s, len);
+	return len >= 3 && !strncasecmp(s + len - 3, "url", 3) &&
+	       (len == 3 || !is_name_byte(s[len - 4]));
+}
+
+/* Do the text and what stands before it, which may print nothing, make more than either says? */
+static bool joins(const struct html_context *c, const struct code_step *step)
+{
+	const char *open = memchr(step->s, '(', step->len);
+
+	if (c->edge == HTML_EDGE_SLASH && is_one_of(step->s[0], "/*"))
+		return true;
+	/* Behind a name it is the end of a longer one. */
+	return c->edge != HTML_EDGE_NONE && open && !strncasecmp(step->s, "url", 3) &&
+	       trimmed(step->s, (size_t)(open - step->s)) == 3;
 }
 
 static void begin_url(struct html_context *c, struct code_step *step, size_t at)
@@ -368,9 +392,9 @@ static void read_style(struct html_context *c, struct code_step *step)
 {
 	const char *s = step->s;
 
-	/* A / is how the text before the action ended, and the action may print nothing. */
-	if (c->slash != HTML_SLASH_REGEXP && is_one_of(s[0], "/*")) {
-		fault(step, "an action must not be in the middle of what could begin a comment");
+	if (joins(c, step)) {
+		fault(step,
+			"an action must not be in the middle of what could begin a comment or url()");
 		return;
 	}
 	for (size_t i = 0; i < step->len; i++) {
@@ -390,7 +414,9 @@ static void read_style(struct html_context *c, struct code_step *step)
 			return;
 		}
 	}
-	c->slash = s[step->len - 1] == '/' ? HTML_SLASH_DIVISION : HTML_SLASH_REGEXP;
+	c->edge = s[step->len - 1] == '/'	   ? HTML_EDGE_SLASH
+		  : is_name_byte(s[step->len - 1]) ? HTML_EDGE_NAME
+						   : HTML_EDGE_NONE;
 	read_to(step, step->len);
 }
 

@@ -375,6 +375,9 @@ static int step_code(struct tokenizer *t)
 	if (err)
 		return err;
 	if (end == t->p) {
+		/* To the letter as html/template does it, which matters to nobody but a comparison. */
+		if (before == HTML_CODE_BLOCK_COMMENT && t->out->len)
+			pass_comment(t, before, 0);
 		leave_element(t);
 		return 0;
 	}
@@ -651,7 +654,7 @@ bool html_context_equal(const struct html_context *a, const struct html_context 
 {
 	return a->state == b->state && a->element == b->element && a->attr == b->attr &&
 	       a->delim == b->delim && a->url == b->url && a->code == b->code &&
-	       a->slash == b->slash && a->n_literals == b->n_literals &&
+	       a->slash == b->slash && a->edge == b->edge && a->n_literals == b->n_literals &&
 	       !memcmp(a->braces, b->braces, a->n_literals);
 }
 
@@ -681,12 +684,14 @@ static bool join_equal(
 
 	c.url = b->url;
 	c.slash = b->slash;
+	c.edge = b->edge;
 	if (!html_context_equal(&c, b))
 		return false;
 	if (a->url != b->url)
 		c.url = HTML_URL_AMBIGUOUS;
 	if (a->slash != b->slash)
 		c.slash = HTML_SLASH_UNKNOWN;
+	c.edge = MAX(a->edge, b->edge);
 	*ret = c;
 	return true;
 }

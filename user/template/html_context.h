@@ -69,8 +69,11 @@ enum html_code {
 	HTML_CODE_LINE_COMMENT,
 };
 
-/* What a / in a script would mean now; in a style, DIVISION: one was the last byte. */
+/* What a / in a script would mean now. */
 enum html_slash { HTML_SLASH_REGEXP, HTML_SLASH_DIVISION, HTML_SLASH_UNKNOWN };
+
+/* What a style ended with, and what comes next could make another thing of; the worse is the later. */
+enum html_edge { HTML_EDGE_NONE, HTML_EDGE_NAME, HTML_EDGE_SLASH };
 
 /* `${ `${ `: so many template literals may be within each other. */
 #define HTML_MAX_LITERALS 8
@@ -82,7 +85,8 @@ struct html_context {
 	enum html_delim delim; /* HTML_VALUE */
 	enum html_url url;     /* HTML_VALUE of HTML_ATTR_URL, and in strings of styles */
 	enum html_code code;
-	enum html_slash slash;		   /* HTML_CODE_PLAIN */
+	enum html_slash slash;		   /* HTML_CODE_PLAIN of a script */
+	enum html_edge edge;		   /* and of a style */
 	unsigned n_literals;		   /* template literals in whose ${ } we are */
 	uint8_t braces[HTML_MAX_LITERALS]; /* and how many { are open in each, beside it */
 };
