@@ -79,6 +79,7 @@ struct rules {
 	struct map readers;	    /* metric name -> struct reader, a list */
 	struct reader *any_readers; /* of selectors without a fixed name */
 	bool dirty;		    /* some rule is; so no rule is where this is not set */
+	bool causes;		    /* some cause of death may say something else now */
 	bool on_slots;		    /* what is written now is read on the readers' own slots */
 	bool keeps;		    /* the store keeps what these rules read */
 	bool hold;		    /* samples of some target are still missing */

@@ -347,6 +347,22 @@ static void step_group(struct rules *rules, struct group *group, struct instant 
 	group->duration_ns = clock_boot_ns() - begun;
 }
 
+/* Once for all causes that became known since the last step: thousands may die within a second. */
+static void mark_causes(struct rules *rules)
+{
+	for (size_t g = 0; rules->causes && g < rules->n_groups; g++) {
+		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
+			struct rule *rule = rules->groups[g]->rules[i];
+
+			if (rule->dirty || !rule_cause_changed(rule))
+				continue;
+			rule->dirty = true;
+			rules->dirty = true;
+		}
+	}
+	rules->causes = false;
+}
+
 static void step_events(struct rules *rules, struct instant now)
 {
 	for (int pass = 0; rules->dirty && pass < MAX_EVENT_PASSES; pass++) {
@@ -406,6 +422,7 @@ void rules_step(struct rules *rules, struct instant now)
 	for (size_t i = 0; i < rules->n_groups; i++)
 		step_group(rules, rules->groups[i], now);
 	mark_due(rules, now);
+	mark_causes(rules);
 	step_events(rules, now);
 	if (rules->kept.n && rules_settled(rules))
 		keep_drop_unclaimed(rules);
@@ -427,7 +444,7 @@ void rules_hold(struct rules *rules, bool samples_missing)
 
 int64_t rules_deadline(const struct rules *rules)
 {
-	return rules->dirty ? 0 : rules->deadline_boot_ns;
+	return rules->dirty || rules->causes ? 0 : rules->deadline_boot_ns;
 }
 
 int64_t rules_timed_deadline(const struct rules *rules)
@@ -446,16 +463,7 @@ bool rules_settled(const struct rules *rules)
 
 void rules_touch_cause(struct rules *rules)
 {
-	for (size_t g = 0; g < rules->n_groups; g++) {
-		for (size_t i = 0; i < rules->groups[g]->n_rules; i++) {
-			struct rule *rule = rules->groups[g]->rules[i];
-
-			if (rule->dirty || !rule_cause_changed(rule))
-				continue;
-			rule->dirty = true;
-			rules->dirty = true;
-		}
-	}
+	rules->causes = true;
 }
 
 static void shift_alerts(struct rule *rule, int64_t by_ms)
