@@ -22,7 +22,10 @@ static const char schema[] =
 static const char sql_keep[] = "INSERT INTO kept (kind, key, value) VALUES (?1, ?2, ?3)"
 			       " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
 static const char sql_forget[] = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
-static const char sql_clear[] = "DELETE FROM kept";
+/* A row that is written anew stands behind all that were there before: sql_newest and sql_clear. */
+static const char sql_anew[] = "INSERT OR REPLACE INTO kept (kind, key, value) VALUES (?1, ?2, ?3)";
+static const char sql_newest[] = "SELECT max(rowid) FROM kept";
+static const char sql_clear[] = "DELETE FROM kept WHERE rowid <= ?1";
 static const char sql_all[] = "SELECT kind, key, value FROM kept";
 
 /* Row kinds are in the file for ever. */
@@ -55,8 +58,11 @@ static void keep(struct daemon *d, const char *kind, const char *key, const char
 		STORE_S(value ? value : "") };
 	int err;
 
-	err = store_write(
-		d->store, value ? sql_keep : sql_forget, values, value ? 3 : 2, NULL, NULL);
+	err = store_write(d->store,
+		!value		 ? sql_forget
+		: d->writes_anew ? sql_anew
+				 : sql_keep,
+		values, value ? 3 : 2, NULL, NULL);
 	if (!err)
 		return;
 	if (!d->rows_lost)
@@ -66,19 +72,30 @@ static void keep(struct daemon *d, const char *kind, const char *key, const char
 	d->rows_lost = true;
 }
 
+static bool on_newest(sqlite3_stmt *row, void *userdata)
+{
+	*(int64_t *)userdata = sqlite3_column_int64(row, 0);
+	return false;
+}
+
+/* What is there goes last: whoever is killed meanwhile starts with too much, not with nothing. */
 void alarms_mend(struct daemon *d)
 {
 	struct store_status status;
+	int64_t newest = 0;
 
 	store_status(d->store, &status);
-	if (!d->rows_lost || status.queued || status.last_error)
+	if (!d->rows_lost || status.queued || status.last_error ||
+		store_read(d->store, sql_newest, NULL, 0, on_newest, &newest))
 		return;
-	d->rows_lost = store_write(d->store, sql_clear, NULL, 0, NULL, NULL) != 0;
-	if (d->rows_lost)
-		return;
+	d->rows_lost = false;
+	d->writes_anew = true;
 	rules_keep_all(d->rules);
 	if (notify_keep_all(d->notify, clock_now()))
 		d->rows_lost = true;
+	d->writes_anew = false;
+	if (!d->rows_lost)
+		d->rows_lost = store_write(d->store, sql_clear, &STORE_I(newest), 1, NULL, NULL);
 	if (!d->rows_lost)
 		log_info("the disk takes writes again: alerts and notifications are kept anew");
 }

@@ -70,6 +70,7 @@ struct daemon {
 	int64_t first_notice, next_notice; /* ids of the log of notifications */
 	bool notices_lost;		   /* told that the disk did not take some */
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
+	bool writes_anew;
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms, failed_wall_ms; /* of the last good and the last failed reload */
 	bool reload_ok;

@@ -1,10 +1,13 @@
 """Whatever comes in, from files, targets, mail servers, disks: a clear line, and all else goes on."""
+import contextlib
 import functools
 import gzip
+import json
 import os
 import resource
 import shutil
 import socket
+import sqlite3
 import subprocess
 
 import pytest
@@ -13,7 +16,7 @@ import sanitizer
 from exporter import Exporter
 from mail_server import STEPS
 from mailbox import Mailbox
-from process import answers, boottime, free_port, wait_until
+from process import answers, boottime, free_port, http, wait_until
 from subject import TOLLD, Timing, Tolld, as_nobody, dies, write_settings
 
 pytestmark = pytest.mark.skipif("config.getoption('--subject') == 'peers'", reason="what tolld promises")
@@ -307,6 +310,32 @@ def test_a_disk_that_fills_up_stops_no_mail(small_disk, start, exporter, mailbox
     assert answers(subject.url + "/-/healthy")
     wait_until("the fault of the disk is told",
                lambda: "full" in subject.log() or "No space left" in subject.log(), 10, detail=subject.log)
+
+
+def test_what_was_kept_stays_while_all_is_written_anew(small_disk, start):
+    """A disk was full for so long that rows were given up. When it takes them again nothing may be gone in between."""
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    subject = start(Timing(group_wait="1h"))
+
+    def post(first, n):
+        for i in range(first, first + n, 1000):
+            body = json.dumps([{"labels": {"alertname": "Many", "n": str(k)}} for k in range(i, i + 1000)])
+            assert http(subject.alertmanager_url + "/api/v2/alerts", "POST", body=body.encode(),
+                        headers={"Content-Type": "application/json"}).status == 200
+
+    def kept():
+        with contextlib.closing(sqlite3.connect(f"file:{small_disk}/tolld.db?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM kept WHERE kind = 'alert' AND value LIKE '%Many%'").fetchone()[0]
+
+    post(0, 3000)
+    wait_until("they are kept", lambda: kept() == 3000, detail=subject.log)
+    fill(small_disk)
+    post(3000, 12000)
+    wait_until("some are given up", lambda: "cannot keep" in subject.log(), detail=subject.log)
+    (small_disk / "filler").unlink()
+    least = []
+    wait_until("all are kept anew", lambda: least.append(kept()) or least[-1] == 15000, 60, 0, subject.log)
+    assert min(least) >= 3000
 
 
 @pytest.mark.parametrize("room", [0, 40_000, 100_000, "known"])
