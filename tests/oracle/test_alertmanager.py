@@ -51,6 +51,20 @@ receivers:
   email_configs:
   - to: 'o@example.org'
     auth_password: 'hunter2'
+- name: all-kinds
+  webhook_configs:
+  - {url: 'http://localhost:9/x?y=z', http_config: {basic_auth: {username: u, password: hunter2}}}
+  - {url: 'https://u:p@localhost:9/', http_config: {proxy_url: 'http://localhost:9', authorization: {credentials: hunter2}}}
+  slack_configs: [{api_url: 'http://hunter2.example/', channel: '#c'}]
+  opsgenie_configs: [{api_key: hunter2, api_url: 'http://localhost:9/'}]
+  pagerduty_configs: [{routing_key: hunter2, url: 'http://localhost:9/'}]
+  victorops_configs: [{api_key: hunter2, routing_key: r, api_url: 'http://localhost:9/'}]
+  pushover_configs: [{user_key: hunter2, token: hunter2}]
+  wechat_configs: [{api_secret: hunter2, corp_id: c, api_url: 'http://localhost:9/'}]
+  telegram_configs: [{bot_token: hunter2, chat_id: 1, api_url: 'http://localhost:9'}]
+  sns_configs: [{topic_arn: 'arn:aws:sns:us-east-2:1:t', sigv4: {region: us-east-2, access_key: a, secret_key: hunter2}}]
+  discord_configs: [{webhook_url: 'http://hunter2.example/'}]
+  webex_configs: [{room_id: r, http_config: {authorization: {credentials: hunter2}}}]
 """
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -255,10 +255,12 @@ static bool escapes_valid(const char *s)
 static bool host_valid(const char *s, size_t len)
 {
 	const char *end = s + len, *port = NULL;
+	bool open = false;
 
 	for (const char *p = s; p < end; p++) {
 		unsigned char c = (unsigned char)*p;
 
+		open = (open || c == '[') && c != ']';
 		if (c < 0x80 && !isalnum(c) && !strchr("-._~!$&'()*+,;=:[]<>\"@%", c))
 			return false;
 		if (c == ':')
@@ -270,7 +272,7 @@ static bool host_valid(const char *s, size_t len)
 		if (!isdigit((unsigned char)*port))
 			return false;
 	}
-	return true;
+	return !open;
 }
 
 bool v2_uri_valid(const char *s)

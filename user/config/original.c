@@ -19,6 +19,7 @@ struct writer {
 	struct strbuf text;
 	yaml_emitter_t yaml;
 	bool failed;
+	bool in_slack;
 };
 
 static int on_write(void *userdata, unsigned char *bytes, size_t len)
@@ -94,13 +95,64 @@ static bool has_password(const char *text)
 	return host && memchr(host + 3, ':', len) && memchr(host + 3, '@', len);
 }
 
+/*
+ * amtool reads the settings, and where Alertmanager shows a URL it takes nothing else (of webhooks, before 0.26).
+ * Whom it is for is told; its path, its query and its password are not.
+ */
+static const char *const shown_urls[] = { "url", "api_url", "proxy_url", "pagerduty_url",
+	"opsgenie_api_url", "wechat_api_url", "victorops_api_url", "telegram_api_url",
+	"webex_api_url", "jira_api_url" };
+
+static bool is_shown_url(const struct writer *w, const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shown_urls); i++) {
+		if (streq(shown_urls[i], key))
+			return !w->in_slack;
+	}
+	return false;
+}
+
+static void hidden_url(struct writer *w, const char *text)
+{
+	const char *host = starts_with(text, "http://") || starts_with(text, "https://")
+				   ? strstr(text, "://") + 3
+				   : NULL;
+	size_t len = host ? strcspn(host, "/?#") : 0;
+	struct strbuf url = STRBUF_INIT;
+
+	for (const char *at; len && (at = memchr(host, '@', len));) {
+		len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	/* A template may stand for anything, and a password where an '@' comes late. */
+	if (!len || memchr(host, '{', len) || strchr(host + len, '@')) {
+		word(w, "<secret>");
+		return;
+	}
+	strbuf_add(&url, text, (size_t)(strstr(text, "://") + 3 - text));
+	strbuf_add(&url, host, len);
+	strbuf_adds(&url, "/<secret>");
+	if (url.err)
+		w->failed = true;
+	else
+		word(w, url.s);
+	strbuf_release(&url);
+}
+
+static bool is_hidden(const struct tree_node *node)
+{
+	return node->kind == TREE_SCALAR && !node->null &&
+	       (source_hides(node->pos.source, node->from) || has_password(node->text.s));
+}
+
+static void pair(struct writer *w, const struct tree_pair *from, bool secrets);
+
 static void node(struct writer *w, const struct tree_node *from, bool secrets)
 {
 	if (from->kind == TREE_SCALAR) {
 		if (from->null)
 			word(w, "null");
-		else if (secrets &&
-			 (source_hides(from->pos.source, from->from) || has_password(from->text.s)))
+		else if (secrets && is_hidden(from))
 			word(w, "<secret>");
 		else
 			scalar(w, from->text.s, from->text.len, from->plain);
@@ -108,14 +160,24 @@ static void node(struct writer *w, const struct tree_node *from, bool secrets)
 	}
 	begin(w, from->kind);
 	for (size_t i = 0; i < from->n && !w->failed; i++) {
-		if (from->kind == TREE_MAP) {
-			node(w, from->pairs[i].key, false);
-			node(w, from->pairs[i].value, secrets);
-		} else {
+		if (from->kind == TREE_MAP)
+			pair(w, &from->pairs[i], secrets);
+		else
 			node(w, from->items[i], secrets);
-		}
 	}
 	end(w, from->kind);
+}
+
+static void pair(struct writer *w, const struct tree_pair *from, bool secrets)
+{
+	const char *key = from->key->text.s;
+
+	node(w, from->key, false);
+	if (secrets && is_hidden(from->value) && is_shown_url(w, key))
+		hidden_url(w, from->value->text.s);
+	else
+		/* A number, which is no secret to Alertmanager: it reads none out of words. */
+		node(w, from->value, secrets && !streq(key, "chat_id"));
 }
 
 /* -- sections --------------------------------------------------------------------------------- */
@@ -135,8 +197,7 @@ static void write_global(struct writer *w, const char *key, bool alertmanagers)
 			begin(w, TREE_MAP);
 		}
 		begun = true;
-		node(w, global->pairs[i].key, false);
-		node(w, global->pairs[i].value, true);
+		pair(w, &global->pairs[i], true);
 	}
 	if (begun)
 		end(w, TREE_MAP);
@@ -155,8 +216,10 @@ static void receiver(struct writer *w, const struct tree_node *from)
 	for (size_t i = 0; i < from->n; i++) {
 		if (!is_alertmanagers(from->pairs[i].key->text.s))
 			continue;
-		node(w, from->pairs[i].key, false);
-		node(w, from->pairs[i].value, true);
+		/* Slack's URLs are a secret from their beginning. */
+		w->in_slack = streq(from->pairs[i].key->text.s, "slack_configs");
+		pair(w, &from->pairs[i], true);
+		w->in_slack = false;
 	}
 	end(w, TREE_MAP);
 }

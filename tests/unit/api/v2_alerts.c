@@ -577,6 +577,8 @@ static void uris_are_those_that_go_takes(void **state)
 		{ "http://x/%zz", false },
 		{ "http://x y/", false },
 		{ "http://h:port/", false },
+		{ "http://[::1", false },
+		{ "http://[::1/x]", false },
 		{ "http://h/\x01", false },
 		{ "?x", false },
 	};

@@ -119,6 +119,35 @@ static void no_secret_is_in_it_wherever_it_stands(void **state)
 	}
 }
 
+/* amtool 0.25 reads it, and takes nothing but a URL there. */
+static void a_webhooks_url_stays_one(void **state)
+{
+	static const struct {
+		const char *url, *shown;
+	} rows[] = {
+		{ "http://127.0.0.1:9/hunter2?a=hunter2#x",
+			"- url: http://127.0.0.1:9/<secret>\n" },
+		{ "https://u:hunter2@h.example", "- url: https://h.example/<secret>\n" },
+		{ "https://h.example/hunter2@x", "- url: <secret>\n" },
+		{ "http://{{ .hunter2 }}.example/", "- url: <secret>\n" },
+		{ "{{ template \"hunter2\" . }}", "- url: <secret>\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf all = STRBUF_INIT;
+		char *text;
+
+		strbuf_addf(&all,
+			"route: {receiver: r}\nreceivers: [{name: r, webhook_configs: [{url: '%s'}]}]\n",
+			rows[i].url);
+		text = text_of(all.s);
+		if (strstr(text, "hunter2") || !strstr(text, rows[i].shown))
+			fail_msg("%s", text);
+		free(text);
+		strbuf_release(&all);
+	}
+}
+
 static void it_says_the_same_when_it_is_read_again(void **state)
 {
 	scoped(freep) char *once = text_of(
@@ -200,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_holds_what_alertmanager_knows_and_nothing_else),
 		cmocka_unit_test(no_secret_is_in_it_wherever_it_stands),
+		cmocka_unit_test(a_webhooks_url_stays_one),
 		cmocka_unit_test(it_says_the_same_when_it_is_read_again),
 		cmocka_unit_test(lists_of_several_files_are_joined),
 		cmocka_unit_test(without_a_route_there_is_none),
