@@ -56,53 +56,55 @@ static void post(struct world *w, const char *body)
 	assert_string_equal(answer, "200 ");
 }
 
+/* What needs a person first. */
+static const char *const order[] = {
+	"<title>tolld: no services watched, 7 alerts firing (2 silenced, 1 inhibited), 1 alert "
+	"pending</title>",
+	/* What somebody is told of. */
+	"is-firing",
+	"OfRule</a>",
+	"job=&quot;told&quot;",
+	"new-silence?filter=",
+	"5 s ago",
+	"0.5</td>",
+	"all</td>",
+	"is-muted",
+	"Muted",
+	"Nobody is told now: time interval never",
+	"c</td>",
+	"is-firing",
+	"<span class=\"name\">Source</span>",
+	"severity=&quot;high&quot;",
+	"new-silence?filter=",
+	"data-label=\"Value\"></td>",
+	"all</td>",
+	"is-firing",
+	"rel=\"noreferrer\" href=\"https://p.example/graph?a=1&amp;b=&#34;\">Outside</a>",
+	"team=&quot;a&quot;",
+	"1 min 5 s ago",
+	"a, b</td>",
+	"<div class=\"summary\">&lt;it&gt;",
+	"is-pending",
+	"job=&quot;pending&quot;",
+	"5 s ago",
+	"data-label=\"Receiver\"></td>",
+	/* What is hidden. */
+	"is-silenced",
+	"OfRule</a>",
+	"job=&quot;hidden&quot;",
+	"Silenced for 2 h by Ann: &lt;why&gt; <a href=\"new-silence?id=",
+	"\">Change</a>",
+	"is-inhibited",
+	"Target",
+	"Inhibited by Source<small><code>host=&quot;h&quot;, severity=&quot;high&quot;",
+	"is-silenced",
+	"Quiet",
+	"Silenced for 2 h by Ann",
+	"</table>",
+};
+
 static void whoever_fires_is_there_with_what_keeps_it_silent(void **state)
 {
-	static const char *const parts[] = {
-		"<title>tolld: no services watched, 7 alerts firing (2 silenced, 1 inhibited), 1 alert "
-		"pending</title>",
-		/* What somebody is told of. */
-		"is-firing",
-		"OfRule</a>",
-		"job=&quot;told&quot;",
-		"new-silence?filter=",
-		"5 s ago",
-		"0.5</td>",
-		"all</td>",
-		"is-muted",
-		"Muted",
-		"Nobody is told now: time interval never",
-		"c</td>",
-		"is-firing",
-		"<span class=\"name\">Source</span>",
-		"severity=&quot;high&quot;",
-		"new-silence?filter=",
-		"data-label=\"Value\"></td>",
-		"all</td>",
-		"is-firing",
-		"rel=\"noreferrer\" href=\"https://p.example/graph?a=1&amp;b=&#34;\">Outside</a>",
-		"team=&quot;a&quot;",
-		"1 min 5 s ago",
-		"a, b</td>",
-		"<div class=\"summary\">&lt;it&gt;",
-		"is-pending",
-		"job=&quot;pending&quot;",
-		"5 s ago",
-		"data-label=\"Receiver\"></td>",
-		/* What is hidden. */
-		"is-silenced",
-		"OfRule</a>",
-		"job=&quot;hidden&quot;",
-		"Silenced for 2 h by Ann: &lt;why&gt; <a href=\"new-silence?id=",
-		"\">Change</a>",
-		"is-inhibited",
-		"Target",
-		"Inhibited by Source<small><code>host=&quot;h&quot;, severity=&quot;high&quot;",
-		"is-silenced",
-		"Quiet",
-		"Silenced for 2 h by Ann",
-		"</table>",
-	};
 	struct labels *labels[] = {
 		labels_new(2,
 			(const char *const[][2]){ { "alertname", "OfRule" }, { "job", "told" } }),
@@ -126,7 +128,7 @@ static void whoever_fires_is_there_with_what_keeps_it_silent(void **state)
 	silence(&w, "job", "hidden");
 	silence(&w, "alertname", "Quiet");
 	text = ask_text(&w, "GET", "/", 200);
-	assert_order(text, parts, ARRAY_SIZE(parts));
+	assert_order(text, order, ARRAY_SIZE(order));
 	assert_null(strstr(text, "more:"));
 	free(text);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
