@@ -283,19 +283,22 @@ def cost_of_watching(bench):
         done = subprocess.run(["taskset", "-c", str(max(os.sched_getaffinity(0))), loop, "2000"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         return int(done.stdout)
 
-    without, with_it, rows = [], [], []
+    without, with_it, wakeups, rows = [], [], [], []
     measure()
     # Taken in turns: the machine's other load drifts slower than that.
     for _ in range(bench.n(8)):
         without.append(measure())
         subject.start()
         rest(0.5)
+        before = subject.processes[0].wakeups()
         with_it.append(measure())
+        wakeups.append(subject.processes[0].wakeups() - before)
         subject.end()
     pairs = [b / a for a, b in zip(without, with_it)]
     rows.append(Row("fork + exit of an unwatched process, with : without", "ratio",
                     f"median of {len(pairs)} pairs of 2000; {statistics.median(without) / 1e3:.1f} us without",
                     tolld=statistics.median(pairs)))
+    rows.append(Row("tolld is woken meanwhile", "count", "by its own timers: median, of 2000 that end", tolld=statistics.median(wakeups)))
     switch = "/proc/sys/kernel/bpf_stats_enabled"
     if os.access(switch, os.W_OK):
         with open(switch) as f:

@@ -15,6 +15,7 @@ from process import ROOT, Process, answers, http, port_is_free, wait_until
 from subject import TOLLD, Timing, write_settings
 
 WAITS = os.path.join(ROOT, "build/tests/helpers/waits")
+FORKS = os.path.join(ROOT, "build/tests/helpers/fork_loop")
 BACKENDS = ["kernel", "pidfd", "poll"]
 
 pytestmark = [
@@ -268,6 +269,21 @@ def test_the_kernel_counts_by_place_who_is_watched(watching, tmp_path, exporter,
     watching.write("  - {service: other, exe: /nowhere}\n")
     subject.reload()
     wait_until("nobody is watched", lambda: counted() == entries() and shell.pid % 16384 not in counted())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whoever_is_not_watched_wakes_nobody_by_its_end(watching, program, tmp_path, exporter, needs_root, backend):
+    pidfile = tmp_path / "pid"
+    with runs(tmp_path, program, "1000") as service:
+        pidfile.write_text(f"{service.pid}\n")
+        subject = watching(f"  - {{service: sleeper, pidfile: {pidfile}}}\n", ["--watch.backend", backend],
+                           Timing(scrape_interval="2m", evaluation_interval="2m"))
+        wait_up(subject, "sleeper", "1")
+        tolld, before = subject.processes[0], subject.processes[0].wakeups()
+        subprocess.run([FORKS, "10000"], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        # A few a second come from its own timers; each end of those would have been one more.
+        assert tolld.wakeups() - before < 1000
+        assert up(subject, "sleeper") == "1"
 
 
 def test_a_faulty_section_is_refused_with_its_place(watching, tmp_path, exporter):

@@ -194,6 +194,17 @@ class Process:
                 pass
         return total / 1e9
 
+    def wakeups(self) -> int:
+        """How often any of its threads went to sleep, and so was woken again."""
+        total = 0
+        for tid in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                with open(f"/proc/{self.pid}/task/{tid}/status") as f:
+                    total += next(int(line.split()[1]) for line in f if line.startswith("voluntary_ctxt_switches"))
+            except FileNotFoundError:
+                pass
+        return total
+
 
 # -- HTTP ------------------------------------------------------------------------------------------
 
