@@ -305,11 +305,14 @@ static bool is_gone(struct backend *backend, struct followed *f)
 {
 	int64_t now_ns = clock_boot_ns();
 	struct process_stat stat;
+	int err;
 
 	if (f->fd >= 0)
 		return pidfd_is_dead(f->fd);
-	if (process_stat_read(f->process.pid, &stat) || stat.start_ticks != f->start_ticks ||
-		process_stat_is_dead(&stat))
+	err = process_stat_read(f->process.pid, &stat);
+	if (err)
+		return err == -ESRCH;
+	if (stat.start_ticks != f->start_ticks || process_stat_is_dead(&stat))
 		return true;
 	followed_see(f, &stat, now_ns);
 	if (!streq(stat.comm, f->process.comm)) {

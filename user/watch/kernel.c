@@ -570,31 +570,55 @@ static void delete_entry(struct backend *backend, pid_t pid)
 		count_entry(backend, pid, -1u);
 }
 
+/*
+ * A new entry, or one that is told of from now on. *ret_before: as it was; its role is 0 where there was none.
+ * -EAGAIN: it went meanwhile, as its process ended or, no longer of its family, runs another program.
+ */
+static int make_entry(struct backend *backend, struct process_key key, const char *service,
+	struct watched_process *ret_before)
+{
+	int fd = backend->maps[MAP_PROCESSES].map_fd;
+	struct watched_process entry = { .role = IS_WATCHED, .family_pid = key.pid };
+	int err;
+
+	*ret_before = (struct watched_process){ 0 };
+	copy_name(entry.service, service);
+	count_entry(backend, (pid_t)key.pid, 1);
+	err = bpf_map_update_elem(fd, &key, &entry, BPF_NOEXIST);
+	if (!err)
+		return 0;
+	count_entry(backend, (pid_t)key.pid, -1u);
+	if (err != -EEXIST)
+		return err;
+	if (bpf_map_lookup_elem(fd, &key, ret_before))
+		return -EAGAIN;
+	if (ret_before->role == IS_WATCHED)
+		return 0;
+	entry = *ret_before;
+	entry.role = IS_WATCHED;
+	copy_name(entry.service, service);
+	err = bpf_map_update_elem(fd, &key, &entry, BPF_EXIST);
+	return err == -ENOENT ? -EAGAIN : err;
+}
+
 static int kernel_add_process(
 	struct backend *backend, pid_t pid, const char *service, struct process *ret)
 {
 	int fd = backend->maps[MAP_PROCESSES].map_fd;
 	struct process_key key = { .pid = (uint32_t)pid };
-	struct watched_process entry = { .role = IS_WATCHED, .family_pid = (uint32_t)pid };
-	struct watched_process known;
-	int err;
+	struct watched_process before;
+	int err = make_entry(backend, key, service, &before);
 
-	copy_name(entry.service, service);
-	count_entry(backend, pid, 1);
-	err = bpf_map_update_elem(fd, &key, &entry, BPF_NOEXIST);
+	if (err == -EAGAIN)
+		err = make_entry(backend, key, service, &before);
 	if (err)
-		count_entry(backend, pid, -1u);
-	if (err == -EEXIST && bpf_map_lookup_elem(fd, &key, &known) == 0 &&
-		known.role != IS_WATCHED) {
-		known.role = IS_WATCHED;
-		copy_name(known.service, service);
-		err = bpf_map_update_elem(fd, &key, &known, BPF_EXIST);
-	}
-	if (err && err != -EEXIST)
-		return err == -ENOENT ? -ESRCH : err;
+		return err == -EAGAIN ? -ESRCH : err;
 	err = identify(backend, pid, ret);
-	if (err)
+	/* What was there before stays: others wait for its end, which is on its way where nobody lives any more. */
+	if (err && !before.role)
 		delete_entry(backend, pid);
+	else if (err && before.role != IS_WATCHED)
+		bpf_map_update_elem(fd, &key, &before, BPF_EXIST);
 	return err;
 }
 

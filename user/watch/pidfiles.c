@@ -50,7 +50,7 @@ static void look(struct selection *s)
 	if (named_process(s, &process)) {
 		/* It is there because the other one is not, of whose end nobody was told yet. */
 		if (service->owner.pid && !process_same(&service->owner, &process) &&
-			!process_lives(&service->owner))
+			process_is_gone(&service->owner))
 			services_owner_gone(service, clock_now());
 		services_adopt(service, &process, clock_now());
 	} else if (service->unasked) {

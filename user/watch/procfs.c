@@ -79,6 +79,12 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	return 0;
 }
 
+/* It says nothing of the process: this one or the machine has no descriptor or memory left. */
+static bool is_out_of_something(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
+}
+
 static int read_stat(const char *path, struct process_stat *ret)
 {
 	char text[1024];
@@ -87,10 +93,10 @@ static int read_stat(const char *path, struct process_stat *ret)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -ESRCH;
+		return is_out_of_something(errno) ? -errno : -ESRCH;
 	len = read(fd, text, sizeof(text) - 1);
 	if (len <= 0)
-		return -ESRCH;
+		return len && is_out_of_something(errno) ? -errno : -ESRCH;
 	text[len] = '\0';
 	return process_stat_parse(text, ret) ? -ESRCH : 0;
 }
@@ -183,6 +189,18 @@ bool process_lives(const struct process *process)
 
 	return process_stat_read(process->pid, &stat) == 0 && !process_stat_is_dead(&stat) &&
 	       stat.start_boot_ns / tick_ns == process->start_boot_ns / tick_ns;
+}
+
+bool process_is_gone(const struct process *process)
+{
+	int64_t tick_ns = NSEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	struct process_stat stat;
+	int err = process_stat_read(process->pid, &stat);
+
+	if (err)
+		return err == -ESRCH;
+	return process_stat_is_dead(&stat) ||
+	       stat.start_boot_ns / tick_ns != process->start_boot_ns / tick_ns;
 }
 
 pid_t process_last_number(void)

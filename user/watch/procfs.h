@@ -25,7 +25,10 @@ struct process_stat {
 	bool tells_wait_status; /* only process_stat_read_dead() knows */
 };
 
-/* 0, or -ESRCH: there is no such process, or this /proc does not show it. */
+/*
+ * 0, or -ESRCH: there is no such process, or this /proc does not show it. -EMFILE and the like: it cannot be
+ * asked now.
+ */
 int process_stat_read(pid_t pid, struct process_stat *ret);
 /* The same of one thread of it; what counts for all is then the thread's own. */
 int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret);
@@ -56,6 +59,8 @@ int process_cmdline(pid_t pid, struct strbuf *out);
 struct process;
 /* Is it still there, and still the same? To a tick of its start. */
 bool process_lives(const struct process *process);
+/* Known not to be: where that cannot be asked now both are false. */
+bool process_is_gone(const struct process *process);
 
 /* The number that the last process or thread was given: it grows when one is made. 0: not known. */
 pid_t process_last_number(void);

@@ -115,7 +115,7 @@ static void adopt(struct service *service, const struct process *process)
 {
 	/* Another took its place: either the old one is dead and nobody has told yet, or it retires. */
 	if (service->owner.pid && !process_same(&service->owner, process) &&
-		!process_lives(&service->owner))
+		process_is_gone(&service->owner))
 		services_owner_gone(service, clock_now());
 	services_adopt(service, process, clock_now());
 }

@@ -4,7 +4,11 @@
 #include "harness.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "watch/scenario.h"
@@ -43,6 +47,42 @@ static void tells_every_death_as_waitpid_does(void **state)
 		if (truth.status == 77 << 8)
 			printf("SKIPPED: %s cannot be made here\n", names[i]);
 	}
+}
+
+/*
+ * No service loses its process because another one of the same could not be made, nor is anybody dead of whom
+ * nothing can be read.
+ */
+static void tells_a_death_though_descriptors_ran_out_for_another_service(void **state)
+{
+	struct service *service, *other;
+	struct rlimit limit, none;
+	pid_t pid;
+
+	SKIP_WITHOUT_BACKEND();
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(watch_add_process(watch, "service", pid, &service), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)fcntl(0, F_DUPFD_CLOEXEC, 0);
+	close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	if (watch_add_process(watch, "other", pid, &other) == 0)
+		watch_remove(other);
+	else
+		assert_int_equal(facts->kind, WATCH_KERNEL);
+	turn_for(2 * facts->settled_ms);
+	assert_int_equal(count_seen(SERVICE_DIED), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	/* Sooner than a look at all processes would find it. */
+	assert_true(wait_for(SERVICE_DIED, 1, 5000));
 }
 
 static void tells_of_the_dead_that_nobody_reaps(void **state)
@@ -285,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_WITH_ALL(the_backend_that_was_asked_for_is_the_one_in_use),
 		TEST_WITH_ALL(tells_every_death_as_waitpid_does),
+		TEST_WITH_ALL(tells_a_death_though_descriptors_ran_out_for_another_service),
 		TEST_WITH_ALL(tells_of_the_dead_that_nobody_reaps),
 		TEST_WITH_ALL(tells_who_sent_the_signal),
 		TEST_WITH_ALL(tells_the_oom_killer_from_a_kill),
