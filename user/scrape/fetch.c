@@ -64,9 +64,10 @@ int fetch_check_type(const char *content_type, const char *fallback, bool *ret_o
 	return -EINVAL;
 }
 
+/* To Prometheus a body that is as long as the limit is too long already. */
 size_t fetch_max_bytes(const struct target_spec *spec)
 {
-	return spec->job->body_size_limit_bytes > 0 ? (size_t)spec->job->body_size_limit_bytes
+	return spec->job->body_size_limit_bytes > 0 ? (size_t)spec->job->body_size_limit_bytes - 1
 						    : SCRAPE_MAX_BODY_BYTES;
 }
 

@@ -429,7 +429,9 @@ static void what_is_wrong_is_told_and_up_is_0(void **state)
 		{ PLAIN, "a 1\nb 1\nc 1\n", "  sample_limit: 2\n",
 			"sample limit exceeded: 3 samples where 2 are allowed" },
 		{ PLAIN, "aaaaaaaaaaaaaaaaaaaaaa 1\n", "  body_size_limit: 20B\n",
-			"body size limit exceeded: more than 20 bytes" },
+			"body size limit exceeded: more than 19 bytes" },
+		{ PLAIN, "aaaaaaaaaaaaaaaaaaaaaa 1\n", "  body_size_limit: 25B\n",
+			"body size limit exceeded: more than 24 bytes" },
 		{ "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n",
 			"no gzip", "", "Error while processing content unencoding" },
 		{ "rubbish\r\n", "x", "", "Received HTTP/0.9 when not allowed" },
@@ -564,7 +566,7 @@ static void an_answer_without_end_is_cut(void **state)
 	w->server.manner = NEVER_ENDS;
 	assert_int_equal(configure(w, "  body_size_limit: 1MB\n", w->server.port, 0), 0);
 	trigger(w);
-	assert_string_equal(w->error, "body size limit exceeded: more than 1048576 bytes");
+	assert_string_equal(w->error, "body size limit exceeded: more than 1048575 bytes");
 }
 
 static void silence_ends_at_the_timeout(void **state)
