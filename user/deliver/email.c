@@ -170,6 +170,7 @@ static bool receive(struct mail *d)
 	char bytes[2048];
 	CURLcode code;
 	size_t n;
+	int err;
 
 	while (!d->transaction.over) {
 		code = curl_easy_recv(d->easy, bytes, sizeof(bytes), &n);
@@ -181,8 +182,11 @@ static bool receive(struct mail *d)
 				     : "the server closed the connection");
 			return false;
 		}
-		if (transaction_feed(&d->transaction, bytes, n)) {
-			snprintf(d->curl_words, sizeof(d->curl_words), "out of memory");
+		err = transaction_feed(&d->transaction, bytes, n);
+		if (err) {
+			snprintf(d->curl_words, sizeof(d->curl_words), "%s",
+				err == -EMSGSIZE ? "the server does not stop talking"
+						 : "out of memory");
 			return false;
 		}
 		if (!send_pending(d))

@@ -169,7 +169,9 @@ void smtp_dialogue_sent(struct smtp_dialogue *d, const char *bytes, size_t len)
 		return;
 	}
 	if (len >= 5 && !memcmp(bytes, "HELO ", 5)) {
-		smtp_dialogue_begin(d, SMTP_HELLO);
+		/* Who answered EHLO with 421 hangs up, and those were its last words. */
+		if (d->stage != SMTP_HELLO || d->code != 421)
+			smtp_dialogue_begin(d, SMTP_HELLO);
 		return;
 	}
 	for (enum smtp_stage s = SMTP_CONNECT; s < SMTP_STAGES; s++) {

@@ -115,5 +115,8 @@ int transaction_feed(struct transaction *t, const char *bytes, size_t len)
 			on_reply(t);
 		t->line_len = 0;
 	}
+	t->heard += len;
+	if (!t->over && t->heard > TRANSACTION_HEARD_MAX)
+		return -EMSGSIZE;
 	return t->out.err;
 }

@@ -1,6 +1,7 @@
 /* One mail's conversation, played through without a connection. */
 #include "deliver/fixture.h"
 
+#include <errno.h>
 #include "deliver/transaction.h"
 
 static char sender[] = "w@x";
@@ -169,6 +170,60 @@ static void a_reply_without_end_is_cut(void **state)
 	play_release(&p);
 }
 
+/* A server that talks without end, with or without lines, must not be listened to for ever. */
+static void a_server_that_never_stops_talking_is_not_heard_out(void **state)
+{
+	static const char *const pieces[] = { "250-more\r\n", "never a line",
+		"HTTP/1.1 400 no\r\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		size_t len = strlen(pieces[i]), heard = 0;
+		struct play p;
+		int err = 0;
+
+		play_init(&p, "hello\r\n", 1);
+		hears(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
+		said(&p);
+		for (; !err && heard < 2 * TRANSACTION_HEARD_MAX; heard += len)
+			err = transaction_feed(&p.transaction, pieces[i], len);
+		assert_int_equal(err, -EMSGSIZE);
+		assert_true(heard > TRANSACTION_HEARD_MAX / 2);
+		/* It may have taken the mail or not. */
+		assert_int_equal(smtp_dialogue_result(&p.dialogue), DELIVERY_RETRY);
+		play_release(&p);
+	}
+}
+
+/* libcurl says HELO to whoever did not like its EHLO, also where nobody listens any more. */
+static void a_server_that_hangs_up_at_ehlo_is_quoted(void **state)
+{
+	static const struct {
+		const char *to_ehlo, *to_helo, *message;
+	} rows[] = {
+		{ "421 4.3.2 busy", NULL, "EHLO: 421 4.3.2 busy" },
+		{ "421 4.3.2 busy", "554 no", "EHLO: 554 no" },
+		{ "502 what?", NULL, "EHLO: gone" },
+	};
+	struct address_list nobody = ADDRESS_LIST_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf message = STRBUF_INIT;
+		struct smtp_dialogue d;
+
+		smtp_dialogue_init(&d, &nobody);
+		smtp_dialogue_sent(&d, "EHLO here\r\n", 11);
+		smtp_dialogue_received(&d, rows[i].to_ehlo, strlen(rows[i].to_ehlo));
+		smtp_dialogue_sent(&d, "HELO here\r\n", 11);
+		if (rows[i].to_helo)
+			smtp_dialogue_received(&d, rows[i].to_helo, strlen(rows[i].to_helo));
+		assert_int_equal(smtp_dialogue_result(&d), DELIVERY_RETRY);
+		smtp_dialogue_message(&d, "gone", &message);
+		assert_string_equal(message.s, rows[i].message);
+		strbuf_release(&message);
+		smtp_dialogue_release(&d);
+	}
+}
+
 /* The replies to a login: what was sent is never shown, however it comes back. */
 static void secrets_are_hidden(void **state)
 {
@@ -232,6 +287,8 @@ int main(void)
 		cmocka_unit_test(every_refusal_has_its_consequence),
 		cmocka_unit_test(a_mail_sent_by_half_was_not_taken),
 		cmocka_unit_test(a_reply_without_end_is_cut),
+		cmocka_unit_test(a_server_that_never_stops_talking_is_not_heard_out),
+		cmocka_unit_test(a_server_that_hangs_up_at_ehlo_is_quoted),
 		cmocka_unit_test(secrets_are_hidden),
 		cmocka_unit_test(survives_without_memory),
 	};
