@@ -197,15 +197,26 @@ void budget_spend(struct notify *notify, struct budget *budget, struct instant n
 
 /* -- what is withheld ------------------------------------------------------------------------- */
 
+/* From one digest to the next. */
+static int64_t pause_after(const struct digest *digest)
+{
+	const struct budget *budget = digest->budget;
+
+	return budget && budget->count ? per_ns(budget) / reserve(budget) : 0;
+}
+
+/* Where it is armed already, it only comes sooner. */
 static void arm(struct notify *notify, struct digest *digest, struct instant now)
 {
-	int64_t gather = GATHER_NS;
+	int64_t gather = GATHER_NS, at;
 
-	if (!digest->n_withheld || digest->under_way || digest->timer.place)
+	if (!digest->n_withheld || digest->under_way)
 		return;
 	if (digest->budget && digest->budget->count)
-		gather = MIN(gather, per_ns(digest->budget) / reserve(digest->budget));
-	timer_set(&notify->timers, &digest->timer, MAX(digest->next_boot_ns, now.boot_ns + gather));
+		gather = MIN(gather, pause_after(digest));
+	at = MAX(digest->next_boot_ns, now.boot_ns + gather);
+	if (!digest->timer.place || at < digest->timer.at_boot_ns)
+		timer_set(&notify->timers, &digest->timer, at);
 }
 
 static int withheld_new(struct notify *notify, struct digest *digest, const char *key,
@@ -337,9 +348,7 @@ void digest_over(struct notify *notify, struct digest *digest, bool told, struct
 			persist_withheld(notify, e->key, withheld);
 	}
 	if (told)
-		pause_ns = digest->budget && digest->budget->count
-				   ? per_ns(digest->budget) / reserve(digest->budget)
-				   : 0;
+		pause_ns = pause_after(digest);
 	digest->next_boot_ns = now.boot_ns + pause_ns;
 	arm(notify, digest, now);
 }
@@ -432,6 +441,8 @@ void digests_configure(struct notify *notify, struct instant now)
 			digest_free(notify, digest);
 			continue;
 		}
+		/* The pause that another budget asked for may be a day; what is new waits behind it. */
+		digest->next_boot_ns = MIN(digest->next_boot_ns, now.boot_ns + pause_after(digest));
 		arm(notify, digest, now);
 	}
 	map_foreach (&notify->digests.budgets, e) {

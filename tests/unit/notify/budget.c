@@ -323,6 +323,45 @@ static void a_reload_changes_lifts_or_drops_it(void **state)
 	world_release(&w);
 }
 
+static void a_larger_budget_does_not_wait_for_the_digest_of_the_smaller(void **state)
+{
+	/* How long after the reload what was held back comes: the new budget's own pause at most. */
+	static const struct {
+		const char *budget;
+		int64_t within;
+	} rows[] = {
+		{ "", 2 * MINUTE },
+		{ "  budget: none\n", 2 * MINUTE },
+		{ "  budget: 400/1d\n", 16 * MINUTE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config *next = limited(rows[i].budget);
+		struct world w;
+		size_t before;
+
+		world_init(&w, limited("  budget: 4/1d\n"));
+		flood(&w, 0, 10, true);
+		world_run(&w, 2 * MINUTE);
+		assert_true(is_digest(last(&w)));
+		before = w.n_mails;
+		flood(&w, 20, 21, true);
+		world_run(&w, HOUR);
+		assert_int_equal(w.n_mails, before);
+		assert_int_equal(notify_configure(w.notify, next, w.now), 0);
+		config_unref(w.config);
+		w.config = next;
+		world_run(&w, rows[i].within);
+		assert_int_equal(w.n_mails, before + 1);
+		assert_true(is_digest(last(&w)));
+		flood(&w, 30, 31, true);
+		world_run(&w, 10 * SEC);
+		assert_int_equal(w.n_mails, before + 2);
+		assert_false(is_digest(last(&w)));
+		world_release(&w);
+	}
+}
+
 static void the_count_is_kept_over_a_reboot(void **state)
 {
 	struct world w;
@@ -437,6 +476,7 @@ int main(void)
 		cmocka_unit_test(many_names_and_groups_are_folded),
 		cmocka_unit_test(receivers_of_one_account_share_its_budget),
 		cmocka_unit_test(a_reload_changes_lifts_or_drops_it),
+		cmocka_unit_test(a_larger_budget_does_not_wait_for_the_digest_of_the_smaller),
 		cmocka_unit_test(the_count_is_kept_over_a_reboot),
 		cmocka_unit_test(without_memory_nothing_is_lost),
 		cmocka_unit_test(rows_that_are_broken_are_refused),
