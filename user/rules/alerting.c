@@ -106,17 +106,26 @@ static bool lasted(int64_t since_boot_ns, int64_t now_boot_ns, int64_t ms)
 	return now_boot_ns - since_boot_ns >= ms * NSEC_PER_MSEC;
 }
 
+bool alerting_keeps_firing(
+	const struct alerting *alerting, const struct active_alert *alert, struct instant at)
+{
+	if (alert->state != RULE_FIRING || !alerting->keep_firing_for_ms)
+		return false;
+	return !alert->keep_firing_boot_ns ||
+	       !lasted(alert->keep_firing_boot_ns, at.boot_ns, alerting->keep_firing_for_ms);
+}
+
 /* A firing alert that is missing goes on for keep_firing_for. */
 static bool kept_firing(
 	const struct alerting *alerting, struct active_alert *alert, struct instant at)
 {
-	if (alert->state != RULE_FIRING || !alerting->keep_firing_for_ms)
+	if (!alerting_keeps_firing(alerting, alert, at))
 		return false;
 	if (!alert->keep_firing_boot_ns) {
 		alert->keep_firing_boot_ns = at.boot_ns;
 		alert->keep_firing_wall_ms = at.wall_ms;
 	}
-	return !lasted(alert->keep_firing_boot_ns, at.boot_ns, alerting->keep_firing_for_ms);
+	return true;
 }
 
 /* True: it is to be forgotten. */

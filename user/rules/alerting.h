@@ -69,6 +69,9 @@ void alerting_doubt(struct alerting *alerting);
 /* Ends everything at once: the rule is gone, or its limit was exceeded. */
 void alerting_wipe(struct alerting *alerting);
 
+/* Whether it would go on to fire by keep_firing_for, if the expression does not hold for it at `at`. */
+bool alerting_keeps_firing(
+	const struct alerting *alerting, const struct active_alert *alert, struct instant at);
 /* Whether this alert is to be told now: what was told is told again when that is longer ago than the delay. */
 bool active_alert_due(const struct active_alert *alert, struct instant at, int64_t resend_delay_ms);
 /* When a `for` or `keep_firing_for` runs out next, after `after_boot_ns`; BOOT_NS_NEVER for none. */

@@ -372,16 +372,35 @@ static void end_alerts(struct rule *rule, struct instant at)
 	alerting_wipe(&rule->alerting);
 }
 
+/*
+ * What a limit counts: all that would be pending or firing, with those that only keep_firing_for holds.
+ * Of before a gap they do not count, as Prometheus would not know of them.
+ */
+static size_t would_be_active(const struct rule *rule, const struct presences *p, struct instant at)
+{
+	size_t n = p->n;
+
+	map_foreach (&rule->alerting.alerts, e) {
+		const struct active_alert *alert = e->value;
+		size_t key_len = alert->labels->n * sizeof(struct label);
+
+		if (!alert->restored && !map_get(&p->by_labels, alert->labels->v, key_len))
+			n += alerting_keeps_firing(&rule->alerting, alert, at);
+	}
+	return n;
+}
+
 static int conclude_alerts(struct rule *rule, const struct presences *p, struct instant at,
 	struct instant written, bool settling)
 {
 	struct transition transition = { .rule = rule, .at = at };
+	size_t limit = (size_t)rule->group->config->limit;
+	size_t active = limit ? would_be_active(rule, p, at) : 0;
 
-	if (rule->group->config->limit && p->n > (size_t)rule->group->config->limit) {
+	if (active > limit) {
 		end_alerts(rule, at);
 		output_conclude(rule, written);
-		return fail(rule, "exceeded limit of %lld with %zu alerts",
-			(long long)rule->group->config->limit, p->n);
+		return fail(rule, "exceeded limit of %zu with %zu alerts", limit, active);
 	}
 	for (size_t i = 0; i < p->n; i++) {
 		struct active_alert *alert = alerting_find(&rule->alerting, p->items[i].labels);

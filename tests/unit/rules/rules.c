@@ -455,6 +455,41 @@ static void a_limit_ends_all_alerts_of_its_rule(void **state)
 	world_release(&w);
 }
 
+static void a_limit_counts_what_only_keep_firing_for_holds(void **state)
+{
+	static const struct {
+		int64_t keep_firing_for_ms;
+		int limit, failures, alerts;
+	} rows[] = {
+		{ 0, 1, 0, 3 }, /* one fires, is over, and the other one fires */
+		{ 60000, 2, 0, 2 }, { 60000, 1, 1, 2 }, /* one fires, and the limit ends it */
+	};
+	const char *const pairs[][2] = { { "__name__", "up" }, { "job", "b" },
+		{ "instance", "b" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct labels *other = labels_new(3, pairs);
+		struct series *series;
+		struct world w;
+
+		world_init(&w, "up == 0", 0);
+		w.group.limit = rows[i].limit;
+		w.rule[0].keep_firing_for_ms = rows[i].keep_firing_for_ms;
+		configure(&w, 500);
+		event(&w, 1000, 0);
+		assert_int_equal(w.n_alerts, 1);
+		assert_int_equal(tsdb_series(w.db, other, &series), 0);
+		tsdb_append(w.db, series, at(&w, 1500).wall_ms, 0);
+		sample(&w, 1500, 1);
+		run(&w, 1500, 16500, 1);
+		assert_int_equal(w.failures, rows[i].failures);
+		assert_int_equal(w.n_alerts, rows[i].alerts);
+		series_unref(series);
+		labels_unref(other);
+		world_release(&w);
+	}
+}
+
 static void a_jump_of_the_wall_clock_leaves_the_true_age(void **state)
 {
 	struct world w;
@@ -601,6 +636,7 @@ int main(void)
 		cmocka_unit_test(two_results_with_one_label_set_are_an_error_and_change_nothing),
 		cmocka_unit_test(templates_are_for_alerts_and_a_group_has_labels_for_all),
 		cmocka_unit_test(a_limit_ends_all_alerts_of_its_rule),
+		cmocka_unit_test(a_limit_counts_what_only_keep_firing_for_holds),
 		cmocka_unit_test(a_jump_of_the_wall_clock_leaves_the_true_age),
 		cmocka_unit_test(missed_slots_are_skipped_and_counted),
 		cmocka_unit_test(a_week_passes_in_a_moment),
