@@ -59,20 +59,24 @@ void test_report_print(const struct test_report *report, struct strbuf *out)
 	}
 }
 
-/* XML 1.0 has no way to write most control characters. */
+/* XML 1.0 has no way to write most control characters, nor U+FFFE and U+FFFF (its rule 2, Char). */
+static bool xml_has(uint32_t rune)
+{
+	return (rune >= 0x20 && rune != 0xfffe && rune != 0xffff) || rune == '\n' || rune == '\t';
+}
+
+/* What cannot be written, and what is no UTF-8 (in the name of a file), becomes U+FFFD. */
 static void escape_xml(struct strbuf *out, const char *s)
 {
-	const char *line;
+	size_t len = strlen(s), n;
+	uint32_t rune;
 
-	for (; *s; s = line) {
-		line = s;
-		while (*line && ((unsigned char)*line >= 0x20 || *line == '\n' || *line == '\t'))
-			line++;
-		escape_html(out, s, (size_t)(line - s));
-		if (*line) {
-			strbuf_adds(out, "\xef\xbf\xbd");
-			line++;
-		}
+	for (size_t i = 0; i < len; i += MAX(n, (size_t)1)) {
+		n = utf8_decode(s + i, len - i, &rune);
+		if (n && xml_has(rune))
+			escape_html(out, s + i, n);
+		else
+			utf8_encode(out, 0xfffd);
 	}
 }
 

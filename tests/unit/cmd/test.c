@@ -345,14 +345,15 @@ static void junit_has_the_same_result(void **state)
 	struct captured got = test(w,
 		"tests:\n"
 		"- {name: good, promql_expr_test: [{expr: vector(1), exp_samples: [{value: 1}]}]}\n"
-		"- {name: \"<bad>\\x01\", promql_expr_test: [{expr: vector(1)}]}\n",
+		"- {name: \"<bad>\\x01\\uFFFE€\", promql_expr_test: [{expr: vector(1)}]}\n",
 		(char *)"--junit", w->junit);
 	char *xml = read_file(w->junit, NULL);
 
 	assert_int_equal(got.status, 1);
 	assert_non_null(strstr(xml, " tests=\"2\" failures=\"1\" errors=\"0\">"));
 	assert_non_null(strstr(xml, " name=\"good\">\n    </testcase>"));
-	assert_non_null(strstr(xml, " name=\"&lt;bad&gt;\xef\xbf\xbd\">\n      <failure message="));
+	assert_non_null(strstr(
+		xml, " name=\"&lt;bad&gt;\xef\xbf\xbd\xef\xbf\xbd€\">\n      <failure message="));
 	assert_non_null(strstr(xml, "got       {} 1\n"));
 	free(xml);
 	captured_release(&got);
