@@ -47,6 +47,16 @@ static void keep_standard_descriptors(void)
 	closep(&fd);
 }
 
+/* getopt() begins what it has to say with argv[0]: with only "query" nobody would know who speaks. */
+static int run_command(size_t i, int argc, char **argv)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "tolld %s", commands[i].name);
+	argv[0] = name;
+	return commands[i].run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	keep_standard_descriptors();
@@ -62,7 +72,7 @@ int main(int argc, char **argv)
 		return cmd_version(argc - 1, argv + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (streq(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return run_command(i, argc - 1, argv + 1);
 	}
 	fprintf(stderr, "tolld: '%s' is not a command\n\n", argv[1]);
 	usage(stderr);

@@ -36,6 +36,13 @@ def test_a_wrong_call_is_told_on_stderr(args):
         assert "tolld" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "check", "test", "status", "query", "history", "notify"])
+def test_an_unknown_flag_is_told_with_the_name_of_the_command(command):
+    done = tolld(command, "--no-such-flag")
+    assert done.stderr.startswith(f"tolld {command}: unrecognized option '--no-such-flag'\n")
+    assert done.returncode == 2
+
+
 def test_help_is_an_answer_not_a_fault():
     done = tolld("--help")
     assert done.returncode == 0

@@ -1,6 +1,6 @@
 /*
- * cmd.h - the subcommands of tolld. Each gets its own arguments, argv[0] being its name, and returns
- * an exit status: 0 done, 1 it found faults or could not, 2 it was called wrongly.
+ * cmd.h - the subcommands of tolld. Each gets its own arguments, argv[0] being "tolld" and its name, and
+ * returns an exit status: 0 done, 1 it found faults or could not, 2 it was called wrongly.
  */
 #ifndef TOLLD_CMD_CMD_H
 #define TOLLD_CMD_CMD_H

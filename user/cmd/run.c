@@ -352,8 +352,6 @@ static int parse(int argc, char **argv, struct arguments *a)
 		table[i] = (struct option){ .name = flags[i].name,
 			.has_arg = flags[i].value ? required_argument : no_argument,
 			.val = (int)flags[i].flag };
-	/* getopt begins what it has to say with this. */
-	argv[0] = (char[]){ "tolld run" };
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (c == '?' || take_flag(a, (enum flag)c, optarg))
 			return -EINVAL;
