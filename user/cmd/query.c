@@ -7,6 +7,8 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/num.h"
@@ -192,12 +194,21 @@ static bool is_utf8(void)
 	return false;
 }
 
+/* 0: it goes elsewhere, or the terminal does not know. */
+static size_t terminal_columns(void)
+{
+	struct winsize size = { 0 };
+
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
+}
+
 static int show(const struct arguments *a, const struct answer *answer)
 {
 	const struct query_range range = {
 		.start_wall_ms = a->start_wall_ms,
 		.end_wall_ms = a->end_wall_ms,
 		.step_ms = a->step_ms,
+		.columns = terminal_columns(),
 		.ascii = !is_utf8(),
 	};
 	struct strbuf out = STRBUF_INIT;

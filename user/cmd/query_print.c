@@ -18,7 +18,8 @@
 #include "model/timestamp.h"
 #include "promql/promql.h"
 
-#define CHART_WIDTH 60
+#define CHART_WIDTH  60
+#define CHART_INDENT 2
 
 static int add_labels(const json_t *metric, struct strbuf *out)
 {
@@ -144,19 +145,28 @@ static void add_figures(struct strbuf *out, const struct sample *points, size_t 
 	num_format(text, max);
 	strbuf_addf(out, "  max %s", text);
 	num_format(text, points[n - 1].value);
-	strbuf_addf(out, "  last %s\n", text);
+	strbuf_addf(out, "  last %s", text);
+}
+
+/* The same for all series, so that they can be held against one another. */
+static size_t chart_width(const struct query_range *range)
+{
+	int64_t steps = (range->end_wall_ms - range->start_wall_ms) / range->step_ms + 1;
+	size_t width = (size_t)MIN(steps, (int64_t)CHART_WIDTH);
+
+	return range->columns > CHART_INDENT ? MIN(width, range->columns - CHART_INDENT) : width;
 }
 
 static int print_chart(const json_t *values, const struct query_range *range, struct strbuf *out)
 {
-	int64_t steps = (range->end_wall_ms - range->start_wall_ms) / range->step_ms + 1;
 	const struct chart chart = {
 		.start_wall_ms = range->start_wall_ms,
 		.end_wall_ms = range->end_wall_ms,
-		.width = (size_t)MIN(steps, (int64_t)CHART_WIDTH),
+		.width = chart_width(range),
 		.ascii = range->ascii,
 	};
 	scoped(freep) struct sample *points = calloc(json_array_size(values) + 1, sizeof(*points));
+	struct strbuf figures = STRBUF_INIT;
 	const json_t *pair;
 	size_t i, n = 0;
 
@@ -165,9 +175,14 @@ static int print_chart(const json_t *values, const struct query_range *range, st
 	json_array_foreach(values, i, pair) n += read_sample(pair, &points[n]);
 	if (!n)
 		return 0;
-	strbuf_adds(out, "  ");
+	strbuf_addf(out, "%*s", CHART_INDENT, "");
 	chart_line(out, &chart, points, n);
-	add_figures(out, points, n);
+	add_figures(&figures, points, n);
+	if (range->columns && CHART_INDENT + chart.width + figures.len > range->columns)
+		strbuf_addch(out, '\n');
+	strbuf_addf(out, "%s\n", figures.s);
+	out->err = out->err ? out->err : figures.err;
+	strbuf_release(&figures);
 	return out->err;
 }
 

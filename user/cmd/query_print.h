@@ -11,6 +11,7 @@ int query_print_instant(const json_t *data, struct strbuf *out);
 
 struct query_range {
 	int64_t start_wall_ms, end_wall_ms, step_ms;
+	size_t columns; /* of the terminal: what is wider goes on in a second line; 0 is without end */
 	bool ascii;
 };
 

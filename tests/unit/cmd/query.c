@@ -114,6 +114,39 @@ static void a_range_is_drawn(void **state)
 	captured_release(&got);
 }
 
+static void a_chart_is_no_wider_than_the_terminal(void **state)
+{
+	static const struct {
+		size_t columns;
+		const char *chart; /* of ten steps */
+	} rows[] = {
+		{ 0, "  _________@  min 0  max 1  last 1\n" },
+		{ 200, "  _________@  min 0  max 1  last 1\n" },
+		{ 34, "  _________@  min 0  max 1  last 1\n" },
+		{ 33, "  _________@\n  min 0  max 1  last 1\n" },
+		{ 12, "  _________@\n  min 0  max 1  last 1\n" },
+		{ 7, "  ____@\n  min 0  max 1  last 1\n" },
+		{ 1, "  _________@\n  min 0  max 1  last 1\n" },
+	};
+	json_t *data = json_loads("{\"result\":[{\"metric\":{\"__name__\":\"m\"},\"values\":["
+				  "[0,\"0\"],[1,\"0\"],[2,\"0\"],[3,\"0\"],[4,\"0\"],[5,\"0\"],"
+				  "[6,\"0\"],[7,\"0\"],[8,\"0\"],[9,\"1\"]]}]}",
+		0, NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct query_range range = { .end_wall_ms = 9000,
+			.step_ms = 1000,
+			.columns = rows[i].columns,
+			.ascii = true };
+		struct strbuf out = STRBUF_INIT;
+
+		assert_int_equal(query_print_range(data, &range, &out), 0);
+		assert_string_equal(strstr(out.s, "\nm\n") + 3, rows[i].chart);
+		strbuf_release(&out);
+	}
+	json_decref(data);
+}
+
 static void a_fault_is_marked_under_the_expression(void **state)
 {
 	static const struct {
@@ -225,6 +258,7 @@ int main(void)
 		cmocka_unit_test(other_kinds_of_answers_are_shown_as_they_are),
 		cmocka_unit_test(json_is_the_data_with_its_times_untouched),
 		cmocka_unit_test(a_range_is_drawn),
+		cmocka_unit_test(a_chart_is_no_wider_than_the_terminal),
 		cmocka_unit_test(a_fault_is_marked_under_the_expression),
 		cmocka_unit_test(who_does_not_answer_or_not_so_is_told),
 		cmocka_unit_test(a_wrong_call_is_told),
