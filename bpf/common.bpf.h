@@ -4,10 +4,7 @@
 #ifndef TOLLD_COMMON_BPF_H
 #define TOLLD_COMMON_BPF_H
 
-#include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
+#include "read.bpf.h"
 #include "tolld/event.h"
 #include "tolld/map.h"
 
@@ -108,7 +105,7 @@ static __always_inline void *event_reserve(
 /* Of the process, not of the thread: it survives an exec by any of its threads. */
 static __always_inline __u64 start_of(struct task_struct *task)
 {
-	return task->group_leader->start_boottime;
+	return READ(task, group_leader, start_boottime);
 }
 
 /* It is always there, which the verifier cannot know. */
@@ -123,7 +120,7 @@ static __always_inline __u32 *place_of(__u32 pid)
 /* Most processes are not, and pay for this one test. */
 static __always_inline struct watched_process *watched(struct task_struct *task)
 {
-	struct process_key key = { .pid = task->tgid };
+	struct process_key key = { .pid = READ(task, tgid) };
 	__u32 *place = place_of(key.pid);
 
 	if (!place || !*place)
@@ -168,9 +165,9 @@ static __always_inline bool is_same_process(const struct watched_process *entry,
 static __always_inline void learn_process(struct watched_process *entry, struct task_struct *task)
 {
 	entry->start_boottime_ns = start_of(task);
-	entry->ended_threads_cpu_ns = task->signal->sum_sched_runtime;
-	entry->ended_threads_minor_faults = task->signal->min_flt;
-	entry->ended_threads_major_faults = task->signal->maj_flt;
+	entry->ended_threads_cpu_ns = READ(task, signal, sum_sched_runtime);
+	entry->ended_threads_minor_faults = READ(task, signal, min_flt);
+	entry->ended_threads_major_faults = READ(task, signal, maj_flt);
 }
 
 #endif

@@ -13,22 +13,22 @@ static struct budget hangs;
  * but the main one. When a disk is gone thousands may hang: the first ones are told, and all
  * others are found by whoever reads what they use.
  */
-SEC("tp_btf/sched_process_hang")
+TRACEPOINT("sched_process_hang")
 int BPF_PROG(tolld_hang, struct task_struct *task)
 {
 	struct tolld_hang_event *e;
 	struct watched_process *entry;
 
-	if ((task->flags & PF_KTHREAD) || !has_left(&hangs, TOLLD_HANGS))
+	if ((READ(task, flags) & PF_KTHREAD) || !has_left(&hangs, TOLLD_HANGS))
 		return 0;
 	entry = watched(task);
-	e = event_reserve(TOLLD_HANG, sizeof(*e), task->tgid, start_of(task));
+	e = event_reserve(TOLLD_HANG, sizeof(*e), READ(task, tgid), start_of(task));
 	if (!e)
 		return 0;
-	e->thread = task->pid;
+	e->thread = READ(task, pid);
 	e->family_pid = entry ? entry->family_pid : 0;
-	e->switches = task->nvcsw + task->nivcsw;
-	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
+	e->switches = READ(task, nvcsw) + READ(task, nivcsw);
+	READ_COMM(e->comm, task);
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

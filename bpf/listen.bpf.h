@@ -20,7 +20,7 @@ static __always_inline bool is_in_own_netns(const struct sock *sk)
 {
 	if (!bpf_core_field_exists(possible_net_t, net) || !own_netns)
 		return true;
-	return sk->__sk_common.skc_net.net->ns.inum == own_netns;
+	return READ(sk, __sk_common.skc_net.net, ns.inum) == own_netns;
 }
 
 static __always_inline void fill_address(struct tolld_listen_event *e, const struct sock *sk)
@@ -28,19 +28,19 @@ static __always_inline void fill_address(struct tolld_listen_event *e, const str
 	const struct sock_common *common = &sk->__sk_common;
 	__u32 *words = (__u32 *)e->address;
 
-	e->ipv6 = common->skc_family == AF_INET6;
-	e->ipv6_only = BPF_CORE_READ_BITFIELD(common, skc_ipv6only);
+	e->ipv6 = READ(common, skc_family) == AF_INET6;
+	e->ipv6_only = READ_BITFIELD(common, skc_ipv6only);
 	words[1] = words[2] = words[3] = 0;
 	if (!e->ipv6) {
-		words[0] = common->skc_rcv_saddr;
+		words[0] = READ(common, skc_rcv_saddr);
 		return;
 	}
 	if (!bpf_core_field_exists(common->skc_v6_rcv_saddr))
 		return;
-	words[0] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
-	words[1] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
-	words[2] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
-	words[3] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+	words[0] = READ(common, skc_v6_rcv_saddr.in6_u.u6_addr32[0]);
+	words[1] = READ(common, skc_v6_rcv_saddr.in6_u.u6_addr32[1]);
+	words[2] = READ(common, skc_v6_rcv_saddr.in6_u.u6_addr32[2]);
+	words[3] = READ(common, skc_v6_rcv_saddr.in6_u.u6_addr32[3]);
 }
 
 /*
@@ -50,7 +50,7 @@ static __always_inline void fill_address(struct tolld_listen_event *e, const str
 static __always_inline void watch_owner(const struct watched_port *port, struct task_struct *task)
 {
 	struct watched_process process = { .role = IS_WATCHED };
-	struct process_key key = { .pid = task->tgid };
+	struct process_key key = { .pid = READ(task, tgid) };
 	struct watched_process *known = bpf_map_lookup_elem(&tolld_watch, &key);
 
 	if (known && is_same_process(known, start_of(task))) {
@@ -70,7 +70,7 @@ static __always_inline bool is_service(struct task_struct *task)
 	return entry && entry->role == IS_WATCHED;
 }
 
-SEC("tp_btf/inet_sock_set_state")
+TRACEPOINT("inet_sock_set_state")
 int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 {
 	struct watched_port *watched_port;
@@ -85,14 +85,14 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 	 */
 	if (newstate != TCP_LISTEN && !(oldstate == TCP_LISTEN && newstate == TCP_CLOSE))
 		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tcp)
 		return 0;
 	/* skc_num is already 0 when a port that was bound by itself closes. */
-	key.port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
-	task = bpf_get_current_task_btf();
+	key.port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
+	task = CURRENT_TASK();
 	watched_port = bpf_map_lookup_elem(&tolld_ports, &key);
 	/* A service that is a program and is to listen: on which port, it says itself. */
 	if ((!watched_port && !(newstate == TCP_LISTEN && is_service(task))) ||
@@ -101,7 +101,7 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 
 	if (watched_port && newstate == TCP_LISTEN)
 		watch_owner(watched_port, task);
-	e = event_reserve(TOLLD_LISTEN, sizeof(*e), task->tgid, start_of(task));
+	e = event_reserve(TOLLD_LISTEN, sizeof(*e), READ(task, tgid), start_of(task));
 	if (!e)
 		return 0;
 	e->cookie = bpf_get_socket_cookie((void *)sk);
@@ -109,7 +109,7 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 	e->opened = newstate == TCP_LISTEN;
 	fill_address(e, sk);
 	__builtin_memset(e->unused, 0, sizeof(e->unused));
-	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
+	READ_COMM(e->comm, READ(task, group_leader));
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "common.bpf.h"
 
 /* A request to a disk failed. Rare, so it costs nothing; which process it was for nobody knows by then. */
-SEC("tp_btf/block_rq_error")
+TRACEPOINT("block_rq_error")
 int tolld_blkerr(__u64 *ctx)
 {
 	__u32 zero = 0;

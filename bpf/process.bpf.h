@@ -20,18 +20,18 @@ static __always_inline bool is_last_thread(__u64 *ctx, struct task_struct *task)
 {
 	if (exit_tells_group_dead)
 		return (bool)ctx[1];
-	return task->signal->live.counter == 0;
+	return READ(task, signal, live.counter) == 0;
 }
 
 /* As waitpid() would say it. The leader's own code is another thing when a worker ended the group. */
 static __always_inline __u32 wait_status_of(struct task_struct *task)
 {
-	struct signal_struct *signal = task->signal;
+	struct signal_struct *signal = READ(task, signal);
 
-	if (signal->flags & SIGNAL_GROUP_EXIT)
-		return signal->group_exit_code & 0xffff;
+	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return READ(signal, group_exit_code) & 0xffff;
 	/* Older kernels leave the flag clear when the last of several threads simply returns. */
-	return task->group_leader->exit_code & 0xffff;
+	return READ(task, group_leader, exit_code) & 0xffff;
 }
 
 /* What a process has used, in all of its threads. */
@@ -41,9 +41,9 @@ struct usage {
 
 static __always_inline void usage_add(struct usage *usage, const struct task_struct *thread)
 {
-	usage->cpu_ns += thread->se.sum_exec_runtime;
-	usage->minor_faults += thread->min_flt;
-	usage->major_faults += thread->maj_flt;
+	usage->cpu_ns += READ(thread, se.sum_exec_runtime);
+	usage->minor_faults += READ(thread, min_flt);
+	usage->major_faults += READ(thread, maj_flt);
 }
 
 /*
@@ -54,18 +54,18 @@ static __always_inline void usage_add(struct usage *usage, const struct task_str
 static __always_inline void usage_of(
 	struct usage *ret, struct task_struct *task, const struct watched_process *entry)
 {
-	const struct signal_struct *signal = task->signal;
-	struct task_struct *leader = task->group_leader;
+	const struct signal_struct *signal = READ(task, signal);
+	struct task_struct *leader = READ(task, group_leader);
 	int left = leader == task ? 1 : 2;
 
-	if (signal->nr_threads > left) {
+	if (READ(signal, nr_threads) > left) {
 		ret->cpu_ns = entry->ended_threads_cpu_ns;
 		ret->minor_faults = entry->ended_threads_minor_faults;
 		ret->major_faults = entry->ended_threads_major_faults;
 	} else {
-		ret->cpu_ns = signal->sum_sched_runtime;
-		ret->minor_faults = signal->min_flt;
-		ret->major_faults = signal->maj_flt;
+		ret->cpu_ns = READ(signal, sum_sched_runtime);
+		ret->minor_faults = READ(signal, min_flt);
+		ret->major_faults = READ(signal, maj_flt);
 		if (leader != task)
 			usage_add(ret, leader);
 	}
@@ -74,10 +74,10 @@ static __always_inline void usage_of(
 
 static __always_inline void thread_ended(struct watched_process *entry, struct task_struct *task)
 {
-	__sync_fetch_and_add(&entry->ended_threads_cpu_ns, task->se.sum_exec_runtime);
-	__sync_fetch_and_add(&entry->ended_threads_minor_faults, task->min_flt);
-	__sync_fetch_and_add(&entry->ended_threads_major_faults, task->maj_flt);
-	if (task->signal->flags & SIGNAL_GROUP_EXIT)
+	__sync_fetch_and_add(&entry->ended_threads_cpu_ns, READ(task, se.sum_exec_runtime));
+	__sync_fetch_and_add(&entry->ended_threads_minor_faults, READ(task, min_flt));
+	__sync_fetch_and_add(&entry->ended_threads_major_faults, READ(task, maj_flt));
+	if (READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 		__sync_fetch_and_add(&entry->threads_ended_with_it, 1);
 }
 
@@ -105,24 +105,24 @@ static __always_inline void fill_exit(
 	e->forked = entry->forked;
 	e->family_pid = entry->family_pid;
 	e->threads = entry->threads_ended_with_it + 1;
-	e->peak_rss_pages = task->signal->maxrss;
+	e->peak_rss_pages = READ(task, signal, maxrss);
 	e->cpu_ns = usage.cpu_ns;
 	e->minor_faults = usage.minor_faults;
 	e->major_faults = usage.major_faults;
-	__builtin_memcpy(e->comm, task->group_leader->comm, sizeof(e->comm));
+	READ_COMM(e->comm, READ(task, group_leader));
 	fatal_signal_of(&e->fatal_signal, entry, e->wait_status);
 	e->stop_request = entry->last_stop_request;
 }
 
-SEC("tp_btf/sched_process_exit")
+TRACEPOINT("sched_process_exit")
 int BPF_PROG(tolld_exit, struct task_struct *task)
 {
-	struct process_key key = { .pid = task->tgid };
+	struct process_key key = { .pid = READ(task, tgid) };
 	struct watched_process *entry, ended;
 	struct tolld_exit_event *e;
 	__u64 start;
 
-	if (task->flags & PF_KTHREAD)
+	if (READ(task, flags) & PF_KTHREAD)
 		return 0;
 	entry = watched(task);
 	if (!entry)
@@ -153,14 +153,14 @@ int BPF_PROG(tolld_exit, struct task_struct *task)
  * A daemon may listen first and fork then, and the child serves on when its parent exits. So children
  * are followed, silently; user space asks for them only when their watched ancestor dies.
  */
-SEC("tp_btf/sched_process_fork")
+TRACEPOINT("sched_process_fork")
 int BPF_PROG(tolld_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct process_key key = { .pid = child->tgid };
+	struct process_key key = { .pid = READ(child, tgid) };
 	struct watched_process inherited = { .role = INHERITED_FROM_WATCHED };
 	struct watched_process *entry;
 
-	if (child->tgid == parent->tgid)
+	if (READ(child, tgid) == READ(parent, tgid))
 		return 0; /* a thread */
 	entry = watched(parent);
 	if (!entry)
@@ -211,9 +211,9 @@ static __always_inline struct wanted_program *wanted(struct task_struct *task, _
 	struct program_key key = {};
 	struct wanted_program *program;
 
-	__builtin_memcpy(key.name, task->comm, sizeof(key.name));
+	READ_COMM(key.name, task);
 	program = bpf_map_lookup_elem(&tolld_programs, &key);
-	if (!program && task->real_parent->tgid == 1) {
+	if (!program && READ(task, real_parent, tgid) == 1) {
 		key.parent_pid = 1;
 		program = bpf_map_lookup_elem(&tolld_programs, &key);
 		key.parent_pid = 0;
@@ -234,12 +234,12 @@ static __always_inline struct wanted_program *wanted(struct task_struct *task, _
  * A process becomes another program. One that is looked for is watched from now on: should it die
  * before user space has read of it, that is told all the same.
  */
-SEC("tp_btf/sched_process_exec")
+TRACEPOINT("sched_process_exec")
 int BPF_PROG(tolld_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct process_key key = { .pid = task->tgid };
+	struct process_key key = { .pid = READ(task, tgid) };
 	struct watched_process *entry = watched(task);
-	__u64 inode = bprm->file->f_inode->i_ino;
+	__u64 inode = READ(bprm, file, f_inode, i_ino);
 	struct watched_process started = { .role = IS_WATCHED };
 	bool was_watched = entry && entry->role == IS_WATCHED;
 	struct tolld_exec_event *e;
@@ -260,9 +260,9 @@ int BPF_PROG(tolld_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 	e = event_reserve(TOLLD_EXEC, sizeof(*e), key.pid, start_of(task));
 	if (!e)
 		return 0;
-	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
+	READ_COMM(e->comm, task);
 	e->inode = inode;
-	e->parent_pid = task->real_parent->tgid;
+	e->parent_pid = READ(task, real_parent, tgid);
 	e->was_looked_for = !was_watched;
 	bpf_ringbuf_submit(e, 0);
 	return 0;

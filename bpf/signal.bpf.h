@@ -69,7 +69,7 @@ static __always_inline int si_code_of(struct kernel_siginfo *info)
 		return SI_USER;
 	if (number == SEND_SIG_PRIV)
 		return SI_KERNEL;
-	return siginfo_is_typed ? info->si_code : BPF_CORE_READ(info, si_code);
+	return siginfo_is_typed ? READ(info, si_code) : BPF_CORE_READ(info, si_code);
 }
 
 static __always_inline bool is_from_current(int si_code)
@@ -107,7 +107,7 @@ static __always_inline void keep_signal(
  * Runs in the sender. The kernel holds the target's siglock here, so nobody else writes to its entry.
  * A process without an entry costs this one look-up.
  */
-SEC("tp_btf/signal_generate")
+TRACEPOINT("signal_generate")
 int BPF_PROG(tolld_signal, int sig, struct kernel_siginfo *info, struct task_struct *task,
 	int group, int result)
 {
@@ -125,15 +125,15 @@ int BPF_PROG(tolld_signal, int sig, struct kernel_siginfo *info, struct task_str
 	fill_signal(&s, sig, si_code_of(info));
 	keep_signal(
 		BIT(sig) & STOP_REQUESTS ? &entry->last_stop_request : &entry->last_fatal_signal,
-		&s, task->tgid);
+		&s, READ(task, tgid));
 	if (sig == SIGKILL && s.sender == SENT_BY_THE_KERNEL) {
-		last_killed_thread = task->pid;
-		last_killed_process = task->tgid;
+		last_killed_thread = READ(task, pid);
+		last_killed_process = READ(task, tgid);
 		last_killed_start_ns = start_of(task);
 	}
 	if (BIT(sig) & ROUTINE)
 		return 0;
-	e = event_reserve(TOLLD_SIGNAL, sizeof(*e), task->tgid, start_of(task));
+	e = event_reserve(TOLLD_SIGNAL, sizeof(*e), READ(task, tgid), start_of(task));
 	if (!e)
 		return 0;
 	e->signal = s;
@@ -145,7 +145,7 @@ int BPF_PROG(tolld_signal, int sig, struct kernel_siginfo *info, struct task_str
  * Not filtered: it is rare, and the victim's exit may have come first on another CPU and have taken
  * its entry along. The argument is a task since 6.9 and in older stable kernels, else a thread's number.
  */
-SEC("tp_btf/mark_victim")
+TRACEPOINT("mark_victim")
 int tolld_oom(__u64 *ctx)
 {
 	__u32 thread, pid = 0;
@@ -155,8 +155,8 @@ int tolld_oom(__u64 *ctx)
 	if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid)) {
 		struct task_struct *task = (struct task_struct *)ctx[0];
 
-		thread = task->pid;
-		pid = task->tgid;
+		thread = READ(task, pid);
+		pid = READ(task, tgid);
 		start = start_of(task);
 	} else {
 		thread = (__u32)ctx[0];
