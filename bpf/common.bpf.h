@@ -102,10 +102,19 @@ static __always_inline void *event_reserve(
 	return e;
 }
 
-/* Of the process, not of the thread: it survives an exec by any of its threads. */
+/*
+ * Of the process, not of the thread: it survives an exec by any of its threads. Without the kernel's types user
+ * space has no iterator either, and knows starts from /proc: to a tick of USER_HZ, which is 100 on the machines
+ * that tolld is built for.
+ */
 static __always_inline __u64 start_of(struct task_struct *task)
 {
-	return READ(task, group_leader, start_boottime);
+	__u64 start = READ(task, group_leader, start_boottime);
+
+#ifdef WITHOUT_KERNEL_BTF
+	start -= start % 10000000;
+#endif
+	return start;
 }
 
 /* It is always there, which the verifier cannot know. */
@@ -168,6 +177,9 @@ static __always_inline void learn_process(struct watched_process *entry, struct 
 	entry->ended_threads_cpu_ns = READ(task, signal, sum_sched_runtime);
 	entry->ended_threads_minor_faults = READ(task, signal, min_flt);
 	entry->ended_threads_major_faults = READ(task, signal, maj_flt);
+#ifdef WITHOUT_KERNEL_BTF
+	entry->knows_earlier_threads = 1;
+#endif
 }
 
 #endif

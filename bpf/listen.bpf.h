@@ -63,6 +63,33 @@ static __always_inline void watch_owner(const struct watched_port *port, struct 
 	watched_add(&key, &process);
 }
 
+#ifndef WITHOUT_KERNEL_BTF
+
+static __always_inline struct tcp_sock *tcp_of(const struct sock *sk)
+{
+	return bpf_skc_to_tcp_sock((void *)sk);
+}
+
+static __always_inline __u64 cookie_of(const struct sock *sk)
+{
+	return bpf_get_socket_cookie((void *)sk);
+}
+
+#else
+
+static __always_inline struct tcp_sock *tcp_of(const struct sock *sk)
+{
+	return (struct tcp_sock *)sk;
+}
+
+/* Sockets get one when somebody asks for it: sock_diag does, and until then it is 0. */
+static __always_inline __u64 cookie_of(const struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_cookie.counter);
+}
+
+#endif
+
 static __always_inline bool is_service(struct task_struct *task)
 {
 	const struct watched_process *entry = watched(task);
@@ -87,7 +114,7 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 		return 0;
 	if (READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	tcp = bpf_skc_to_tcp_sock((void *)sk);
+	tcp = tcp_of(sk);
 	if (!tcp)
 		return 0;
 	/* skc_num is already 0 when a port that was bound by itself closes. */
@@ -104,7 +131,7 @@ int BPF_PROG(tolld_listen, const struct sock *sk, int oldstate, int newstate)
 	e = event_reserve(TOLLD_LISTEN, sizeof(*e), READ(task, tgid), start_of(task));
 	if (!e)
 		return 0;
-	e->cookie = bpf_get_socket_cookie((void *)sk);
+	e->cookie = cookie_of(sk);
 	e->port = key.port;
 	e->opened = newstate == TCP_LISTEN;
 	fill_address(e, sk);

@@ -8,8 +8,10 @@
 
 #define SIGNAL_GROUP_EXIT 0x00000004
 
+#ifndef WITHOUT_KERNEL_BTF
 /* Set before loading. */
 const volatile bool exit_tells_group_dead;
+#endif
 
 /*
  * sched_process_exit comes once for every thread, and the last one to come need not be the leader.
@@ -18,8 +20,13 @@ const volatile bool exit_tells_group_dead;
  */
 static __always_inline bool is_last_thread(__u64 *ctx, struct task_struct *task)
 {
+#ifdef WITHOUT_KERNEL_BTF
+	if (bpf_core_field_exists(struct trace_event_raw_sched_process_exit, group_dead))
+		return (bool)ctx[1];
+#else
 	if (exit_tells_group_dead)
 		return (bool)ctx[1];
+#endif
 	return READ(task, signal, live.counter) == 0;
 }
 
@@ -46,6 +53,29 @@ static __always_inline void usage_add(struct usage *usage, const struct task_str
 	usage->major_faults += READ(thread, maj_flt);
 }
 
+/* Are the threads that ended before it was watched in the sums, with those that have ended since? */
+static __always_inline bool knows_earlier_threads(const struct watched_process *entry)
+{
+#ifdef WITHOUT_KERNEL_BTF
+	return entry->knows_earlier_threads;
+#else
+	return true;
+#endif
+}
+
+/* Where the iterator has not done that: user space cannot read it of them. By the first to end since. */
+static __always_inline void learn_earlier_threads(
+	struct watched_process *entry, struct task_struct *task)
+{
+#ifdef WITHOUT_KERNEL_BTF
+	if (__sync_val_compare_and_swap(&entry->knows_earlier_threads, 0, 1))
+		return;
+	__sync_fetch_and_add(&entry->ended_threads_cpu_ns, READ(task, signal, sum_sched_runtime));
+	__sync_fetch_and_add(&entry->ended_threads_minor_faults, READ(task, signal, min_flt));
+	__sync_fetch_and_add(&entry->ended_threads_major_faults, READ(task, signal, maj_flt));
+#endif
+}
+
 /*
  * The kernel adds up threads as it takes them out, which comes some time after their exit. Only the
  * leader stays until all are gone. Where others are still on their way, what each said at its own
@@ -58,7 +88,7 @@ static __always_inline void usage_of(
 	struct task_struct *leader = READ(task, group_leader);
 	int left = leader == task ? 1 : 2;
 
-	if (READ(signal, nr_threads) > left) {
+	if (READ(signal, nr_threads) > left && knows_earlier_threads(entry)) {
 		ret->cpu_ns = entry->ended_threads_cpu_ns;
 		ret->minor_faults = entry->ended_threads_minor_faults;
 		ret->major_faults = entry->ended_threads_major_faults;
@@ -74,6 +104,7 @@ static __always_inline void usage_of(
 
 static __always_inline void thread_ended(struct watched_process *entry, struct task_struct *task)
 {
+	learn_earlier_threads(entry, task);
 	__sync_fetch_and_add(&entry->ended_threads_cpu_ns, READ(task, se.sum_exec_runtime));
 	__sync_fetch_and_add(&entry->ended_threads_minor_faults, READ(task, min_flt));
 	__sync_fetch_and_add(&entry->ended_threads_major_faults, READ(task, maj_flt));
@@ -268,6 +299,7 @@ int BPF_PROG(tolld_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 	return 0;
 }
 
+#ifndef WITHOUT_KERNEL_BTF
 /*
  * Lists the watched processes that live, and learns when each was made where user space did not
  * know. A leader that exited before its workers is still listed: its process lives.
@@ -292,5 +324,6 @@ int tolld_tasks(struct bpf_iter__task *ctx)
 	bpf_seq_write(ctx->meta->seq, &living, sizeof(living));
 	return 0;
 }
+#endif
 
 #endif

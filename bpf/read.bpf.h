@@ -28,10 +28,13 @@
 #else
 
 #define TRACEPOINT(name) SEC("raw_tp/" name)
-/* As wide as it is in the kernel: a pointer or a long of a machine of 32 bits takes half of what it does here. */
+/*
+ * As wide as it is in the kernel: a pointer or a long of a machine of 32 bits takes half of what it does here. The
+ * comma makes it a value, which is not const where the field is.
+ */
 #define READ_1(from, a)                                                                            \
 	({                                                                                         \
-		typeof((from)->a) value_ = 0;                                                      \
+		typeof(((void)0, (from)->a)) value_ = 0;                                           \
 		bpf_core_read(&value_, bpf_core_field_size((from)->a), &(from)->a);                \
 		value_;                                                                            \
 	})

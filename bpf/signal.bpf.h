@@ -59,7 +59,11 @@ static __u64 last_killed_start_ns;
  * two small numbers instead of a pointer. There it must be read by a helper, which
  * lockdown=confidentiality withdraws; so the loader tries the plain load first.
  */
+#ifndef WITHOUT_KERNEL_BTF
 const volatile bool siginfo_is_typed = true;
+#else
+#define siginfo_is_typed true
+#endif
 
 static __always_inline int si_code_of(struct kernel_siginfo *info)
 {

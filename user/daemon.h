@@ -17,6 +17,7 @@ struct daemon_options {
 	const char *route_prefix; /* NULL: the path of external_url */
 	const char *cors_origin;  /* NULL: pages of all origins may read, and change nothing */
 	const char *bpffs_dir;	  /* NULL: /sys/fs/bpf/tolld */
+	const char *btf_file;	  /* types of the kernel; NULL: its own */
 	const char *user;	  /* whom root becomes; NULL: tolld, where there is that user */
 	enum watch_backend backend;
 	bool enable_lifecycle, enable_remote_write;

@@ -271,6 +271,7 @@ int targets_start(struct daemon *d)
 	struct watch_options options = {
 		.backend = d->options->backend,
 		.bpffs_dir = d->options->bpffs_dir,
+		.btf_file = d->options->btf_file,
 		.pins_owner = d->drops ? &d->pins_owner : NULL,
 		.on_event = on_service,
 		.on_added = services_on_added,

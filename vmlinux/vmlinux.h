@@ -56,6 +56,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct rlimit {
 	unsigned long rlim_cur;
 };
@@ -93,10 +97,6 @@ struct mm_struct;
 struct mm_struct___since_6_2 {
 	struct percpu_counter rss_stat[4];	/* optional: since 6.2 */
 };
-
-typedef struct {
-	__s64 counter;
-} atomic64_t;
 
 struct mm_rss_stat {
 	atomic64_t count[4];		/* optional: before 6.2 */
@@ -175,6 +175,7 @@ struct sock_common {
 	unsigned char skc_ipv6only: 1;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_rcv_saddr;	/* optional: a kernel may have no IPv6 */
+	atomic64_t skc_cookie;
 };
 
 struct sock {

@@ -99,7 +99,7 @@ _Static_assert(sizeof(struct tolld_oom_event) == 32, "shared layout");
 /* event.pid: who opened it; for a close, who was running then, which need not be an owner. */
 struct tolld_listen_event {
 	struct tolld_event event;
-	__u64 cookie;	  /* of the socket, the same that sock_diag shows */
+	__u64 cookie;	  /* of the socket, the same that sock_diag shows; 0: not known */
 	__u8 address[16]; /* IPv6, or IPv4 in the first four bytes */
 	__u16 port;	  /* host byte order */
 	__u8 ipv6;	  /* 1: address is IPv6 */

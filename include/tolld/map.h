@@ -64,7 +64,8 @@ struct watched_process {
 	__u64 ended_threads_minor_faults;
 	__u64 ended_threads_major_faults;
 	__u32 threads_ended_with_it; /* since all of it was told to end */
-	__u32 unused;
+	/* Where no iterator tells it: those that had ended before it was watched are in the sums. */
+	__u32 knows_earlier_threads;
 };
 
 _Static_assert(sizeof(struct watched_process) == 200, "shared layout");

@@ -25,6 +25,7 @@ enum flag {
 	FLAG_FEATURE,
 	FLAG_BACKEND,
 	FLAG_BPFFS,
+	FLAG_BTF,
 	FLAG_USER,
 	FLAG_RETENTION_TIME,
 	FLAG_RETENTION_SIZE,
@@ -97,6 +98,9 @@ static const struct {
 	{ "watch.backend", "NAME", FLAG_BACKEND, "auto, kernel, pidfd or poll (default auto)" },
 	{ "watch.bpffs", "DIR", FLAG_BPFFS,
 		"where maps are pinned for bpftool; empty: nowhere (default /sys/fs/bpf/tolld)" },
+	{ "watch.btf", "FILE", FLAG_BTF,
+		"types of the running kernel (BTF), for the backend kernel where it has none of its\n"
+		"own (default: its own)" },
 	{ "user", "NAME", FLAG_USER,
 		"whom root becomes once all is attached and bound; root: nobody else\n"
 		"(default " DAEMON_DEFAULT_USER ", where /etc/passwd has that user)" },
@@ -323,6 +327,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 	case FLAG_BPFFS:
 		o->bpffs_dir = value;
 		return 0;
+	case FLAG_BTF:
+		return take_path("watch.btf", value, &o->btf_file);
 	case FLAG_USER:
 		o->user = value;
 		return 0;

@@ -94,7 +94,8 @@ struct backend_options {
 	sd_event *event;
 	const char *bpffs_dir;
 	const struct pins_owner *pins_owner;
-	uint32_t ring_bytes; /* 0: the usual */
+	const char *btf_file; /* as in struct watch_options; for who is `by_file` */
+	uint32_t ring_bytes;  /* 0: the usual */
 	void (*on_notice)(const struct notice *notice, void *userdata);
 	/* After the notices of one turn. */
 	void (*on_drained)(void *userdata);
@@ -103,6 +104,7 @@ struct backend_options {
 
 struct backend_ops {
 	enum watch_backend kind;
+	bool by_file; /* of two of one kind the one that is for btf_file, and for nothing else */
 	const char *name;
 	int (*open)(const struct backend_options *options, struct backend **ret, char *error,
 		size_t error_size);
@@ -155,6 +157,7 @@ struct backend_ops {
 };
 
 extern const struct backend_ops kernel_backend;
+extern const struct backend_ops kernel_by_file_backend;
 extern const struct backend_ops pidfd_backend;
 extern const struct backend_ops poll_backend;
 

@@ -10,37 +10,21 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include "bpf/tolld.skel.h"
 #include "watch/event.h"
 #include "watch/intake.h"
-#include "watch/iterators.h"
+#include "watch/living.h"
+#include "watch/load.h"
 #include "watch/oomlog.h"
-#include "watch/pin.h"
-#include "watch/tracepoint.h"
+#include "watch/procfs.h"
 
 /* Records of one turn of the loop; what is left is read in the next. */
 #define DRAIN_BUDGET 64
-#define LINKS_MAX    16
-
-enum { MAP_SERVICES, MAP_PROCESSES, MAP_PORTS, MAP_PROGRAMS, MAP_COUNTS, MAPS };
-
-static const char *const map_pin_names[MAPS] = { "services", "processes", "ports", "programs",
-	"counts" };
 
 struct backend {
 	struct backend_options options;
-	struct pin maps[MAPS];
+	struct loaded loaded;
 	struct pins pins;
-	int links[LINKS_MAX];
-	size_t n_links;
-	struct iterators iterators;
-	struct tolld_may_be *may_be; /* mapped: the kernel's own */
-	int ring_fd;
 	struct ring_buffer *ring;
 	sd_event_source *ring_source;
 	sd_event_source *rest_source; /* on while records were left over */
@@ -50,43 +34,8 @@ struct backend {
 	struct event_counts counts;
 	struct oomlog oomlog;
 	uint64_t page_bytes;
-	struct tracepoints tracepoints;
-	char reason[256];
+	char reason[512];
 };
-
-/* -- what the kernel said ------------------------------------------------------------------- */
-
-static char libbpf_said[256];
-
-static int remember_warning(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	if (level == LIBBPF_WARN && !*libbpf_said) {
-		vsnprintf(libbpf_said, sizeof(libbpf_said), fmt, args);
-		libbpf_said[strcspn(libbpf_said, "\n")] = '\0';
-	}
-	return 0;
-}
-
-/* What is missing and what to do about it. */
-static int explain(int err, char *error, size_t error_size)
-{
-	if (effective_access("/sys/kernel/btf/vmlinux", R_OK) && errno == ENOENT) {
-		snprintf(error, error_size,
-			"this kernel has no type information (/sys/kernel/btf/vmlinux is missing); "
-			"use a kernel with CONFIG_DEBUG_INFO_BTF=y");
-		return -ENOTSUP;
-	}
-	if (err == -EPERM) {
-		snprintf(error, error_size,
-			"loading eBPF programs is not allowed; run as root, or with CAP_BPF, CAP_PERFMON "
-			"and CAP_NET_ADMIN%s%s",
-			*libbpf_said ? ": " : "", libbpf_said);
-		return -EPERM;
-	}
-	snprintf(error, error_size, "the kernel does not take the eBPF programs: %s%s%s",
-		strerror(-err), *libbpf_said ? ": " : "", libbpf_said);
-	return err;
-}
 
 /* -- events --------------------------------------------------------------------------------- */
 
@@ -140,7 +89,7 @@ static struct event_counts counts_sum(const struct backend *backend)
 	struct event_counts sum = { 0 };
 	uint32_t zero = 0;
 
-	if (bpf_map_lookup_elem(backend->maps[MAP_COUNTS].map_fd, &zero, backend->per_cpu))
+	if (bpf_map_lookup_elem(backend->loaded.maps[MAP_COUNTS].map_fd, &zero, backend->per_cpu))
 		return backend->counts;
 	for (size_t cpu = 0; cpu < backend->n_cpus; cpu++) {
 		for (size_t i = 0; i < TOLLD_EVENT_TYPES; i++) {
@@ -202,169 +151,6 @@ static int on_rest(sd_event_source *source, void *userdata)
 
 /* -- open ----------------------------------------------------------------------------------- */
 
-static int keep_fd(int fd, int *ret)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy < 0)
-		return -errno;
-	*ret = copy;
-	return 0;
-}
-
-static int keep_maps(struct backend *backend, const struct tolld_bpf *skel)
-{
-	const struct bpf_map *const maps[MAPS] = {
-		[MAP_SERVICES] = skel->maps.tolld_services,
-		[MAP_PROCESSES] = skel->maps.tolld_watch,
-		[MAP_PORTS] = skel->maps.tolld_ports,
-		[MAP_PROGRAMS] = skel->maps.tolld_programs,
-		[MAP_COUNTS] = skel->maps.tolld_counts,
-	};
-
-	for (size_t i = 0; i < MAPS; i++) {
-		int err = keep_fd(bpf_map__fd(maps[i]), &backend->maps[i].map_fd);
-
-		if (err)
-			return err;
-	}
-	return keep_fd(bpf_map__fd(skel->maps.tolld_events), &backend->ring_fd);
-}
-
-/* Told by the count of its place that there is one before it is made, and until it is gone. */
-static int map_may_be(struct backend *backend, const struct tolld_bpf *skel)
-{
-	void *mapped = mmap(NULL, sizeof(*backend->may_be), PROT_READ | PROT_WRITE, MAP_SHARED,
-		bpf_map__fd(skel->maps.tolld_may_be), 0);
-
-	if (mapped == MAP_FAILED)
-		return -errno;
-	backend->may_be = mapped;
-	return 0;
-}
-
-/* Attached for as long as a descriptor of the link is open, and not an instant longer. */
-static int keep_links(struct backend *backend, const struct tolld_bpf *skel)
-{
-	const struct bpf_link *const links[] = {
-		skel->links.tolld_exit,
-		skel->links.tolld_fork,
-		skel->links.tolld_exec,
-		skel->links.tolld_signal,
-		skel->links.tolld_oom,
-		skel->links.tolld_listen,
-		/* NULL where their tracepoints are missing: */
-		skel->links.tolld_blkerr,
-		skel->links.tolld_hang,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		int err;
-
-		if (!links[i])
-			continue;
-		err = keep_fd(bpf_link__fd(links[i]), &backend->links[backend->n_links]);
-		if (err)
-			return err;
-		backend->n_links++;
-	}
-	return 0;
-}
-
-static int keep_iterators(struct backend *backend, const struct tolld_bpf *skel)
-{
-	struct iterators *to = &backend->iterators;
-	int err = iterators_keep(to, ITER_TASKS, skel->links.tolld_tasks, skel->progs.tolld_tasks);
-
-	if (!err)
-		err = iterators_keep(
-			to, ITER_USAGE, skel->links.tolld_usage, skel->progs.tolld_usage);
-	if (!err)
-		err = iterators_keep(
-			to, ITER_SOCKETS, skel->links.tolld_sockets, skel->progs.tolld_sockets);
-	return err;
-}
-
-/* What of the programs not every kernel takes. */
-struct attempt {
-	bool siginfo_is_typed, memory_is_readable;
-};
-
-static int load_programs(
-	const struct backend *backend, const struct attempt *attempt, struct tolld_bpf **ret)
-{
-	struct tolld_bpf *skel = tolld_bpf__open();
-	struct stat netns;
-	int err;
-
-	if (!skel)
-		return -errno;
-	skel->rodata->siginfo_is_typed = attempt->siginfo_is_typed;
-	skel->rodata->memory_is_readable = attempt->memory_is_readable;
-	skel->rodata->exit_tells_group_dead = backend->tracepoints.exit_tells_group_dead;
-	bpf_program__set_autoload(
-		skel->progs.tolld_blkerr, backend->tracepoints.has_block_rq_error);
-	bpf_program__set_autoload(
-		skel->progs.tolld_hang, backend->tracepoints.has_sched_process_hang);
-	if (stat("/proc/self/ns/net", &netns) == 0)
-		skel->rodata->own_netns = (uint32_t)netns.st_ino;
-	if (backend->options.ring_bytes)
-		bpf_map__set_max_entries(skel->maps.tolld_events, backend->options.ring_bytes);
-	err = tolld_bpf__load(skel);
-	if (err) {
-		tolld_bpf__destroy(skel);
-		return err;
-	}
-	*ret = skel;
-	return 0;
-}
-
-/*
- * The best first. -EACCES is the verifier's no to a type, -EINVAL its no to a helper that is locked down.
- * Whatever else it minds, it minds again.
- */
-static int load_best(struct backend *backend, struct tolld_bpf **ret)
-{
-	static const struct attempt attempts[] = { { true, true }, { false, true },
-		{ true, false } };
-	int err = -EINVAL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
-		*libbpf_said = '\0';
-		err = load_programs(backend, &attempts[i], ret);
-		if (err != -EACCES && err != -EINVAL)
-			break;
-	}
-	return err;
-}
-
-static int load(struct backend *backend, char *error, size_t error_size)
-{
-	libbpf_print_fn_t print = libbpf_set_print(remember_warning);
-	struct tolld_bpf *skel = NULL;
-	int err;
-
-	tracepoints_ask(&backend->tracepoints);
-	err = load_best(backend, &skel);
-	if (!err)
-		err = tolld_bpf__attach(skel);
-	if (!err)
-		err = keep_maps(backend, skel);
-	if (!err)
-		err = map_may_be(backend, skel);
-	if (!err)
-		err = keep_links(backend, skel);
-	if (!err)
-		err = keep_iterators(backend, skel);
-	if (err)
-		err = explain(err, error, error_size);
-	tolld_bpf__destroy(skel);
-	libbpf_set_print(print);
-	/* libbpf has read all types of the kernel: megabytes, which nobody needs any more. */
-	malloc_trim(0);
-	return err;
-}
-
 static int listen_to_ring(struct backend *backend)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -376,7 +162,7 @@ static int listen_to_ring(struct backend *backend)
 	backend->per_cpu = calloc(backend->n_cpus, sizeof(*backend->per_cpu));
 	if (!backend->per_cpu)
 		return -ENOMEM;
-	backend->ring = ring_buffer__new(backend->ring_fd, on_record, backend, NULL);
+	backend->ring = ring_buffer__new(backend->loaded.ring_fd, on_record, backend, NULL);
 	if (!backend->ring)
 		return -errno;
 	err = sd_event_add_io(backend->options.event, &backend->ring_source,
@@ -391,18 +177,30 @@ static int listen_to_ring(struct backend *backend)
 	return err < 0 ? err : 0;
 }
 
+static void say_reason(struct backend *backend)
+{
+	const char *file = backend->options.btf_file;
+
+	if (file)
+		snprintf(backend->reason, sizeof(backend->reason),
+			"this kernel takes eBPF programs, with its types from %s%s", file,
+			kernel_has_types() ? ", though it has its own" : "");
+	else
+		snprintf(backend->reason, sizeof(backend->reason),
+			"this kernel takes eBPF programs");
+}
+
 static void pin_maps(struct backend *backend, const char *dir)
 {
+	size_t len = strlen(backend->reason);
 	char fault[200];
 
-	snprintf(backend->reason, sizeof(backend->reason), "this kernel takes eBPF programs");
 	if (!*dir)
 		return;
-	pins_make(dir, backend->maps, MAPS, backend->options.pins_owner, &backend->pins, fault,
-		sizeof(fault));
+	pins_make(dir, backend->loaded.maps, MAPS, backend->options.pins_owner, &backend->pins,
+		fault, sizeof(fault));
 	if (*fault)
-		snprintf(backend->reason, sizeof(backend->reason),
-			"this kernel takes eBPF programs; %s", fault);
+		snprintf(backend->reason + len, sizeof(backend->reason) - len, "; %s", fault);
 }
 
 static void kernel_close(struct backend *backend);
@@ -419,12 +217,13 @@ static int kernel_open(
 	backend->options = *options;
 	backend->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	oomlog_open(&backend->oomlog);
-	backend->ring_fd = -1;
-	iterators_init(&backend->iterators);
-	for (size_t i = 0; i < MAPS; i++)
-		backend->maps[i] = (struct pin){ .name = map_pin_names[i], .map_fd = -1 };
 	backend->pins.lock_fd = -1;
-	err = load(backend, error, error_size);
+	err = load_programs(
+		&(struct load_options){
+			.btf_file = options->btf_file,
+			.ring_bytes = options->ring_bytes,
+		},
+		&backend->loaded, error, error_size);
 	if (!err) {
 		err = listen_to_ring(backend);
 		if (err)
@@ -435,10 +234,12 @@ static int kernel_open(
 		kernel_close(backend);
 		return err;
 	}
+	say_reason(backend);
 	pin_maps(backend, dir);
-	/* Both are the caller's, and may be gone by now. */
+	/* They are the caller's, and may be gone by now. */
 	backend->options.bpffs_dir = NULL;
 	backend->options.pins_owner = NULL;
+	backend->options.btf_file = NULL;
 	*ret = backend;
 	return 0;
 }
@@ -452,14 +253,7 @@ static void kernel_close(struct backend *backend)
 	sd_event_source_disable_unref(backend->ring_source);
 	ring_buffer__free(backend->ring);
 	intake_release(&backend->intake);
-	for (size_t i = 0; i < backend->n_links; i++)
-		close(backend->links[i]);
-	for (size_t i = 0; i < MAPS; i++)
-		closep(&backend->maps[i].map_fd);
-	iterators_release(&backend->iterators);
-	if (backend->may_be)
-		munmap(backend->may_be, sizeof(*backend->may_be));
-	closep(&backend->ring_fd);
+	loaded_release(&backend->loaded);
 	oomlog_close(&backend->oomlog);
 	free(backend->per_cpu);
 	free(backend);
@@ -477,58 +271,15 @@ static void copy_name(char to[TOLLD_NAME_MAX], const char *name)
 	snprintf(to, TOLLD_NAME_MAX, "%s", name);
 }
 
-struct living_list {
-	struct process *items;
-	size_t n, cap;
-};
-
-static int living_add(struct living_list *list, const struct tolld_living *living)
-{
-	struct process *process;
-
-	if (!vec_reserve(list->items, list->n, list->cap))
-		return -ENOMEM;
-	process = &list->items[list->n++];
-	*process = (struct process){
-		.pid = (pid_t)living->pid,
-		.start_boot_ns = (int64_t)living->start_boottime_ns,
-	};
-	event_comm(process->comm, living->comm);
-	return 0;
-}
-
-/* From a descriptor of an iterator, which is closed; or with the error that there is instead. */
-static int list_living(int iter_fd, struct process **ret, size_t *ret_n)
-{
-	/* A whole number of records: so no read of an iterator ends within one. */
-	struct tolld_living chunk[128];
-	struct living_list list = { 0 };
-	scoped(closep) int fd = iter_fd;
-	ssize_t got;
-	int err = 0;
-
-	if (fd < 0)
-		return fd;
-	while (!err && (got = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (got < 0) {
-			err = errno == EAGAIN || errno == EINTR ? 0 : -errno;
-			continue;
-		}
-		for (size_t i = 0; !err && i < (size_t)got / sizeof(chunk[0]); i++)
-			err = living_add(&list, &chunk[i]);
-	}
-	if (err) {
-		free(list.items);
-		return err;
-	}
-	*ret = list.items;
-	*ret_n = list.n;
-	return 0;
-}
-
 static int kernel_living(struct backend *backend, struct process **ret, size_t *ret_n)
 {
-	return list_living(iterators_run(&backend->iterators, ITER_TASKS), ret, ret_n);
+	return living_by_iterator(
+		iterators_run(&backend->loaded.iterators, ITER_TASKS), ret, ret_n);
+}
+
+static int by_file_living(struct backend *backend, struct process **ret, size_t *ret_n)
+{
+	return living_by_proc(backend->loaded.maps[MAP_PROCESSES].map_fd, ret, ret_n);
 }
 
 /*
@@ -539,7 +290,8 @@ static int identify(struct backend *backend, pid_t pid, struct process *ret)
 {
 	struct process *living;
 	size_t n;
-	int err = list_living(iterators_run_for(&backend->iterators, ITER_TASKS, pid), &living, &n);
+	int err = living_by_iterator(
+		iterators_run_for(&backend->loaded.iterators, ITER_TASKS, pid), &living, &n);
 
 	if (err && err != -ESRCH)
 		err = kernel_living(backend, &living, &n);
@@ -559,14 +311,15 @@ static int identify(struct backend *backend, pid_t pid, struct process *ret)
 
 static void count_entry(struct backend *backend, pid_t pid, uint32_t by)
 {
-	__atomic_fetch_add(tolld_place(backend->may_be, (uint32_t)pid), by, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(
+		tolld_place(backend->loaded.may_be, (uint32_t)pid), by, __ATOMIC_SEQ_CST);
 }
 
 static void delete_entry(struct backend *backend, pid_t pid)
 {
 	struct process_key key = { .pid = (uint32_t)pid };
 
-	if (bpf_map_delete_elem(backend->maps[MAP_PROCESSES].map_fd, &key) == 0)
+	if (bpf_map_delete_elem(backend->loaded.maps[MAP_PROCESSES].map_fd, &key) == 0)
 		count_entry(backend, pid, -1u);
 }
 
@@ -575,10 +328,14 @@ static void delete_entry(struct backend *backend, pid_t pid)
  * -EAGAIN: it went meanwhile, as its process ended or, no longer of its family, runs another program.
  */
 static int make_entry(struct backend *backend, struct process_key key, const char *service,
-	struct watched_process *ret_before)
+	int64_t start_boot_ns, struct watched_process *ret_before)
 {
-	int fd = backend->maps[MAP_PROCESSES].map_fd;
-	struct watched_process entry = { .role = IS_WATCHED, .family_pid = key.pid };
+	int fd = backend->loaded.maps[MAP_PROCESSES].map_fd;
+	struct watched_process entry = {
+		.role = IS_WATCHED,
+		.family_pid = key.pid,
+		.start_boottime_ns = (uint64_t)start_boot_ns,
+	};
 	int err;
 
 	*ret_before = (struct watched_process){ 0 };
@@ -601,25 +358,43 @@ static int make_entry(struct backend *backend, struct process_key key, const cha
 	return err == -ENOENT ? -EAGAIN : err;
 }
 
-static int kernel_add_process(
-	struct backend *backend, pid_t pid, const char *service, struct process *ret)
+/* `start_boot_ns` is NULL where it is not known: then the kernel learns it while it lists the living. */
+static int add_process(struct backend *backend, pid_t pid, const char *service,
+	const int64_t *start_boot_ns, struct process *ret)
 {
-	int fd = backend->maps[MAP_PROCESSES].map_fd;
+	int fd = backend->loaded.maps[MAP_PROCESSES].map_fd;
 	struct process_key key = { .pid = (uint32_t)pid };
+	int64_t start = start_boot_ns ? *start_boot_ns : 0;
 	struct watched_process before;
-	int err = make_entry(backend, key, service, &before);
+	int err = make_entry(backend, key, service, start, &before);
 
 	if (err == -EAGAIN)
-		err = make_entry(backend, key, service, &before);
+		err = make_entry(backend, key, service, start, &before);
 	if (err)
 		return err == -EAGAIN ? -ESRCH : err;
-	err = identify(backend, pid, ret);
+	err = start_boot_ns ? living_is_still(pid, start, ret) : identify(backend, pid, ret);
 	/* What was there before stays: others wait for its end, which is on its way where nobody lives any more. */
 	if (err && !before.role)
 		delete_entry(backend, pid);
 	else if (err && before.role != IS_WATCHED)
 		bpf_map_update_elem(fd, &key, &before, BPF_EXIST);
 	return err;
+}
+
+static int kernel_add_process(
+	struct backend *backend, pid_t pid, const char *service, struct process *ret)
+{
+	return add_process(backend, pid, service, NULL, ret);
+}
+
+/* Whoever is still there once the entry is, and still the same, is told of when it ends. */
+static int by_file_add_process(
+	struct backend *backend, pid_t pid, const char *service, struct process *ret)
+{
+	struct process_stat stat;
+	int err = process_stat_read(pid, &stat);
+
+	return err ? err : add_process(backend, pid, service, &stat.start_boot_ns, ret);
 }
 
 static void kernel_remove_process(struct backend *backend, pid_t pid)
@@ -629,7 +404,7 @@ static void kernel_remove_process(struct backend *backend, pid_t pid)
 
 static size_t kernel_family(struct backend *backend, pid_t family, struct process *ret, size_t max)
 {
-	int fd = backend->maps[MAP_PROCESSES].map_fd;
+	int fd = backend->loaded.maps[MAP_PROCESSES].map_fd;
 	struct process_key key, *before = NULL;
 	struct watched_process entry;
 	size_t n = 0;
@@ -669,7 +444,8 @@ static int kernel_add_program(struct backend *backend, const char *name, uint64_
 	struct wanted_program value = { 0 };
 
 	copy_name(value.service, service);
-	return bpf_map_update_elem(backend->maps[MAP_PROGRAMS].map_fd, &key, &value, BPF_ANY);
+	return bpf_map_update_elem(
+		backend->loaded.maps[MAP_PROGRAMS].map_fd, &key, &value, BPF_ANY);
 }
 
 static void kernel_remove_program(
@@ -677,7 +453,7 @@ static void kernel_remove_program(
 {
 	struct program_key key = program_key(name, inode, parent);
 
-	bpf_map_delete_elem(backend->maps[MAP_PROGRAMS].map_fd, &key);
+	bpf_map_delete_elem(backend->loaded.maps[MAP_PROGRAMS].map_fd, &key);
 }
 
 /* -- ports, records, counts ----------------------------------------------------------------- */
@@ -688,21 +464,21 @@ static int kernel_add_port(struct backend *backend, uint16_t port, const char *s
 	struct watched_port value = { 0 };
 
 	copy_name(value.service, service);
-	return bpf_map_update_elem(backend->maps[MAP_PORTS].map_fd, &key, &value, BPF_ANY);
+	return bpf_map_update_elem(backend->loaded.maps[MAP_PORTS].map_fd, &key, &value, BPF_ANY);
 }
 
 static void kernel_remove_port(struct backend *backend, uint16_t port)
 {
 	struct port_key key = { .port = port };
 
-	bpf_map_delete_elem(backend->maps[MAP_PORTS].map_fd, &key);
+	bpf_map_delete_elem(backend->loaded.maps[MAP_PORTS].map_fd, &key);
 }
 
 static void kernel_show(
 	struct backend *backend, uint32_t number, const struct service_record *record)
 {
 	struct service_key key = { .service = number };
-	int fd = backend->maps[MAP_SERVICES].map_fd;
+	int fd = backend->loaded.maps[MAP_SERVICES].map_fd;
 
 	/* For people only: nothing depends on it, so nothing is done about a failure. */
 	if (record)
@@ -715,7 +491,7 @@ static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 {
 	const struct event_counts sum = counts_sum(backend), *c = &sum;
 
-	ret->has_block_errors = backend->tracepoints.has_block_rq_error;
+	ret->has_block_errors = backend->loaded.has_block_errors;
 	ret->block_errors = c->block_errors;
 	ret->events_exit = c->told[TOLLD_EXIT];
 	ret->events_exec = c->told[TOLLD_EXEC];
@@ -734,15 +510,15 @@ static void kernel_stats(struct backend *backend, struct watch_stats *ret)
 static int kernel_usage(
 	struct backend *backend, const struct usage_wanted *wanted, usage_fn *fn, void *userdata)
 {
-	return usage_read_kernel(
-		&backend->iterators, backend->maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
+	return usage_read_kernel(&backend->loaded.iterators,
+		backend->loaded.maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
 }
 
 static int kernel_sockets(struct backend *backend, const struct usage_wanted *wanted,
 	usage_socket_fn *fn, void *userdata)
 {
-	return usage_sockets_kernel(
-		&backend->iterators, backend->maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
+	return usage_sockets_kernel(&backend->loaded.iterators,
+		backend->loaded.maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
 }
 
 const struct backend_ops kernel_backend = {
@@ -762,6 +538,27 @@ const struct backend_ops kernel_backend = {
 	.drain = kernel_drain,
 	.usage = kernel_usage,
 	.sockets = kernel_sockets,
+	.show = kernel_show,
+	.stats = kernel_stats,
+};
+
+/* Without iterators, so that /proc is read: in all else the same. */
+const struct backend_ops kernel_by_file_backend = {
+	.kind = WATCH_KERNEL,
+	.by_file = true,
+	.name = "kernel",
+	.open = kernel_open,
+	.close = kernel_close,
+	.reason = kernel_reason,
+	.add_process = by_file_add_process,
+	.remove_process = kernel_remove_process,
+	.add_port = kernel_add_port,
+	.remove_port = kernel_remove_port,
+	.add_program = kernel_add_program,
+	.remove_program = kernel_remove_program,
+	.living = by_file_living,
+	.family = kernel_family,
+	.drain = kernel_drain,
 	.show = kernel_show,
 	.stats = kernel_stats,
 };

@@ -57,6 +57,7 @@ struct service {
 
 	uint64_t cookies[SERVICE_COOKIES_MAX]; /* of the open listeners */
 	size_t n_cookies;
+	bool opened_unnamed; /* one came whose cookie is not known until the next look */
 	bool listening;
 	uint16_t ports[SERVICE_PORTS_MAX]; /* of its listeners, where it is at no address */
 	size_t n_ports;

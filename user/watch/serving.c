@@ -26,7 +26,8 @@ bool services_is_closed(const struct services *set, uint64_t cookie)
 
 static void closed_add(struct services *set, uint64_t cookie)
 {
-	set->closed[set->n_closed++ % CLOSED] = cookie;
+	if (cookie)
+		set->closed[set->n_closed++ % CLOSED] = cookie;
 }
 
 /* A socket may listen again after shutdown(). No socket has the cookie 0. */
@@ -93,7 +94,12 @@ static void listener_opened(
 {
 	bool first = !service->listening;
 
-	cookie_add(service, notice->listen.cookie);
+	if (notice->listen.cookie) {
+		cookie_add(service, notice->listen.cookie);
+	} else {
+		service->opened_unnamed = true;
+		service_look_by(service, now.boot_ns + LOOK_AFTER_STRANGER_NS);
+	}
 	service->listening = true;
 	service->opened_boot_ns = now.boot_ns;
 	if (services_is_dead(service->set, &notice->process)) {
@@ -112,7 +118,7 @@ static void listener_closed(
 	bool known = cookie_del(service, notice->listen.cookie);
 
 	/* Told before the socket is really gone: an instant later nobody sees it any more. */
-	if (!known) {
+	if (!known || service->opened_unnamed) {
 		service_look_by(service, now.boot_ns + LOOK_AFTER_STRANGER_NS);
 		return;
 	}
@@ -232,6 +238,7 @@ void services_look(struct service *service, const struct look *look, struct inst
 	if (was_doubtful && !service->since.boot_ns && !service->died)
 		now.boot_ns = 0;
 	service_looked(service);
+	service->opened_unnamed = false;
 	if (!look->n_cookies && is_just_opened(service, now)) {
 		service_look_by(service, service->opened_boot_ns + LOOK_AFTER_OPEN_NS);
 		return;

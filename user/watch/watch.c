@@ -284,12 +284,15 @@ static void on_release(const struct process *process, void *userdata)
 /* In falling order: what each sees, the next sees later or not at all. */
 static const struct backend_ops *const backends[] = {
 	&kernel_backend,
+	&kernel_by_file_backend,
 	&pidfd_backend,
 	&poll_backend,
 };
 
 static bool is_wanted(const struct watch *watch, const struct backend_ops *ops)
 {
+	if (ops->kind == WATCH_KERNEL && ops->by_file != (watch->options.btf_file != NULL))
+		return false;
 	return watch->options.backend == WATCH_AUTO || watch->options.backend == ops->kind;
 }
 
@@ -362,6 +365,7 @@ static int watch_open(
 		.event = event,
 		.bpffs_dir = watch->options.bpffs_dir,
 		.pins_owner = watch->options.pins_owner,
+		.btf_file = watch->options.btf_file,
 		.ring_bytes = ring_bytes,
 		.on_notice = on_notice,
 		.on_drained = on_drained,
@@ -403,6 +407,7 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 	}
 	watch->options.bpffs_dir = NULL;
 	watch->options.pins_owner = NULL;
+	watch->options.btf_file = NULL;
 	*error = '\0';
 	*ret = watch;
 	return 0;

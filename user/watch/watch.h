@@ -188,6 +188,11 @@ typedef void watch_removed_fn(struct service *service, void *userdata);
 
 struct watch_options {
 	enum watch_backend backend;
+	/*
+	 * The running kernel's types as BTF, for the backend kernel where the kernel has none of its own; taken where
+	 * it has, too. NULL: its own.
+	 */
+	const char *btf_file;
 	const char *bpffs_dir; /* where maps are pinned; NULL: /sys/fs/bpf/tolld; "": nowhere */
 	/* Whom the pins belong to, if not to who calls; NULL: to who calls. Read by watch_new() alone. */
 	const struct pins_owner *pins_owner;

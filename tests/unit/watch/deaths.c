@@ -205,7 +205,11 @@ static void knows_what_it_had_used(void **state)
 static int open_add_close(void *userdata)
 {
 	const uint16_t *port = userdata;
-	const struct watch_options options = { .backend = facts->kind, .bpffs_dir = "" };
+	const struct watch_options options = {
+		.backend = facts->kind,
+		.btf_file = facts->btf_file,
+		.bpffs_dir = "",
+	};
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons(*port),
@@ -332,7 +336,7 @@ int main(void)
 		TEST_WITH_ALL(knows_the_peak_memory),
 		TEST_WITH_ALL(knows_what_it_had_used),
 		TEST_WITH_ALL(opening_survives_every_allocation_that_fails),
-		TEST_WITH(kernel, maps_are_pinned_for_root_alone_and_only_while_it_runs),
+		TEST_WITH_KERNEL(maps_are_pinned_for_root_alone_and_only_while_it_runs),
 		cmocka_unit_test(without_rights_the_next_backend_is_taken_and_says_why),
 	};
 

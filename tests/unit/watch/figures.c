@@ -571,7 +571,7 @@ int main(void)
 		TEST_WITH_ALL(counts_an_oom_kill_in_a_group_once),
 		TEST_WITH_ALL(tells_of_the_machine),
 		TEST_WITH_ALL(costs_no_pass_to_ask_as_seldom_as_samples_are_taken),
-		TEST_WITH(kernel, counts_errors_of_disks),
+		TEST_WITH_KERNEL(counts_errors_of_disks),
 		cmocka_unit_test(survives_without_memory),
 	};
 

@@ -293,6 +293,9 @@ int main(void)
 		{ "kernel: a_thread_that_hangs_is_told_by_the_kernel",
 			a_thread_that_hangs_is_told_by_the_kernel, setup, restore,
 			(void *)(uintptr_t)&with_kernel },
+		{ "kernel_by_file: a_thread_that_hangs_is_told_by_the_kernel",
+			a_thread_that_hangs_is_told_by_the_kernel, setup, restore,
+			(void *)(uintptr_t)&with_kernel_by_file },
 	};
 
 	ask_facts();

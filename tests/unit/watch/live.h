@@ -22,15 +22,19 @@ struct facts {
 	bool tells_status, tells_sender, tells_oom, tells_peak;
 	enum death_untold untold; /* why, where it does not tell the status */
 	int64_t settled_ms;	  /* so long after anything happened it is known */
+	const char *btf_file;	  /* types for it; NULL: the kernel's own */
 };
 
-static const struct facts with_kernel = { WATCH_KERNEL, "kernel", true, true, true, true, TOLD,
-	150 };
+static const struct facts with_kernel = { WATCH_KERNEL, "kernel", true, true, true, true, TOLD, 150,
+	NULL };
+/* As where the kernel has no types of its own: its own are a file like any other. */
+static const struct facts with_kernel_by_file = { WATCH_KERNEL, "kernel", true, true, true, true,
+	TOLD, 150, "/sys/kernel/btf/vmlinux" };
 /* What depends on the kernel and on rights is asked before the tests start. */
 static struct facts with_pidfd = { WATCH_PIDFD, "pidfd", false, false, false, false,
-	UNTOLD_BY_KERNEL, 400 };
+	UNTOLD_BY_KERNEL, 400, NULL };
 static struct facts with_poll = { WATCH_POLL, "poll", false, false, false, false, UNTOLD_BY_POLLING,
-	800 };
+	800, NULL };
 
 static const struct facts *facts;
 /* /dev/kmsg may be read: then whose memory was out is known. */
@@ -134,10 +138,19 @@ static inline struct service_info info_of(const struct service *service)
 /* Who is told; a test may put another here before setup(). */
 static watch_event_fn *told = on_event;
 
+static inline void say_skipped(const char *error)
+{
+	bool lacks_types = facts->btf_file && access(facts->btf_file, F_OK);
+
+	printf("SKIPPED: the %s backend does not work here: %s\n", facts->name,
+		lacks_types ? "this kernel has no type information to be a file" : error);
+}
+
 static inline int open_watch(uint32_t ring_bytes)
 {
 	const struct watch_options options = {
 		.backend = facts->kind,
+		.btf_file = facts->btf_file,
 		.bpffs_dir = bpffs_dir,
 		.on_event = told,
 	};
@@ -148,7 +161,7 @@ static inline int open_watch(uint32_t ring_bytes)
 	assert_int_equal(sd_event_new(&loop), 0);
 	err = watch_new_with_ring(loop, &options, ring_bytes, &watch, error, sizeof(error));
 	if (err)
-		printf("SKIPPED: the %s backend does not work here: %s\n", facts->name, error);
+		say_skipped(error);
 	return err;
 }
 
@@ -180,7 +193,8 @@ static inline int teardown(void **state)
 #define TEST_WITH(backend, fn) \
 	{ #backend ": " #fn, fn, setup, teardown, (void *)(uintptr_t)&with_##backend }
 /* clang-format on */
-#define TEST_WITH_ALL(fn) TEST_WITH(kernel, fn), TEST_WITH(pidfd, fn), TEST_WITH(poll, fn)
+#define TEST_WITH_KERNEL(fn) TEST_WITH(kernel, fn), TEST_WITH(kernel_by_file, fn)
+#define TEST_WITH_ALL(fn)    TEST_WITH_KERNEL(fn), TEST_WITH(pidfd, fn), TEST_WITH(poll, fn)
 
 /* To be called before the tests run. */
 static inline void ask_facts(void)

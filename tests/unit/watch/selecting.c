@@ -80,6 +80,7 @@ static int setup_folder(void **state)
 {
 	const struct watch_options options = {
 		.backend = ((const struct facts *)*state)->kind,
+		.btf_file = ((const struct facts *)*state)->btf_file,
 		.bpffs_dir = "",
 		.on_event = on_event_that_counts,
 		.on_added = on_added,
@@ -95,7 +96,7 @@ static int setup_folder(void **state)
 	copy_file(waits, in_folder("a program"));
 	assert_int_equal(sd_event_new(&loop), 0);
 	if (watch_new(loop, &options, &watch, error, sizeof(error))) {
-		printf("SKIPPED: the %s backend does not work here: %s\n", facts->name, error);
+		say_skipped(error);
 		watch = NULL;
 	}
 	return 0;
@@ -120,7 +121,7 @@ static int teardown_folder(void **state)
 #backend ": " #fn, fn, setup_folder, teardown_folder,                              \
 			(void *)(uintptr_t)&with_##backend                                         \
 	}
-#define WITH_ALL(fn) WITH(kernel, fn), WITH(pidfd, fn), WITH(poll, fn)
+#define WITH_ALL(fn) WITH(kernel, fn), WITH(kernel_by_file, fn), WITH(pidfd, fn), WITH(poll, fn)
 
 static void choose(enum selector_kind kind, const char *text, enum service_expect expect)
 {
@@ -693,6 +694,7 @@ int main(void)
 		WITH_ALL(one_never_seen_is_down_and_one_that_starts_is_found),
 		WITH_ALL(a_restart_within_20_ms_is_a_death_and_a_restart),
 		WITH(kernel, a_life_of_a_millisecond_is_seen),
+		WITH(kernel_by_file, a_life_of_a_millisecond_is_seen),
 		WITH_ALL(a_name_alone_is_no_program),
 		WITH_ALL(an_update_changes_the_file_and_not_the_service),
 		WITH_ALL(a_process_that_becomes_another_program_is_left),

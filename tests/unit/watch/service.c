@@ -322,6 +322,37 @@ static void a_port_that_two_sockets_serve_is_gone_with_the_last(void **state)
 	end();
 }
 
+/* As the kernel tells it where nobody asked for the socket's cookie yet. */
+static void a_socket_without_a_cookie_serves_on_when_another_closes(void **state)
+{
+	begin(true);
+	tell(listens(&fresh, 0, true));
+	tell(listens(&old, 1, false));
+	assert_int_equal(sim.n_seen, 0);
+	assert_true(sim.service->listening);
+	/* A look learns it. */
+	sim.cookie = 2;
+	sim.owner = fresh;
+	settle_for(2 * MS);
+	assert_true(is_up_with(&fresh));
+	assert_true(sim.service->listening);
+	tell(listens(&fresh, 2, false));
+	assert_false(sim.service->listening);
+	end();
+}
+
+static void one_without_a_cookie_that_closes_at_once_is_gone(void **state)
+{
+	begin(false);
+	tell(listens(&fresh, 0, true));
+	ASSERT_SEEN(SERVICE_APPEARED);
+	assert_true(is_up_with(&fresh));
+	tell(listens(&fresh, 0, false));
+	settle_for(21 * MS);
+	ASSERT_SEEN(SERVICE_APPEARED, SERVICE_LISTENER_GONE);
+	end();
+}
+
 static void a_socket_that_listens_again_is_up_again(void **state)
 {
 	begin(true);
@@ -817,6 +848,8 @@ int main(void)
 		cmocka_unit_test(a_daemon_whose_child_serves_on_has_not_died),
 		cmocka_unit_test(a_parent_that_was_killed_has_died_even_where_a_child_serves_on),
 		cmocka_unit_test(a_port_that_two_sockets_serve_is_gone_with_the_last),
+		cmocka_unit_test(a_socket_without_a_cookie_serves_on_when_another_closes),
+		cmocka_unit_test(one_without_a_cookie_that_closes_at_once_is_gone),
 		cmocka_unit_test(a_socket_that_listens_again_is_up_again),
 		cmocka_unit_test(a_listener_elsewhere_is_none_of_it_and_its_process_is_let_go),
 		cmocka_unit_test(an_exec_changes_the_name_and_nothing_else),

@@ -667,14 +667,14 @@ int main(void)
 		TEST_WITH_ALL(a_daemon_that_forks_after_it_listens_has_not_died),
 		TEST_WITH_ALL(connections_to_a_watched_port_cost_no_event),
 		TEST_WITH_ALL(the_same_port_in_another_network_namespace_is_not_ours),
-		TEST_WITH(kernel, goes_on_after_all_privileges_are_dropped),
+		TEST_WITH_KERNEL(goes_on_after_all_privileges_are_dropped),
 		TEST_WITH(pidfd, how_it_ended_is_told_once_its_parent_knows),
 		TEST_WITH(poll, how_it_ended_is_told_once_its_parent_knows),
 		TEST_WITH(pidfd, how_it_ended_is_told_by_its_record),
-		TEST_WITH(kernel, a_full_ring_is_counted_and_leads_to_a_resync),
-		TEST_WITH(kernel, a_lost_entry_is_made_anew_at_the_resync),
+		TEST_WITH_KERNEL(a_full_ring_is_counted_and_leads_to_a_resync),
+		TEST_WITH_KERNEL(a_lost_entry_is_made_anew_at_the_resync),
 		/* Polling finds it within half a second, by its nature. */
-		TEST_WITH(kernel, a_kill_is_told_within_milliseconds),
+		TEST_WITH_KERNEL(a_kill_is_told_within_milliseconds),
 		TEST_WITH(pidfd, a_kill_is_told_within_milliseconds),
 	};
 

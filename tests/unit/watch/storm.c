@@ -184,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORM_WITH(kernel),
+		STORM_WITH(kernel_by_file),
 		STORM_WITH(pidfd),
 		STORM_WITH(poll),
 		TEST_WITH_ALL(a_fork_storm_of_others_costs_the_watched_nothing),

@@ -33,6 +33,7 @@ static int setup_systemd(void **state)
 {
 	const struct watch_options options = {
 		.backend = ((const struct facts *)*state)->kind,
+		.btf_file = ((const struct facts *)*state)->btf_file,
 		.bpffs_dir = "",
 		.on_event = on_event,
 		.on_added = on_added,
@@ -48,7 +49,7 @@ static int setup_systemd(void **state)
 	assert_int_equal(sd_event_new(&loop), 0);
 	fake_listen(loop);
 	if (watch_new(loop, &options, &watch, error, sizeof(error))) {
-		printf("SKIPPED: the %s backend does not work here: %s\n", facts->name, error);
+		say_skipped(error);
 		watch = NULL;
 	}
 	return 0;
@@ -68,7 +69,7 @@ static int teardown_systemd(void **state)
 #backend ": " #fn, fn, setup_systemd, teardown_systemd,                            \
 			(void *)(uintptr_t)&with_##backend                                         \
 	}
-#define WITH_ALL(fn) WITH(kernel, fn), WITH(pidfd, fn), WITH(poll, fn)
+#define WITH_ALL(fn) WITH(kernel, fn), WITH(kernel_by_file, fn), WITH(pidfd, fn), WITH(poll, fn)
 
 static void choose(const char *text, enum service_expect expect)
 {
