@@ -145,11 +145,21 @@ static bool in_range(int v, int min, int max)
 	return v >= min && v <= max;
 }
 
+/* What days_of() gave for a day of that month that there is. */
+static bool is_day(int64_t days, int month)
+{
+	int64_t year;
+	int in_month, in_day;
+
+	date_of(days, &year, &in_month, &in_day);
+	return in_month == month;
+}
+
 int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 {
 	const char *p = s, *end = s + len;
 	int year, month, day, hour, minute, second, hours, minutes;
-	int64_t ms = 0, scale = 100, offset = 0;
+	int64_t days, ms = 0, scale = 100, offset = 0;
 	char sign;
 
 	year = digits(&p, end, 4);
@@ -157,7 +167,10 @@ int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 		!skip(&p, end, "-") || !in_range(day = digits(&p, end, 2), 1, 31) ||
 		!skip(&p, end, "Tt ") || !in_range(hour = digits(&p, end, 2), 0, 23) ||
 		!skip(&p, end, ":") || !in_range(minute = digits(&p, end, 2), 0, 59) ||
-		!skip(&p, end, ":") || !in_range(second = digits(&p, end, 2), 0, 60) || year < 0)
+		!skip(&p, end, ":") || !in_range(second = digits(&p, end, 2), 0, 59) || year < 0)
+		return -EINVAL;
+	days = days_of(year, month, day);
+	if (!is_day(days, month))
 		return -EINVAL;
 	if (skip(&p, end, ".")) {
 		if (p >= end || !isdigit((unsigned char)*p))
@@ -179,8 +192,8 @@ int timestamp_parse_rfc3339(const char *s, size_t len, int64_t *ret_wall_ms)
 	}
 	if (p != end)
 		return -EINVAL;
-	*ret_wall_ms = days_of(year, month, day) * DAY_MS + hour * 3600000ll + minute * 60000ll +
-		       second * 1000ll + ms - offset;
+	*ret_wall_ms =
+		days * DAY_MS + hour * 3600000ll + minute * 60000ll + second * 1000ll + ms - offset;
 	return 0;
 }
 
