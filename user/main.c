@@ -7,6 +7,8 @@
 #include "base/util.h"
 #include "cmd/cmd.h"
 
+#define EXIT_UNWRITTEN 1
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -51,10 +53,16 @@ static void keep_standard_descriptors(void)
 static int run_command(size_t i, int argc, char **argv)
 {
 	char name[32];
+	int status;
 
 	snprintf(name, sizeof(name), "tolld %s", commands[i].name);
 	argv[0] = name;
-	return commands[i].run(argc, argv);
+	status = commands[i].run(argc, argv);
+	/* A full disk: whoever reads the file later must not take half an answer for a whole one. */
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "%s: the output could not be written\n", name);
+	return status ? status : EXIT_UNWRITTEN;
 }
 
 int main(int argc, char **argv)

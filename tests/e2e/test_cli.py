@@ -43,6 +43,14 @@ def test_an_unknown_flag_is_told_with_the_name_of_the_command(command):
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("command", ["version", "metrics"])
+def test_an_output_that_cannot_be_written_is_told(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([TOLLD, command], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60)
+    assert (done.returncode, done.stderr) == (1, f"tolld {command}: the output could not be written\n")
+
+
 def test_help_is_an_answer_not_a_fault():
     done = tolld("--help")
     assert done.returncode == 0
