@@ -205,7 +205,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 	 * last words still lie there when writing fails already.
 	 */
 	if (!receive(d) || (!t->over && !send_pending(d)) || t->over) {
-		finish(d, d->curl_words);
+		finish(d,
+			t->out_of_step ? "the server answered before it was asked" : d->curl_words);
 		return 0;
 	}
 	sd_event_source_set_io_events(d->io, t->sent < t->out.len ? EPOLLIN | EPOLLOUT : EPOLLIN);

@@ -53,11 +53,29 @@ static void finish(struct transaction *t)
 	t->over = true;
 }
 
+/*
+ * Not all of what was said last has left yet, and it is answered: a recipient whom the server was never
+ * asked for would pass for served, a mail that was not sent to its end for taken. A refusal may come
+ * at any time: 421, and whatever half of a mail brings.
+ */
+static bool is_early(const struct transaction *t)
+{
+	const struct smtp_dialogue *d = t->dialogue;
+
+	return t->sent < t->out.len && (d->code < 400 || (d->stage == SMTP_RCPT && d->code != 421));
+}
+
 static void on_reply(struct transaction *t)
 {
 	const struct smtp_dialogue *d = t->dialogue;
 	bool good = d->code / 100 == 2;
 
+	if (is_early(t)) {
+		smtp_dialogue_begin(t->dialogue, d->stage);
+		t->out_of_step = true;
+		finish(t);
+		return;
+	}
 	switch (d->stage) {
 	case SMTP_MAIL:
 		if (good)
@@ -83,9 +101,6 @@ static void on_reply(struct transaction *t)
 			finish(t);
 		break;
 	default:
-		/* A mail that was not sent to its end was not taken, whatever the server says. */
-		if (good && t->sent < t->out.len)
-			smtp_dialogue_begin(t->dialogue, SMTP_BODY);
 		finish(t);
 	}
 }

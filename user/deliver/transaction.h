@@ -29,7 +29,8 @@ struct transaction {
 	size_t heard;
 	char line[TRANSACTION_LINE_MAX];
 	size_t line_len;
-	bool over; /* the mail's fate is in the dialogue; QUIT may be left in out */
+	bool out_of_step; /* it was answered what was not asked: what the server took nobody knows */
+	bool over;	  /* the mail's fate is in the dialogue; QUIT may be left in out */
 };
 
 /* The first command is in `out` afterwards. */

@@ -38,6 +38,16 @@ static const char *said(struct play *p)
 	return p->transaction.out.s;
 }
 
+/* One answer after the other, each to what was said before. */
+static void converse(struct play *p, const char *replies)
+{
+	for (const char *line = replies, *end; *line; line = end) {
+		end = strchr(line, '\n') + 1;
+		said(p);
+		assert_int_equal(transaction_feed(&p->transaction, line, (size_t)(end - line)), 0);
+	}
+}
+
 static void hears(struct play *p, const char *reply)
 {
 	assert_int_equal(transaction_feed(&p->transaction, reply, strlen(reply)), 0);
@@ -76,7 +86,7 @@ static void dots_at_the_start_of_a_line_are_doubled(void **state)
 	struct play p;
 
 	play_init(&p, ".\r\na.\r\n..b\r\n.", 1);
-	hears(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
+	converse(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
 	assert_string_equal(said(&p), "..\r\na.\r\n...b\r\n...\r\n");
 	play_release(&p);
 }
@@ -121,12 +131,7 @@ static void every_refusal_has_its_consequence(void **state)
 		struct play p;
 
 		play_init(&p, "hello\r\n", 2);
-		for (const char *line = rows[i].replies, *end; *line; line = end) {
-			end = strchr(line, '\n') + 1;
-			said(&p);
-			assert_int_equal(
-				transaction_feed(&p.transaction, line, (size_t)(end - line)), 0);
-		}
+		converse(&p, rows[i].replies);
 		assert_int_equal(smtp_dialogue_result(&p.dialogue), rows[i].result);
 		smtp_dialogue_message(&p.dialogue, "gone", &message);
 		if (rows[i].message)
@@ -142,12 +147,44 @@ static void a_mail_sent_by_half_was_not_taken(void **state)
 	struct play p;
 
 	play_init(&p, "hello\r\n", 1);
-	hears(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
+	converse(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
 	p.transaction.sent = 3;
 	hears(&p, "250 taken\r\n");
 	assert_true(p.transaction.over);
 	assert_int_equal(smtp_dialogue_result(&p.dialogue), DELIVERY_RETRY);
 	play_release(&p);
+}
+
+/* Whoever counts two answers for one has a recipient for served whom the server never heard of. */
+static void a_server_that_answers_before_it_is_asked_has_taken_nothing(void **state)
+{
+	static const struct {
+		const char *before, *at_once;
+		enum delivery_result result;
+	} rows[] = {
+		{ "", "250 ok\r\n250 ok\r\n", DELIVERY_RETRY },
+		{ "250 ok\r\n", "250 ok\r\n250-and\r\n250 ok\r\n", DELIVERY_RETRY },
+		{ "250 ok\r\n250 ok\r\n", "250 ok\r\n354 go\r\n", DELIVERY_RETRY },
+		{ "250 ok\r\n250 ok\r\n250 ok\r\n", "354 go\r\n250 taken\r\n", DELIVERY_RETRY },
+		{ "250 ok\r\n", "250 ok\r\n550 no\r\n", DELIVERY_RETRY },
+		/* Who wants no more says so when he likes. */
+		{ "250 ok\r\n", "250 ok\r\n421 bye\r\n", DELIVERY_RETRY },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct play p;
+
+		play_init(&p, "hello\r\n", 2);
+		converse(&p, rows[i].before);
+		said(&p);
+		hears(&p, rows[i].at_once);
+		assert_true(p.transaction.over);
+		assert_int_equal(p.transaction.out_of_step, i + 1 < ARRAY_SIZE(rows));
+		assert_string_equal(said(&p), "QUIT\r\n");
+		assert_int_equal(smtp_dialogue_result(&p.dialogue), rows[i].result);
+		assert_false(smtp_dialogue_is_taken(&p.dialogue));
+		play_release(&p);
+	}
 }
 
 static void a_reply_without_end_is_cut(void **state)
@@ -182,7 +219,7 @@ static void a_server_that_never_stops_talking_is_not_heard_out(void **state)
 		int err = 0;
 
 		play_init(&p, "hello\r\n", 1);
-		hears(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
+		converse(&p, "250 ok\r\n250 ok\r\n354 go on\r\n");
 		said(&p);
 		for (; !err && heard < 2 * TRANSACTION_HEARD_MAX; heard += len)
 			err = transaction_feed(&p.transaction, pieces[i], len);
@@ -267,7 +304,13 @@ static int play_once(void *userdata)
 	int err;
 
 	play_init(&p, "hello\r\n", 2);
-	err = transaction_feed(&p.transaction, "250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n", 32);
+	err = transaction_feed(&p.transaction, "250 ok\r\n", 8);
+	said(&p);
+	err = err ? err : transaction_feed(&p.transaction, "550 no\r\n", 8);
+	said(&p);
+	err = err ? err : transaction_feed(&p.transaction, "250 ok\r\n", 8);
+	said(&p);
+	err = err ? err : transaction_feed(&p.transaction, "354 go\r\n", 8);
 	said(&p);
 	err = err ? err : smtp_dialogue_hide(&p.dialogue, "i", "u", "p");
 	play_release(&p);
@@ -286,6 +329,7 @@ int main(void)
 		cmocka_unit_test(dots_at_the_start_of_a_line_are_doubled),
 		cmocka_unit_test(every_refusal_has_its_consequence),
 		cmocka_unit_test(a_mail_sent_by_half_was_not_taken),
+		cmocka_unit_test(a_server_that_answers_before_it_is_asked_has_taken_nothing),
 		cmocka_unit_test(a_reply_without_end_is_cut),
 		cmocka_unit_test(a_server_that_never_stops_talking_is_not_heard_out),
 		cmocka_unit_test(a_server_that_hangs_up_at_ehlo_is_quoted),
