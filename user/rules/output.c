@@ -32,6 +32,7 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 	changed = !series_last(output->series, &last) || memcmp(&last.value, &value, sizeof(value));
 	output->written = true;
 	err = tsdb_append(rule->group->manager->db, output->series, at.wall_ms, value);
+	rule->collided = rule->collided || err == -EEXIST;
 	if (err == -EEXIST || err == -ERANGE)
 		return 0;
 	if (!err && changed)

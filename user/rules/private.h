@@ -26,6 +26,7 @@ struct rule {
 	struct map outputs; /* of struct output_series, by labels */
 	bool dirty;	    /* a series that it reads changed */
 	bool followed;	    /* another one has inherited its alerts */
+	bool collided;	    /* this evaluation: another rule has written a sample of its already */
 	enum rule_health health;
 	char *last_error;
 	int64_t last_wall_ms; /* of the last evaluation; its samples carry that time */

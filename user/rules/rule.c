@@ -80,28 +80,34 @@ void rule_free(struct rule *rule)
 	free(rule);
 }
 
+/* Takes the text, which NULL is where memory was out. */
+static void note_error(struct rule *rule, char *text)
+{
+	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
+	bool known = text && rule->last_error && streq(text, rule->last_error);
+
+	free(rule->last_error);
+	rule->last_error = text;
+	rule->health = RULE_HEALTH_ERR;
+	/* The same failure is told once, not at every slot. */
+	if (!known && callbacks->failed)
+		callbacks->failed(rule->group->config->name.s, rule->name,
+			text ? text : "out of memory", callbacks->userdata);
+}
+
 static int fail(struct rule *rule, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static int fail(struct rule *rule, const char *fmt, ...)
 {
-	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
 	char *text = NULL;
-	bool known;
 	va_list args;
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
 		text = NULL;
 	va_end(args);
-	known = text && rule->last_error && streq(text, rule->last_error);
-	free(rule->last_error);
-	rule->last_error = text;
-	rule->health = RULE_HEALTH_ERR;
 	rule->group->manager->stats.failures++;
-	/* The same failure is told once, not at every slot. */
-	if (!known && callbacks->failed)
-		callbacks->failed(rule->group->config->name.s, rule->name,
-			text ? text : "out of memory", callbacks->userdata);
+	note_error(rule, text);
 	return -EINVAL;
 }
 
@@ -481,10 +487,16 @@ void rule_eval(struct rule *rule, struct instant at, bool settling)
 	int64_t begun = clock_boot_ns(); /* only to measure: nothing is decided by it */
 
 	rule->dirty = false;
+	rule->collided = false;
 	rule->last_wall_ms = at.wall_ms;
 	rule->last_boot_ns = at.boot_ns;
 	rule->group->manager->stats.evaluations++;
-	if (!evaluate(rule, at, settling)) {
+	if (evaluate(rule, at, settling)) {
+		/* It is told already. */
+	} else if (rule->collided) {
+		/* It did what it could, so it did not fail: rules/group.go, Eval. */
+		note_error(rule, strdup("duplicate sample for timestamp"));
+	} else {
 		rule->health = RULE_HEALTH_OK;
 		free(rule->last_error);
 		rule->last_error = NULL;

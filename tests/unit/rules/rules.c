@@ -431,6 +431,33 @@ static void templates_are_for_alerts_and_a_group_has_labels_for_all(void **state
 	world_release(&w);
 }
 
+static void a_rule_tells_that_another_has_written_what_it_would(void **state)
+{
+	static const struct {
+		const char *expr;
+		int failures; /* of the second rule, told once */
+	} rows[] = {
+		{ "up + 1", 1 }, { "up", 0 }, /* the same value harms nobody */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct rules_stats stats;
+		struct world w;
+
+		world_init(&w, "up == 5", 0);
+		w.rule[1] = (struct config_rule){ .record = text("r"), .expr = text("up") };
+		w.rule[2] = (struct config_rule){ .record = text("r"), .expr = text(rows[i].expr) };
+		w.group.n_rules = 3;
+		configure(&w, 500);
+		event(&w, 1000, 0);
+		run(&w, 1000, 61000, 0);
+		assert_int_equal(w.failures, rows[i].failures);
+		rules_stats(w.rules, &stats);
+		assert_int_equal(stats.failures, 0);
+		world_release(&w);
+	}
+}
+
 static void a_limit_ends_all_alerts_of_its_rule(void **state)
 {
 	const char *const pairs[][2] = { { "__name__", "up" }, { "job", "b" },
@@ -635,6 +662,7 @@ int main(void)
 		cmocka_unit_test(a_rule_sees_what_the_rule_above_wrote_at_the_same_event),
 		cmocka_unit_test(two_results_with_one_label_set_are_an_error_and_change_nothing),
 		cmocka_unit_test(templates_are_for_alerts_and_a_group_has_labels_for_all),
+		cmocka_unit_test(a_rule_tells_that_another_has_written_what_it_would),
 		cmocka_unit_test(a_limit_ends_all_alerts_of_its_rule),
 		cmocka_unit_test(a_limit_counts_what_only_keep_firing_for_holds),
 		cmocka_unit_test(a_jump_of_the_wall_clock_leaves_the_true_age),
