@@ -181,10 +181,17 @@ $(BUILD)/tolld: $(BUILD)/user/main.o $(USER_OBJ)
 # malloc and its siblings are wrapped so that a test can let the n-th one fail.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup
 
-$(BUILD)/tests/unit/%: tests/unit/%.c tests/unit/harness.c $(BUILD)/libtolld.a | $(SKEL)
+# By itself: of two sources in one call the compiler notes the headers of one.
+HARNESS := $(BUILD)/tests/unit/harness.o
+
+$(HARNESS): tests/unit/harness.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(HARNESS) $(BUILD)/libtolld.a | $(SKEL)
 	@mkdir -p $(@D)
 	$(say) TEST $<
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) $(LDFLAGS) $(WRAP) -o $@ $< tests/unit/harness.c \
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MF $@.d -MT $@ $(LDHARDEN) $(LDFLAGS) $(WRAP) -o $@ $< $(HARNESS) \
 		$(BUILD)/libtolld.a $(LIB_LIBS) -lcmocka -lm -lpthread
 
 # Ten thousand of its children end beside whatever else the machine does: what they would all map of the C library
@@ -280,4 +287,4 @@ uninstall:
 clean:
 	$(Q)rm -rf build build-* 2>/dev/null || tests/as-root rm -rf build build-*
 
--include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(SKEL:.skel.h=.bpf.d)
+-include $(USER_OBJ:.o=.d) $(BUILD)/user/main.d $(HARNESS:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(SKEL:.skel.h=.bpf.d)
