@@ -73,7 +73,9 @@ int living_is_still(pid_t pid, int64_t start_boot_ns, struct process *ret)
 
 	if (err)
 		return err;
-	if (process_stat_is_dead(&stat) || stat.start_boot_ns != start_boot_ns)
+	/* One that is on its way out has told its death already: an entry that is made now would wait for ever. */
+	if (process_stat_is_dead(&stat) || (stat.exits && stat.threads <= 1) ||
+		stat.start_boot_ns != start_boot_ns)
 		return -ESRCH;
 	*ret = (struct process){ .pid = pid, .start_boot_ns = start_boot_ns };
 	memcpy(ret->comm, stat.comm, sizeof(ret->comm));
