@@ -82,8 +82,8 @@ int client_secret(const struct config_secret *secret, const char *what, char **r
 	return 0;
 }
 
-static int add_authorization(
-	struct curl_slist **list, const struct config_http *http, char *error, size_t error_size)
+static int add_authorization(struct curl_slist **list, const struct config_http *http,
+	struct censor *shown, char *error, size_t error_size)
 {
 	char *secret = NULL, *value;
 	size_t size;
@@ -93,6 +93,7 @@ static int add_authorization(
 		&http->credentials, "authorization credentials", &secret, error, error_size);
 	if (err)
 		return err;
+	censor_add(shown, secret);
 	size = strlen(http->auth_type.s) + strlen(secret) + 2;
 	value = malloc(size);
 	if (value) {
@@ -107,38 +108,43 @@ static int add_authorization(
 }
 
 static int add_from_settings(struct curl_slist **list, const struct config_header *header,
-	char *error, size_t error_size)
+	struct censor *shown, char *error, size_t error_size)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < header->n_values; i++)
+	for (size_t i = 0; !err && i < header->n_values; i++) {
+		if (header->secret)
+			censor_add(shown, header->values[i].s);
 		err = client_add_header(list, header->name.s, header->values[i].s);
+	}
 	for (size_t i = 0; !err && i < header->n_files; i++) {
 		const struct config_secret file = { .file = header->files[i] };
 		char *value = NULL;
 
 		err = client_secret(&file, "http header", &value, error, error_size);
-		if (!err)
+		if (!err) {
+			censor_add(shown, value);
 			err = client_add_header(list, header->name.s, value);
+		}
 		config_secret_wipe(&value);
 	}
 	return err;
 }
 
-int client_add_credentials(
-	struct curl_slist **list, const struct config_http *http, char *error, size_t error_size)
+int client_add_credentials(struct curl_slist **list, const struct config_http *http,
+	struct censor *shown, char *error, size_t error_size)
 {
 	int err = 0;
 
 	if (http->auth_type.s)
-		err = add_authorization(list, http, error, error_size);
+		err = add_authorization(list, http, shown, error, error_size);
 	for (size_t i = 0; !err && i < http->headers.n; i++)
-		err = add_from_settings(list, &http->headers.items[i], error, error_size);
+		err = add_from_settings(list, &http->headers.items[i], shown, error, error_size);
 	return err;
 }
 
-int client_set_basic_auth(
-	CURL *easy, const struct config_http *http, char *error, size_t error_size)
+int client_set_basic_auth(CURL *easy, const struct config_http *http, struct censor *shown,
+	char *error, size_t error_size)
 {
 	char *user = NULL, *password = NULL;
 	int err;
@@ -146,6 +152,7 @@ int client_set_basic_auth(
 	err = client_secret(&http->username, "username", &user, error, error_size);
 	if (!err)
 		err = client_secret(&http->password, "password", &password, error, error_size);
+	censor_add_login(shown, user, password);
 	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 	if (!err && (curl_easy_setopt(easy, CURLOPT_USERNAME, user) ||
 			    curl_easy_setopt(easy, CURLOPT_PASSWORD, password)))
@@ -171,7 +178,7 @@ static const char *first_set(const char *name, const char *other)
  * lacks Go's HTTP_PROXY in capitals.
  */
 int client_set_proxy(CURL *easy, const struct config_http *http, const char *url,
-	struct curl_slist **proxy_headers)
+	struct curl_slist **proxy_headers, struct censor *shown)
 {
 	const char *proxy = http->proxy_url.s ? http->proxy_url.s : "";
 	const char *without = http->no_proxy.s ? http->no_proxy.s : "";
@@ -183,6 +190,7 @@ int client_set_proxy(CURL *easy, const struct config_http *http, const char *url
 						   : first_set("http_proxy", "HTTP_PROXY");
 		without = first_set("no_proxy", "NO_PROXY");
 	}
+	censor_add_url_login(shown, proxy);
 	if (*without || http->proxy_from_environment)
 		strbuf_addf(&none, NEVER_PROXIED "%s", without);
 	if (none.err || curl_easy_setopt(easy, CURLOPT_PROXY, proxy) ||
@@ -191,7 +199,7 @@ int client_set_proxy(CURL *easy, const struct config_http *http, const char *url
 	strbuf_release(&none);
 	for (size_t i = 0; !err && i < http->proxy_connect_headers.n; i++)
 		err = add_from_settings(
-			proxy_headers, &http->proxy_connect_headers.items[i], NULL, 0);
+			proxy_headers, &http->proxy_connect_headers.items[i], shown, NULL, 0);
 	/* Nothing of ours goes to the proxy when a tunnel is asked for. */
 	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(easy, CURLOPT_PROXYHEADER, *proxy_headers);

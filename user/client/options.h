@@ -7,6 +7,7 @@
 #define TOLLD_CLIENT_OPTIONS_H
 
 #include <curl/curl.h>
+#include "base/censor.h"
 #include "config/config.h"
 
 /*
@@ -20,20 +21,23 @@ int client_secret(const struct config_secret *secret, const char *what, char **r
 int client_add_header(struct curl_slist **list, const char *name, const char *value);
 /* Keeps libcurl from sending a header of its own. -ENOMEM. */
 int client_drop_header(struct curl_slist **list, const char *name);
-/* Adds Authorization, where it is no basic_auth, and http_headers. As client_secret() fails. */
-int client_add_credentials(
-	struct curl_slist **list, const struct config_http *http, char *error, size_t error_size);
+/*
+ * Adds Authorization, where it is no basic_auth, and http_headers. As client_secret() fails. What is secret of it
+ * goes into `shown`, here and below, where that is not NULL.
+ */
+int client_add_credentials(struct curl_slist **list, const struct config_http *http,
+	struct censor *shown, char *error, size_t error_size);
 /* Wipes and frees. */
 void client_headers_free(struct curl_slist *headers);
-int client_set_basic_auth(
-	CURL *easy, const struct config_http *http, char *error, size_t error_size);
+int client_set_basic_auth(CURL *easy, const struct config_http *http, struct censor *shown,
+	char *error, size_t error_size);
 
 /*
  * The proxy, or none, not even the environment's. *proxy_headers is the caller's to free after the
  * handle, with client_headers_free(). -ENOMEM.
  */
 int client_set_proxy(CURL *easy, const struct config_http *http, const char *url,
-	struct curl_slist **proxy_headers);
+	struct curl_slist **proxy_headers, struct censor *shown);
 /* Certificates and how they are checked, but for server_name; versions. -ENOMEM. */
 int client_set_tls(CURL *easy, const struct config_tls *tls);
 /* For CURLOPT_SSLVERSION: what the settings allow, from TLS 1.2 on where they do not say. */

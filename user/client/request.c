@@ -34,6 +34,8 @@ struct client_call {
 	struct net_transfer *transfer;
 	struct curl_slist *headers, *connect_to, *proxy_headers;
 	struct strbuf body;
+	struct censor
+		shown; /* secrets that went out, of the request or of what asked for its token */
 	char curl_error[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 128];
 	client_done_fn *done;
@@ -75,6 +77,7 @@ static void call_free(struct client_call *call)
 	transfer_release(call);
 	explicit_bzero(call->form.s, call->form.len);
 	strbuf_release(&call->form);
+	censor_release(&call->shown);
 	free(call);
 }
 
@@ -173,6 +176,7 @@ static int set_signature(struct client_call *call, const struct client_request *
 {
 	if (!request->sigv4)
 		return 0;
+	censor_add(&call->shown, request->secret_key);
 	return curl_easy_setopt(call->easy, CURLOPT_AWS_SIGV4, request->sigv4) ||
 			       curl_easy_setopt(
 				       call->easy, CURLOPT_USERNAME, request->access_key) ||
@@ -210,12 +214,14 @@ static int begin(struct client_call *call, const struct config_client *settings,
 		err = client_add_header(
 			&call->headers, request->headers[i].name, request->headers[i].value);
 	if (!err)
-		err = client_add_credentials(&call->headers, &settings->http, call->error, size);
+		err = client_add_credentials(
+			&call->headers, &settings->http, &call->shown, call->error, size);
 	if (!err && settings->http.basic_auth)
-		err = client_set_basic_auth(call->easy, &settings->http, call->error, size);
+		err = client_set_basic_auth(
+			call->easy, &settings->http, &call->shown, call->error, size);
 	if (!err)
-		err = client_set_proxy(
-			call->easy, &settings->http, request->url, &call->proxy_headers);
+		err = client_set_proxy(call->easy, &settings->http, request->url,
+			&call->proxy_headers, &call->shown);
 	if (!err)
 		err = client_set_tls(call->easy, &settings->tls);
 	if (!err)
@@ -240,8 +246,8 @@ static int begin_token(struct client_call *call)
 	call->way = (struct config_client){ .http = oauth2->http,
 		.tls = oauth2->tls,
 		.follow_redirects = call->settings->follow_redirects };
-	err = token_form(
-		oauth2, call->in_params, &call->way, &call->form, call->error, sizeof(call->error));
+	err = token_form(oauth2, call->in_params, &call->way, &call->form, &call->shown,
+		call->error, sizeof(call->error));
 	if (err)
 		return err;
 	request.body = call->form.s;
@@ -265,6 +271,7 @@ static int begin_request(struct client_call *call)
 		for (size_t i = 0; i < request.n_headers; i++)
 			headers[i] = request.headers[i];
 		headers[request.n_headers++] = (struct client_header){ "Authorization", token };
+		censor_add(&call->shown, strchr(token, ' ') ? strchr(token, ' ') + 1 : token);
 		request.headers = headers;
 	}
 	call->for_token = false;
@@ -292,6 +299,8 @@ static void finish(struct client_call *done, struct client_answer answer)
 
 static void fail(struct client_call *call, int err)
 {
+	censor_line(&call->shown, call->error, sizeof(call->error));
+
 	const struct client_answer answer = { .error =
 						      call->error[0] ? call->error : strerror(-err),
 		.content_type = "",
@@ -320,7 +329,7 @@ static void on_token(struct client_call *call, CURLcode code, long status)
 		err = begin_token(call);
 	} else {
 		err = tokens_learn(&call->client->tokens, oauth2, status, call->body.s,
-			clock_boot_ns(), call->error, sizeof(call->error));
+			&call->shown, clock_boot_ns(), call->error, sizeof(call->error));
 		if (!err && call->only_token) {
 			finish(call, (struct client_answer){ .status = status,
 					     .content_type = "",
@@ -357,6 +366,8 @@ static void on_done(CURL *easy, CURLcode code, void *userdata)
 	answer.retry_after_s = retry_after > 0 ? retry_after : -1;
 	if (call->settings->oauth2.set && answer.status == 401)
 		tokens_forget(&call->client->tokens, &call->settings->oauth2);
+	answer.shown = &call->shown;
+	censor_line(&call->shown, call->curl_error, sizeof(call->curl_error));
 	if (code)
 		answer.error = call->curl_error[0] ? call->curl_error : curl_easy_strerror(code);
 	finish(call, answer);

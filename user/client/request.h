@@ -8,6 +8,7 @@
 #ifndef TOLLD_CLIENT_REQUEST_H
 #define TOLLD_CLIENT_REQUEST_H
 
+#include "base/censor.h"
 #include "config/config.h"
 #include "net/net.h"
 
@@ -47,6 +48,8 @@ struct client_answer {
 	const char *body;	  /* NUL-terminated */
 	size_t len;
 	int64_t retry_after_s; /* what the server asked for; -1: nothing */
+	/* What the request showed of secrets in the settings, and the answer may quote. `error` is without it. */
+	const struct censor *shown;
 };
 
 typedef void client_done_fn(const struct client_answer *answer, void *userdata);

@@ -115,22 +115,26 @@ static bool is_line(const char *text)
 }
 
 int tokens_learn(struct tokens *tokens, const struct config_oauth2 *oauth2, long status,
-	const char *answer, int64_t now_boot_ns, char *error, size_t error_size)
+	const char *answer, const struct censor *shown, int64_t now_boot_ns, char *error,
+	size_t error_size)
 {
 	json_t *root = json_loads(answer, 0, NULL);
 	const char *text = json_string_value(json_object_get(root, "access_token"));
 	const char *type = json_string_value(json_object_get(root, "token_type"));
 	const char *why = json_string_value(json_object_get(root, "error"));
+	struct strbuf said = STRBUF_INIT;
 	int err;
 
 	if (status / 100 == 2 && text && *text && is_line(text) && (!type || is_line(type))) {
 		err = keep(tokens, oauth2, root, now_boot_ns);
 	} else {
+		censor_text(shown, why ? why : "", why ? strlen(why) : 0, &said);
 		snprintf(error, error_size, "oauth2 token: status code %ld%s%.100s", status,
 			why		    ? ": "
 			: status / 100 == 2 ? ": no access_token in the answer"
 					    : "",
-			why ? why : "");
+			said.s);
+		strbuf_release(&said);
 		err = -EPERM;
 	}
 	json_decref(root);
@@ -152,7 +156,7 @@ static bool refreshed(const struct config_oauth2 *oauth2)
 }
 
 int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config_client *way,
-	struct strbuf *form, char *error, size_t error_size)
+	struct strbuf *form, struct censor *shown, char *error, size_t error_size)
 {
 	struct strbuf scopes = STRBUF_INIT;
 	char *secret = NULL;
@@ -163,6 +167,7 @@ int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config
 	if (refreshed(oauth2)) {
 		err = client_secret(
 			&oauth2->refresh_token, "refresh_token", &secret, error, error_size);
+		censor_add(shown, secret);
 		if (!err)
 			param(form, "refresh_token", secret);
 		config_secret_wipe(&secret);
@@ -177,6 +182,7 @@ int token_form(const struct config_oauth2 *oauth2, bool in_params, struct config
 	if (in_params && !err) {
 		err = client_secret(
 			&oauth2->client_secret, "client_secret", &secret, error, error_size);
+		censor_add(shown, secret);
 		param(form, "client_id", oauth2->client_id.s);
 		if (!err)
 			param(form, "client_secret", secret);

@@ -64,6 +64,7 @@ struct config_header {
 	struct config_text name;
 	struct config_text *values;
 	size_t n_values, cap_values;
+	bool secret;		   /* `values`, or some of them */
 	struct config_text *files; /* read anew at each use, as secrets are */
 	size_t n_files, cap_files;
 };

@@ -152,6 +152,7 @@ static void read_values(
 	size_t n = reader_list(r, pair);
 	struct config_text text;
 
+	header->secret |= secret;
 	if (secret && pair->value->kind != TREE_LIST)
 		reader_hide(pair->value);
 	for (size_t i = 0; i < n; i++) {

@@ -10,8 +10,12 @@
 #include <time.h>
 #include "base/escape.h"
 #include "client/request.h"
+#include "deliver/mime.h"
 #include "deliver/outbox.h"
 #include "model/timestamp.h"
+
+/* More of an answer is not looked at: only its beginning is shown. */
+#define SHOWN_MAX ((size_t)8 << 10)
 
 struct peer {
 	struct forward *forward;
@@ -352,14 +356,20 @@ static void on_answer(const struct client_answer *answer, void *userdata)
 {
 	struct peer *peer = userdata;
 	enum outbox_result result = judge(answer);
-	char words[300];
+	struct strbuf said = STRBUF_INIT, shown = STRBUF_INIT;
+	char words[300] = "";
 
 	peer->call = NULL;
-	if (answer->error)
+	if (answer->error) {
 		snprintf(words, sizeof(words), "%s", answer->error);
-	else
-		snprintf(words, sizeof(words), "unexpected status code %ld: %.200s", answer->status,
-			answer->body);
+	} else if (result != OUTBOX_SENT) {
+		censor_text(answer->shown, answer->body, MIN(answer->len, SHOWN_MAX), &said);
+		mime_clean(&shown, said.s, said.len, 200);
+		snprintf(words, sizeof(words), "unexpected status code %ld: %s", answer->status,
+			shown.s);
+	}
+	strbuf_release(&said);
+	strbuf_release(&shown);
 	outbox_done(&peer->outbox, result, clock_now());
 	tell(peer, result, words);
 	pump(peer);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "deliver/delivery.h"
-#include "deliver/mime.h"
 #include "deliver/payload.h"
 
 struct request {
@@ -40,13 +39,13 @@ static void delivery_free(struct delivery *delivery)
 }
 
 /* "200: ok" */
-static void describe(const struct client_answer *answer, char *out, size_t size)
+static void describe(struct payload *p, const struct client_answer *answer, char *out, size_t size)
 {
 	struct strbuf said = STRBUF_INIT;
 
 	out[0] = '\0';
 	if (answer && !answer->error) {
-		mime_clean(&said, answer->body, answer->len, size - 32);
+		payload_show(p, answer, &said, size - 32);
 		snprintf(out, size, "%ld%s%s", answer->status, said.len ? ": " : "", said.s);
 	}
 	strbuf_release(&said);
@@ -60,7 +59,7 @@ static void finish(struct request *done, enum delivery_result result, const char
 	char said[DELIVERY_WORDS_MAX];
 
 	delivery_unlink(&r->delivery);
-	describe(answer, said, sizeof(said));
+	describe(&r->payload, answer, said, sizeof(said));
 	report.answer = said[0] ? said : NULL;
 	report.duration_ns = clock_boot_ns() - r->started_boot_ns;
 	r->done(&report, r->userdata);

@@ -16,8 +16,6 @@
 #include "deliver/thread.h"
 #include "model/duration.h"
 
-/* Shorter ones would be found everywhere. */
-#define SECRET_MIN 4
 /* Settings within settings, as the YAML of a template's output may have them. */
 #define VALUE_DEPTH 32
 
@@ -124,6 +122,7 @@ void payload_release(struct payload *p)
 	}
 	for (size_t i = 0; i < p->n_secrets; i++)
 		config_secret_wipe(&p->secrets[i]);
+	censor_release(&p->censor);
 	arena_release(&p->arena);
 }
 
@@ -194,6 +193,7 @@ const char *payload_secret(struct payload *p, const char *key, bool expanded)
 	const struct config_value *settings = &p->integration->settings;
 	struct config_secret secret = { 0 };
 	char file[64], *value = NULL;
+	const char *shown;
 	int err;
 
 	if (p->err)
@@ -214,7 +214,10 @@ const char *payload_secret(struct payload *p, const char *key, bool expanded)
 		return "";
 	}
 	p->secrets[p->n_secrets++] = value;
-	return expanded ? expand(p, TEMPLATE_TEXT, key, value) : value;
+	shown = expanded ? expand(p, TEMPLATE_TEXT, key, value) : value;
+	censor_add_url(&p->censor, value);
+	censor_add_url(&p->censor, shown);
+	return shown;
 }
 
 const char *payload_cut(struct payload *p, const char *text, size_t runes)
@@ -522,50 +525,52 @@ void form_add(struct payload *p, const char *name, const char *s)
 
 /* -- answers -- */
 
-static void hide(char *in, const char *secret, size_t len)
+/* More of an answer is not looked at where only its beginning is shown. */
+#define SHOWN_MAX ((size_t)8 << 10)
+
+void payload_show(
+	struct payload *p, const struct client_answer *answer, struct strbuf *out, size_t max_bytes)
 {
-	while (len >= SECRET_MIN && (in = memmem(in, strlen(in), secret, len)))
-		memset(in, '*', len);
-}
+	struct strbuf said = STRBUF_INIT;
 
-/* A server that knows no such path names it, without the rest of the URL. */
-static void hide_path(char *in, const char *url)
-{
-	const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
-	size_t len = path ? strcspn(path, "?#") : 0;
-
-	if (!path)
-		return;
-	hide(in, path, strlen(path));
-	hide(in, path, len);
-	if (path[len])
-		hide(in, path + len + 1, strlen(path + len + 1));
-}
-
-/* A copy without anything secret. */
-static char *censored(const struct payload *p, const char *s, size_t len)
-{
-	char *copy = strndup(s, len);
-
-	for (size_t i = 0; copy && i < p->n_secrets; i++) {
-		hide(copy, p->secrets[i], strlen(p->secrets[i]));
-		hide_path(copy, p->secrets[i]);
-	}
-	return copy;
+	censor_add_all(&p->censor, answer->shown);
+	censor_text(&p->censor, answer->body, MIN(answer->len, SHOWN_MAX), &said);
+	mime_clean(out, said.s, said.len, max_bytes);
+	strbuf_release(&said);
 }
 
 /* "unexpected status code 400: what the server said" */
 static void tell_status(
-	const struct payload *p, const struct client_answer *answer, char *words, size_t size)
+	struct payload *p, const struct client_answer *answer, char *words, size_t size)
 {
-	scoped(freep) char *said = censored(p, answer->body, answer->len);
 	struct strbuf shown = STRBUF_INIT;
 
-	if (said)
-		mime_clean(&shown, said, strlen(said), 300);
+	payload_show(p, answer, &shown, 300);
 	snprintf(words, size, "unexpected status code %ld%s%s", answer->status,
 		shown.len ? ": " : "", shown.s);
 	strbuf_release(&shown);
+}
+
+/* A refusal is found in what was answered, and told from what may be shown of it. */
+static int judge(struct payload *p, const struct payload_kind *kind,
+	const struct client_answer *answer, char *words, size_t size)
+{
+	struct strbuf said = STRBUF_INIT;
+	struct client_answer censored = *answer;
+	int err = kind->judge(answer, words, size);
+
+	if (!err)
+		return 0;
+	censor_add_all(&p->censor, answer->shown);
+	censor_text(&p->censor, answer->body, answer->len, &said);
+	censored.body = said.s;
+	censored.len = said.len;
+	words[0] = '\0';
+	kind->judge(&censored, words, size);
+	/* Where an escape was taken apart and put together again. */
+	censor_line(&p->censor, words, size);
+	strbuf_release(&said);
+	return err;
 }
 
 static bool is_temporary(const struct payload_kind *kind, long status)
@@ -595,6 +600,6 @@ enum delivery_result payload_judge(
 	if (i + 1 < p->n_requests && kind->proceed)
 		err = kind->proceed(p, answer, &p->requests[i + 1], words, size);
 	else if (kind->judge)
-		err = kind->judge(answer, words, size);
+		err = judge(p, kind, answer, words, size);
 	return !err ? DELIVERY_SENT : err == -EINVAL ? DELIVERY_REFUSED : DELIVERY_RETRY;
 }

@@ -37,8 +37,9 @@ struct payload {
 	struct payload_request requests[PAYLOAD_REQUESTS];
 	size_t n_requests;
 	int64_t timeout_ms;		/* 0: nobody said */
-	char *secrets[PAYLOAD_SECRETS]; /* never to be shown, wiped */
+	char *secrets[PAYLOAD_SECRETS]; /* wiped */
 	size_t n_secrets;
+	struct censor censor; /* what is never to be shown, and answers may quote */
 	int err;
 	char error[DELIVERY_ERROR_MAX];
 };
@@ -72,7 +73,10 @@ int payload_render(struct payload *p, const struct config_integration *integrati
 	const struct notification *n, const struct deliver_options *options,
 	struct mail_templates *templates);
 void payload_release(struct payload *p);
-/* What an answer means. DELIVERY_SENT with i the last request: all is done. */
+/* What was answered, without anything secret, as one line of `max` bytes at most. */
+void payload_show(struct payload *p, const struct client_answer *answer, struct strbuf *out,
+	size_t max_bytes);
+/* What an answer means; words[] are without secrets. DELIVERY_SENT with i the last request: all is done. */
 enum delivery_result payload_judge(
 	struct payload *p, size_t i, const struct client_answer *answer, char *words, size_t size);
 

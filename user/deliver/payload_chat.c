@@ -535,6 +535,7 @@ int proceed_wechat(struct payload *p, const struct client_answer *answer,
 		snprintf(words, size, "no access_token was given: is api_secret that of corp_id?");
 		err = -EINVAL;
 	} else {
+		censor_add(&p->censor, token);
 		strbuf_addf(&url, "%smessage/send?access_token=", next->url);
 		escape_query(&url, token, strlen(token));
 		next->url = payload_keep(p, &url);

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include "base/escape.h"
 
-#define HIDDEN "<secret>"
+/* More of a line is not looked at; what is shown of it is shorter yet, by more than a token takes. */
+#define LINE_MAX_BYTES ((size_t)16 << 10)
 
 /* By the command that begins a stage; `name` is what people are told. */
 static const struct stage {
@@ -51,41 +52,13 @@ void smtp_dialogue_init(struct smtp_dialogue *d, const struct address_list *to)
 
 void smtp_dialogue_release(struct smtp_dialogue *d)
 {
-	for (size_t i = 0; i < SMTP_SECRETS; i++) {
-		if (d->secrets[i])
-			explicit_bzero(d->secrets[i], strlen(d->secrets[i]));
-		free(d->secrets[i]);
-		d->secrets[i] = NULL;
-	}
+	censor_release(&d->censor);
 	strbuf_release(&d->refused);
 	strbuf_release(&d->served);
 	strbuf_release(&d->heard);
 }
 
 /* -- secrets -- */
-
-static char *base64(const char *bytes, size_t len)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = (const unsigned char *)bytes;
-	char *text = malloc((len + 2) / 3 * 4 + 1), *to = text;
-
-	if (!text)
-		return NULL;
-	for (; len; p += 3) {
-		uint32_t v = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0) |
-			     (len > 2 ? p[2] : 0);
-
-		*to++ = digits[v >> 18];
-		*to++ = digits[v >> 12 & 63];
-		*to++ = len > 1 ? digits[v >> 6 & 63] : '=';
-		*to++ = len > 2 ? digits[v & 63] : '=';
-		len -= MIN(len, (size_t)3);
-	}
-	*to = '\0';
-	return text;
-}
 
 int smtp_dialogue_hide(
 	struct smtp_dialogue *d, const char *identity, const char *username, const char *password)
@@ -102,13 +75,11 @@ int smtp_dialogue_hide(
 	memcpy(plain, identity, id + 1);
 	memcpy(plain + id + 1, username, user + 1);
 	memcpy(plain + id + 1 + user + 1, password, pass + 1);
-	/* The longest first: the others are part of it. */
-	d->secrets[0] = base64(plain, len);
-	d->secrets[1] = base64(password, pass);
-	d->secrets[2] = strdup(password);
+	censor_add_base64(&d->censor, plain, len);
+	censor_add(&d->censor, password);
 	explicit_bzero(plain, len);
 	free(plain);
-	return d->secrets[0] && d->secrets[1] && d->secrets[2] ? 0 : -ENOMEM;
+	return d->censor.err;
 }
 
 int smtp_dialogue_hide_token(struct smtp_dialogue *d, const char *username, const char *token)
@@ -118,34 +89,11 @@ int smtp_dialogue_hide_token(struct smtp_dialogue *d, const char *username, cons
 
 	strbuf_addf(&sent, "user=%s\1auth=Bearer %s\1\1", username, token);
 	err = sent.err;
-	d->secrets[0] = base64(sent.s, sent.len);
-	d->secrets[1] = base64(token, strlen(token));
-	d->secrets[2] = strdup(token);
+	censor_add_base64(&d->censor, sent.s, sent.len);
+	censor_add(&d->censor, token);
 	explicit_bzero(sent.s, sent.len);
 	strbuf_release(&sent);
-	return !err && d->secrets[0] && d->secrets[1] && d->secrets[2] ? 0 : -ENOMEM;
-}
-
-/* The text with every secret in it replaced. */
-static void hide_secrets(const struct smtp_dialogue *d, struct strbuf *text)
-{
-	for (size_t i = 0; i < SMTP_SECRETS; i++) {
-		const char *secret = d->secrets[i], *from, *hit;
-		struct strbuf clean = STRBUF_INIT;
-
-		if (!secret || !strstr(text->s, secret))
-			continue;
-		for (from = text->s; (hit = strstr(from, secret)); from = hit + strlen(secret)) {
-			strbuf_add(&clean, from, (size_t)(hit - from));
-			strbuf_adds(&clean, HIDDEN);
-		}
-		strbuf_adds(&clean, from);
-		explicit_bzero(text->s, text->len);
-		strbuf_reset(text);
-		/* Without memory nothing is shown, rather than the secret. */
-		strbuf_adds(text, clean.err ? HIDDEN : clean.s);
-		strbuf_release(&clean);
-	}
+	return err ? err : d->censor.err;
 }
 
 /* -- listening -- */
@@ -189,9 +137,8 @@ static void add_words(struct smtp_dialogue *d, const char *line, size_t len)
 	struct strbuf raw = STRBUF_INIT, text = STRBUF_INIT;
 	size_t room = SMTP_WORDS_MAX - 1 - d->words_len, n;
 
-	strbuf_add(&raw, line, MIN(len, (size_t)SMTP_WORDS_MAX));
-	if (raw.len)
-		hide_secrets(d, &raw);
+	censor_text(&d->censor, line, MIN(len, LINE_MAX_BYTES), &raw);
+	strbuf_truncate(&raw, SMTP_WORDS_MAX);
 	if (d->words_len)
 		strbuf_addch(&text, ' ');
 	escape_terminal(&text, raw.s, raw.len);

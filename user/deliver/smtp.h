@@ -9,6 +9,7 @@
 #ifndef TOLLD_DELIVER_SMTP_H
 #define TOLLD_DELIVER_SMTP_H
 
+#include "base/censor.h"
 #include "base/strbuf.h"
 #include "deliver/address.h"
 #include "deliver/deliver.h"
@@ -16,7 +17,6 @@
 #define SMTP_WORDS_MAX	 400
 #define SMTP_REFUSED_MAX ((size_t)4 << 10)
 #define SMTP_HEARD_MAX	 ((size_t)16 << 10)
-#define SMTP_SECRETS	 3
 
 enum smtp_stage {
 	SMTP_CONNECT, /* until the server has said its name, TLS before that included */
@@ -45,8 +45,8 @@ struct smtp_dialogue {
 	struct strbuf refused;	       /* "a@b: 550 no; c@d: 450 later" */
 	struct strbuf served;	       /* those accepted, each with a line end */
 
-	char *secrets[SMTP_SECRETS]; /* never shown: what to search for */
-	bool keeps;		     /* all replies are wanted, line by line, in `heard` */
+	struct censor censor; /* what is sent while logging in, and never shown */
+	bool keeps;	      /* all replies are wanted, line by line, in `heard` */
 	struct strbuf heard;
 };
 

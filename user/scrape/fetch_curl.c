@@ -145,7 +145,7 @@ static bool set_up(struct fetch_curl *f, const struct target_spec *spec)
 	if (spec->job->enable_compression)
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	return !curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION) &&
-	       !client_set_proxy(easy, &spec->job->http, spec->url, &f->proxy_headers) &&
+	       !client_set_proxy(easy, &spec->job->http, spec->url, &f->proxy_headers, NULL) &&
 	       set_tls(f, spec);
 }
 
@@ -204,7 +204,7 @@ int fetch_curl_start(struct fetch_curl *fetch, const struct target_spec *spec, b
 	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
 	if (!err && spec->job->http.basic_auth)
 		err = client_set_basic_auth(
-			fetch->easy, &spec->job->http, fetch->error, sizeof(fetch->error));
+			fetch->easy, &spec->job->http, NULL, fetch->error, sizeof(fetch->error));
 	if (!err)
 		return net_start(fetch->net, fetch->easy, on_done, fetch, &fetch->transfer);
 	if (err == -ENOMEM)

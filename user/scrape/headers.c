@@ -82,7 +82,7 @@ int headers_make(
 	int err = add_plain(&list, spec);
 
 	if (!err)
-		err = client_add_credentials(&list, http, error, error_size);
+		err = client_add_credentials(&list, http, NULL, error, error_size);
 	if (err) {
 		client_headers_free(list);
 		return err;

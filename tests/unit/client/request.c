@@ -230,7 +230,7 @@ static void authorization_server(struct server *s)
 			"\r\n\r\ngrant_type=client_credentials&scope=a+b&audience=x"));
 		if (gives_none || (wants_form && !strstr(s->last_request, "client_id="))) {
 			s->head = HEAD("401 Unauthorized");
-			s->body = "{\"error\":\"invalid_client\"}";
+			s->body = "{\"error\":\"invalid_client secret aWQ6c2VjcmV0\"}";
 		} else {
 			snprintf(token, sizeof(token),
 				"{\"access_token\":\"t%u\",\"token_type\":\"%s\",\"expires_in\":3600}",
@@ -307,7 +307,8 @@ static void tokens_are_fetched_kept_and_renewed(void **state)
 	snprintf(token_url, sizeof(token_url), "http://127.0.0.1:%u/token", x.server.port);
 	x.server.on_request = authorization_server;
 	assert_int_equal(post(&x, &settings, PATIENCE_MS), 0);
-	assert_string_equal(x.error, "oauth2 token: status code 401: invalid_client");
+	assert_string_equal(
+		x.error, "oauth2 token: status code 401: invalid_client <secret> <secret>");
 	teardown(&x);
 }
 

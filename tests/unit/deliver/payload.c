@@ -356,8 +356,9 @@ struct answer_row {
 
 static void answers_are_judged_as_the_service_means_them(void **state)
 {
-#define WEBHOOK "webhook", "{url: 'http://h/secretpath'}"
-#define SLACK	"slack", "{api_url: 'http://h'}"
+#define WEBHOOK	   "webhook", "{url: 'http://h/secretpath'}"
+#define SLACK	   "slack", "{api_url: 'http://h'}"
+#define SLACK_HUSH "slack", "{api_url: 'http://h/hushhush'}"
 	static const struct answer_row rows[] = {
 		{ WEBHOOK, 200, "", "whatever", DELIVERY_SENT, "" },
 		{ WEBHOOK, 204, "", "", DELIVERY_SENT, "" },
@@ -366,11 +367,11 @@ static void answers_are_judged_as_the_service_means_them(void **state)
 			"unexpected status code 400: no header: x" },
 		{ WEBHOOK, 429, "", "slow", DELIVERY_REFUSED, "unexpected status code 429: slow" },
 		{ WEBHOOK, 500, "", "http://h/secretpath failed", DELIVERY_RETRY,
-			"unexpected status code 500: ******************* failed" },
+			"unexpected status code 500: <secret> failed" },
 		{ WEBHOOK, 404, "", "Cannot POST /secretpath", DELIVERY_REFUSED,
-			"unexpected status code 404: Cannot POST ***********" },
+			"unexpected status code 404: Cannot POST <secret>" },
 		{ "webhook", "{url: 'http://h/hook/?key=hush'}", 404, "", "no key=hush at /hook/",
-			DELIVERY_REFUSED, "unexpected status code 404: no ******** at ******" },
+			DELIVERY_REFUSED, "unexpected status code 404: no <secret> at <secret>" },
 		{ "webhook", "{url: 'http://h/'}", 404, "", "no / here", DELIVERY_REFUSED,
 			"unexpected status code 404: no / here" },
 		{ WEBHOOK, 503, "", "", DELIVERY_RETRY, "unexpected status code 503" },
@@ -398,6 +399,12 @@ static void answers_are_judged_as_the_service_means_them(void **state)
 			"{\"ok\":false,\"description\":\"chat not found\"}", DELIVERY_RETRY,
 			"unexpected status code 400: {\"ok\":false,\"description\":\"chat not "
 			"found\"}" },
+		/* What JSON writes another way is the same; what was refused is told from the rest. */
+		{ SLACK_HUSH, 200, "application/json",
+			"{\"ok\":false,\"error\":\"no \\/h\\u0075shhush\"}", DELIVERY_REFUSED,
+			"refused: no <secret>" },
+		{ "telegram", "{bot_token: 'true', chat_id: 1}", 200, "", "{\"ok\":true}",
+			DELIVERY_SENT, "" },
 	};
 	char words[400];
 

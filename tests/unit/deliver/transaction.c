@@ -269,6 +269,8 @@ static void secrets_are_hidden(void **state)
 		"535 5.7.8 aHVudGVyMg== is wrong",
 		"500 what is AUTH PLAIN AGpvAGh1bnRlcjI=",
 		"535-hunter2hunter2\r\n535 hunter2",
+		"500 what is AUTH PLAIN AGpvAGh1bnRlcjI",
+		"535 see http://h/?user=jo&password=%68unter%32",
 	};
 	struct address_list nobody = ADDRESS_LIST_INIT;
 

@@ -134,6 +134,76 @@ static void a_service_decides_whether_it_is_tried_again(void **state)
 	teardown(&w);
 }
 
+/* As some proxies and frameworks answer: with the request that they did not like. */
+static void says_what_it_was_sent(struct server *s)
+{
+	static char body[2 * sizeof(s->last_request)];
+
+	snprintf(body, sizeof(body), "what is %s", s->last_request);
+	s->body = body;
+	s->body_len = strlen(body);
+}
+
+static void no_answer_brings_a_secret_back(void **state)
+{
+	static const struct {
+		const char *kind, *item;
+		const char *secrets[3];
+	} rows[] = {
+		{ "webhook", "{url: 'http://127.0.0.1:%/hook/0123456789abcdef?key=hush'}",
+			{ "hook", "hush", "0123456789abcdef" } },
+		{ "webhook",
+			"{url: 'http://127.0.0.1:%/', http_config: {basic_auth: {username: "
+			"jo, password: hunter2}}}",
+			{ "am86aHVudGVyMg", "hunter2" } },
+		{ "webhook",
+			"{url: 'http://127.0.0.1:%/', http_config: {authorization: "
+			"{credentials: s3cr3t-token}}}",
+			{ "s3cr3t-token" } },
+		{ "webhook",
+			"{url: 'http://127.0.0.1:%/', http_config: {http_headers: {X-Key: "
+			"{secrets: [s3cr3t, 0ther]}, X-Open: {values: [shown]}}}}",
+			{ "s3cr3t", "0ther" } },
+		{ "webhook", "{url: 'http://jo:hunter2@127.0.0.1:%/'}",
+			{ "am86aHVudGVyMg", "hunter2" } },
+		{ "slack", "{api_url: 'http://127.0.0.1:%/services/T01/B01/XYZ'}", { "XYZ" } },
+		{ "telegram",
+			"{api_url: 'http://127.0.0.1:%', bot_token: '123:abc-DEF', chat_id: 1}",
+			{ "123:abc", "abc-DEF" } },
+		{ "wechat", "{api_url: 'http://127.0.0.1:%/', corp_id: c, api_secret: s3cr/t}",
+			{ "s3cr%2Ft" } },
+	};
+	static const char *const heads[] = { HEAD("400 Bad Request"), HEAD("500 Ouch"),
+		HEAD("200 OK"), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" };
+	struct strbuf settings = STRBUF_INIT;
+	char error[400];
+	struct world w;
+
+	setup(&w, PATIENCE_MS);
+	w.server.on_request = says_what_it_was_sent;
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * ARRAY_SIZE(heads); i++) {
+		size_t row = i / ARRAY_SIZE(heads);
+		struct config *config;
+
+		w.server.head = heads[i % ARRAY_SIZE(heads)];
+		strbuf_reset(&settings);
+		strbuf_addf(&settings,
+			"route: {receiver: r}\nreceivers: [{name: r, %s_configs: [%s]}]\n",
+			rows[row].kind, rows[row].item);
+		config = config_with(&w, settings.s);
+		assert_int_equal(tell(&w, config, rows[row].kind, error), 0);
+		assert_non_null(strstr(w.server.last_request, rows[row].secrets[0]));
+		for (size_t s = 0; s < ARRAY_SIZE(rows[row].secrets) && rows[row].secrets[s]; s++) {
+			assert_null(strstr(w.message, rows[row].secrets[s]));
+			assert_null(strstr(w.answer, rows[row].secrets[s]));
+		}
+		assert_non_null(strstr(w.answer, "<secret>"));
+		config_unref(config);
+	}
+	strbuf_release(&settings);
+	teardown(&w);
+}
+
 static void the_owners_timeout_ends_a_try(void **state)
 {
 	char error[400];
@@ -471,6 +541,32 @@ static void other_alertmanagers_are_sent_what_prometheus_sends(void **state)
 	teardown(&w);
 }
 
+static void another_alertmanagers_words_are_told_without_secrets(void **state)
+{
+	struct forward *forward;
+	struct config *config;
+	struct world w;
+
+	setup(&w, PATIENCE_MS);
+	changes = 0;
+	own_address[0] = '\0';
+	w.server.head = HEAD("401 Unauthorized");
+	w.server.on_request = says_what_it_was_sent;
+	config = config_with(&w,
+		"alerting:\n  alertmanagers:\n  - basic_auth: {username: jo, password: hunter2}\n"
+		"    static_configs: [{targets: ['127.0.0.1:%']}]\n");
+	assert_int_equal(forward_new(w.net, &callbacks, &forward), 0);
+	assert_int_equal(forward_configure(forward, config), 0);
+	put_alert(forward, "Down", true, clock_now());
+	run_until_count(w.event, &changes, 1);
+	assert_non_null(strstr(last_change, "unexpected status code 401: what is POST "));
+	assert_non_null(strstr(last_change, " Basic <secret> "));
+	assert_null(strstr(last_change, "am86aHVudGVyMg"));
+	forward_free(forward);
+	config_unref(config);
+	teardown(&w);
+}
+
 static const char *labels_here(const struct forward *forward, const char *name)
 {
 	static char text[200];
@@ -653,6 +749,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_service_decides_whether_it_is_tried_again),
+		cmocka_unit_test(no_answer_brings_a_secret_back),
 		cmocka_unit_test(the_owners_timeout_ends_a_try),
 		cmocka_unit_test(nothing_is_sent_of_what_cannot_be_rendered),
 		cmocka_unit_test(requests_that_belong_together_follow_each_other),
@@ -661,6 +758,7 @@ int main(void)
 		cmocka_unit_test(a_folder_that_cannot_be_written_to_is_tried_again),
 		cmocka_unit_test(what_is_no_longer_in_the_settings_is_not_found),
 		cmocka_unit_test(other_alertmanagers_are_sent_what_prometheus_sends),
+		cmocka_unit_test(another_alertmanagers_words_are_told_without_secrets),
 		cmocka_unit_test(this_daemon_is_told_what_its_lists_leave),
 		cmocka_unit_test(a_reload_that_rewrites_what_this_daemon_hears_is_known),
 		cmocka_unit_test(one_that_is_away_is_told_once_and_keeps_its_queue_over_a_reload),
