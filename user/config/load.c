@@ -97,6 +97,7 @@ static void add_file(struct reader *r, struct source *source)
 
 	reader_hide_secrets(source);
 	err = tree_parse(source, &r->trees, r->diag, &file.root);
+	reader_hide_rest(source, file.root);
 	if (err == -ENOMEM)
 		reader_no_memory(r);
 	else if (err)

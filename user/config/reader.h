@@ -84,6 +84,8 @@ bool reader_open(struct reader *r, const char *path, struct pos pos, struct sour
 bool reader_add_source(struct reader *r, struct source *source);
 /* Hides what looks like a secret, before anything can be said about the file. */
 void reader_hide_secrets(struct source *source);
+/* The same when it is known what the file says; `root` is NULL where it is no YAML. */
+void reader_hide_rest(struct source *source, const struct tree_node *root);
 /* Hides a value that is a secret, or was meant to hold one; of what is no text, its first line. */
 void reader_hide(const struct tree_node *value);
 /* `path` as seen from the file in which it stands; the configuration's. NULL when memory is out. */

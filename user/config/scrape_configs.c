@@ -429,6 +429,7 @@ static void read_scrape_file(struct reader *r, const char *path, struct pos pos)
 		return;
 	reader_hide_secrets(source);
 	err = tree_parse(source, &r->trees, r->diag, &root);
+	reader_hide_rest(source, root);
 	if (err == -ENOMEM)
 		reader_no_memory(r);
 	else if (err)

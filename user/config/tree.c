@@ -270,7 +270,10 @@ static int add_pair(struct tree_parser *p, struct tree_node *map, struct map *se
 	}
 	first = map_get(seen, pair.key->text.s, pair.key->text.len);
 	if (first) {
-		if (!merged)
+		if (!merged && pos_is_hidden(&pair.key->pos))
+			diag_error(p->diag, pair.key->pos, "duplicate key, already set in line %u",
+				first->pos.line);
+		else if (!merged)
 			diag_error(p->diag, pair.key->pos,
 				"duplicate key '%s', already set in line %u", pair.key->text.s,
 				first->pos.line);
@@ -351,10 +354,16 @@ static int add_alias(struct tree_parser *p, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 	struct tree_node *node = map_gets(&p->anchors, name);
+	struct pos pos;
 
 	if (node && !node->open)
 		return attach(p, node);
-	return diag_error(p->diag, pos_at_mark(p, &event->start_mark),
+	pos = pos_at_mark(p, &event->start_mark);
+	/* It is likely a secret that begins with an asterisk. */
+	if (pos_is_hidden(&pos))
+		return diag_error(
+			p->diag, pos, "unknown anchor: a text that begins with '*' wants quotes");
+	return diag_error(p->diag, pos,
 		node ? "alias '%s' refers to what it stands in" : "unknown anchor '%s'", name);
 }
 

@@ -64,6 +64,117 @@ static void no_fault_shows_a_secret(void **state)
 	}
 }
 
+/* Ways to spell one that are YAML's, or nearly. */
+static const char *const spellings[] = {
+	"global: {smtp_auth_password: " HUSH "}",
+	"global: {smtp_auth_password:\n" HUSH ", smtp_hello: a}",
+	"global: {\"smtp_auth_password\":\n\"" HUSH "\"}",
+	"global: {\"smtp_auth_password\"\n: " HUSH "}",
+	"global: {\"smtp_auth_password\"\n:\n" HUSH "}",
+	"global:\n  ? smtp_auth_password\n  : " HUSH,
+	"global:\n  ? smtp_auth_password\n  :\n    " HUSH,
+	"global:\n  ? |-\n    smtp_auth_password\n  : " HUSH,
+	"? global\n: ? smtp_auth_password\n  : " HUSH,
+	"global:\n  \"smtp_auth_p\\x61ssword\": " HUSH,
+	"global:\n  !!str \"smtp_auth_password\": " HUSH,
+	"global:\n  smtp_auth_password: !!str " HUSH,
+	"global:\n  smtp_auth_password: !!str\n    " HUSH,
+	"global:\n  smtp_auth_password: &a " HUSH,
+	"global:\n  smtp_auth_password: &a\n    " HUSH,
+	"global:\n  smtp_auth_password: '\n" HUSH "'",
+	"global:\n  smtp_auth_password: \"a\n" HUSH "\"",
+	"global:\n  smtp_auth_password: \"a\\\n" HUSH "\n b\"",
+	"global:\n  smtp_auth_password: a\n    " HUSH "\n    " HUSH,
+	"global:\n  smtp_auth_password: >-\n\n    a\n\n    " HUSH,
+	"global:\n  smtp_auth_password: |2+\n    " HUSH "\n",
+	"global:\n  smtp_auth_password:\n\n\n    " HUSH,
+	"global:\n  smtp_auth_password: # of mail\n    " HUSH,
+	"global:\n  smtp_auth_password:\n  # of mail\n    " HUSH,
+	"global:\n  smtp_auth_password: *" HUSH,
+	"global:\n  smtp_auth_password: !" HUSH,
+	"global:\n  smtp_auth_password: @" HUSH,
+	"global:\n  smtp_auth_password: [" HUSH ", {" HUSH ": " HUSH "}]",
+	"global:\n  smtp_auth_password: {" HUSH ": 1, " HUSH ": 2}",
+	"global:\n  smtp_auth_password:\n    - " HUSH,
+	"global:\n  smtp_auth_password:\n  - " HUSH,
+	"global:\r  smtp_auth_password:\r    " HUSH "\r",
+	"global:\r\n  smtp_auth_password:\r\n    " HUSH "\r\n",
+	"a: &a " HUSH "\nglobal:\n  smtp_auth_password: *a",
+	"a: &a\n  - " HUSH "\nglobal:\n  smtp_auth_password: *a",
+	"a: &a {smtp_auth_password: " HUSH "}\nglobal: {<<: *a}",
+	"a: &a\n  smtp_auth_password:\n    " HUSH "\nglobal:\n  <<: [*a]\n  smtp_auth_password: x",
+	"global:\n  smtp_auth_pssword: " HUSH,
+	"global:\n  smtpAuthPassword: " HUSH,
+	"global:\n  smtp_auth_pw: " HUSH,
+	"global:\n  smtp_auth_secert: " HUSH,
+	"global:\n  smtp_auth_password " HUSH,
+	"global:\n  smtp_hello: a # the password is " HUSH,
+	"global:\n  smtp_hello: a # Passwort: " HUSH,
+	"global:\n  smtp_auth_password_file: a # " HUSH,
+	"# " HUSH "\nglobal: {}",
+	"global: {} # smtp_auth_password: " HUSH,
+	"global:\n  smtp_auth_password: ab: to: " HUSH,
+	"global:\n  slack_api_url: 'http://h/" HUSH "'",
+	"receivers:\n- name: a\n  webhook_configs:\n  - url: http://h/" HUSH,
+	"receivers:\n- name: a\n  webhook_configs:\n  - url:\n      http://h/" HUSH,
+	"receivers: {name: a, webhook_configs: [{url: 'http://h/" HUSH "'}]}",
+	"receivers:\n- name: a\n  webhook_configs:\n  - url: http://h/?a=" HUSH "#b",
+	"receivers:\n- name: a\n  webhook_configs:\n  - http_config: {authorization: {credentails: " HUSH
+	"}}",
+	"receivers:\n- name: a\n  webhook_configs:\n  - http_config:\n      http_headers:\n"
+	"        X-Key:\n          secrets:\n          - " HUSH,
+	"receivers:\n- name: a\n  telegram_configs:\n  - {bot_token: 1:" HUSH ", chat_id: 1}",
+	"scrape_configs:\n- job_name: a\n  oauth2: {client_secret: " HUSH "}",
+	"scrape_configs:\n- job_name: a\n  basic_auth:\n    {username: u,\npassword:\n" HUSH "}",
+	"remote_write: [{url: 'http://h/x', bearer_token: \"" HUSH "\"}]",
+};
+/* What makes a file one that is told about: a key too many, or no YAML at all. */
+static const char *const faults[] = { "\nbogus: 1\n", "\nbogus: [\n", "\n\tbogus: 1\n",
+	"\nbogus: 'x\n", " }\n", "\n" };
+
+/* Every line of a file that was at fault, as it would be shown. */
+static void print_lines(const struct diag *faulty, struct strbuf *out)
+{
+	struct diag diag = DIAG_INIT;
+	struct pos pos = faulty->entries[0].pos;
+
+	for (pos.line = 1; pos.line < 12; pos.line++) {
+		pos.column = 1;
+		diag_error(&diag, pos, "x");
+	}
+	diag_print(&diag, out);
+	diag_release(&diag);
+}
+
+static void no_line_of_a_faulty_file_shows_a_secret(void **state)
+{
+	struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
+	size_t shown = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(spellings) * ARRAY_SIZE(faults); i++) {
+		struct diag diag = DIAG_INIT;
+		struct config *config = NULL;
+
+		strbuf_reset(&text);
+		strbuf_reset(&out);
+		strbuf_addf(&text, "%s%s", spellings[i / ARRAY_SIZE(faults)],
+			faults[i % ARRAY_SIZE(faults)]);
+		config_load_text("t.yml", text.s, &config, &diag);
+		diag_print(&diag, &out);
+		if (diag.n && diag.entries[0].pos.source)
+			print_lines(&diag, &out);
+		if (strstr(out.s, HUSH)) {
+			printf("of this file a secret is shown:\n%s\n%s", text.s, out.s);
+			shown++;
+		}
+		config_unref(config);
+		diag_release(&diag);
+	}
+	strbuf_release(&text);
+	strbuf_release(&out);
+	assert_int_equal(shown, 0);
+}
+
 static void the_line_around_a_secret_is_still_shown(void **state)
 {
 	static const char text[] = "global: {smtp_auth_password: '" HUSH "'}\n"
@@ -128,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_fault_shows_a_secret),
+		cmocka_unit_test(no_line_of_a_faulty_file_shows_a_secret),
 		cmocka_unit_test(the_line_around_a_secret_is_still_shown),
 		cmocka_unit_test(a_secret_comes_from_its_file_without_the_white_space_at_its_end),
 	};
