@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include "base/hash.h"
 #include "watch/figures.h"
 
 /* Rows that may wait for the disk at a time: alerts and notifications pass by the same queue. */

@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include "model/sample.h"
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/state.h"
-#include "api/v2.h"
 #include "base/escape.h"
 
 /* 2026-11-22 15:46:25.250 UTC */

@@ -6,7 +6,6 @@
  * would ever be looked at.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>

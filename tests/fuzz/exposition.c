@@ -3,7 +3,6 @@
  * expected; its labels are the same when they are printed and read again.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/escape.h"
 #include "scrape/exposition.h"

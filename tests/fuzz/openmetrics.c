@@ -4,9 +4,7 @@
  * parser of the other format.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
-#include "base/escape.h"
 #include "scrape/openmetrics.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

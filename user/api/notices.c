@@ -8,7 +8,6 @@
 #include "api/state.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include "base/num.h"
 
 #define LIMIT_DEFAULT 100

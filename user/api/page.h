@@ -5,7 +5,6 @@
 #define TOLLD_API_PAGE_H
 
 #include "api/state.h"
-#include "notify/notify.h"
 
 /* More rows than this are counted and not shown: nobody reads them, and a storm must not cost twice. */
 #define PAGE_MAX_ROWS 500

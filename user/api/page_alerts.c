@@ -7,7 +7,6 @@
  */
 #include "api/page.h"
 
-#include <errno.h>
 #include "api/html.h"
 #include "base/escape.h"
 #include "base/num.h"

@@ -8,7 +8,6 @@
 #include "api/state.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 /* Prometheus's own limit, so that a client never asks for more points than a screen can show. */
 #define MAX_POINTS 11000

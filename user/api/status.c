@@ -4,7 +4,6 @@
 #include "api/answer.h"
 #include "api/state.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 
 /*

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include "base/clock.h"
 #include "client/options.h"

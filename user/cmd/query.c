@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@
 #include "cmd/query_print.h"
 #include "cmd/when.h"
 #include "model/duration.h"
-#include "model/timestamp.h"
 
 /* As many columns as a chart has. */
 #define DEFAULT_STEPS 60

@@ -3,7 +3,6 @@
  */
 #include "cmd/redraw.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>

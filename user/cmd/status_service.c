@@ -3,7 +3,6 @@
  */
 #include "cmd/status.h"
 
-#include <inttypes.h>
 #include "base/escape.h"
 #include "base/num.h"
 #include "cmd/table.h"

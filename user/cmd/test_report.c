@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include "base/escape.h"
 
 void test_report_release(struct test_report *report)

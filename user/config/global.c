@@ -4,7 +4,6 @@
  * Prometheus and Alertmanager each have a `global`; together they know no key twice but one name,
  * http_config, which only Alertmanager has.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include "config/address.h"

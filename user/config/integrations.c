@@ -5,7 +5,6 @@
  */
 #include "config/integrations.h"
 
-#include <errno.h>
 #include "config/http.h"
 #include "config/value.h"
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include "base/clock.h"
 #include "base/num.h"

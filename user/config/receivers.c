@@ -3,9 +3,7 @@
  *
  * Source: alertmanager config/config.go and config/notifiers.go.
  */
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/num.h"

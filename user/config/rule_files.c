@@ -5,7 +5,6 @@
  * Source: prometheus model/rulefmt.
  */
 #include <errno.h>
-#include "base/escape.h"
 #include "config/schema.h"
 
 static void read_rules(struct reader *r, const struct tree_pair *pair, void *out);

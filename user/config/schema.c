@@ -3,8 +3,6 @@
  */
 #include "config/schema.h"
 
-#include <errno.h>
-
 /* More keys than any mapping has, with what it shares. */
 #define MAX_NAMES 128u
 

@@ -5,7 +5,6 @@
  */
 #include "deliver/functions.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include "base/clock.h"
 #include "base/hex.h"

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <strings.h>
 #include "deliver/body.h"
-#include "deliver/data.h"
 #include "deliver/mime.h"
 #include "deliver/thread.h"
 #include "model/timestamp.h"

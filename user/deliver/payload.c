@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include "base/escape.h"
 #include "client/options.h"
-#include "deliver/data.h"
 #include "deliver/mime.h"
 #include "deliver/thread.h"
 #include "model/duration.h"

@@ -4,7 +4,6 @@
  * Source: alertmanager notify/<type>.
  */
 #include <errno.h>
-#include <stdio.h>
 #include "deliver/payload.h"
 
 /* What PagerDuty takes; above it the details are left out. */

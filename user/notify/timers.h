@@ -7,7 +7,6 @@
 #ifndef TOLLD_NOTIFY_TIMERS_H
 #define TOLLD_NOTIFY_TIMERS_H
 
-#include "base/clock.h"
 #include "base/util.h"
 
 /* What a timer belongs to. */

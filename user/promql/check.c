@@ -5,7 +5,6 @@
  */
 #include "promql/ast.h"
 
-#include <errno.h>
 #include "promql/functions.h"
 
 enum promql_type node_type(const struct node *node)

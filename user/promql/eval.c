@@ -6,7 +6,6 @@
 #include "promql/eval.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include "base/clock.h"
 #include "base/num.h"
 #include "model/intern.h"

@@ -3,8 +3,6 @@
  */
 #include "promql/eval.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include "base/map.h"
 #include "base/num.h"

@@ -7,7 +7,6 @@
  */
 #include "promql/eval.h"
 
-#include <errno.h>
 #include <math.h>
 #include "base/map.h"
 

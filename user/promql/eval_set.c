@@ -3,8 +3,6 @@
  */
 #include "promql/eval.h"
 
-#include <errno.h>
-
 struct presence {
 	uint8_t **of; /* of each group, at each step, whether a series is there; NULL for never */
 };

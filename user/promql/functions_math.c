@@ -3,7 +3,6 @@
  */
 #include "promql/eval.h"
 
-#include <errno.h>
 #include <math.h>
 #include <time.h>
 

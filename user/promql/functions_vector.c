@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include "promql/literal.h"
 
 static int no_labels(struct eval *ev, const struct labels **ret)
 {

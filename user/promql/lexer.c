@@ -3,10 +3,8 @@
  */
 #include "promql/lexer.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
-#include "base/escape.h"
 #include "promql/literal.h"
 
 #define NO_CHAR (-1)

@@ -4,10 +4,8 @@
 #include "promql/parser.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include "base/num.h"
-#include "promql/literal.h"
 
 struct matcher_list {
 	const struct matcher **v;

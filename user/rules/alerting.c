@@ -6,8 +6,6 @@
  */
 #include "rules/alerting.h"
 
-#include <errno.h>
-
 enum alert_input { ABSENT, PRESENT, HELD, ALERT_INPUTS };
 
 /*

@@ -6,13 +6,11 @@
  */
 #include "rules/functions.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include "base/escape.h"
 #include "base/num.h"
-#include "base/regex.h"
 #include "model/duration.h"
 #include "template/functions_common.h"
 #include "template/humanize.h"

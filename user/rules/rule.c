@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include "base/escape.h"
-#include "base/num.h"
 
 #define CAUSE_ANNOTATION "cause"
 

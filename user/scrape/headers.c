@@ -3,8 +3,6 @@
  */
 #include "scrape/headers.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include "base/num.h"
 #include "client/options.h"
 

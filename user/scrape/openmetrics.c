@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <math.h>
 #include "base/escape.h"
-#include "base/num.h"
 
 void openmetrics_init(struct exposition *p, const char *text, size_t len)
 {

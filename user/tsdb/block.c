@@ -3,9 +3,7 @@
  */
 #include "tsdb/block.h"
 
-#include <errno.h>
 #include "tsdb/block_format.h"
-#include "tsdb/chunk_code.h"
 
 void block_begin(struct block_writer *w)
 {

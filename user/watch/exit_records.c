@@ -10,7 +10,6 @@
 #include <linux/genetlink.h>
 #include <linux/taskstats.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include "base/util.h"

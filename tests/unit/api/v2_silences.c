@@ -1,6 +1,8 @@
 /* Silences over the API: made, changed, ended, listed; and who may do so. */
 #include "v2_world.h"
 
+#include "api/v2.h"
+
 #define TIMES "'startsAt':'2026-11-22T15:00:00Z','endsAt':'2026-11-22T17:00:00Z'"
 #define ONE   "'matchers':[{'name':'a','value':'b','isRegex':false}],"
 #define WORDS "'createdBy':'me','comment':'why',"

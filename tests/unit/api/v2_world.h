@@ -6,8 +6,6 @@
 
 #include "world.h"
 
-#include "api/v2.h"
-
 static const char v2_settings[] =
 	"global: {smtp_smarthost: 'localhost:25', smtp_from: a@example.org, resolve_timeout: 10m,\n"
 	"  smtp_auth_password: hunter2}\n"

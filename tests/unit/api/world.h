@@ -10,7 +10,6 @@
 #include "harness.h"
 
 #include <jansson.h>
-#include <signal.h>
 #include "api/exposition.h"
 #include "api/state.h"
 #include "settings.h"

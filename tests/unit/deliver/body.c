@@ -2,7 +2,6 @@
 #include "deliver/fixture.h"
 
 #include <math.h>
-#include <time.h>
 #include "deliver/body.h"
 #include "deliver/mime.h"
 #include "deliver/templates.h"

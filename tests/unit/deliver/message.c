@@ -5,7 +5,6 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include "base/escape.h"
 #include "deliver/body.h"
 #include "deliver/message.h"
 #include "deliver/mime.h"

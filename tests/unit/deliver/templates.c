@@ -1,7 +1,6 @@
 /* Templates of mails: the built-in ones, the owner's files, and what the settings say. */
 #include "deliver/fixture.h"
 
-#include <time.h>
 #include "deliver/data.h"
 #include "deliver/message.h"
 

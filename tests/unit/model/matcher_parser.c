@@ -1,7 +1,6 @@
 /* Matchers as people write them: both syntaxes, and the choice between them. */
 #include "harness.h"
 
-#include "base/escape.h"
 #include "model/matcher_parser.h"
 
 struct row {

@@ -1,6 +1,7 @@
 /* Timers: the earliest first, whatever was set, moved and stopped before. */
 #include "harness.h"
 
+#include "base/clock.h"
 #include "notify/timers.h"
 
 #define N 200

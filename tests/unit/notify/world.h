@@ -9,7 +9,6 @@
 
 #include "harness.h"
 
-#include <stdio.h>
 #include "notify/internal.h"
 #include "settings.h"
 

@@ -2,7 +2,6 @@
 #include "harness.h"
 
 #include <math.h>
-#include "base/clock.h"
 #include "promql/promql.h"
 
 #define MINUTE 60000

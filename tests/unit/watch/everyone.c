@@ -1,7 +1,6 @@
 /* Who listens becomes a service, under virtual time. */
 #include "harness.h"
 
-#include <errno.h>
 #include "base/clock.h"
 #include "watch/everyone.h"
 

@@ -6,7 +6,6 @@
 #include <linux/netlink.h>
 #include <linux/taskstats.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "tolld/ended.h"

@@ -1,7 +1,6 @@
 /* Followed processes are found by their number, whoever came and went before. */
 #include "harness.h"
 
-#include <errno.h>
 #include "watch/followed.h"
 
 enum { NUMBERS = 300, STEPS = 20000 };

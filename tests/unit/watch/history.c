@@ -2,7 +2,6 @@
 #include "harness.h"
 
 #include <signal.h>
-#include "base/map.h"
 #include "watch/history.h"
 
 #define MS  NSEC_PER_MSEC

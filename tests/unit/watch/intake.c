@@ -1,7 +1,6 @@
 /* Records come out as they went in, however many; memory is bounded, and given back. */
 #include "harness.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include "watch/intake.h"
 

@@ -1,7 +1,6 @@
 /* Services that are processes of some description, under virtual time. */
 #include "harness.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include "watch/service.h"
 

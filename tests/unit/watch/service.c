@@ -1,7 +1,6 @@
 /* Services under virtual time: whatever the order of what is told, the end is the truth. */
 #include "harness.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include "watch/service_private.h"
 

@@ -4,10 +4,8 @@
  */
 #include "harness.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include "watch/scenario.h"
 
 /* check-all asks for 10,000. */
