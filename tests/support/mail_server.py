@@ -297,13 +297,6 @@ class MailServer:
     def mails(self):
         return self.store.mails()
 
-    def wait_for_mails(self, count, timeout_s):
-        """The first `count` mails, or all that came in time."""
-        end = time.monotonic() + timeout_s
-        while len(self.mails()) < count and time.monotonic() < end:
-            time.sleep(0.02)
-        return self.mails()
-
     def __enter__(self):
         self.start()
         return self

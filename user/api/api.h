@@ -100,10 +100,8 @@ int api_new(sd_event *event, const struct api_options *options, const struct api
  * binds before. error[] tells what is wrong and what helps. -EINVAL, -EADDRINUSE, -EACCES ...
  */
 int api_bind(const char *address, int *ret_fd, char *error, size_t error_size);
-/* Answers those who connect to the socket, which is taken in any case. */
+/* Answers those who connect to the socket, which is taken in any case; may be called again for another one. */
 int api_serve(struct api *api, int fd, char *error, size_t error_size);
-/* Both at once, for HOST:PORT, [V6]:PORT or :PORT; may be called again for another address. -EADDRINUSE ... */
-int api_listen(struct api *api, const char *address, char *error, size_t error_size);
 /* The port of the i-th address listened on, which matters where port 0 was asked for; 0: no such. */
 unsigned api_port(const struct api *api, size_t i);
 /* Answers what is under way with 503 and closes. */

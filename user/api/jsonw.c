@@ -100,7 +100,7 @@ void jsonw_bool(struct jsonw *json, bool v)
 	strbuf_adds(json->out, v ? "true" : "false");
 }
 
-void jsonw_double(struct jsonw *json, double v)
+static void jsonw_double(struct jsonw *json, double v)
 {
 	char text[NUM_MAX];
 

@@ -34,7 +34,6 @@ void jsonw_stringn(struct jsonw *json, const char *s, size_t len);
 void jsonw_int(struct jsonw *json, int64_t v);
 void jsonw_bool(struct jsonw *json, bool v);
 /* A JSON number; NaN and infinities, which JSON lacks, become null. */
-void jsonw_double(struct jsonw *json, double v);
 /* A sample's time, in seconds with milliseconds where there are any: 1435781451.781 */
 void jsonw_seconds(struct jsonw *json, int64_t wall_ms);
 /* A sample's value, as Prometheus has it: a string. */

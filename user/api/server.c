@@ -666,13 +666,6 @@ int api_serve(struct api *api, int fd, char *error, size_t error_size)
 	return 0;
 }
 
-int api_listen(struct api *api, const char *address, char *error, size_t error_size)
-{
-	int fd, err = api_bind(address, &fd, error, error_size);
-
-	return err ? err : api_serve(api, fd, error, error_size);
-}
-
 unsigned api_port(const struct api *api, size_t i)
 {
 	return i < api->n_listeners ? api->listeners[i]->port : 0;

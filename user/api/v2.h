@@ -51,16 +51,7 @@ int v2_receivers_read(struct request *req, struct v2_receivers *ret);
 void v2_receivers_release(struct v2_receivers *receivers);
 bool v2_receivers_have(const struct v2_receivers *receivers, const char *name);
 
-/*
- * One alert as the API shows it. `muted_by` are the names of intervals that silence its group; n is 0
- * where no group is meant. `only` leaves out other receivers; NULL leaves out none.
- */
-void v2_write_alert(struct jsonw *json, const struct notify_look *look,
-	const struct v2_receivers *only, const char *const *muted_by, size_t n_muted_by,
-	int64_t resolve_timeout_ms, struct instant now);
 /* Alertmanager's own metrics, in the text format; metrics_alertmanager.c. */
 void metrics_alertmanager(struct strbuf *out, const struct api *api, struct instant now);
-/* A silence as the API shows it. */
-void v2_write_silence(struct jsonw *json, const struct silence *silence, struct instant now);
 
 #endif

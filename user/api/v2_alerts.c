@@ -101,7 +101,11 @@ static void write_status(struct jsonw *json, const struct notify_look *look,
 	jsonw_end_object(json);
 }
 
-void v2_write_alert(struct jsonw *json, const struct notify_look *look,
+/*
+ * One alert as the API shows it. `muted_by` are the names of intervals that silence its group; n is 0
+ * where no group is meant. `only` leaves out other receivers; NULL leaves out none.
+ */
+static void v2_write_alert(struct jsonw *json, const struct notify_look *look,
 	const struct v2_receivers *only, const char *const *muted_by, size_t n_muted_by,
 	int64_t resolve_timeout_ms, struct instant now)
 {

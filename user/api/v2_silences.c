@@ -10,7 +10,7 @@
 
 /* -- out -------------------------------------------------------------------------------------- */
 
-void v2_write_silence(struct jsonw *json, const struct silence *silence, struct instant now)
+static void v2_write_silence(struct jsonw *json, const struct silence *silence, struct instant now)
 {
 	jsonw_begin_object(json);
 	jsonw_field_string(json, "id", silence->id);

@@ -40,19 +40,6 @@ void arena_release(struct arena *arena)
 	arena->used_bytes = 0;
 }
 
-void arena_reset(struct arena *arena)
-{
-	struct arena_block *keep = arena->blocks;
-
-	arena->used_bytes = 0;
-	if (!keep)
-		return;
-	free_blocks(keep->next);
-	keep->next = NULL;
-	memset(keep->bytes, 0, keep->used);
-	keep->used = 0;
-}
-
 static struct arena_block *add_block(struct arena *arena, size_t bytes)
 {
 	size_t size = arena->blocks ? MIN(arena->blocks->size * 2, LARGEST_BLOCK) : FIRST_BLOCK;

@@ -55,7 +55,6 @@ static int read_envelope(
 		return 0;
 	answer->data = NULL;
 	answer->error = json_string_value(json_object_get(answer->root, "error"));
-	answer->error_type = json_string_value(json_object_get(answer->root, "errorType"));
 	if (status && answer->error)
 		return -EPROTO;
 	snprintf(why, sizeof(why), "something else answers there, with HTTP status %ld",

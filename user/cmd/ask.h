@@ -19,8 +19,8 @@ struct ask_param {
 struct answer {
 	json_t *root;
 	json_t *data; /* borrowed from root; NULL where the answer is an error */
-	/* What it said against the question, both from root; or error alone: why nobody answered. */
-	const char *error, *error_type;
+	/* What it said against the question, borrowed from root; or why nobody answered. */
+	const char *error;
 	char reason[400];
 };
 

@@ -319,7 +319,7 @@ struct config_route {
 	struct config_matchers matchers; /* of match, match_re and matchers; all must match */
 	struct config_texts mute_time_intervals, active_time_intervals;
 	struct config_route *routes;
-	size_t n_routes, cap_routes;
+	size_t n_routes;
 };
 
 /* While an alert fires that `source` matches, those that `target` matches are not told. */

@@ -58,7 +58,9 @@ static const struct schema_key http_unserved_keys[] = {
 	LATER("http_headers", S_ANY),
 	QUIET("enable_http2", S_BOOL),
 };
-const struct schema http_unserved_schema = SCHEMA("http_config", http_unserved_keys, &proxy_schema);
+/* Credentials, proxies, headers where they are not served; oauth2 is not served anywhere. */
+static const struct schema http_unserved_schema =
+	SCHEMA("http_config", http_unserved_keys, &proxy_schema);
 
 static const struct schema_key http_keys[] = {
 	LATER_IN("tls_config", S_MAP, tls_schema),

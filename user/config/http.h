@@ -10,14 +10,11 @@
 
 /* Reads a struct config_tls. */
 extern const struct schema tls_schema;
-/*
- * Reads a struct config_http: credentials, headers, proxy. For a section that serves them; its rows
- * are CUSTOM ones whose readers call config_read_http_key().
- */
-extern const struct schema http_client_schema;
-/* The keys of two of its mappings. */
 extern const struct schema basic_auth_schema, authorization_schema;
-/* One key of it, found by the pair's own name. */
+/*
+ * One key of credentials, headers or proxy, found by the pair's own name: for a section that serves them, by
+ * CUSTOM rows whose readers call this.
+ */
 void config_read_http_key(struct reader *r, const struct tree_pair *pair, struct config_http *http);
 /* When all keys of `node` were read: what contradicts itself is told, and what follows is filled in. */
 void config_check_http(struct reader *r, const struct tree_node *node, struct config_http *http);
@@ -44,8 +41,6 @@ void config_read_mail_oauth2(
 
 /* http_config, or the same keys inline, where all of it belongs to something unserved. */
 extern const struct schema http_schema;
-/* Credentials, proxies, headers where they are not served; oauth2 is not served anywhere. */
-extern const struct schema http_unserved_schema;
 /* Only the names of the keys of one item of static_configs; whoever reads it takes the values. */
 extern const struct schema static_schema;
 /* Names of all *_sd_configs but static_configs. None is served from here; scrape_configs serves one. */

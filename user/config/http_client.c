@@ -43,7 +43,8 @@ static const struct schema_key http_client_keys[] = {
 	SERVED("proxy_from_environment", S_BOOL, H, proxy_from_environment),
 	CUSTOM("proxy_connect_header", read_connect_headers),
 };
-const struct schema http_client_schema = SCHEMA("http_config", http_client_keys, NULL);
+/* Reads a struct config_http: credentials, headers, proxy. */
+static const struct schema http_client_schema = SCHEMA("http_config", http_client_keys, NULL);
 #undef H
 
 void config_read_http_key(struct reader *r, const struct tree_pair *pair, struct config_http *http)

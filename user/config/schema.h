@@ -64,11 +64,6 @@ struct schema {
 		.name = (name_), .type = (type_), .state = S_SERVED,                               \
 		.offset = offsetof(struct_, field_)                                                \
 	}
-#define SERVED_MAP(name_, sub_, struct_, field_)                                                   \
-	{                                                                                          \
-		.name = (name_), .type = S_MAP, .state = S_SERVED,                                 \
-		.offset = offsetof(struct_, field_), .sub = &(sub_)                                \
-	}
 #define CUSTOM(name_, read_)                                                                       \
 	{                                                                                          \
 		.name = (name_), .type = S_CUSTOM, .state = S_SERVED, .read = (read_)              \

@@ -261,7 +261,7 @@ void go_time_format(const struct go_time *t, const char *layout, struct strbuf *
 struct fields {
 	int year, month, day, year_day, hour, minute, second, offset;
 	int32_t nanoseconds;
-	bool pm, am, has_offset;
+	bool pm, am;
 };
 
 /* At least one and at most `max` digits, or exactly `min` where more than one is wanted. */
@@ -297,7 +297,6 @@ static bool take_offset(const char **p, const struct element *e, struct fields *
 {
 	int sign, part, sum = 0, unit = 3600;
 
-	f->has_offset = true;
 	if (e->z && **p == 'Z') {
 		++*p;
 		return true;

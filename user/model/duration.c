@@ -99,19 +99,6 @@ int duration_parse_go(const char *s, int64_t *ret_ms)
 	return 0;
 }
 
-int duration_parse_signed(const char *s, size_t len, int64_t *ret_ms)
-{
-	int64_t ms;
-	int err;
-
-	if (!len || *s != '-')
-		return duration_parse(s, len, ret_ms);
-	err = duration_parse(s + 1, len - 1, &ms);
-	if (!err)
-		*ret_ms = -ms;
-	return err;
-}
-
 void duration_format(struct strbuf *out, int64_t ms)
 {
 	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;

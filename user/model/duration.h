@@ -11,8 +11,6 @@
 
 /* Returns 0, -EINVAL, or -ERANGE where Go's 64-bit nanoseconds would overflow (292 years). */
 int duration_parse(const char *s, size_t len, int64_t *ret_ms);
-/* The same, but negative values with '-' are allowed. */
-int duration_parse_signed(const char *s, size_t len, int64_t *ret_ms);
 /* As Go's time.ParseDuration takes them: "1.5s", "1h0m0s", "300ms"; no sign; down to milliseconds. */
 int duration_parse_go(const char *s, int64_t *ret_ms);
 /* The largest whole units: 5400000 -> "1h30m", 0 -> "0s". */

@@ -165,7 +165,7 @@ void labels_format(const struct labels *labels, struct strbuf *out)
 	strbuf_addch(out, '}');
 }
 
-void labels_builder_reset(struct labels_builder *b)
+static void labels_builder_reset(struct labels_builder *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		intern_unref(b->v[i].name);

@@ -83,7 +83,6 @@ struct labels_builder {
 #define LABELS_BUILDER_INIT ((struct labels_builder){ 0 })
 
 void labels_builder_release(struct labels_builder *b);
-void labels_builder_reset(struct labels_builder *b);
 /* Adds all labels of a set. */
 void labels_builder_add(struct labels_builder *b, const struct labels *labels);
 void labels_builder_set(struct labels_builder *b, const char *name, const char *value);

@@ -430,13 +430,3 @@ int http_start(struct http *h, bool fresh)
 		send_request(h);
 	return 0;
 }
-
-void http_cancel(struct http *h)
-{
-	if (h->phase == IDLE)
-		return;
-	hang_up(h);
-	sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
-	sd_event_source_set_enabled(h->known, SD_EVENT_OFF);
-	h->phase = IDLE;
-}

@@ -58,7 +58,5 @@ DEFINE_FREEP(http)
  * be known at once, as that nobody listens, is known when this returns, and told in the next turn.
  */
 int http_start(struct http *http, bool fresh);
-/* It is not wanted any more. */
-void http_cancel(struct http *http);
 
 #endif

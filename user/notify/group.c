@@ -48,7 +48,8 @@ static int name_init(struct group_name *name, const struct route *route,
 	return err;
 }
 
-int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
+/* A new, empty group for these labels, its timer not set; takes references. */
+static int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
 	const char *id, struct group **ret)
 {
 	struct group *group = calloc(1, sizeof(*group));
@@ -82,14 +83,16 @@ void group_free(struct notify *notify, struct group *group)
 	free(group);
 }
 
-void group_drop(struct notify *notify, struct group *group)
+/* Takes everything back and deletes its row. Members must be gone. */
+static void group_drop(struct notify *notify, struct group *group)
 {
 	persist_delete(notify, NOTIFY_KEEP_GROUP, group->name.id);
 	map_dels(&notify->groups, group->name.id);
 	group_free(notify, group);
 }
 
-void group_start(struct notify *notify, struct group *group, struct instant now)
+/* The first timer of a group that was made just now. */
+static void group_start(struct notify *notify, struct group *group, struct instant now)
 {
 	int64_t first = INT64_MAX, wait_ns = group->route->group_wait_ns;
 

@@ -317,11 +317,6 @@ struct flush {
 };
 
 struct group *group_find(const struct notify *notify, const char *id);
-/* A new, empty group for these labels, its timer not set; takes references. */
-int group_new(struct notify *notify, const struct route *route, const struct labels *labels,
-	const char *id, struct group **ret);
-/* Takes everything back and deletes its row. Members must be gone. */
-void group_drop(struct notify *notify, struct group *group);
 void group_free(struct notify *notify, struct group *group);
 /* Into all the groups that it belongs to. */
 int groups_add(struct notify *notify, struct entry *entry, struct instant now);
@@ -330,8 +325,6 @@ void groups_remove(struct notify *notify, struct entry *entry);
 /* All alerts into the groups of a new route; all or, with an error, nothing. */
 int groups_route_anew(struct notify *notify, const struct route *route, struct instant now);
 void group_tick(struct notify *notify, struct group *group, struct instant now);
-/* The first timer of a group that was made just now. */
-void group_start(struct notify *notify, struct group *group, struct instant now);
 /*
  * Sorts and hashes; takes the array over, also on failure. n counts those that are told. The flush has room for
  * the hashes of n_veiled others, of which it has none yet.

@@ -157,7 +157,7 @@ int eval_note_quantile(struct eval *ev, const struct node *node, double q)
 
 /* -- the walk -------------------------------------------------------------------------------- */
 
-bool node_is_invariant(const struct node *node)
+static bool node_is_invariant(const struct node *node)
 {
 	bool invariant = true;
 

@@ -131,11 +131,8 @@ int eval_note(struct eval *ev, bool warning, const struct node *node, const char
 	PRINTF_LIKE(4, 5);
 /* A warning where q is no quantile. */
 int eval_note_quantile(struct eval *ev, const struct node *node, double q);
-/* Whether a node's value is the same at each step: everything in it is pinned by @ or constant. */
-bool node_is_invariant(const struct node *node);
 
 /* eval_labels.c: label sets, owned by the evaluation. */
-int eval_own(struct eval *ev, struct labels *labels);
 int eval_labels_build(struct eval *ev, struct labels_builder *b, const struct labels **ret);
 /* Which labels of a set are meant. */
 enum select {
@@ -146,10 +143,6 @@ enum select {
 
 int eval_labels_select(struct eval *ev, const struct labels *labels, const struct names *names,
 	enum select select, const struct labels **ret);
-int eval_labels_drop_name(struct eval *ev, const struct labels *labels, const struct labels **ret);
-/* The same selection as bytes: equal where the selected labels are. */
-void eval_key(const struct eval *ev, const struct labels *labels, const struct names *names,
-	enum select select, struct strbuf *out);
 /* {a="1", b="2"}, the metric's name inside. */
 void eval_labels_format(const struct labels *labels, struct strbuf *out);
 /* Not empty, and UTF-8. */
@@ -197,8 +190,6 @@ int range_load(struct eval *ev, const struct range *range, size_t i, size_t *ret
 /* Moves the window over the n samples of ev->buffer on to a later step; it starts with { 0 }. */
 void range_window(const struct eval *ev, const struct range *range, size_t n, int64_t at_ms,
 	struct window *window);
-/* The time that a selector's `offset` and `@` make of a step's. */
-int64_t shift_time(const struct eval *ev, const struct shift *shift, int64_t at_ms);
 
 /* eval_binary.c, eval_set.c, eval_aggregate.c */
 int eval_binary(

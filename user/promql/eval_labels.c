@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "promql/literal.h"
 
-int eval_own(struct eval *ev, struct labels *labels)
+static int eval_own(struct eval *ev, struct labels *labels)
 {
 	if (!vec_reserve(ev->owned, ev->n_owned, ev->owned_cap)) {
 		labels_unref(labels);
@@ -91,14 +91,16 @@ int eval_labels_select(struct eval *ev, const struct labels *labels, const struc
 	return eval_labels_build(ev, &b, ret);
 }
 
-int eval_labels_drop_name(struct eval *ev, const struct labels *labels, const struct labels **ret)
+static int eval_labels_drop_name(
+	struct eval *ev, const struct labels *labels, const struct labels **ret)
 {
 	static const struct names none;
 
 	return eval_labels_select(ev, labels, &none, SELECT_OTHERS, ret);
 }
 
-void eval_key(const struct eval *ev, const struct labels *labels, const struct names *names,
+/* The same selection as bytes: equal where the selected labels are. */
+static void eval_key(const struct eval *ev, const struct labels *labels, const struct names *names,
 	enum select select, struct strbuf *out)
 {
 	strbuf_reset(out);

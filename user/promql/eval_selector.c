@@ -5,7 +5,8 @@
 
 #include <errno.h>
 
-int64_t shift_time(const struct eval *ev, const struct shift *shift, int64_t at_ms)
+/* The time that a selector's `offset` and `@` make of a step's. */
+static int64_t shift_time(const struct eval *ev, const struct shift *shift, int64_t at_ms)
 {
 	switch (shift->at) {
 	case AT_TIME:

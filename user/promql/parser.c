@@ -37,6 +37,9 @@ static const unsigned char precedences[BINARY_OPS] = {
 
 #define PRECEDENCE_LOWEST 1u
 
+/* Operators that bind at least this tightly. */
+static struct node *parse_expr(struct parser *p, unsigned lowest);
+
 int parse_out_of_memory(struct parser *p)
 {
 	p->status = -ENOMEM;
@@ -135,7 +138,7 @@ static struct node *finish(struct parser *p, struct node *node)
 	return NULL;
 }
 
-const char *parse_intern(struct parser *p, const char *s, size_t len)
+static const char *parse_intern(struct parser *p, const char *s, size_t len)
 {
 	struct promql_expr *expr = p->expr;
 	const char *name;
@@ -580,7 +583,7 @@ static struct node *parse_binary(struct parser *p, struct node *left, enum binar
 	return finish(p, node);
 }
 
-struct node *parse_expr(struct parser *p, unsigned lowest)
+static struct node *parse_expr(struct parser *p, unsigned lowest)
 {
 	struct node *node = NULL;
 	enum binary_op op;

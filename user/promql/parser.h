@@ -34,12 +34,8 @@ bool parse_enter(struct parser *p);
 void parse_leave(struct parser *p);
 
 struct node *parse_node(struct parser *p, enum node_kind kind, size_t from);
-const char *parse_intern(struct parser *p, const char *s, size_t len);
 /* The next token, a string, unquoted in the arena; NULL on a fault. */
 char *parse_unquote(struct parser *p, size_t *ret_len);
-
-/* parser.c: operators that bind at least this tightly. */
-struct node *parse_expr(struct parser *p, unsigned lowest);
 
 /* parser_selector.c; the name is before the braces, or NULL. */
 struct node *parse_vector(struct parser *p, const struct token *name);

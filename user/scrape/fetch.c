@@ -27,7 +27,11 @@ struct fetch {
 	void *userdata;
 };
 
-int fetch_check_type(const char *content_type, const char *fallback, bool *ret_openmetrics,
+/*
+ * Whether a body of this Content-Type (NULL for none) is read; else error[] tells why not and
+ * -EINVAL comes back. `fallback` is fallback_scrape_protocol or NULL.
+ */
+static int fetch_check_type(const char *content_type, const char *fallback, bool *ret_openmetrics,
 	char *error, size_t error_size)
 {
 	static const struct {

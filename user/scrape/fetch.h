@@ -31,11 +31,4 @@ DEFINE_FREEP(fetch)
  */
 int fetch_start(struct fetch *fetch, const struct target_spec *spec, bool fresh);
 
-/*
- * Whether a body of this Content-Type (NULL for none) is read; else error[] tells why not and
- * -EINVAL comes back. `fallback` is fallback_scrape_protocol or NULL.
- */
-int fetch_check_type(const char *content_type, const char *fallback, bool *ret_openmetrics,
-	char *error, size_t error_size);
-
 #endif

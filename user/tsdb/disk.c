@@ -28,7 +28,7 @@ static const char *const suffixes[] = {
 	[NAME_PART] = ".part",
 };
 
-void disk_name(char name[STORE_FILES_MAX_NAME], enum disk_name what, uint32_t number)
+static void disk_name(char name[STORE_FILES_MAX_NAME], enum disk_name what, uint32_t number)
 {
 	snprintf(name, STORE_FILES_MAX_NAME, "%08" PRIx32 "%s", number, suffixes[what]);
 }

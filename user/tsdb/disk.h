@@ -75,7 +75,6 @@ uint32_t disk_new_key(struct tsdb *db);
 
 /* "%08x.wal" and its siblings. */
 enum disk_name { NAME_WAL, NAME_BLOCK, NAME_PART, NAME_OTHER };
-void disk_name(char name[STORE_FILES_MAX_NAME], enum disk_name what, uint32_t number);
 /* NO_TIME for a block that counts whole. */
 void disk_block_name(char name[STORE_FILES_MAX_NAME], uint32_t number, int64_t until_ms);
 enum disk_name disk_parse_name(const char *name, uint32_t *ret_number, int64_t *ret_until_ms);

@@ -24,7 +24,6 @@ struct load {
 	size_t n;
 	const struct block *block; /* the one being read */
 	bool lacks_labels;	   /* some series of it do */
-	uint64_t unknown;	   /* pieces of series that nothing names */
 	bool damaged;
 };
 
@@ -316,10 +315,9 @@ static int on_piece(const struct wal_piece *piece, void *userdata)
 	size_t before;
 	int err;
 
-	if (!s) {
-		load->unknown++;
+	/* Its name stood in a file that is set aside. */
+	if (!s)
 		return 0;
-	}
 	/* The log was given it again after a failure: the whole chunk so far. */
 	if (!piece->before && s->open && s->open->first_ms == piece->first_ms)
 		series_drop_open(db, s);

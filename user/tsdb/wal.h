@@ -49,10 +49,6 @@ void wal_series(struct wal_writer *w, uint32_t key, const struct labels *labels)
 /* The samples of a PLAIN chunk after the first `before`, whose bits end at before_bits. */
 void wal_piece(struct wal_writer *w, uint32_t key, const struct chunk *chunk, unsigned before,
 	unsigned before_bits);
-static inline bool wal_empty(const struct wal_writer *w)
-{
-	return !w->out.len;
-}
 /* All whole records, the caller's to free(). 0, or the remembered error with everything lost. */
 int wal_take(struct wal_writer *w, char **ret, size_t *ret_len);
 

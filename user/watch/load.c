@@ -400,6 +400,17 @@ static int load_by_file_and_keep(
 	return err;
 }
 
+static void loaded_init(struct loaded *loaded)
+{
+	static const char *const pin_names[MAPS] = { "services", "processes", "ports", "programs",
+		"counts" };
+
+	*loaded = (struct loaded){ .ring_fd = -1 };
+	for (size_t i = 0; i < MAPS; i++)
+		loaded->maps[i] = (struct pin){ .name = pin_names[i], .map_fd = -1 };
+	iterators_init(&loaded->iterators);
+}
+
 int load_programs(
 	const struct load_options *options, struct loaded *ret, char *error, size_t error_size)
 {
@@ -416,17 +427,6 @@ int load_programs(
 	/* libbpf has read all types of the kernel: megabytes, which nobody needs any more. */
 	malloc_trim(0);
 	return err;
-}
-
-void loaded_init(struct loaded *loaded)
-{
-	static const char *const pin_names[MAPS] = { "services", "processes", "ports", "programs",
-		"counts" };
-
-	*loaded = (struct loaded){ .ring_fd = -1 };
-	for (size_t i = 0; i < MAPS; i++)
-		loaded->maps[i] = (struct pin){ .name = pin_names[i], .map_fd = -1 };
-	iterators_init(&loaded->iterators);
 }
 
 void loaded_release(struct loaded *loaded)

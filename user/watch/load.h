@@ -27,7 +27,6 @@ struct loaded {
 	int links[LINKS_MAX];
 	size_t n_links;
 	struct iterators iterators;  /* of the first build alone */
-	bool iterates;		     /* else starts are known to a tick, and /proc says who lives */
 	struct tolld_may_be *may_be; /* mapped: the kernel's own */
 	bool has_block_errors;
 };
@@ -41,8 +40,7 @@ int load_programs(
 /* Then no file of types is needed. */
 bool kernel_has_types(void);
 
-/* Takes what loaded_init() or load_programs() made, in whatever state. */
-void loaded_init(struct loaded *loaded);
+/* Takes what load_programs() made, also where it failed. */
 void loaded_release(struct loaded *loaded);
 
 #endif

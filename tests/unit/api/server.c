@@ -14,7 +14,7 @@ static void listen_on(struct world *w, const char *address)
 {
 	char error[200] = "";
 
-	if (api_listen(w->api, address, error, sizeof(error)) < 0)
+	if (world_listen(w->api, address, error, sizeof(error)) < 0)
 		fail_msg("%s", error);
 }
 
@@ -409,7 +409,7 @@ static void an_address_in_use_is_said_to_be(void **state)
 
 	begin(&w);
 	snprintf(address, sizeof(address), "127.0.0.1:%u", api_port(w.api, 0));
-	assert_int_equal(api_listen(w.api, address, error, sizeof(error)), -EADDRINUSE);
+	assert_int_equal(world_listen(w.api, address, error, sizeof(error)), -EADDRINUSE);
 	assert_true(starts_with(error, address));
 	assert_has(error, "another program listens there");
 	/* The server goes on with the addresses it has, and takes others. */
@@ -470,7 +470,7 @@ static int start_one(void *userdata)
 
 	if (err)
 		return err;
-	err = api_listen(api, "127.0.0.1:0", error, sizeof(error));
+	err = world_listen(api, "127.0.0.1:0", error, sizeof(error));
 	api_free(api);
 	return err;
 }

@@ -32,7 +32,7 @@ static void begin(struct world *w)
 
 	v2_begin_world(w);
 	put_many(w);
-	assert_int_equal(api_listen(w->api, "127.0.0.1:0", error, sizeof(error)), 0);
+	assert_int_equal(world_listen(w->api, "127.0.0.1:0", error, sizeof(error)), 0);
 }
 
 static void turn(struct world *w)

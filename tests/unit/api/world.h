@@ -200,7 +200,6 @@ struct world {
 	struct rules rules;
 	struct notify *notify; /* the real one */
 	struct config *config;
-	unsigned notified;
 	struct store store;
 	struct tsdb *db;
 	sd_event *event;
@@ -237,15 +236,20 @@ static inline const struct config *world_config(void *userdata)
 	return ((struct world *)userdata)->config;
 }
 
+static inline int world_listen(struct api *api, const char *address, char *error, size_t error_size)
+{
+	int fd, err = api_bind(address, &fd, error, error_size);
+
+	return err ? err : api_serve(api, fd, error, error_size);
+}
+
 /* Every notification arrives. */
 static void world_output(const struct notify_output *output, void *userdata)
 {
 	struct world *w = userdata;
 
-	if (output->type != NOTIFY_SEND)
-		return;
-	w->notified++;
-	notify_sent(w->notify, output->notification->id, NOTIFY_SENT, NULL, w->now);
+	if (output->type == NOTIFY_SEND)
+		notify_sent(w->notify, output->notification->id, NOTIFY_SENT, NULL, w->now);
 }
 
 /* Takes over settings as a file has them. */

@@ -41,8 +41,6 @@ static void durations_are_read_as_prometheus_reads_them(void **state)
 		assert_int_equal(duration_parse(bad[i], strlen(bad[i]), &ms), -EINVAL);
 	assert_int_equal(duration_parse("293y", 4, &ms), -ERANGE);
 	assert_int_equal(duration_parse("99999999999999999999y", 21, &ms), -ERANGE);
-	assert_int_equal(duration_parse_signed("-5m", 3, &ms), 0);
-	assert_int_equal(ms, -300000);
 }
 
 static void people_get_two_units_at_most(void **state)

@@ -288,7 +288,7 @@ static void the_callback_may_ask_again_or_end_it(void **state)
 	assert_null(w->http);
 }
 
-static void who_cancels_is_not_called(void **state)
+static void who_ends_it_is_not_called(void **state)
 {
 	struct world *w = *state;
 	unsigned port;
@@ -297,12 +297,12 @@ static void who_cancels_is_not_called(void **state)
 	w->server.manner = IS_SILENT;
 	assert_int_equal(http_start(w->http, false), 0);
 	run_until_count(w->event, &w->server.requests, 1);
-	http_cancel(w->http);
+	http_free(TAKE(w->http));
 	run_until_quiet(w->event);
 	/* Nor by the timeout. */
 	make_for(w, w->server.port, 50, 30);
 	assert_int_equal(http_start(w->http, false), 0);
-	http_cancel(w->http);
+	http_free(TAKE(w->http));
 	run_until(w->event, NULL, 60);
 	make(w, w->server.port);
 	w->server.manner = ANSWERS;
@@ -310,7 +310,7 @@ static void who_cancels_is_not_called(void **state)
 	assert_int_equal(w->calls, 1);
 	make(w, port);
 	assert_int_equal(http_start(w->http, false), 0);
-	http_cancel(w->http);
+	http_free(TAKE(w->http));
 	run_until_quiet(w->event);
 	assert_int_equal(w->calls, 1);
 	close(fd);
@@ -364,7 +364,7 @@ int main(void)
 		WORLD_TEST(a_long_answer_that_grows_or_shrinks_is_whole),
 		WORLD_TEST(what_is_strange_is_for_others),
 		WORLD_TEST(the_callback_may_ask_again_or_end_it),
-		WORLD_TEST(who_cancels_is_not_called),
+		WORLD_TEST(who_ends_it_is_not_called),
 		WORLD_TEST(waiting_costs_no_turns_of_the_loop),
 		WORLD_TEST(survives_memory_running_out),
 	};

@@ -61,8 +61,8 @@ static int64_t read_time(const char *s)
 	double seconds;
 	int64_t ms;
 
-	if (!duration_parse_signed(s, len, &ms))
-		return ms;
+	if (!duration_parse(s + (*s == '-'), len - (*s == '-'), &ms))
+		return *s == '-' ? -ms : ms;
 	assert_int_equal(num_parse(s, len, &seconds), 0);
 	return llround(seconds * 1000);
 }
