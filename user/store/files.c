@@ -10,15 +10,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
-#include "base/clock.h"
 #include "store/open.h"
+#include "store/worker.h"
 
 /* The thread's; it keeps nothing on it but a path of the call. */
 #define STACK_BYTES ((size_t)256 << 10)
@@ -43,29 +38,17 @@ struct orders {
 };
 
 struct store_files {
-	int dir_fd, event_fd;
-	sd_event_source *source;
+	int dir_fd;
 	bool closed;
-	pthread_t thread;
-	pthread_mutex_t lock; /* over everything below */
-	pthread_cond_t wake, stopped_wake;
+	struct worker worker;
+	/* Under its lock. */
 	struct orders queue, finished;
 	size_t writing_bytes;
-	bool closing, stopped;
-	int64_t close_by_ns; /* CLOCK_MONOTONIC */
 	/* The thread's alone. */
 	char open_name[STORE_FILES_MAX_NAME];
 	int open_fd;
 	bool names_new; /* since the directory was last made durable */
 };
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
 
 static void push(struct orders *orders, struct order *order)
 {
@@ -194,37 +177,23 @@ static int carry_out(struct store_files *files, const struct order *order)
 	return how[order->kind](files, order);
 }
 
-static void *files_main(void *userdata)
+static bool has_order(void *userdata)
+{
+	return ((const struct store_files *)userdata)->queue.first;
+}
+
+static void next_order(void *userdata)
 {
 	struct store_files *files = userdata;
-	struct order *order;
-	uint64_t one = 1;
+	struct order *order = pop(&files->queue);
 
-	pthread_setname_np(pthread_self(), "tolld-files");
-	pthread_mutex_lock(&files->lock);
-	for (;;) {
-		while (!files->queue.first && !files->closing)
-			pthread_cond_wait(&files->wake, &files->lock);
-		if (!files->queue.first)
-			break;
-		if (files->closing && monotonic_ns() >= files->close_by_ns)
-			break;
-		order = pop(&files->queue);
-		files->writing_bytes = order->len;
-		pthread_mutex_unlock(&files->lock);
-		order->err = carry_out(files, order);
-		pthread_mutex_lock(&files->lock);
-		files->writing_bytes = 0;
-		push(&files->finished, order);
-		/* It can only fail where the counter is full, and then the loop is being woken. */
-		if (write(files->event_fd, &one, sizeof(one)) < 0)
-			continue;
-	}
-	close_current(files);
-	files->stopped = true;
-	pthread_cond_signal(&files->stopped_wake);
-	pthread_mutex_unlock(&files->lock);
-	return NULL;
+	files->writing_bytes = order->len;
+	pthread_mutex_unlock(&files->worker.lock);
+	order->err = carry_out(files, order);
+	pthread_mutex_lock(&files->worker.lock);
+	files->writing_bytes = 0;
+	push(&files->finished, order);
+	worker_report(&files->worker);
 }
 
 /* -- the loop's side --------------------------------------------------------------------------- */
@@ -241,33 +210,16 @@ static void call_back(struct orders *orders, int err)
 	}
 }
 
-static int on_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_finished(void *userdata)
 {
 	struct store_files *files = userdata;
 	struct orders finished;
-	uint64_t count;
 
-	if (read(fd, &count, sizeof(count)) < 0)
-		return 0;
-	pthread_mutex_lock(&files->lock);
+	pthread_mutex_lock(&files->worker.lock);
 	finished = files->finished;
 	files->finished = (struct orders){ 0 };
-	pthread_mutex_unlock(&files->lock);
+	pthread_mutex_unlock(&files->worker.lock);
 	call_back(&finished, 0);
-	return 0;
-}
-
-static void files_free(struct store_files *files)
-{
-	if (!files)
-		return;
-	sd_event_source_disable_unref(files->source);
-	closep(&files->event_fd);
-	closep(&files->dir_fd);
-	pthread_mutex_destroy(&files->lock);
-	pthread_cond_destroy(&files->wake);
-	pthread_cond_destroy(&files->stopped_wake);
-	free(files);
 }
 
 static int open_directory(const char *dir, int *ret)
@@ -285,108 +237,62 @@ static int open_directory(const char *dir, int *ret)
 	return 0;
 }
 
-static int start_thread(struct store_files *files)
+static int files_open(struct store_files *files, const char *dir, sd_event *event)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int err;
+	const struct worker_job job = {
+		.name = "tolld-files",
+		.stack_bytes = STACK_BYTES,
+		.has_work = has_order,
+		.work = next_order,
+		.finished = on_finished,
+		.userdata = files,
+	};
+	int err = open_directory(dir, &files->dir_fd);
 
-	/* Signals are for the loop, which reads them from a descriptor. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	err = pthread_create(&files->thread, &attr, files_main, files);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -err;
-}
-
-static struct store_files *files_new(void)
-{
-	struct store_files *files = calloc(1, sizeof(*files));
-	pthread_condattr_t attr;
-
-	if (!files)
-		return NULL;
-	files->dir_fd = files->event_fd = files->open_fd = -1;
-	/* Those of a process before us that was killed. */
-	files->names_new = true;
-	pthread_mutex_init(&files->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&files->wake, &attr);
-	pthread_cond_init(&files->stopped_wake, &attr);
-	pthread_condattr_destroy(&attr);
-	return files;
+	if (err)
+		return err;
+	err = worker_start(&files->worker, event, &job);
+	if (err)
+		closep(&files->dir_fd);
+	return err;
 }
 
 int store_files_open(
 	const char *dir, sd_event *event, struct store_files **ret, char *error, size_t error_size)
 {
-	struct store_files *files = files_new();
-	int err = files ? open_directory(dir, &files->dir_fd) : -ENOMEM;
+	struct store_files *files = calloc(1, sizeof(*files));
+	int err = -ENOMEM;
 
-	if (!err) {
-		files->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = files->event_fd < 0 ? -errno : 0;
+	if (files) {
+		files->open_fd = -1;
+		/* Those of a process before us that was killed. */
+		files->names_new = true;
+		err = files_open(files, dir, event);
 	}
-	if (!err)
-		err = sd_event_add_io(
-			event, &files->source, files->event_fd, EPOLLIN, on_finished, files);
-	if (err >= 0)
-		err = start_thread(files);
 	if (err) {
 		snprintf(error, error_size, "%s: %s", dir, strerror(-err));
-		files_free(files);
+		free(files);
 		return err;
 	}
-	sd_event_source_set_description(files->source, "files");
 	*ret = files;
 	return 0;
-}
-
-static bool stop_thread(struct store_files *files, int64_t timeout_ms)
-{
-	int64_t until = monotonic_ns() + timeout_ms * NSEC_PER_MSEC, patience;
-	struct timespec ts;
-	bool stopped;
-
-	/* A little more than the thread takes for itself: giving up in time is its affair. */
-	patience = until + NSEC_PER_SEC;
-	ts = (struct timespec){ patience / NSEC_PER_SEC, patience % NSEC_PER_SEC };
-	pthread_mutex_lock(&files->lock);
-	files->closing = true;
-	files->close_by_ns = until;
-	pthread_cond_signal(&files->wake);
-	while (!files->stopped && monotonic_ns() < patience)
-		pthread_cond_timedwait(&files->stopped_wake, &files->lock, &ts);
-	stopped = files->stopped;
-	pthread_mutex_unlock(&files->lock);
-	if (stopped)
-		pthread_join(files->thread, NULL);
-	else
-		pthread_detach(files->thread);
-	return stopped;
 }
 
 void store_files_close(struct store_files *files, int64_t timeout_ms)
 {
 	struct orders finished, rest;
 
-	if (!files)
+	if (!files || !worker_stop(&files->worker, timeout_ms))
 		return;
-	if (!stop_thread(files, timeout_ms)) {
-		/* It hangs in the kernel and still uses all of this: left behind, as we end. */
-		sd_event_source_disable_unref(TAKE(files->source));
-		return;
-	}
 	finished = files->finished;
 	rest = files->queue;
 	files->closed = true;
 	call_back(&finished, 0);
 	call_back(&rest, -ECANCELED);
-	files_free(files);
+	worker_release(&files->worker);
+	closep(&files->open_fd);
+	closep(&files->dir_fd);
+	free(files);
 }
 
 static int give(struct store_files *files, const struct order *what)
@@ -396,14 +302,14 @@ static int give(struct store_files *files, const struct order *what)
 
 	if (!err) {
 		*order = *what;
-		pthread_mutex_lock(&files->lock);
+		pthread_mutex_lock(&files->worker.lock);
 		if (files->queue.bytes + files->writing_bytes + what->len >
 			STORE_FILES_MAX_QUEUED_BYTES)
 			err = -ENOBUFS;
 		else
 			push(&files->queue, order);
-		pthread_cond_signal(&files->wake);
-		pthread_mutex_unlock(&files->lock);
+		pthread_cond_signal(&files->worker.wake);
+		pthread_mutex_unlock(&files->worker.lock);
 	}
 	if (err) {
 		free(order);

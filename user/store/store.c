@@ -2,15 +2,13 @@
  * store.c - what is kept: copied here, written over there, reported here again.
  *
  * This is the side of the event loop. The thread's side is writer.c; the two meet under its lock
- * and at an eventfd.
+ * and at an eventfd (worker.c).
  */
 #include "store/store.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include "store/open.h"
 #include "store/writer.h"
@@ -34,9 +32,7 @@ struct store {
 	struct store_file file;
 	pthread_mutex_t db_lock; /* over the one connection of a store in memory */
 	bool shared;
-	bool closed; /* the last callbacks are being made */
-	int event_fd;
-	sd_event_source *source;
+	bool closed;		   /* the last callbacks are being made */
 	struct store_block *block; /* that is being filled */
 	size_t n_items;
 	struct writer writer;
@@ -115,27 +111,21 @@ static void call_back(struct store *store, struct store_items *items, int err)
 	}
 }
 
-static int on_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_finished(void *writer)
 {
-	struct store *store = userdata;
+	struct store *store = container_of(writer, struct store, writer);
 	struct store_items items;
-	uint64_t count;
 
-	if (read(fd, &count, sizeof(count)) < 0)
-		return 0;
-	pthread_mutex_lock(&store->writer.lock);
+	pthread_mutex_lock(&store->writer.worker.lock);
 	items = store->writer.finished;
 	store->writer.finished = (struct store_items){ 0 };
-	pthread_mutex_unlock(&store->writer.lock);
+	pthread_mutex_unlock(&store->writer.worker.lock);
 	call_back(store, &items, 0);
-	return 0;
 }
 
 static void store_free(struct store *store)
 {
-	sd_event_source_disable_unref(store->source);
 	store_file_close(&store->file);
-	closep(&store->event_fd);
 	pthread_mutex_destroy(&store->db_lock);
 	free(store);
 }
@@ -158,19 +148,12 @@ static int begin(struct store_file *file, bool shared, sd_event *event, struct s
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&store->db_lock, &attr);
 	pthread_mutexattr_destroy(&attr);
-	store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = store->event_fd < 0 ? -errno : 0;
-	if (!err)
-		err = sd_event_add_io(
-			event, &store->source, store->event_fd, EPOLLIN, on_finished, store);
-	if (err >= 0)
-		err = writer_start(&store->writer, store->file.writer,
-			shared ? &store->db_lock : NULL, store->event_fd);
+	err = writer_start(&store->writer, event, store->file.writer,
+		shared ? &store->db_lock : NULL, on_finished);
 	if (err) {
 		store_free(store);
 		return err;
 	}
-	sd_event_source_set_description(store->source, "store");
 	*ret = store;
 	return 0;
 }
@@ -210,16 +193,8 @@ void store_close(struct store *store, int64_t timeout_ms)
 {
 	struct store_items rest = { 0 }, finished;
 
-	if (!store)
+	if (!store || !worker_stop(&store->writer.worker, timeout_ms))
 		return;
-	if (!writer_stop(&store->writer, timeout_ms)) {
-		/*
-		 * The thread hangs in the kernel and still uses all of this. The process is about to
-		 * end: leaving it behind is the only thing that is safe.
-		 */
-		sd_event_source_disable_unref(TAKE(store->source));
-		return;
-	}
 	finished = store->writer.finished;
 	writer_release(&store->writer, &rest);
 	store->closed = true;
@@ -344,7 +319,7 @@ void store_status(struct store *store, struct store_status *ret)
 {
 	struct writer *w = &store->writer;
 
-	pthread_mutex_lock(&w->lock);
+	pthread_mutex_lock(&w->worker.lock);
 	*ret = (struct store_status){
 		.queued = w->queue.n + w->n_writing,
 		.written = w->written,
@@ -352,5 +327,5 @@ void store_status(struct store *store, struct store_status *ret)
 		.last_error = w->last_error,
 	};
 	memcpy(ret->last_error_text, w->last_error_text, sizeof(ret->last_error_text));
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&w->worker.lock);
 }

@@ -10,9 +10,7 @@
 #include "store/writer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include "base/clock.h"
 
 /* Statements of one transaction: whoever waits behind a flood hears of the parts as they are done. */
@@ -26,23 +24,7 @@
 #define WAL_PAGES_SOON 500
 #define WAL_PAGES_NOW  4000
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-/* Until then, or a signal. */
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ns)
-{
-	const struct timespec ts = { .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
-
-	pthread_cond_timedwait(cond, lock, &ts);
-}
-
-void store_items_push(struct store_items *items, struct store_item *item)
+static void store_items_push(struct store_items *items, struct store_item *item)
 {
 	item->next = NULL;
 	if (items->last)
@@ -54,7 +36,8 @@ void store_items_push(struct store_items *items, struct store_item *item)
 	items->bytes += item->bytes;
 }
 
-void store_items_append(struct store_items *to, struct store_items *from)
+/* Moves all of `from` to the end of `to`. */
+static void store_items_append(struct store_items *to, struct store_items *from)
 {
 	if (!from->first)
 		return;
@@ -185,8 +168,6 @@ static uint64_t count_written(const struct store_items *batch, int *ret_err)
 static void report(
 	struct writer *w, struct store_items *batch, uint64_t written, int err, const char *text)
 {
-	uint64_t one = 1;
-
 	w->written += written;
 	if (err)
 		w->failed_commits++;
@@ -195,36 +176,31 @@ static void report(
 	snprintf(w->last_error_text, sizeof(w->last_error_text), "%s", err ? text : "");
 	w->n_writing = w->bytes_writing = 0;
 	store_items_append(&w->finished, batch);
-	/* It can only fail where the counter is full, and then the loop is being woken already. */
-	if (write(w->event_fd, &one, sizeof(one)) < 0)
-		return;
+	worker_report(&w->worker);
 }
 
 /* Waits before the next try; the end of the store cuts it short. */
-static void pause_after_failure(struct writer *w, int err, const char *text, int64_t *backoff_ns)
+static void pause_after_failure(struct writer *w, int err, const char *text)
 {
-	int64_t until = monotonic_ns() + *backoff_ns;
-	bool was_closing = w->closing;
-
 	w->failing = true;
 	w->failed_commits++;
 	w->last_error = err;
 	snprintf(w->last_error_text, sizeof(w->last_error_text), "%s", text);
-	while (monotonic_ns() < until && w->closing == was_closing)
-		wait_until(&w->wake, &w->lock, until);
-	*backoff_ns = w->closing ? BACKOFF_FIRST_NS : MIN(*backoff_ns * 2, BACKOFF_MAX_NS);
+	worker_rest(&w->worker, w->backoff_ns);
+	w->backoff_ns =
+		w->worker.closing ? BACKOFF_FIRST_NS : MIN(w->backoff_ns * 2, BACKOFF_MAX_NS);
 }
 
-/* Called and left with the lock held. */
-static void write_next(struct writer *w, int64_t *backoff_ns)
+static void write_next(void *userdata)
 {
+	struct writer *w = userdata;
 	struct store_items batch = { 0 };
 	char text[sizeof(w->last_error_text)] = "";
 	uint64_t written;
 	int err, fault;
 
 	take_batch(w, &batch);
-	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&w->worker.lock);
 	if (w->db_lock)
 		pthread_mutex_lock(w->db_lock);
 	err = write_batch(w, &batch, text, sizeof(text));
@@ -232,99 +208,48 @@ static void write_next(struct writer *w, int64_t *backoff_ns)
 		pthread_mutex_unlock(w->db_lock);
 	/* Whoever has something to write does not wait for the counting. */
 	written = count_written(&batch, &fault);
-	pthread_mutex_lock(&w->lock);
+	pthread_mutex_lock(&w->worker.lock);
 	if (err) {
 		give_back(w, &batch);
-		pause_after_failure(w, err, text, backoff_ns);
+		pause_after_failure(w, err, text);
 		return;
 	}
-	*backoff_ns = BACKOFF_FIRST_NS;
+	w->backoff_ns = BACKOFF_FIRST_NS;
 	report(w, &batch, written, fault, text);
 	if (w->wal_pages >= (w->queue.first ? WAL_PAGES_NOW : WAL_PAGES_SOON)) {
-		pthread_mutex_unlock(&w->lock);
+		pthread_mutex_unlock(&w->worker.lock);
 		empty_wal(w);
-		pthread_mutex_lock(&w->lock);
+		pthread_mutex_lock(&w->worker.lock);
 	}
 }
 
-static void *writer_main(void *userdata)
+static bool has_items(void *userdata)
 {
-	struct writer *w = userdata;
-	int64_t backoff_ns = BACKOFF_FIRST_NS;
-
-	pthread_setname_np(pthread_self(), "tolld-store");
-	pthread_mutex_lock(&w->lock);
-	for (;;) {
-		while (!w->queue.first && !w->closing)
-			pthread_cond_wait(&w->wake, &w->lock);
-		if (!w->queue.first)
-			break;
-		if (w->closing && monotonic_ns() >= w->close_by_ns)
-			break;
-		write_next(w, &backoff_ns);
-	}
-	w->stopped = true;
-	pthread_cond_signal(&w->stopped_wake);
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
+	return ((const struct writer *)userdata)->queue.first;
 }
 
-int writer_start(struct writer *writer, sqlite3 *db, pthread_mutex_t *db_lock, int event_fd)
+int writer_start(struct writer *writer, sd_event *event, sqlite3 *db, pthread_mutex_t *db_lock,
+	void (*finished)(void *writer))
 {
-	pthread_condattr_t attr;
-	sigset_t all, before;
-	int err;
+	const struct worker_job job = {
+		.name = "tolld-store",
+		.has_work = has_items,
+		.work = write_next,
+		.finished = finished,
+		.userdata = writer,
+	};
 
-	*writer = (struct writer){ .db = db, .db_lock = db_lock, .event_fd = event_fd };
-	pthread_mutex_init(&writer->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->wake, &attr);
-	pthread_cond_init(&writer->stopped_wake, &attr);
-	pthread_condattr_destroy(&attr);
-
+	*writer = (struct writer){ .db = db, .db_lock = db_lock, .backoff_ns = BACKOFF_FIRST_NS };
 	sqlite3_wal_autocheckpoint(db, 0);
 	sqlite3_wal_hook(db, on_wal_commit, writer);
-
-	/* Signals are for the loop, which reads them from a descriptor. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&writer->thread, NULL, writer_main, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	writer->started = !err;
-	return -err;
-}
-
-bool writer_stop(struct writer *writer, int64_t timeout_ms)
-{
-	int64_t by_ns = monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	bool stopped;
-
-	if (!writer->started)
-		return true;
-	pthread_mutex_lock(&writer->lock);
-	writer->closing = true;
-	writer->close_by_ns = by_ns;
-	pthread_cond_signal(&writer->wake);
-	/* A little more than the thread takes for itself: giving up in time is its affair. */
-	while (!writer->stopped && monotonic_ns() < by_ns + NSEC_PER_SEC)
-		wait_until(&writer->stopped_wake, &writer->lock, by_ns + NSEC_PER_SEC);
-	stopped = writer->stopped;
-	pthread_mutex_unlock(&writer->lock);
-	if (stopped)
-		pthread_join(writer->thread, NULL);
-	else
-		pthread_detach(writer->thread);
-	return stopped;
+	return worker_start(&writer->worker, event, &job);
 }
 
 void writer_release(struct writer *writer, struct store_items *rest)
 {
 	statements_release(&writer->statements);
 	store_items_append(rest, &writer->queue);
-	pthread_cond_destroy(&writer->wake);
-	pthread_cond_destroy(&writer->stopped_wake);
-	pthread_mutex_destroy(&writer->lock);
+	worker_release(&writer->worker);
 }
 
 int writer_push(struct writer *writer, struct store_item *item)
@@ -332,7 +257,7 @@ int writer_push(struct writer *writer, struct store_item *item)
 	size_t n, bytes;
 	int err = 0;
 
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->worker.lock);
 	n = writer->queue.n + writer->n_writing;
 	bytes = writer->queue.bytes + writer->bytes_writing;
 	if ((writer->failing && n >= STORE_MAX_QUEUED) ||
@@ -340,8 +265,8 @@ int writer_push(struct writer *writer, struct store_item *item)
 		err = -ENOSPC;
 	} else {
 		store_items_push(&writer->queue, item);
-		pthread_cond_signal(&writer->wake);
+		pthread_cond_signal(&writer->worker.wake);
 	}
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->worker.lock);
 	return err;
 }
