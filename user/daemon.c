@@ -441,6 +441,8 @@ static int open_state(struct daemon *d)
 		err = notices_start(d);
 	if (!err)
 		err = alarms_start(d);
+	if (!err)
+		full_tell(d);
 	if (err && err != -ENOMEM)
 		log_error("--storage.path %s: %s", daemon_storage(d->options),
 			err == -EINVAL ? "tolld.db has tables that are not this tolld's"

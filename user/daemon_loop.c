@@ -134,11 +134,12 @@ static int on_housekeeping(sd_event_source *source, uint64_t usec, void *userdat
 
 	settle(d, now);
 	wall_check(d);
+	full_check(d);
 	alarms_mend(d);
 	past_meet(d);
 	history_expire(d->history, now);
 	give_back_memory(d);
-	busy |= !d->settled || d->rows_lost || clock_is_held();
+	busy |= !d->settled || d->rows_lost || d->disk_full || clock_is_held();
 	now.boot_ns += busy ? HOUSEKEEPING_BUSY_NS : HOUSEKEEPING_REST_NS;
 	sd_event_source_set_time(source, (uint64_t)(now.boot_ns / NSEC_PER_USEC));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

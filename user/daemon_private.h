@@ -71,10 +71,16 @@ struct daemon {
 	bool notices_lost;		   /* told that the disk did not take some */
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	bool writes_anew;
+	bool disk_full; /* told, and not that there is room again */
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms, failed_wall_ms; /* of the last good and the last failed reload */
 	bool reload_ok;
 };
+
+/* daemon_full.c: a disk that was full at the start. */
+void full_tell(struct daemon *d);
+/* Now and then: whether there is room. */
+void full_check(struct daemon *d);
 
 /* daemon_wall.c: the wall clock, where it starts behind the samples and where it jumps. */
 int wall_start(struct daemon *d);

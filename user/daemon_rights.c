@@ -93,10 +93,10 @@ int rights_drop(struct daemon *d)
 	if (geteuid() == 0 && !d->drops)
 		return 0;
 	if (d->drops) {
-		/* Where it may not be, opening says so, and whether that matters. */
+		/* Where it may not be, opening says so, and whether that matters. A full disk does not. */
 		err = store_give(daemon_storage(d->options), d->account.uid, d->account.gid, error,
 			sizeof(error));
-		if (err && d->options->storage_path) {
+		if (err && err != -ENOSPC && err != -EDQUOT && d->options->storage_path) {
 			log_error("--storage.path %s", error);
 			return err;
 		}

@@ -179,7 +179,7 @@ const struct metric metrics[] = {
 	{ "tolld_store_failed_commits_total", COUNTER, FIELD(U64, store.failed_commits), NULL,
 		"Transactions that the disk refused, to be tried again." },
 	{ "tolld_store_failing", GAUGE, FIELD(DOUBLE, store_failing), NULL,
-		"1 while the last transaction failed." },
+		"1 while the last transaction failed, or state is in memory alone." },
 	{ "tolld_http_connections", GAUGE, FIELD(SIZE, connections), NULL,
 		"Open HTTP connections." },
 	{ "tolld_queries_total", COUNTER, FIELD(U64, queries), NULL,

@@ -106,6 +106,9 @@ static int make_private(int dir_fd)
 	return 0;
 }
 
+/* Before the first look at the log: its index is in memory then, and not in a file of 32 kB. */
+static const char alone_pragma[] = "PRAGMA locking_mode = EXCLUSIVE;";
+
 /* What SQLite says, of which file, and what the kernel said to it: "disk I/O error" alone mends nothing. */
 static int tell(sqlite3 *db, const char *path, int code, char *error, size_t error_size)
 {
@@ -121,7 +124,8 @@ static int tell(sqlite3 *db, const char *path, int code, char *error, size_t err
 	return err == -EINVAL ? -EIO : err;
 }
 
-static int connect_to(const char *path, int flags, sqlite3 **ret, char *error, size_t error_size)
+static int connect_to(
+	const char *path, int flags, bool alone, sqlite3 **ret, char *error, size_t error_size)
 {
 	sqlite3 *db = NULL;
 	int code;
@@ -131,6 +135,10 @@ static int connect_to(const char *path, int flags, sqlite3 **ret, char *error, s
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_db_config(db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_N);
 		sqlite3_busy_timeout(db, BUSY_MS);
+		if (alone)
+			code = sqlite3_exec(db, alone_pragma, NULL, NULL, NULL);
+	}
+	if (code == SQLITE_OK) {
 		code = sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 	}
 	if (code != SQLITE_OK) {
@@ -179,15 +187,18 @@ static int look_over(sqlite3 *db, const char *path, char *error, size_t error_si
 }
 
 static int open_connections(
-	const char *path, struct store_file *file, char *error, size_t error_size)
+	const char *path, bool alone, struct store_file *file, char *error, size_t error_size)
 {
+	int flags = alone ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX;
 	int err;
 
-	err = connect_to(path, SQLITE_OPEN_NOMUTEX, &file->writer, error, error_size);
+	err = connect_to(path, flags, alone, &file->writer, error, error_size);
 	if (!err)
 		err = look_over(file->writer, path, error, error_size);
-	if (!err)
-		err = connect_to(path, SQLITE_OPEN_NOMUTEX, &file->reader, error, error_size);
+	if (!err && alone)
+		file->reader = file->writer;
+	else if (!err)
+		err = connect_to(path, flags, alone, &file->reader, error, error_size);
 	if (err) {
 		sqlite3_close(TAKE(file->reader));
 		sqlite3_close(TAKE(file->writer));
@@ -233,8 +244,8 @@ static int set_aside(int dir_fd, const char *dir, char **ret)
 	return err;
 }
 
-static int open_or_begin_anew(
-	const char *dir, struct store_file *file, char **ret_broken, char *error, size_t error_size)
+static int open_or_begin_anew(const char *dir, bool alone, struct store_file *file,
+	char **ret_broken, char *error, size_t error_size)
 {
 	struct strbuf joined = STRBUF_INIT;
 	scoped(freep) char *path = NULL;
@@ -251,22 +262,21 @@ static int open_or_begin_anew(
 	}
 	if (err)
 		return err;
-	err = open_connections(path, file, error, error_size);
+	err = open_connections(path, alone, file, error, error_size);
 	if (err != -EBADMSG)
 		return err;
 	err = set_aside(file->dir_fd, dir, ret_broken);
 	if (!err)
 		err = make_private(file->dir_fd);
 	if (!err)
-		err = open_connections(path, file, error, error_size);
+		err = open_connections(path, alone, file, error, error_size);
 	return err;
 }
 
-int store_file_open(
-	const char *dir, struct store_file *ret, char **ret_broken, char *error, size_t error_size)
+int store_file_open(const char *dir, bool alone, struct store_file *ret, char **ret_broken,
+	char *error, size_t error_size)
 {
 	struct store_file file = { .dir_fd = -1 };
-	char *broken = NULL;
 	int err;
 
 	error[0] = '\0';
@@ -276,16 +286,14 @@ int store_file_open(
 	if (err == -EBUSY)
 		snprintf(error, error_size, "%s: in use by another process", dir);
 	if (!err)
-		err = open_or_begin_anew(dir, &file, &broken, error, error_size);
+		err = open_or_begin_anew(dir, alone, &file, ret_broken, error, error_size);
 	if (err) {
 		if (!error[0])
 			snprintf(error, error_size, "%s: %s", dir, strerror(-err));
 		store_file_close(&file);
-		free(broken);
 		return err;
 	}
 	*ret = file;
-	*ret_broken = broken;
 	return 0;
 }
 
@@ -296,12 +304,41 @@ int store_file_open_memory(struct store_file *ret)
 	int err;
 
 	/* One connection for both threads, with SQLite's own mutex. */
-	err = connect_to(":memory:", SQLITE_OPEN_FULLMUTEX, &file.writer, error, sizeof(error));
+	err = connect_to(
+		":memory:", SQLITE_OPEN_FULLMUTEX, false, &file.writer, error, sizeof(error));
 	if (err)
 		return err;
 	file.reader = file.writer;
 	*ret = file;
 	return 0;
+}
+
+static int on_table(void *userdata, int n, char **texts, char **names)
+{
+	*(bool *)userdata = false;
+	return 0;
+}
+
+bool store_file_is_empty(const struct store_file *file)
+{
+	bool empty = true;
+
+	return sqlite3_exec(file->reader, "SELECT 1 FROM sqlite_master LIMIT 1", on_table, &empty,
+		       NULL) == SQLITE_OK &&
+	       empty;
+}
+
+int store_file_copy(const struct store_file *from, struct store_file *to)
+{
+	sqlite3_backup *copy = sqlite3_backup_init(to->writer, "main", from->writer, "main");
+	int code;
+
+	if (!copy)
+		return store_errno(sqlite3_errcode(to->writer));
+	code = sqlite3_backup_step(copy, -1);
+	sqlite3_backup_finish(copy);
+	/* It has all been copied, or nothing has. */
+	return code == SQLITE_DONE ? 0 : store_errno(code);
 }
 
 void store_file_close(struct store_file *file)

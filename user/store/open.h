@@ -15,13 +15,21 @@ int store_make_directories(const char *dir);
 
 struct store_file {
 	int dir_fd;		  /* holds the lock on the directory; -1: in memory */
-	sqlite3 *reader, *writer; /* two connections, or one and the same in memory */
+	sqlite3 *reader, *writer; /* two connections, or one and the same: in memory, or alone */
 };
 
-/* As store_open(). On an error nothing stays open. */
-int store_file_open(
-	const char *dir, struct store_file *ret, char **ret_broken, char *error, size_t error_size);
+/*
+ * As store_open(), but for a full disk: an error. On an error nothing stays open; *ret_broken may be set all the
+ * same. `alone`: one connection for all, that nobody else may read beside, and that needs no
+ * room for SQLite's index of the log. What is there can be read so where the disk is full.
+ */
+int store_file_open(const char *dir, bool alone, struct store_file *ret, char **ret_broken,
+	char *error, size_t error_size);
 int store_file_open_memory(struct store_file *ret);
+/* Whether there is any table. */
+bool store_file_is_empty(const struct store_file *file);
+/* All of it, in place of what `to` holds. 0, -ENOSPC and the like, with `to` as it was. */
+int store_file_copy(const struct store_file *from, struct store_file *to);
 void store_file_close(struct store_file *file);
 
 #endif

@@ -30,6 +30,9 @@ struct store_block {
 
 struct store {
 	struct store_file file;
+	enum store_home home;
+	char *dir;		 /* where it is to be; NULL: in memory alone */
+	bool copied;		 /* what was in the file is in memory, too */
 	pthread_mutex_t db_lock; /* over the one connection of a store in memory */
 	bool shared;
 	bool closed;		   /* the last callbacks are being made */
@@ -127,6 +130,7 @@ static void store_free(struct store *store)
 {
 	store_file_close(&store->file);
 	pthread_mutex_destroy(&store->db_lock);
+	free(store->dir);
 	free(store);
 }
 
@@ -158,24 +162,128 @@ static int begin(struct store_file *file, bool shared, sd_event *event, struct s
 	return 0;
 }
 
+static bool is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
+
+/* As much of it as there is room for. */
+static int open_somehow(const char *dir, struct store_file *file, enum store_home *ret_home,
+	char **ret_broken, char *error, size_t error_size)
+{
+	int err = store_file_open(dir, false, file, ret_broken, error, error_size);
+	char again[300];
+
+	*ret_home = STORE_ON_DISK;
+	if (is_full(err)) {
+		*ret_home = STORE_CRAMPED;
+		err = store_file_open(dir, true, file, ret_broken, again, sizeof(again));
+	}
+	if (is_full(err)) {
+		*ret_home = STORE_IN_MEMORY;
+		err = store_file_open_memory(file);
+	}
+	return err;
+}
+
 int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken, char *error,
 	size_t error_size)
 {
+	scoped(freep) char *broken = NULL, *path = strdup(dir);
 	struct store_file file;
-	char *broken = NULL;
+	enum store_home home;
 	int err;
 
-	err = store_file_open(dir, &file, &broken, error, error_size);
+	if (!path) {
+		snprintf(error, error_size, "%s: %s", dir, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	err = open_somehow(dir, &file, &home, &broken, error, error_size);
 	if (err)
 		return err;
-	err = begin(&file, false, event, ret);
+	err = begin(&file, home != STORE_ON_DISK, event, ret);
 	if (err) {
 		snprintf(error, error_size, "%s: %s", dir, strerror(-err));
-		free(broken);
 		return err;
 	}
-	*ret_broken = broken;
+	(*ret)->home = home;
+	(*ret)->dir = TAKE(path);
+	if (home != STORE_ON_DISK)
+		writer_note_fault(&(*ret)->writer, -ENOSPC, error);
+	*ret_broken = TAKE(broken);
 	return 0;
+}
+
+/* Whoever writes goes on in this one; the old one is closed. */
+static void move(struct store *store, struct store_file *to, enum store_home home)
+{
+	struct store_file from;
+
+	pthread_mutex_lock(&store->db_lock);
+	from = store->file;
+	/* Who had the directory locked keeps it. */
+	if (to->dir_fd < 0) {
+		to->dir_fd = from.dir_fd;
+		from.dir_fd = -1;
+	}
+	writer_move(&store->writer, to->writer);
+	store->file = *to;
+	store->home = home;
+	store_file_close(&from);
+	pthread_mutex_unlock(&store->db_lock);
+}
+
+/* There is a file, and no room in it for a table that it lacks. -EBUSY: it is being written already. */
+static int flee(struct store *store)
+{
+	struct store_file memory;
+	int err = store_file_open_memory(&memory);
+
+	if (err)
+		return err;
+	err = store_file_copy(&store->file, &memory);
+	if (!err && !store->shared)
+		err = writer_share(&store->writer, &store->db_lock);
+	if (err) {
+		store_file_close(&memory);
+		return err;
+	}
+	store->shared = true;
+	move(store, &memory, STORE_IN_MEMORY);
+	store->copied = true;
+	return 0;
+}
+
+int store_settle(struct store *store, char *error, size_t error_size)
+{
+	scoped(freep) char *broken = NULL;
+	struct store_file file;
+	int err;
+
+	if (store->home != STORE_IN_MEMORY || !store->dir)
+		return 0;
+	/* Our own lock would be in the way. */
+	closep(&store->file.dir_fd);
+	store->file.dir_fd = -1;
+	err = store_file_open(store->dir, false, &file, &broken, error, error_size);
+	if (err)
+		return err;
+	if (!store->copied && !store_file_is_empty(&file)) {
+		snprintf(error, error_size, "%s: there is a state that was not read", store->dir);
+		err = -EEXIST;
+	}
+	pthread_mutex_lock(&store->db_lock);
+	if (!err) {
+		err = store_file_copy(&store->file, &file);
+		if (err)
+			snprintf(error, error_size, "%s: %s", store->dir, strerror(-err));
+	}
+	if (err)
+		store_file_close(&file);
+	else
+		move(store, &file, STORE_ON_DISK);
+	pthread_mutex_unlock(&store->db_lock);
+	return err;
 }
 
 int store_open_memory(sd_event *event, struct store **ret)
@@ -221,6 +329,9 @@ int store_schema(struct store *store, const char *schema)
 	err = run_schema(store, schema);
 	if (store->shared)
 		pthread_mutex_unlock(&store->db_lock);
+	/* It is the start: nobody waits for anything yet. */
+	if (is_full(err) && store->home != STORE_IN_MEMORY && !flee(store))
+		err = store_schema(store, schema);
 	return err;
 }
 
@@ -325,7 +436,14 @@ void store_status(struct store *store, struct store_status *ret)
 		.written = w->written,
 		.failed_commits = w->failed_commits,
 		.last_error = w->last_error,
+		.home = store->home,
 	};
 	memcpy(ret->last_error_text, w->last_error_text, sizeof(ret->last_error_text));
+	/* What memory takes is not kept. */
+	if (store->home == STORE_IN_MEMORY) {
+		ret->last_error = -ENOSPC;
+		snprintf(ret->last_error_text, sizeof(ret->last_error_text),
+			"%s: the disk was full at the start", store->dir);
+	}
 	pthread_mutex_unlock(&w->worker.lock);
 }

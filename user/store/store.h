@@ -27,11 +27,21 @@ struct store;
 #define STORE_MAX_QUEUED       10000
 #define STORE_MAX_QUEUED_BYTES ((size_t)64 << 20)
 
+/* Where what is written goes. */
+enum store_home {
+	STORE_ON_DISK,
+	/* The disk was full at the start: what is there is read, and what is new waits for room. */
+	STORE_CRAMPED,
+	/* There was not even room for tables: all is in memory, until store_settle(). */
+	STORE_IN_MEMORY,
+};
+
 /*
  * Opens or makes `dir`/tolld.db (mode 0600; the directory 0700 where it is made). A file that is
  * broken is set aside as tolld.db.broken-TIME and a new one begun: *ret_broken is then its path
  * (the caller frees) and otherwise NULL. `event` carries the callbacks. error[] explains a failure:
  * -EBUSY where another process has this store, else what open() and mkdir() say, -EIO, -ENOMEM.
+ * A full disk is no failure: store_status() has `home`, and last_error until something is written.
  * To be called after the last fork() and after privileges were dropped: a thread begins here.
  */
 int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken, char *error,
@@ -44,6 +54,11 @@ int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_
 int store_give(const char *dir, uid_t uid, gid_t gid, char *error, size_t error_size);
 /* For tests and for a daemon without --storage.path: in memory, same promises but durability. */
 int store_open_memory(sd_event *event, struct store **ret);
+/*
+ * With STORE_IN_MEMORY for a full disk: looks whether there is room now, and moves there with all it has. 0;
+ * -ENOSPC; -EEXIST where there is a state that was not read; those of store_open().
+ */
+int store_settle(struct store *store, char *error, size_t error_size);
 /*
  * Writes what is queued, waiting for at most timeout_ms, makes the callbacks that are still due
  * (-ECANCELED for what was not written), and closes. Not from within a callback.
@@ -97,7 +112,8 @@ int store_read(struct store *store, const char *sql, const struct store_value *v
 struct store_status {
 	size_t queued;
 	uint64_t written, failed_commits;
-	int last_error; /* 0, or a negative errno of the last commit */
+	int last_error; /* 0, or a negative errno of the last commit; of a full disk until the first one */
+	enum store_home home;
 	char last_error_text[160];
 };
 

@@ -228,6 +228,42 @@ static bool has_items(void *userdata)
 	return ((const struct writer *)userdata)->queue.first;
 }
 
+/* The log is emptied by us alone, at a time of our choice. */
+static void use(struct writer *writer, sqlite3 *db)
+{
+	writer->db = db;
+	writer->wal_pages = 0;
+	sqlite3_wal_autocheckpoint(db, 0);
+	sqlite3_wal_hook(db, on_wal_commit, writer);
+}
+
+int writer_share(struct writer *writer, pthread_mutex_t *db_lock)
+{
+	int err = -EBUSY;
+
+	pthread_mutex_lock(&writer->worker.lock);
+	if (!writer->n_writing && !writer->queue.n) {
+		writer->db_lock = db_lock;
+		err = 0;
+	}
+	pthread_mutex_unlock(&writer->worker.lock);
+	return err;
+}
+
+void writer_move(struct writer *writer, sqlite3 *db)
+{
+	statements_release(&writer->statements);
+	use(writer, db);
+}
+
+void writer_note_fault(struct writer *writer, int err, const char *text)
+{
+	pthread_mutex_lock(&writer->worker.lock);
+	writer->last_error = err;
+	snprintf(writer->last_error_text, sizeof(writer->last_error_text), "%s", text);
+	pthread_mutex_unlock(&writer->worker.lock);
+}
+
 int writer_start(struct writer *writer, sd_event *event, sqlite3 *db, pthread_mutex_t *db_lock,
 	void (*finished)(void *writer))
 {
@@ -239,9 +275,8 @@ int writer_start(struct writer *writer, sd_event *event, sqlite3 *db, pthread_mu
 		.userdata = writer,
 	};
 
-	*writer = (struct writer){ .db = db, .db_lock = db_lock, .backoff_ns = BACKOFF_FIRST_NS };
-	sqlite3_wal_autocheckpoint(db, 0);
-	sqlite3_wal_hook(db, on_wal_commit, writer);
+	*writer = (struct writer){ .db_lock = db_lock, .backoff_ns = BACKOFF_FIRST_NS };
+	use(writer, db);
 	return worker_start(&writer->worker, event, &job);
 }
 

@@ -56,6 +56,12 @@ int writer_start(struct writer *writer, sd_event *event, sqlite3 *db, pthread_mu
 /* After worker_stop() said true. What is still queued goes to `rest`. */
 void writer_release(struct writer *writer, struct store_items *rest);
 
+/* From now on nobody writes but with this lock. -EBUSY: somebody does. */
+int writer_share(struct writer *writer, pthread_mutex_t *db_lock);
+/* Goes on with another connection. Only where there is a db_lock, and with that held. */
+void writer_move(struct writer *writer, sqlite3 *db);
+/* What is wrong until something is written. */
+void writer_note_fault(struct writer *writer, int err, const char *text);
 /* Takes the item. 0 or -ENOSPC, when the item stays the caller's. */
 int writer_push(struct writer *writer, struct store_item *item);
 

@@ -510,17 +510,24 @@ static void all_queued_is_there(struct fixture *f)
 	assert_true(ask(f->store, "SELECT count(*) FROM t WHERE k >= 5000") > 9000);
 }
 
+/* A disk of 4 MiB in place of the folder; false, having said so, where there can be none. */
+static bool small_disk(struct fixture *f)
+{
+	if (geteuid() == 0 && !unshare(CLONE_NEWNS) &&
+		!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+		!mount("none", f->dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m"))
+		return true;
+	printf("SKIPPED: no tmpfs can be mounted here: %s\n", strerror(errno));
+	return false;
+}
+
 static void a_full_disk_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
 	char path[100];
 
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		mount("none", f->dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m")) {
-		printf("SKIPPED: no tmpfs can be mounted here: %s\n", strerror(errno));
+	if (!small_disk(f))
 		skip();
-	}
 	open_in(f, NULL);
 	fill(f->dir);
 	waits_for_room(f, -ENOSPC);
@@ -530,6 +537,112 @@ static void a_full_disk_loses_nothing(void **state)
 	store_close(TAKE(f->store), 5000);
 	remove_all(f->dir);
 	assert_int_equal(umount(f->dir), 0);
+}
+
+static enum store_home home_of(struct fixture *f, int *ret_error)
+{
+	struct store_status status;
+
+	store_status(f->store, &status);
+	*ret_error = status.last_error;
+	return status.home;
+}
+
+static void make_room(struct fixture *f)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "%s/filler", f->dir);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void end_on_small_disk(struct fixture *f)
+{
+	store_close(TAKE(f->store), 5000);
+	remove_all(f->dir);
+	assert_int_equal(umount(f->dir), 0);
+}
+
+static void on_a_full_disk_it_starts_with_all_that_it_had(void **state)
+{
+	struct fixture *f = *state;
+	size_t done = 0;
+	int err;
+
+	if (!small_disk(f))
+		skip();
+	open_in(f, NULL);
+	put(f->store, 1, "one", count, &done);
+	turn_until(f, &done, 1);
+	store_close(TAKE(f->store), 5000);
+	fill(f->dir);
+
+	open_in(f, NULL);
+	assert_int_equal(home_of(f, &err), STORE_CRAMPED);
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(ask(f->store, "SELECT count(*) FROM t WHERE v = 'one'"), 1);
+	put(f->store, 2, "two", count, &done);
+	sd_event_run(f->event, 300000);
+	assert_int_equal(done, 1);
+	make_room(f);
+	turn_until(f, &done, 2);
+	home_of(f, &err);
+	assert_int_equal(err, 0);
+	store_close(TAKE(f->store), 5000);
+	open_in(f, NULL);
+	assert_int_equal(home_of(f, &err), STORE_ON_DISK);
+	assert_int_equal(ask(f->store, "SELECT count(*) FROM t"), 2);
+	end_on_small_disk(f);
+}
+
+/* `had`: there was a file, with a table of before, and no room for the one of now. */
+static void begins_in_memory(struct fixture *f, bool had)
+{
+	char error[300] = "";
+	size_t done = 0;
+	int err;
+
+	if (had) {
+		open_in(f, NULL);
+		assert_int_equal(store_schema(f->store, "CREATE TABLE old AS SELECT 7 AS x"), 0);
+		assert_int_equal(store_schema(f->store, "DROP TABLE t"), 0);
+		store_close(TAKE(f->store), 5000);
+	}
+	fill(f->dir);
+	open_in(f, NULL);
+	assert_int_equal(home_of(f, &err), STORE_IN_MEMORY);
+	assert_int_equal(err, -ENOSPC);
+	put(f->store, 1, "one", count, &done);
+	turn_until(f, &done, 1);
+	home_of(f, &err);
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(store_settle(f->store, error, sizeof(error)), -ENOSPC);
+	assert_non_null(strstr(error, f->dir));
+
+	make_room(f);
+	assert_int_equal(store_settle(f->store, error, sizeof(error)), 0);
+	assert_int_equal(home_of(f, &err), STORE_ON_DISK);
+	assert_int_equal(err, 0);
+	put(f->store, 2, "two", count, &done);
+	turn_until(f, &done, 2);
+	assert_int_equal(ask(f->store, "SELECT count(*) FROM t"), 2);
+	store_close(TAKE(f->store), 5000);
+	open_in(f, NULL);
+	assert_int_equal(ask(f->store, "SELECT count(*) FROM t"), 2);
+	if (had)
+		assert_int_equal(ask(f->store, "SELECT x FROM old"), 7);
+}
+
+static void without_room_for_tables_it_starts_in_memory_and_moves_when_there_is(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int had = 0; had < 2; had++) {
+		if (!small_disk(f))
+			skip();
+		begins_in_memory(f, had);
+		end_on_small_disk(f);
+	}
 }
 
 static void a_limit_on_file_size_loses_nothing(void **state)
@@ -739,6 +852,8 @@ int main(void)
 		test(survives_failing_allocations),
 		/* The last: it changes what is mounted for this process. */
 		test(a_full_disk_loses_nothing),
+		test(on_a_full_disk_it_starts_with_all_that_it_had),
+		test(without_room_for_tables_it_starts_in_memory_and_moves_when_there_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
