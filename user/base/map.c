@@ -37,13 +37,15 @@ static struct map_entry **find(const struct map *map, const void *key, size_t le
 	return at;
 }
 
+struct map_entry *map_find(const struct map *map, const void *key, size_t key_len)
+{
+	return map->n ? *find(map, key, key_len, hash_seeded(key, key_len)) : NULL;
+}
+
 void *map_get(const struct map *map, const void *key, size_t key_len)
 {
-	struct map_entry *e;
+	struct map_entry *e = map_find(map, key, key_len);
 
-	if (!map->n)
-		return NULL;
-	e = *find(map, key, key_len, hash_seeded(key, key_len));
 	return e ? e->value : NULL;
 }
 

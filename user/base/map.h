@@ -29,6 +29,8 @@ void map_release(struct map *map);
 
 /* The value, or NULL when there is none. */
 void *map_get(const struct map *map, const void *key, size_t key_len);
+/* The entry itself, which stays where it is until it is removed; NULL when there is none. */
+struct map_entry *map_find(const struct map *map, const void *key, size_t key_len);
 /* Sets or replaces. Returns 0 or -ENOMEM. */
 int map_put(struct map *map, const void *key, size_t key_len, void *value);
 /* Removes, and returns the value that was there, or NULL. */

@@ -27,8 +27,6 @@ struct cache_entry {
 };
 
 #define FIRST_BUCKETS 64u
-/* Metadata is kept this many scrapes after its family was last seen. */
-#define METADATA_ROUNDS 10
 
 static struct cache_entry **find(
 	const struct scrape_cache *cache, const char *raw, size_t len, uint64_t hash)
@@ -74,13 +72,6 @@ static void entry_drop(struct scrape_cache *cache, struct cache_entry *e)
 	free(e);
 }
 
-static void family_free(struct family *family)
-{
-	free(family->help);
-	free(family->unit);
-	free(family);
-}
-
 void scrape_cache_release(struct scrape_cache *cache)
 {
 	struct cache_entry *e, *next;
@@ -92,9 +83,7 @@ void scrape_cache_release(struct scrape_cache *cache)
 			free(e);
 		}
 	}
-	map_foreach (&cache->metadata, m)
-		family_free(m->value);
-	map_release(&cache->metadata);
+	families_release(&cache->families);
 	free(cache->buckets);
 	free(cache->order);
 	*cache = SCRAPE_CACHE_INIT;
@@ -104,85 +93,6 @@ void scrape_cache_retire(struct scrape_cache *cache)
 {
 	for (size_t i = 0; i < cache->n_order; i++)
 		cache->order[i]->retired = true;
-}
-
-static bool text_is(const char *text, const char *s, size_t len)
-{
-	return text && strlen(text) == len && !memcmp(text, s, len);
-}
-
-/* OpenMetrics has a quote's escape in addition. */
-static int set_text(char **text, const struct exposition_entry *entry, bool quotes)
-{
-	struct strbuf plain = STRBUF_INIT;
-	char *fresh;
-	int err;
-
-	/* Most texts have no escapes and are what they were. */
-	if (text_is(*text, entry->text, entry->text_len))
-		return 0;
-	exposition_unescape(&plain, entry->text, entry->text_len, quotes);
-	if (!plain.err && text_is(*text, plain.s, plain.len)) {
-		strbuf_release(&plain);
-		return 0;
-	}
-	err = strbuf_finish(&plain, &fresh);
-	if (err)
-		return err;
-	free(*text);
-	*text = fresh;
-	return 0;
-}
-
-static struct family *family_make(struct scrape_cache *cache, const struct exposition_entry *entry)
-{
-	struct strbuf name = STRBUF_INIT;
-	struct family *family = NULL;
-	bool plain = !entry->quoted;
-
-	if (!plain)
-		exposition_unescape(&name, entry->name, entry->name_len, true);
-	if (!name.err)
-		family = map_get(&cache->metadata, plain ? entry->name : name.s,
-			plain ? entry->name_len : name.len);
-	if (!family && !name.err) {
-		family = calloc(1, sizeof(*family));
-		if (family && map_put(&cache->metadata, plain ? entry->name : name.s,
-				      plain ? entry->name_len : name.len, family)) {
-			free(family);
-			family = NULL;
-		}
-	}
-	strbuf_release(&name);
-	return family;
-}
-
-static int note_metadata(struct scrape_cache *cache, int kind, const struct exposition *text,
-	const struct exposition_entry *entry)
-{
-	struct family *family = family_make(cache, entry);
-
-	if (!family)
-		return -ENOMEM;
-	family->round = cache->round;
-	if (kind == EXPOSITION_HELP)
-		return set_text(&family->help, entry, text->openmetrics);
-	if (kind == EXPOSITION_UNIT)
-		return set_text(&family->unit, entry, false);
-	family->type = text->type;
-	return 0;
-}
-
-static void forget_old_metadata(struct scrape_cache *cache)
-{
-	map_foreach (&cache->metadata, e) {
-		struct family *family = e->value;
-
-		if (cache->round - family->round <= METADATA_ROUNDS)
-			continue;
-		map_del(&cache->metadata, e->key, e->key_len);
-		family_free(family);
-	}
 }
 
 static int shorter_first(const void *a, const void *b)
@@ -428,6 +338,13 @@ static int next_entry(struct exposition *text, struct exposition_entry *entry)
 	return text->openmetrics ? openmetrics_next(text, entry) : exposition_next(text, entry);
 }
 
+static int expect_family(struct reading *r)
+{
+	if (r->text.openmetrics || r->text.at >= r->text.end || *r->text.at != '#')
+		return 0;
+	return families_expect(&r->cache->families, &r->text);
+}
+
 static int expect_entry(
 	struct exposition *text, const struct cache_entry *guess, struct exposition_entry *entry)
 {
@@ -443,6 +360,11 @@ static int next_sample(struct reading *r, struct exposition_entry *entry, struct
 	int kind, err;
 
 	for (;;) {
+		err = expect_family(r);
+		if (err < 0)
+			return err;
+		if (err)
+			continue;
 		guess = r->expected < cache->n_order ? cache->order[r->expected] : NULL;
 		if (guess && guess->retired)
 			guess = NULL;
@@ -461,7 +383,7 @@ static int next_sample(struct reading *r, struct exposition_entry *entry, struct
 		*ret = NULL;
 		if (kind == EXPOSITION_SAMPLE)
 			return kind;
-		err = note_metadata(cache, kind, &r->text, entry);
+		err = families_note(&cache->families, kind, &r->text, entry);
 		if (err)
 			return err;
 	}
@@ -583,6 +505,7 @@ int scrape_cache_read(struct scrape_cache *cache, struct tsdb *db,
 	*counts = (struct ingest_counts){ 0 };
 	snprintf(error, error_size, "out of memory");
 	cache->round++;
+	families_begin(&cache->families);
 	cache->track_timestamps = settings->track_timestamps;
 	if (!cache->n_buckets && !grow(cache))
 		return -ENOMEM;
@@ -644,7 +567,7 @@ void scrape_cache_commit(
 	cache->n_order = cache->n_seen;
 	for (size_t i = 0; i < cache->n_order; i++)
 		cache->order[i]->place = (uint32_t)i;
-	forget_old_metadata(cache);
+	families_commit(&cache->families);
 	forget_reading(cache);
 }
 

@@ -11,9 +11,8 @@
 #ifndef TOLLD_SCRAPE_CACHE_H
 #define TOLLD_SCRAPE_CACHE_H
 
-#include "base/map.h"
 #include "model/relabel.h"
-#include "scrape/exposition.h"
+#include "scrape/families.h"
 #include "tsdb/tsdb.h"
 
 /* A sample that claims to be from later than this is dropped, as Prometheus does. */
@@ -34,7 +33,7 @@ struct scrape_cache {
 	size_t n_buckets, n;
 	struct cache_entry **order; /* those of the last body, in its order */
 	size_t n_order;
-	struct map metadata; /* by family: struct family */
+	struct families families;
 	uint32_t round;
 	bool track_timestamps;
 	/* Between scrape_cache_read() and the commit. */
@@ -47,12 +46,6 @@ struct scrape_cache {
 };
 
 #define SCRAPE_CACHE_INIT ((struct scrape_cache){ 0 })
-
-struct family {
-	enum metric_type type;
-	char *help, *unit; /* NULL for none */
-	uint32_t round;
-};
 
 struct ingest_settings {
 	const struct labels *target_labels;

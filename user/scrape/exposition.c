@@ -326,22 +326,52 @@ int exposition_expect(
 	return read_rest(p, ret) < 0 ? -EINVAL : 1;
 }
 
+static const char *const type_words[] = { [METRIC_COUNTER] = "counter",
+	[METRIC_GAUGE] = "gauge",
+	[METRIC_HISTOGRAM] = "histogram",
+	[METRIC_SUMMARY] = "summary",
+	[METRIC_UNTYPED] = "untyped" };
+
 static int read_type(struct exposition *p, const struct exposition_entry *entry)
 {
-	static const char *const words[] = { [METRIC_COUNTER] = "counter",
-		[METRIC_GAUGE] = "gauge",
-		[METRIC_HISTOGRAM] = "histogram",
-		[METRIC_SUMMARY] = "summary",
-		[METRIC_UNTYPED] = "untyped" };
-
-	for (size_t i = METRIC_COUNTER; i < ARRAY_SIZE(words); i++) {
-		if (strlen(words[i]) == entry->text_len &&
-			!memcmp(words[i], entry->text, entry->text_len)) {
+	for (size_t i = METRIC_COUNTER; i < ARRAY_SIZE(type_words); i++) {
+		if (strlen(type_words[i]) == entry->text_len &&
+			!memcmp(type_words[i], entry->text, entry->text_len)) {
 			p->type = (enum metric_type)i;
 			return EXPOSITION_TYPE;
 		}
 	}
 	return exposition_fault(p, entry->text, "unknown metric type");
+}
+
+/* Past the line "# WORD name text", or NULL where another one stands there. */
+static const char *past_comment(const char *at, const char *end, const char word[static 7],
+	const char *name, size_t name_len, const char *text)
+{
+	size_t text_len = strlen(text), len = 7 + name_len + 1 + text_len;
+
+	if ((size_t)(end - at) <= len || memcmp(at, word, 7) || memcmp(at + 7, name, name_len) ||
+		at[7 + name_len] != ' ' || memcmp(at + 8 + name_len, text, text_len) ||
+		at[len] != '\n')
+		return NULL;
+	return at + len + 1;
+}
+
+bool exposition_expect_family(struct exposition *p, const char *name, size_t name_len,
+	const char *help, enum metric_type type)
+{
+	const char *at;
+
+	if (type < METRIC_COUNTER || type >= ARRAY_SIZE(type_words))
+		return false;
+	at = past_comment(p->at, p->end, "# HELP ", name, name_len, help);
+	if (at)
+		at = past_comment(at, p->end, "# TYPE ", name, name_len, type_words[type]);
+	if (!at)
+		return false;
+	p->at = at;
+	p->type = type;
+	return true;
 }
 
 /* After "# HELP " or "# TYPE ": the family and the text up to `line_end`. */

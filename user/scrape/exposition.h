@@ -79,6 +79,13 @@ int exposition_expect(
 	struct exposition *p, const char *series, size_t len, struct exposition_entry *ret);
 
 /*
+ * The same of two lines, "# HELP name help" and "# TYPE name type", as they stand in the text: true
+ * where they come next, which are then behind us.
+ */
+bool exposition_expect_family(struct exposition *p, const char *name, size_t name_len,
+	const char *help, enum metric_type type);
+
+/*
  * Adds the name and labels of `series`, which exposition_next() yielded, to a builder; of a label
  * that stands there twice the later wins and *ret_twice is set. `le` and `quantile` become floats
  * ("1" is "1.0") where `type` says so. A NUL byte, which our texts cannot hold, becomes U+FFFD.

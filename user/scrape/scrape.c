@@ -591,7 +591,7 @@ void target_info(const struct target *target, struct target_info *ret)
 bool target_metadata_next(
 	const struct target *target, const void **cursor, struct target_metadata *ret)
 {
-	const struct map_entry *e = map_next(&target->cache.metadata, *cursor);
+	const struct map_entry *e = map_next(&target->cache.families.map, *cursor);
 	const struct family *family;
 
 	*cursor = e;

@@ -450,16 +450,16 @@ static void metadata_is_kept_and_forgotten(void **state)
 
 	scrape_at(w, T0, "# HELP a one\\\\ \\n\"two\\\"\n# TYPE a counter\na 1\n# HELP {\n");
 	assert_int_equal(scrape_at(w, T0, "# HELP a one\\\\ \\n\\\"\n# TYPE a counter\na 1\n"), 0);
-	f = map_gets(&w->cache.metadata, "a");
+	f = map_gets(&w->cache.families.map, "a");
 	assert_non_null(f);
 	assert_string_equal(f->help, "one\\ \n\\\"");
 	assert_int_equal(f->type, METRIC_COUNTER);
 	assert_int_equal(scrape_at(w, T0 + 1, "# HELP \"b.c\" x\n# TYPE a gauge\na 1\n"), 0);
 	assert_int_equal(f->type, METRIC_GAUGE);
-	assert_non_null(map_gets(&w->cache.metadata, "b.c"));
+	assert_non_null(map_gets(&w->cache.families.map, "b.c"));
 	for (int i = 2; i < 20; i++)
 		scrape_at(w, T0 + i, "a 1\n");
-	assert_int_equal(w->cache.metadata.n, 0);
+	assert_int_equal(w->cache.families.map.n, 0);
 }
 
 static int build_and_scrape(void *userdata)
