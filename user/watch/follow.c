@@ -36,6 +36,12 @@
 #define READY_CHUNK  64
 /* One turn of reading names anew. */
 #define TURN_NS NSEC_PER_MSEC
+/*
+ * Of more than so many, those that have not run are polled by their clock alone, and read each so many looks: without
+ * running they may get another parent.
+ */
+#define FEW	   256
+#define READ_EVERY 16
 
 struct backend {
 	struct backend_options options;
@@ -57,6 +63,7 @@ struct backend {
 	char reason[160];
 	int64_t log_read_boot_ns;
 	int64_t checked_boot_ns; /* when processes were read last */
+	unsigned checks;	 /* how often they were */
 	bool any_renamed;	 /* some of the list are */
 	int64_t moved_boot_ns;	 /* when something came or went last */
 	uint64_t told_exit, told_exec, told_listen, told_oom;
@@ -294,10 +301,10 @@ static void tell_reaped(struct backend *backend, size_t i)
 	closep(&f.fd);
 }
 
-static void followed_see(struct followed *f, const struct process_stat *stat, int64_t now_boot_ns)
+static bool is_to_be_read(const struct backend *backend, const struct followed *f)
 {
-	f->seen_boot_ns = now_boot_ns;
-	f->kin = (struct kin){ .parent = stat->parent, .group = stat->group };
+	return backend->list.n <= FEW ||
+	       ((unsigned)f->process.pid + backend->checks) % READ_EVERY == 0;
 }
 
 /* Is it dead, or did its number go to another? A new name is noted by the way. */
@@ -305,20 +312,21 @@ static bool is_gone(struct backend *backend, struct followed *f)
 {
 	int64_t now_ns = clock_boot_ns();
 	struct process_stat stat;
+	uint64_t cpu_ns;
 	int err;
 
 	if (f->fd >= 0)
 		return pidfd_is_dead(f->fd);
+	if (followed_rests(f, &cpu_ns) && !is_to_be_read(backend, f)) {
+		f->seen_boot_ns = now_ns;
+		return false;
+	}
 	err = process_stat_read(f->process.pid, &stat);
 	if (err)
 		return err == -ESRCH;
 	if (stat.start_ticks != f->start_ticks || process_stat_is_dead(&stat))
 		return true;
-	followed_see(f, &stat, now_ns);
-	if (!streq(stat.comm, f->process.comm)) {
-		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
-		f->renamed = backend->any_renamed = true;
-	}
+	backend->any_renamed |= followed_see(f, &stat, cpu_ns, now_ns);
 	return false;
 }
 
@@ -400,6 +408,7 @@ static void check_processes(struct backend *backend)
 				tell_dead(backend, i);
 		}
 		backend->checked_boot_ns = clock_boot_ns();
+		backend->checks++;
 	}
 	tell_renamed(backend);
 }
@@ -470,24 +479,24 @@ static void follow_drain(struct backend *backend)
 /* -- names ---------------------------------------------------------------------------------- */
 
 /*
- * Pidfds do not tell of a new program. From the last to the first: whoever goes meanwhile gives his place to the
- * last one, who was read already.
+ * Pidfds do not tell of a new program, which only who runs becomes. From the last to the first: whoever goes
+ * meanwhile gives his place to the last one, who was read already.
  */
 static int on_names(sd_event_source *source, void *userdata)
 {
 	struct backend *backend = userdata;
 	int64_t end_ns = clock_boot_ns() + TURN_NS;
 	struct process_stat stat;
+	uint64_t cpu_ns;
 
 	backend->n_names_left = MIN(backend->n_names_left, backend->list.n);
 	while (backend->n_names_left && clock_boot_ns() < end_ns) {
 		struct followed *f = &backend->list.items[--backend->n_names_left];
 
-		if (process_stat_read(f->process.pid, &stat) || streq(stat.comm, f->process.comm) ||
+		if (followed_rests(f, &cpu_ns) || process_stat_read(f->process.pid, &stat) ||
 			stat.start_ticks != f->start_ticks)
 			continue;
-		memcpy(f->process.comm, stat.comm, sizeof(stat.comm));
-		f->renamed = backend->any_renamed = true;
+		backend->any_renamed |= followed_see(f, &stat, cpu_ns, clock_boot_ns());
 	}
 	if (backend->n_names_left)
 		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -660,7 +669,7 @@ static int followed_open(struct backend *backend, pid_t pid, struct followed *re
 	f.start_ticks = stat.start_ticks;
 	f.process = (struct process){ .pid = pid, .start_boot_ns = stat.start_boot_ns };
 	memcpy(f.process.comm, stat.comm, sizeof(f.process.comm));
-	followed_see(&f, &stat, now_ns);
+	followed_see(&f, &stat, 0, now_ns);
 	*ret = f;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * followed.c - an array, and chains of its items by their number.
+ * followed.c - an array, and chains of its items by their number; and what /proc says of one of them.
  */
 #include "watch/followed.h"
 
@@ -89,4 +89,24 @@ struct followed followed_take(struct followed_list *list, size_t i)
 		list->n--;
 	}
 	return taken;
+}
+
+bool followed_rests(const struct followed *f, uint64_t *ret_cpu_ns)
+{
+	*ret_cpu_ns = 0;
+	return process_cpu_ns(f->process.pid, ret_cpu_ns) == 0 && f->cpu_ns &&
+	       *ret_cpu_ns == f->cpu_ns;
+}
+
+bool followed_see(
+	struct followed *f, const struct process_stat *stat, uint64_t cpu_ns, int64_t now_boot_ns)
+{
+	f->seen_boot_ns = now_boot_ns;
+	f->cpu_ns = cpu_ns;
+	f->kin = (struct kin){ .parent = stat->parent, .group = stat->group };
+	if (streq(stat->comm, f->process.comm))
+		return false;
+	memcpy(f->process.comm, stat->comm, sizeof(stat->comm));
+	f->renamed = true;
+	return true;
 }

@@ -5,6 +5,7 @@
 #define TOLLD_WATCH_FOLLOWED_H
 
 #include "watch/backend.h"
+#include "watch/procfs.h"
 
 struct followed {
 	struct process process;
@@ -18,6 +19,7 @@ struct followed {
 	uint32_t wait_status;
 	uint64_t peak_memory_bytes; /* 0: not known */
 	uint32_t next;		    /* of one bucket */
+	uint64_t cpu_ns;	    /* all that it had used when it was seen; 0: not known */
 };
 
 struct followed_list {
@@ -35,5 +37,14 @@ struct followed *followed_find(const struct followed_list *list, pid_t pid);
 int followed_add(struct followed_list *list, const struct followed *item);
 /* Takes it out; the last one takes its place. */
 struct followed followed_take(struct followed_list *list, size_t i);
+
+/*
+ * Has it not run since it was seen? Then it lives, and nobody else has its number. *ret_cpu_ns is for
+ * followed_see(), where it is read now: it may run meanwhile.
+ */
+bool followed_rests(const struct followed *f, uint64_t *ret_cpu_ns);
+/* It lives, as was just read. True where it has a new name. */
+bool followed_see(
+	struct followed *f, const struct process_stat *stat, uint64_t cpu_ns, int64_t now_boot_ns);
 
 #endif

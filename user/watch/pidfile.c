@@ -8,11 +8,14 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include "base/hash.h"
 #include "base/num.h"
 #include "watch/procfs.h"
 
 /* Files are dated to a tick of the kernel's, starts to one of user space's; and clocks are slewed. */
 #define SLACK_MS 1000
+/* One that was changed longer ago than this shows another time if it is changed again. */
+#define SETTLED_MS 2000
 
 int pidfile_parse(const char *text, pid_t *ret)
 {
@@ -66,12 +69,47 @@ static int read_number(int fd, struct stat *ret_st, pid_t *ret)
 	return pidfile_parse(text, ret);
 }
 
-int pidfile_number(const char *path, pid_t *ret)
+static int64_t wall_ms_of(const struct timespec *t)
 {
-	scoped(closep) int fd = open_file(path);
-	struct stat st;
+	return (int64_t)t->tv_sec * 1000 + t->tv_nsec / NSEC_PER_MSEC + clock_lead_ms();
+}
 
-	return fd < 0 ? fd : read_number(fd, &st, ret);
+/*
+ * Changes with the file, and with whom it is to name. 0: it was written so lately that it may be once more, within
+ * the same tick of the kernel's, and look the same.
+ */
+static uint64_t mark_of(const struct stat *st, pid_t pid, struct instant now)
+{
+	const int64_t facts[] = {
+		(int64_t)st->st_dev,
+		(int64_t)st->st_ino,
+		(int64_t)st->st_size,
+		(int64_t)st->st_mtim.tv_sec,
+		(int64_t)st->st_mtim.tv_nsec,
+		(int64_t)st->st_ctim.tv_sec,
+		(int64_t)st->st_ctim.tv_nsec,
+		(int64_t)pid,
+	};
+
+	if (now.wall_ms - wall_ms_of(&st->st_ctim) < SETTLED_MS)
+		return 0;
+	return hash_fnv1a(HASH_FNV1A_INIT, facts, sizeof(facts));
+}
+
+bool pidfile_still_names(const char *path, pid_t pid, struct instant now, uint64_t *mark)
+{
+	scoped(closep) int fd = -1;
+	struct stat st;
+	pid_t found;
+
+	if (*mark && stat(path, &st) == 0 && mark_of(&st, pid, now) == *mark)
+		return true;
+	*mark = 0;
+	fd = open_file(path);
+	if (fd < 0 || read_number(fd, &st, &found) || found != pid)
+		return false;
+	*mark = mark_of(&st, pid, now);
+	return true;
 }
 
 int pidfile_read(const char *path, struct instant now, pid_t *ret)
@@ -91,8 +129,7 @@ int pidfile_read(const char *path, struct instant now, pid_t *ret)
 		return err;
 	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat))
 		return -ESRCH;
-	facts.written_wall_ms = (int64_t)st.st_mtim.tv_sec * 1000 +
-				st.st_mtim.tv_nsec / NSEC_PER_MSEC + clock_lead_ms();
+	facts.written_wall_ms = wall_ms_of(&st.st_mtim);
 	facts.started_boot_ns = stat.start_boot_ns;
 	facts.is_volatile = fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 	if (pidfile_is_stale(&facts, now))

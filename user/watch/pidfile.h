@@ -16,8 +16,11 @@
  * number; -ESTALE: another process has it; or what open() said.
  */
 int pidfile_read(const char *path, struct instant now, pid_t *ret);
-/* What number it holds, whoever has that. 0, -ENOENT, -EBADMSG, or what open() said. */
-int pidfile_number(const char *path, pid_t *ret);
+/*
+ * Does it hold this number, whoever has that? Asked again and again, it is read when it is another file than it was, or
+ * was changed: `mark`, 0 at first, remembers which one it was.
+ */
+bool pidfile_still_names(const char *path, pid_t pid, struct instant now, uint64_t *mark);
 /* Takes the text of the file: a number, and whatever follows after white space. 0 or -EBADMSG. */
 int pidfile_parse(const char *text, pid_t *ret);
 

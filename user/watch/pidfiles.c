@@ -113,14 +113,13 @@ static void look_again(struct selection *s)
 }
 
 /* Whom it names is who serves already, and of whose end all would hear. */
-static bool is_as_before(const struct selection *s)
+static bool is_as_before(struct selection *s, struct instant now)
 {
 	const struct service *service = s->service;
-	pid_t pid;
 
 	return s->is_dir_watched && s->wd >= 0 && service->owner.pid && !service->unasked &&
-	       service->state == SERVICE_UP && pidfile_number(s->text, &pid) == 0 &&
-	       pid == service->owner.pid;
+	       service->state == SERVICE_UP &&
+	       pidfile_still_names(s->text, service->owner.pid, now, &s->file_mark);
 }
 
 void pidfiles_look(struct watch *watch)
@@ -148,14 +147,15 @@ static int on_turn(sd_event_source *source, void *userdata)
 {
 	struct watch *watch = userdata;
 	struct finder *finder = &watch->finder;
-	int64_t end_ns = clock_boot_ns() + TURN_NS;
+	struct instant now = clock_now();
+	int64_t end_ns = now.boot_ns + TURN_NS;
 	bool any = false;
 
 	finder->n_pidfiles_left = MIN(finder->n_pidfiles_left, finder->n);
 	while (finder->n_pidfiles_left && clock_boot_ns() < end_ns) {
 		struct selection *s = finder->items[--finder->n_pidfiles_left];
 
-		if (s->kind != SELECT_PIDFILE || is_as_before(s))
+		if (s->kind != SELECT_PIDFILE || is_as_before(s, now))
 			continue;
 		look_again(s);
 		any = true;

@@ -31,6 +31,7 @@ struct selection {
 	struct regex *regex;	   /* SELECT_CMDLINE */
 	int wd;			   /* SELECT_PIDFILE: of inotify, for its folder; negative: none */
 	bool is_dir_watched;	   /* and not only one above it */
+	uint64_t file_mark;	   /* which file that was, as pidfile_still_names() has it */
 
 	/* Of the look at all processes that is under way: */
 	size_t fits;

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "watch/pidfile.h"
 
@@ -98,12 +99,68 @@ static void what_is_no_file_names_nobody(void **state)
 	unlink(path);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* No file can be opened meanwhile. */
+static bool still_names_unread(const char *path, pid_t pid, struct instant now, uint64_t *mark)
+{
+	struct rlimit before, none;
+	bool answer;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	answer = pidfile_still_names(path, pid, now, mark);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	return answer;
+}
+
+static void a_file_that_is_as_it_was_is_not_read_again(void **state)
+{
+	char path[] = "/tmp/tolld-pidfile-XXXXXX", other[] = "/tmp/tolld-pidfile-XXXXXX";
+	struct instant now = clock_now(), later = now;
+	uint64_t mark = 0;
+
+	later.wall_ms += 10000;
+	close(mkostemp(path, O_CLOEXEC));
+	write_file(path, "42\n");
+	/* Written a moment ago, it may be written again at the same time, as files tell it. */
+	assert_true(pidfile_still_names(path, 42, now, &mark));
+	assert_false(still_names_unread(path, 42, now, &mark));
+	assert_true(pidfile_still_names(path, 42, later, &mark));
+	assert_true(still_names_unread(path, 42, later, &mark));
+	/* Whether it names somebody else it does not tell. */
+	assert_false(pidfile_still_names(path, 43, later, &mark));
+	assert_true(pidfile_still_names(path, 42, later, &mark));
+	/* Written anew. */
+	write_file(path, "430\n");
+	assert_false(still_names_unread(path, 42, later, &mark));
+	assert_false(pidfile_still_names(path, 42, later, &mark));
+	assert_true(pidfile_still_names(path, 430, later, &mark));
+	/* Another file in its place. */
+	close(mkostemp(other, O_CLOEXEC));
+	write_file(other, "44\n");
+	assert_int_equal(rename(other, path), 0);
+	assert_false(pidfile_still_names(path, 430, later, &mark));
+	assert_true(pidfile_still_names(path, 44, later, &mark));
+	unlink(path);
+	assert_false(pidfile_still_names(path, 44, later, &mark));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pidfile_holds_one_number),
 		cmocka_unit_test(a_process_that_is_younger_than_the_file_is_another),
 		cmocka_unit_test(what_is_no_file_names_nobody),
+		cmocka_unit_test(a_file_that_is_as_it_was_is_not_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
