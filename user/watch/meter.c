@@ -5,78 +5,21 @@
  * /proc the others, sockets are read where that is cheap, then each service gets its sums and its
  * control group is read. It can stop anywhere and go on in the next turn.
  */
-#include "watch/meter.h"
+#include "watch/meter_private.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <time.h>
-#include "base/map.h"
 #include "watch/cgroup.h"
 #include "watch/lines.h"
-#include "watch/sockets.h"
+#include "watch/procfs.h"
 
 /* One turn of a pass, so that a death never waits long behind it. */
 #define TURN_NS NSEC_PER_MSEC
 /* A fork of a fork of a fork: of more nobody knows that they belong together. */
 #define RELATIVES_MAX 1024
-/* Sockets are looked for among no more descriptors: of one process, of the whole machine. */
-#define SOCKET_FDS_MAX	 1000
-#define SOCKET_FILES_MAX 100000
-/* They take at most this share of one processor, as a divisor. */
-#define SOCKETS_SHARE 500
-
-enum phase { IDLE, LIST, ITERATE, READ, SOCKETS_ALL, SOCKETS_EACH, SUM, FINISH };
-
-/* What is known of one service. */
-struct measured {
-	uint32_t number;
-	uint32_t pass;
-	struct tally_total used;
-	struct group_total
-		*group; /* NULL: it had no group of its own, and nobody ran out of memory */
-	struct service_ends ends;
-	struct instant at;
-	char *group_path; /* NULL: none that is its own */
-	int events_wd;	  /* of inotify, for its memory.events; 0: none */
-	bool has_sockets;
-	unsigned sockets, listeners;
-
-	/* Of the pass under way: its processes among all of them. */
-	size_t first, n;
-	bool families;
-};
-
-struct meter {
-	struct meter_options options;
-	struct figures_callbacks callbacks;
-	struct tally *tally;
-	struct group_roots roots;
-	char *own_group;
-	struct machine machine;
-	struct map measured; /* by the service's number */
-	sd_event_source *turn;
-	int inotify_fd; /* -1: nobody tells */
-	sd_event_source *inotify_source;
-
-	enum phase phase;
-	size_t cursor;
-	uint32_t pass;
-	int64_t begun_boot_ns, asked_boot_ns;
-	int64_t spent_ns, last_spent_ns;
-	bool iterated, machine_passed;
-	uint64_t oom_told; /* victims that the backend told of, as of the last pass */
-	struct measured **rows;
-	size_t n_rows, cap_rows;
-	struct tally_process *processes;
-	size_t n_processes, cap_processes;
-	struct group_pids pids; /* scratch */
-
-	struct sockets sockets;
-	bool counts_sockets; /* in this pass */
-	int64_t sockets_boot_ns, sockets_spent_ns;
-};
 
 static int64_t cpu_ns(void)
 {
@@ -88,14 +31,14 @@ static int64_t cpu_ns(void)
 
 /* -- what is known of services ---------------------------------------------------------------- */
 
-static struct measured *measured_find(const struct meter *meter, const struct service *service)
+static struct measured *measured_find(const struct service *service)
 {
-	return map_get(&meter->measured, &service->number, sizeof(service->number));
+	return service->measured;
 }
 
-static struct measured *measured_get(struct meter *meter, const struct service *service)
+static struct measured *measured_get(struct meter *meter, struct service *service)
 {
-	struct measured *m = measured_find(meter, service);
+	struct measured *m = measured_find(service);
 
 	if (m)
 		return m;
@@ -106,6 +49,7 @@ static struct measured *measured_get(struct meter *meter, const struct service *
 	}
 	m->number = service->number;
 	m->pass = meter->pass;
+	service->measured = m;
 	return m;
 }
 
@@ -146,7 +90,8 @@ static void sweep(struct meter *meter)
 	map_foreach (&meter->measured, entry) {
 		struct measured *m = entry->value;
 
-		if (m->pass == meter->pass)
+		/* While others went, one that is there may not have been listed. */
+		if (m->pass == meter->pass || service_by_number(meter, m->number))
 			continue;
 		map_del(&meter->measured, entry->key, entry->key_len);
 		measured_free(meter, m);
@@ -248,6 +193,15 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
 
 /* -- listing processes ------------------------------------------------------------------------ */
 
+/* It has not run since it was read, and need not be read again. */
+static bool keep(const struct meter *meter, const struct tally_process *process)
+{
+	uint64_t cpu_ns;
+
+	return ((uint32_t)process->pid + meter->pass) % meter->every &&
+	       !process_cpu_ns(process->pid, &cpu_ns) && tally_keep(meter->tally, process, cpu_ns);
+}
+
 static bool add_process(struct meter *meter, pid_t pid, int64_t start_boot_ns)
 {
 	if (!vec_reserve(meter->processes, meter->n_processes, meter->cap_processes))
@@ -269,10 +223,11 @@ static bool is_same_program(pid_t a, pid_t b)
 }
 
 /* Where nobody sees forks: children of a process that are still the same program, and theirs. */
-static void add_relatives(struct meter *meter, pid_t owner)
+static void add_relatives(struct meter *meter, struct measured *m, pid_t owner)
 {
 	size_t first = meter->n_processes - 1;
 
+	m->has_children = false;
 	for (size_t i = first; i < meter->n_processes && i - first < RELATIVES_MAX; i++) {
 		pid_t pid = meter->processes[i].pid;
 		char path[64], text[4096], *end;
@@ -285,6 +240,7 @@ static void add_relatives(struct meter *meter, pid_t owner)
 
 			if (end == next)
 				break;
+			m->has_children = true;
 			if (is_same_program(owner, child) && !add_process(meter, child, 0))
 				return;
 		}
@@ -312,8 +268,10 @@ static void list_processes(struct meter *meter, struct measured *m, const struct
 	if (meter->n_processes == m->first && info->pid &&
 		add_process(meter, info->pid, info->start_boot_ns)) {
 		m->families = true;
-		if (!meter->iterated)
-			add_relatives(meter, info->pid);
+		/* Only who runs gets children. */
+		if (!meter->iterated &&
+			(m->has_children || !keep(meter, &meter->processes[m->first])))
+			add_relatives(meter, m, info->pid);
 	}
 	m->n = meter->n_processes - m->first;
 }
@@ -333,13 +291,14 @@ static bool list_one(struct meter *meter)
 	if (!m || !vec_reserve(meter->rows, meter->n_rows, meter->cap_rows))
 		return true;
 	m->pass = meter->pass;
+	m->keeps_sockets = false;
 	meter->rows[meter->n_rows++] = m;
 	set_group(meter, m, &info);
 	list_processes(meter, m, &info);
 	return true;
 }
 
-static void add_pid(pid_t pid, void *userdata)
+void meter_add_pid(pid_t pid, void *userdata)
 {
 	struct group_pids *pids = userdata;
 
@@ -347,17 +306,13 @@ static void add_pid(pid_t pid, void *userdata)
 		pids->items[pids->n++] = pid;
 }
 
-/*
- * Until the next use of the scratch; only the first piece of a phase needs it. Without memory for all, whoever
- * is missing is read from /proc.
- */
-static struct usage_wanted all_wanted(struct meter *meter)
+struct usage_wanted meter_wanted(struct meter *meter)
 {
 	meter->pids.n = 0;
 	if (meter->cursor++)
 		return (struct usage_wanted){ 0 };
 	for (size_t i = 0; i < meter->n_processes; i++)
-		add_pid(meter->processes[i].pid, &meter->pids);
+		meter_add_pid(meter->processes[i].pid, &meter->pids);
 	return (struct usage_wanted){ meter->pids.items, meter->pids.n };
 }
 
@@ -369,7 +324,7 @@ static bool iterate(struct meter *meter)
 
 	if (!meter->iterated)
 		return false;
-	wanted = all_wanted(meter);
+	wanted = meter_wanted(meter);
 	err = ops->usage(meter->options.backend, &wanted, tally_part, meter->tally);
 	/* What it does not give, /proc does. */
 	meter->iterated = err >= 0;
@@ -383,85 +338,9 @@ static bool read_one(struct meter *meter)
 	if (meter->cursor >= meter->n_processes)
 		return false;
 	process = &meter->processes[meter->cursor++];
-	if (!tally_has(meter->tally, process))
+	if (!tally_has(meter->tally, process) && !keep(meter, process))
 		usage_read_proc(process->pid, process->start_boot_ns, tally_part, meter->tally);
 	return true;
-}
-
-static bool machine_has_few_files(void)
-{
-	char text[128];
-
-	return !lines_read("/proc/sys/fs/file-nr", text, sizeof(text)) &&
-	       strtoull(text, NULL, 10) <= SOCKET_FILES_MAX;
-}
-
-static bool begin_sockets(struct meter *meter)
-{
-	int64_t since_ns = meter->begun_boot_ns - meter->sockets_boot_ns;
-
-	sockets_reset(&meter->sockets);
-	meter->counts_sockets =
-		!meter->sockets_boot_ns || since_ns >= meter->sockets_spent_ns * SOCKETS_SHARE;
-	if (!meter->counts_sockets)
-		return false;
-	meter->sockets_boot_ns = meter->begun_boot_ns;
-	meter->sockets_spent_ns = 0;
-	return meter->iterated;
-}
-
-static bool sockets_all(struct meter *meter)
-{
-	bool is_first = !meter->cursor;
-	struct usage_wanted wanted;
-	int err;
-
-	/* Without the iterator, those of each process are looked for. */
-	if (is_first && !begin_sockets(meter))
-		return false;
-	wanted = all_wanted(meter);
-	if (is_first && (wanted.n < meter->n_processes || !machine_has_few_files())) {
-		meter->counts_sockets = false;
-		return false;
-	}
-	err = meter->options.ops->sockets(
-		meter->options.backend, &wanted, sockets_add, &meter->sockets);
-	meter->counts_sockets = err >= 0;
-	return err > 0;
-}
-
-static bool sockets_of_one(struct meter *meter)
-{
-	const struct tally_process *process;
-	struct listeners listeners;
-
-	if (!meter->counts_sockets)
-		return false;
-	if (!meter->iterated && meter->cursor < meter->n_processes) {
-		process = &meter->processes[meter->cursor++];
-		if (usage_sockets_proc(process->pid, process->start_boot_ns, SOCKET_FDS_MAX,
-			    sockets_add, &meter->sockets) == -E2BIG)
-			meter->sockets.err = -E2BIG;
-		return true;
-	}
-	if (!meter->iterated && listeners_read(&listeners) == 0) {
-		sockets_mark(&meter->sockets, &listeners);
-		listeners_release(&listeners);
-	}
-	sockets_sort(&meter->sockets);
-	meter->counts_sockets = !meter->sockets.err;
-	return false;
-}
-
-static void sum_sockets(struct meter *meter, struct measured *m)
-{
-	if (!meter->counts_sockets)
-		return;
-	meter->pids.n = 0;
-	tally_members(meter->tally, &meter->processes[m->first], m->n, m->families, add_pid,
-		&meter->pids);
-	m->has_sockets = !sockets_count(
-		&meter->sockets, meter->pids.items, meter->pids.n, &m->sockets, &m->listeners);
 }
 
 static void tell_hung(struct meter *meter, const struct measured *m, bool before)
@@ -488,7 +367,7 @@ static bool sum_one(struct meter *meter)
 	is_first = !m->used.passed_boot_ns;
 	was_hung = m->used.hung_threads != 0;
 	tally_service(meter->tally, &meter->processes[m->first], m->n, m->families, &m->used);
-	sum_sockets(meter, m);
+	meter_sum_sockets(meter, m);
 	m->at = clock_now();
 	tell_hung(meter, m, was_hung);
 	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage)) {
@@ -531,8 +410,8 @@ static const struct {
 	[LIST] = { list_one, ITERATE },
 	[ITERATE] = { iterate, READ },
 	[READ] = { read_one, SOCKETS_ALL },
-	[SOCKETS_ALL] = { sockets_all, SOCKETS_EACH },
-	[SOCKETS_EACH] = { sockets_of_one, SUM },
+	[SOCKETS_ALL] = { meter_sockets_all, SOCKETS_EACH },
+	[SOCKETS_EACH] = { meter_sockets_each, SUM },
 	[SUM] = { sum_one, FINISH },
 	[FINISH] = { finish, IDLE },
 };
@@ -548,21 +427,33 @@ static void leave_phase(struct meter *meter)
 		meter->phase = FINISH;
 }
 
+static bool is_for_sockets(enum phase phase)
+{
+	return phase == SOCKETS_ALL || phase == SOCKETS_EACH;
+}
+
 /* True where the pass is over. */
 static bool work(struct meter *meter, int64_t budget_ns)
 {
-	int64_t before_ns = cpu_ns(), end_ns = clock_boot_ns() + budget_ns;
+	int64_t begun_ns = cpu_ns(), end_ns = clock_boot_ns() + budget_ns;
+	int64_t phase_ns = begun_ns, now_ns = begun_ns;
+	bool time_left;
 
 	do {
-		bool is_sockets = meter->phase == SOCKETS_ALL || meter->phase == SOCKETS_EACH;
-		int64_t began_ns = is_sockets ? cpu_ns() : 0;
+		enum phase phase = meter->phase;
+		bool more = phases[phase].step(meter);
 
-		if (!phases[meter->phase].step(meter))
+		if (!more)
 			leave_phase(meter);
-		if (is_sockets)
-			meter->sockets_spent_ns += cpu_ns() - began_ns;
-	} while (meter->phase != IDLE && clock_boot_ns() < end_ns);
-	meter->spent_ns += cpu_ns() - before_ns;
+		time_left = clock_boot_ns() < end_ns;
+		if (more && time_left)
+			continue;
+		now_ns = cpu_ns();
+		if (is_for_sockets(phase))
+			meter->sockets_spent_ns += now_ns - phase_ns;
+		phase_ns = now_ns;
+	} while (meter->phase != IDLE && time_left);
+	meter->spent_ns += now_ns - begun_ns;
 	if (meter->phase == IDLE)
 		meter->last_spent_ns = meter->spent_ns;
 	return meter->phase == IDLE;
@@ -590,6 +481,7 @@ bool meter_measure(struct meter *meter, int64_t budget_ns)
 		if (meter->begun_boot_ns && now_ns - meter->begun_boot_ns < rest_ns)
 			return false;
 		meter->phase = LIST;
+		meter->every = (uint32_t)MIN(1 + meter->n_processes / RESTING_MAX, RESTING_SHARE);
 		meter->cursor = meter->n_rows = meter->n_processes = 0;
 		meter->pass++;
 		meter->begun_boot_ns = now_ns;
@@ -679,7 +571,7 @@ void meter_hang(struct meter *meter, const struct notice *notice)
 		return;
 	process_cgroup(thread.pid, &group);
 	for (size_t i = 0; i < services->n; i++) {
-		struct measured *m = measured_find(meter, services->items[i]);
+		struct measured *m = measured_find(services->items[i]);
 
 		if (!m || !is_of_service(m, services->items[i], notice, group.s))
 			continue;
@@ -693,7 +585,7 @@ void meter_figures(
 	const struct meter *meter, const struct service *service, struct service_figures *ret)
 {
 	static const struct measured nothing;
-	const struct measured *m = measured_find(meter, service);
+	const struct measured *m = measured_find(service);
 
 	if (!m)
 		m = &nothing;

@@ -85,13 +85,13 @@ static bool is_out_of_something(int err)
 	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR;
 }
 
-static int read_stat(const char *path, struct process_stat *ret)
+static int read_stat(int dir_fd, const char *path, struct process_stat *ret)
 {
 	char text[1024];
 	scoped(closep) int fd = -1;
 	ssize_t len;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return is_out_of_something(errno) ? -errno : -ESRCH;
 	len = read(fd, text, sizeof(text) - 1);
@@ -106,7 +106,12 @@ int process_stat_read(pid_t pid, struct process_stat *ret)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	return read_stat(path, ret);
+	return read_stat(AT_FDCWD, path, ret);
+}
+
+int process_stat_read_at(int dir_fd, struct process_stat *ret)
+{
+	return read_stat(dir_fd, "stat", ret);
 }
 
 int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret)
@@ -114,7 +119,7 @@ int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret)
 	char path[48];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, thread);
-	return read_stat(path, ret);
+	return read_stat(AT_FDCWD, path, ret);
 }
 
 int process_cpu_ns(pid_t pid, uint64_t *ret)

@@ -30,6 +30,8 @@ struct process_stat {
  * asked now.
  */
 int process_stat_read(pid_t pid, struct process_stat *ret);
+/* The same in its directory of /proc. */
+int process_stat_read_at(int dir_fd, struct process_stat *ret);
 /* The same of one thread of it; what counts for all is then the thread's own. */
 int thread_stat_read(pid_t pid, pid_t thread, struct process_stat *ret);
 /* Takes the text of the file. 0 or -EBADMSG. */

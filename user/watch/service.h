@@ -41,7 +41,8 @@ struct service {
 	char *unit;
 	bool has_endpoint; /* else it is a single process */
 	struct endpoint endpoint;
-	void *userdata;
+	void *userdata, *figures_userdata;
+	struct measured *measured; /* the meter's; NULL: nothing is measured yet */
 
 	enum service_state state; /* as last known */
 	struct instant since;
@@ -71,6 +72,7 @@ struct service {
 	unsigned deaths, restarts;
 	bool died;
 	bool died_since_up;
+	bool recalled;	       /* a death before tolld was started, or that there was none */
 	int64_t lived_boot_ns; /* the last process, as far as is known */
 	struct death last_death;
 

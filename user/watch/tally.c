@@ -12,14 +12,23 @@
 
 enum counter { CPU, MINOR_FAULTS, MAJOR_FAULTS, READ_BYTES, WRITTEN_BYTES, COUNTERS };
 
+/* What is not added up over time, as struct usage has it. */
+struct whole {
+	uint64_t resident_bytes, max_fds;
+	uint32_t open_fds, threads;
+	bool has_process, has_resident, has_max_fds, has_fds, has_io;
+};
+
 struct item {
 	struct tally_process process;
 	pid_t family;
 	uint32_t next;				/* of one bucket */
 	uint32_t first_relative, next_relative; /* who forked from it; one more of the same */
 	uint32_t pass;				/* the last that knew it */
+	uint32_t ran;				/* the last that it had run by */
 	bool is_new;				/* no pass before that did */
-	struct usage usage;			/* of this pass */
+	bool in_ticks, waits;			/* some part of this pass says so */
+	struct whole whole;
 	uint64_t now[COUNTERS], before[COUNTERS];
 	unsigned hung_threads;
 	pid_t hung_thread; /* one of them */
@@ -154,13 +163,39 @@ static struct item *item_for(struct tally *tally, const struct usage *part)
 	item->family = part->family;
 	item->pass = tally->pass;
 	item->is_new = !is_known;
-	item->usage = (struct usage){ 0 };
+	item->in_ticks = item->waits = false;
+	item->whole = (struct whole){ 0 };
 	item->hung_threads = 0;
 	for (int i = 0; i < COUNTERS; i++) {
 		item->before[i] = is_known ? item->now[i] : 0;
 		item->now[i] = 0;
 	}
 	return item;
+}
+
+/* -- those that have not run ------------------------------------------------------------------ */
+
+bool tally_keep(struct tally *tally, const struct tally_process *process, uint64_t cpu_ns)
+{
+	struct item *item = item_of(tally, process);
+
+	if (!item || item->pass == tally->pass)
+		return item != NULL;
+	/* Whoever waits for the kernel may be hung by now, which is found where it is read. */
+	if (tally->pass - item->pass != 1 || item->in_ticks || item->waits || item->hung_threads ||
+		item->now[CPU] != cpu_ns)
+		return false;
+	item->pass = tally->pass;
+	item->is_new = false;
+	memcpy(item->before, item->now, sizeof(item->before));
+	return true;
+}
+
+uint32_t tally_rests(const struct tally *tally, const struct tally_process *process)
+{
+	const struct item *item = item_of(tally, process);
+
+	return item ? tally->pass - item->ran : 0;
 }
 
 /* -- hung threads ----------------------------------------------------------------------------- */
@@ -247,7 +282,7 @@ void tally_begin(struct tally *tally, int64_t now_boot_ns)
 	tally->err = 0;
 }
 
-static void take_process(struct usage *to, const struct usage *part)
+static void take_process(struct whole *to, const struct usage *part)
 {
 	to->has_process = true;
 	to->threads = part->threads;
@@ -273,9 +308,11 @@ void tally_part(const struct usage *part, void *userdata)
 	item->now[MAJOR_FAULTS] += part->major_faults;
 	item->now[READ_BYTES] += part->read_bytes;
 	item->now[WRITTEN_BYTES] += part->written_bytes;
-	item->usage.has_io |= part->has_io;
+	item->whole.has_io |= part->has_io;
 	if (part->has_process)
-		take_process(&item->usage, part);
+		take_process(&item->whole, part);
+	item->in_ticks |= part->in_ticks;
+	item->waits |= part->uninterruptible;
 	if (part->uninterruptible)
 		note_waiting(tally, item, part);
 }
@@ -310,6 +347,8 @@ int tally_end(struct tally *tally)
 		/* A thread that ended while its process was read is in no part of it. */
 		for (int c = 0; c < COUNTERS; c++)
 			item->now[c] = MAX(item->now[c], item->before[c]);
+		if (item->is_new || item->in_ticks || item->now[CPU] != item->before[CPU])
+			item->ran = tally->pass;
 		tally->items[n++] = *item;
 	}
 	tally->n = n;
@@ -345,7 +384,7 @@ static void add_counters(
 	total->major_faults += used[MAJOR_FAULTS];
 	total->read_bytes += used[READ_BYTES];
 	total->written_bytes += used[WRITTEN_BYTES];
-	total->has_io |= item->usage.has_io;
+	total->has_io |= item->whole.has_io;
 }
 
 /* a/b > c/d, where a number may be 0. */
@@ -357,7 +396,7 @@ static bool is_nearer(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 static void add_item(
 	const struct item *item, const struct tally_total *before, struct tally_total *total)
 {
-	const struct usage *u = &item->usage;
+	const struct whole *u = &item->whole;
 
 	add_counters(item, before, total);
 	total->processes++;

@@ -52,6 +52,11 @@ void tally_begin(struct tally *tally, int64_t now_boot_ns);
 /* A usage_fn: the tally is its userdata. */
 void tally_part(const struct usage *part, void *tally);
 /*
+ * Instead of reading it, for one that has used so much CPU time in all, to the nanosecond: true where that is what it
+ * had used at the last pass. Then it has not run, its figures are as they were, and it counts as read in this pass.
+ */
+bool tally_keep(struct tally *tally, const struct tally_process *process, uint64_t cpu_ns);
+/*
  * Somebody else says that this thread hangs, with so many switches: from now on it does, until it is seen
  * to run. False where that is known already, or there is no room to remember it.
  */
@@ -60,6 +65,9 @@ bool tally_hang(struct tally *tally, const struct tally_thread *thread, uint64_t
 bool tally_has(const struct tally *tally, const struct tally_process *process);
 /* 0, or -ENOMEM where parts were left out: then no totals should be asked for. */
 int tally_end(struct tally *tally);
+
+/* After tally_end(): for how many passes it has not run, this one included; 0 where that is not known. */
+uint32_t tally_rests(const struct tally *tally, const struct tally_process *process);
 
 /*
  * After tally_end(): what the n processes, each given once, have used since the service's last pass goes

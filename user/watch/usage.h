@@ -19,6 +19,7 @@ struct usage {
 	pid_t thread;
 
 	uint64_t cpu_ns;
+	bool in_ticks; /* that is, to 10 ms: who has run for less seems not to have */
 	uint64_t minor_faults, major_faults;
 	uint64_t read_bytes, written_bytes; /* from and to storage, where has_io */
 	bool has_io;
@@ -56,8 +57,8 @@ struct iterators;
 int usage_read_kernel(struct iterators *iterators, int processes_map_fd,
 	const struct usage_wanted *wanted, usage_fn *fn, void *userdata);
 /*
- * One process, from /proc; what this process may not read of it is left out (has_ is false). CPU time
- * comes in ticks of 10 ms. -ESRCH: it is gone, or another has its number; a start of 0 is anybody's.
+ * One process, from /proc; what this process may not read of it is left out (has_ is false). -ESRCH: it is
+ * gone, or another has its number; a start of 0 is anybody's.
  */
 int usage_read_proc(pid_t pid, int64_t start_boot_ns, usage_fn *fn, void *userdata);
 /* Two readings of when a process began may differ by a tick, where one of them is from /proc. */

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,12 +13,23 @@
 #include "watch/lines.h"
 #include "watch/procfs.h"
 
-static void read_io(pid_t pid, struct usage *ret)
+/*
+ * -1: there is none. What is opened in it is this process's for ever: once that is gone, nothing is found, whoever has
+ * its number.
+ */
+static int open_process(pid_t pid)
 {
-	char path[32], text[512];
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/io", pid);
-	ret->has_io = !lines_read(path, text, sizeof(text)) &&
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void read_io(int dir_fd, struct usage *ret)
+{
+	char text[512];
+
+	ret->has_io = !lines_read_at(dir_fd, "io", text, sizeof(text)) &&
 		      lines_number(text, "read_bytes", &ret->read_bytes) &&
 		      lines_number(text, "write_bytes", &ret->written_bytes);
 }
@@ -37,35 +49,35 @@ static uint64_t switches_of(pid_t pid, pid_t thread)
 
 /* -- descriptors ------------------------------------------------------------------------------ */
 
-static DIR *open_fds(pid_t pid)
+static DIR *open_fds(int dir_fd)
 {
-	char path[32];
+	int fd = openat(dir_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	return opendir(path);
+	if (!dir)
+		closep(&fd);
+	return dir;
 }
 
-static bool count_fds(pid_t pid, uint32_t *ret)
+/* False where the process is gone. */
+static bool count_fds(int dir_fd, struct usage *ret)
 {
-	char path[32];
 	struct stat st;
 	struct dirent *entry;
-	uint32_t n = 0;
 	DIR *dir;
 
 	/* Since 6.2 the size of the directory is their number, whoever asks. */
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	if (stat(path, &st) == 0 && st.st_size > 0) {
-		*ret = (uint32_t)st.st_size;
-		return true;
-	}
-	dir = open_fds(pid);
+	if (fstatat(dir_fd, "fd", &st, 0))
+		return errno != ENOENT && errno != ESRCH;
+	ret->open_fds = (uint32_t)st.st_size;
+	ret->has_fds = st.st_size > 0;
+	dir = ret->has_fds ? NULL : open_fds(dir_fd);
 	if (!dir)
-		return false;
+		return true;
 	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
+		ret->open_fds += entry->d_name[0] != '.';
 	closedir(dir);
-	*ret = n;
+	ret->has_fds = true;
 	return true;
 }
 
@@ -122,35 +134,44 @@ static void tell_threads(pid_t pid, const struct usage *whole, usage_fn *fn, voi
 
 /* -- one process ------------------------------------------------------------------------------ */
 
-int usage_read_proc(pid_t pid, int64_t start_boot_ns, usage_fn *fn, void *userdata)
+/* All but its threads. False where it is gone, or was another. */
+static bool read_whole(int dir_fd, int64_t start_boot_ns, struct usage *part, unsigned *ret_threads)
 {
 	struct process_stat stat;
-	struct usage part = { .pid = pid, .thread = pid };
 
-	if (process_stat_read(pid, &stat) || process_stat_is_dead(&stat))
-		return -ESRCH;
-	if (!start_boot_ns)
-		start_boot_ns = stat.start_boot_ns;
-	if (!usage_same_start(stat.start_boot_ns, start_boot_ns))
-		return -ESRCH;
-	part.start_boot_ns = start_boot_ns;
-	part.cpu_ns = (uint64_t)stat.cpu_ns;
-	part.minor_faults = stat.minor_faults;
-	part.major_faults = stat.major_faults;
-	part.uninterruptible = is_uninterruptible(&stat);
-	if (part.uninterruptible)
-		part.switches = switches_of(pid, pid);
-	part.has_process = part.has_resident = true;
-	part.threads = stat.threads;
-	part.resident_bytes = stat.resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
-	read_io(pid, &part);
-	part.has_max_fds = read_max_fds(pid, &part.max_fds);
-	part.has_fds = count_fds(pid, &part.open_fds);
-	/* What was read piece by piece may have become another process's. */
-	if (process_stat_read(pid, &stat) || !usage_same_start(stat.start_boot_ns, start_boot_ns))
+	/* First, so that whoever runs while it is read shows that next time. */
+	part->in_ticks = process_cpu_ns(part->pid, &part->cpu_ns) != 0;
+	if (process_stat_read_at(dir_fd, &stat) || process_stat_is_dead(&stat))
+		return false;
+	if (start_boot_ns && !usage_same_start(stat.start_boot_ns, start_boot_ns))
+		return false;
+	part->start_boot_ns = start_boot_ns ? start_boot_ns : stat.start_boot_ns;
+	if (part->in_ticks)
+		part->cpu_ns = (uint64_t)stat.cpu_ns;
+	part->minor_faults = stat.minor_faults;
+	part->major_faults = stat.major_faults;
+	part->uninterruptible = is_uninterruptible(&stat);
+	if (part->uninterruptible)
+		part->switches = switches_of(part->pid, part->pid);
+	part->has_process = part->has_resident = true;
+	part->threads = *ret_threads = stat.threads;
+	part->resident_bytes = stat.resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	read_io(dir_fd, part);
+	part->has_max_fds = read_max_fds(part->pid, &part->max_fds);
+	/* At last: where it is there still, what was asked by its number was its own. */
+	return count_fds(dir_fd, part);
+}
+
+int usage_read_proc(pid_t pid, int64_t start_boot_ns, usage_fn *fn, void *userdata)
+{
+	scoped(closep) int dir_fd = open_process(pid);
+	struct usage part = { .pid = pid, .thread = pid };
+	unsigned threads = 0;
+
+	if (dir_fd < 0 || !read_whole(dir_fd, start_boot_ns, &part, &threads))
 		return -ESRCH;
 	fn(&part, userdata);
-	if (stat.threads > 1)
+	if (threads > 1)
 		tell_threads(pid, &part, fn, userdata);
 	return 0;
 }
@@ -169,26 +190,28 @@ static bool parse_socket(const char *link, uint64_t *ret_inode)
 int usage_sockets_proc(
 	pid_t pid, int64_t start_boot_ns, uint32_t max_fds, usage_socket_fn *fn, void *userdata)
 {
-	struct usage_socket socket = { .pid = pid, .start_boot_ns = start_boot_ns };
+	scoped(closep) int dir_fd = open_process(pid);
+	struct usage_socket socket = { .pid = pid };
 	struct process_stat stat;
 	struct dirent *entry;
 	uint32_t n = 0;
 	DIR *dir;
 
-	dir = open_fds(pid);
+	if (dir_fd < 0 || process_stat_read_at(dir_fd, &stat) ||
+		(start_boot_ns && !usage_same_start(stat.start_boot_ns, start_boot_ns)))
+		return -ESRCH;
+	dir = open_fds(dir_fd);
 	if (!dir)
 		return errno == ENOENT ? -ESRCH : -errno;
-	if (process_stat_read(pid, &stat) ||
-		(start_boot_ns && !usage_same_start(stat.start_boot_ns, start_boot_ns))) {
-		closedir(dir);
-		return -ESRCH;
-	}
 	socket.start_boot_ns = stat.start_boot_ns;
 	while ((entry = readdir(dir)) && n <= max_fds) {
 		char link[64];
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		ssize_t len;
 
-		n += entry->d_name[0] != '.';
+		if (entry->d_name[0] == '.')
+			continue;
+		n++;
+		len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
 		if (len <= 0)
 			continue;
 		link[len] = '\0';

@@ -534,6 +534,123 @@ static void a_thread_that_is_said_to_hang_does_until_it_runs(void **state)
 	tally_free(tally);
 }
 
+/* A part of process 10, which began at 5 s. */
+static struct usage part_of_ten(uint64_t cpu_ns)
+{
+	return (struct usage){ .pid = 10,
+		.start_boot_ns = 5 * SECOND,
+		.thread = 10,
+		.cpu_ns = cpu_ns,
+		.minor_faults = 3,
+		.has_io = true,
+		.read_bytes = 4096,
+		.has_process = true,
+		.threads = 2,
+		.has_resident = true,
+		.resident_bytes = 100,
+		.has_fds = true,
+		.open_fds = 7,
+		.has_max_fds = true,
+		.max_fds = 20 };
+}
+
+/* A pass in which it is kept, or else read. */
+static bool kept_in(struct world *w, const struct usage *part, int64_t start_boot_ns)
+{
+	const struct tally_process ten = { 10, start_boot_ns };
+	bool kept;
+
+	w->now += 15 * SECOND;
+	tally_begin(w->tally, w->now);
+	kept = tally_keep(w->tally, &ten, part->cpu_ns);
+	assert_true(tally_has(w->tally, &ten) == kept);
+	/* Somebody else's, too. */
+	assert_true(tally_keep(w->tally, &ten, part->cpu_ns + kept) == kept);
+	if (!kept)
+		tally_part(part, w->tally);
+	assert_int_equal(tally_end(w->tally), 0);
+	tally_service(w->tally, &(struct tally_process){ 10, 0 }, 1, true, &w->total);
+	return kept;
+}
+
+static void one_that_has_not_run_is_what_it_was(void **state)
+{
+	const struct tally_process ten = { 10, 0 }, nobody = { 11, 0 };
+	struct usage part = part_of_ten(1000);
+	struct tally_total before;
+	struct world w;
+
+	begin(&w);
+	assert_int_equal(tally_rests(w.tally, &ten), 0);
+	assert_false(kept_in(&w, &part, 0));
+	assert_int_equal(tally_rests(w.tally, &ten), 0);
+	before = w.total;
+	for (unsigned i = 1; i < 100; i++) {
+		assert_true(kept_in(&w, &part, i % 2 ? 0 : 5 * SECOND));
+		before.passed_boot_ns = w.now;
+		assert_memory_equal(&w.total, &before, sizeof(before));
+		assert_int_equal(tally_rests(w.tally, &ten), i);
+	}
+	assert_int_equal(w.total.cpu_ns, 1000);
+	assert_int_equal(w.total.open_fds, 7);
+	/* It is read all the same: that is not running. */
+	w.now += 15 * SECOND;
+	tally_begin(w.tally, w.now);
+	tally_part(&part, w.tally);
+	assert_int_equal(tally_end(w.tally), 0);
+	assert_int_equal(tally_rests(w.tally, &ten), 100);
+	/* By a nanosecond. */
+	part = part_of_ten(1001);
+	part.open_fds = 8;
+	assert_false(kept_in(&w, &part, 0));
+	assert_int_equal(w.total.cpu_ns, 1001);
+	assert_int_equal(w.total.open_fds, 8);
+	assert_int_equal(tally_rests(w.tally, &ten), 0);
+	assert_true(kept_in(&w, &part, 0));
+	assert_int_equal(w.total.cpu_ns, 1001);
+	assert_int_equal(w.total.read_bytes, 4096);
+	assert_int_equal(tally_rests(w.tally, &nobody), 0);
+	end(&w);
+}
+
+static void what_a_clock_does_not_tell_is_read(void **state)
+{
+	struct usage part = part_of_ten(1000);
+	struct world w;
+
+	begin(&w);
+	/* Another has its number, by chance with the same. */
+	assert_false(kept_in(&w, &part, 0));
+	assert_false(kept_in(&w, &part, 9 * SECOND));
+	/* It was in no service at the last pass. */
+	assert_true(kept_in(&w, &part, 0));
+	tally_begin(w.tally, w.now += 15 * SECOND);
+	assert_int_equal(tally_end(w.tally), 0);
+	assert_false(kept_in(&w, &part, 0));
+	/* A clock that is coarse. */
+	part.in_ticks = true;
+	part.cpu_ns++;
+	assert_false(kept_in(&w, &part, 0));
+	assert_false(kept_in(&w, &part, 0));
+	assert_int_equal(tally_rests(w.tally, &(struct tally_process){ 10, 0 }), 0);
+	part.in_ticks = false;
+	assert_false(kept_in(&w, &part, 0));
+	assert_true(kept_in(&w, &part, 0));
+	/* One that waits for the kernel hangs after half a minute, which it does not run for. */
+	part.uninterruptible = true;
+	part.cpu_ns++;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_false(kept_in(&w, &part, 0));
+		assert_int_equal(w.total.hung_threads, i * 15 * SECOND >= HUNG_AFTER_NS);
+	}
+	part.uninterruptible = false;
+	part.cpu_ns++;
+	assert_false(kept_in(&w, &part, 0));
+	assert_true(kept_in(&w, &part, 0));
+	assert_int_equal(w.total.hung_threads, 0);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +666,8 @@ int main(void)
 		cmocka_unit_test(who_dies_while_some_of_its_threads_are_read_counts_once),
 		cmocka_unit_test(a_thread_that_is_said_to_hang_and_read_in_one_pass_is_one),
 		cmocka_unit_test(a_thread_that_is_said_to_hang_does_until_it_runs),
+		cmocka_unit_test(one_that_has_not_run_is_what_it_was),
+		cmocka_unit_test(what_a_clock_does_not_tell_is_read),
 		cmocka_unit_test(many_processes_are_told_apart),
 		cmocka_unit_test(survives_without_memory),
 	};
