@@ -39,7 +39,7 @@ struct sampled {
 
 struct figures {
 	struct daemon *daemon;
-	struct map sampled; /* by service */
+	size_t n_sampled;
 	struct scrape_own *own;
 	sd_event_source *slot_timer, *turn;
 	int64_t slot_ms; /* the time of the samples that are due, or were last */
@@ -118,7 +118,7 @@ static void resize(struct figures *f, struct sampled *s, int64_t wall_ms)
 
 static void choose_rows(struct figures *f)
 {
-	size_t known = MAX(f->sampled.n, f->expected), n = MAX(known, (size_t)1);
+	size_t known = MAX(f->n_sampled, f->expected), n = MAX(known, (size_t)1);
 	int rows = (int)MAX(MIN((size_t)SERIES_MAX / n, (size_t)SERVICE_ROWS), (size_t)ROWS_MIN);
 
 	/* Coming and going of a few services is no reason to end series and begin them again. */
@@ -144,7 +144,7 @@ void figures_expect(struct daemon *d, size_t n_services)
 
 static struct sampled *sampled_of(const struct daemon *d, const struct service *service)
 {
-	return d->figures ? map_get(&d->figures->sampled, &service, sizeof(service)) : NULL;
+	return d->figures ? service_figures_userdata(service) : NULL;
 }
 
 static void on_sample(const struct labels *labels, double value, void *userdata)
@@ -157,9 +157,9 @@ static void write_changed(
 	struct figures *f, struct service *service, struct sampled *s, struct instant at)
 {
 	struct daemon *d = f->daemon;
-	double values[SERVICE_ROWS];
+	double values[SERVICE_EVENT_ROWS];
 
-	service_rows_read(service, clock_now(), values);
+	service_rows_read_events(service, clock_now(), values);
 	tsdb_observe(d->db, on_sample, d->rules);
 	for (int row = 0; row < MIN(s->n_series, (int)SERVICE_EVENT_ROWS); row++) {
 		if (is_changed(s, row, values[row]))
@@ -184,7 +184,10 @@ static void write_service(struct figures *f, struct service *service, bool again
 		       ? s->n_series
 		       : MIN(s->n_series, (int)SERVICE_EVENT_ROWS);
 	s->pass_boot_ns = figures.at.boot_ns;
-	service_rows_read(service, clock_now(), values);
+	if (rows <= (int)SERVICE_EVENT_ROWS)
+		service_rows_read_events(service, clock_now(), values);
+	else
+		service_rows_read(service, clock_now(), values);
 	for (int row = 0; row < rows; row++)
 		append(f, s, row, f->slot_ms, values[row]);
 }
@@ -270,12 +273,13 @@ void figures_added(struct daemon *d, struct service *service, const struct label
 		return;
 	s = calloc(1, sizeof(*s));
 	service_info(service, &info);
-	if (!s || labels_of(d, &info, target, &s->labels) ||
-		map_put(&d->figures->sampled, &service, sizeof(service), s)) {
+	if (!s || labels_of(d, &info, target, &s->labels)) {
 		log_error("out of memory: the figures of '%s' are on /metrics alone", info.name);
 		sampled_free(s);
 		return;
 	}
+	service_set_figures_userdata(service, s);
+	d->figures->n_sampled++;
 	resize(d->figures, s, clock_wall_ms());
 	write_changed(d->figures, service, s, clock_now());
 }
@@ -286,7 +290,8 @@ void figures_removed(struct daemon *d, struct service *service)
 
 	if (!s)
 		return;
-	map_del(&d->figures->sampled, &service, sizeof(service));
+	service_set_figures_userdata(service, NULL);
+	d->figures->n_sampled--;
 	tsdb_observe(d->db, on_sample, d->rules);
 	for (int row = 0; row < s->n_series; row++)
 		append(d->figures, s, row, clock_wall_ms(), (double)NAN);
@@ -450,9 +455,12 @@ void figures_stop(struct daemon *d)
 	if (!f)
 		return;
 	d->figures = NULL;
-	map_foreach (&f->sampled, e)
-		sampled_free(e->value);
-	map_release(&f->sampled);
+	for (size_t i = 0; i < watch_services(d->watch); i++) {
+		struct service *service = watch_service(d->watch, i);
+
+		sampled_free(service_figures_userdata(service));
+		service_set_figures_userdata(service, NULL);
+	}
 	scrape_own_free(f->own);
 	sd_event_source_disable_unref(f->slot_timer);
 	sd_event_source_disable_unref(f->turn);

@@ -79,11 +79,11 @@ void past_meet_service(struct daemon *d, struct service *service)
 	const struct death *death;
 	struct service_info info;
 
-	service_info(service, &info);
-	if (info.died)
+	if (service_is_recalled(service))
 		return;
+	service_info(service, &info);
 	death = history_meet(d->history, &info, clock_now());
-	if (death)
+	if (death || history_has_met(d->history, info.name))
 		service_recall(service, death);
 }
 

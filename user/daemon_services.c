@@ -87,21 +87,18 @@ static void each_watched(
 {
 	for (size_t i = 0; d->watch && i < watch_services(d->watch); i++) {
 		struct service *service = watch_service(d->watch, i);
-		struct service_info info;
 
-		service_info(service, &info);
-		if (info.selected && service_userdata(service))
+		if (service_is_selected(service) && service_userdata(service))
 			fn(d, service_userdata(service), x);
 	}
 }
 
 static void append_again(struct daemon *d, struct watched *w, void *x)
 {
-	struct service_info info;
+	enum service_state state = service_state(w->service);
 
-	service_info(w->service, &info);
-	if (info.state != SERVICE_UNKNOWN)
-		w->up = info.state == SERVICE_UP;
+	if (state != SERVICE_UNKNOWN)
+		w->up = state == SERVICE_UP;
 	else if (!w->last_wall_ms && clock_boot_ns() - w->added_boot_ns < UNKNOWN_NS)
 		return;
 	append(d, w, *(int64_t *)x, w->up);

@@ -179,25 +179,44 @@ static void read_group(const struct group_total *group, bool is_unit, double *v)
 	}
 }
 
+static void read_events(const struct service_info *info, const struct service_figures *figures,
+	struct instant now, double ret[SERVICE_EVENT_ROWS])
+{
+	_Static_assert(ROW_EXITS_UNKNOWN - ROW_EXITS_REQUESTED == END_UNKNOWN - END_REQUESTED,
+		"a row for each kind, in their order");
+	for (int i = 0; i < SERVICE_EVENT_ROWS; i++)
+		ret[i] = (double)NAN;
+	read_state(info, now, ret);
+	read_last_death(info, ret);
+	read_ends(figures, ret);
+	/* Passes tell it, too, and that none is. */
+	if (figures->used && (figures->passed || figures->used->hung_threads))
+		ret[ROW_HUNG_TASKS] = figures->used->hung_threads;
+}
+
+void service_rows_read_events(
+	const struct service *service, struct instant now, double ret[SERVICE_EVENT_ROWS])
+{
+	struct service_figures figures;
+	struct service_info info;
+
+	service_info(service, &info);
+	service_figures(service, &figures);
+	read_events(&info, &figures, now, ret);
+}
+
 void service_rows_read(const struct service *service, struct instant now, double ret[SERVICE_ROWS])
 {
 	struct service_figures figures;
 	struct service_info info;
 
-	_Static_assert(ROW_EXITS_UNKNOWN - ROW_EXITS_REQUESTED == END_UNKNOWN - END_REQUESTED,
-		"a row for each kind, in their order");
 	_Static_assert(ROW_WAITING_IO - ROW_WAITING_CPU == PRESSURE_IO - PRESSURE_CPU,
 		"a row for each resource, in their order");
-	for (int i = 0; i < SERVICE_ROWS; i++)
+	for (int i = SERVICE_EVENT_ROWS; i < SERVICE_ROWS; i++)
 		ret[i] = (double)NAN;
 	service_info(service, &info);
 	service_figures(service, &figures);
-	read_state(&info, now, ret);
-	read_last_death(&info, ret);
-	read_ends(&figures, ret);
-	/* Passes tell it, too, and that none is. */
-	if (figures.used && (figures.passed || figures.used->hung_threads))
-		ret[ROW_HUNG_TASKS] = figures.used->hung_threads;
+	read_events(&info, &figures, now, ret);
 	if (!figures.passed)
 		return;
 	read_used(&figures, ret);

@@ -73,5 +73,8 @@ extern const struct service_row_name service_rows[SERVICE_ROWS];
 
 /* NaN stands for what is not known, or does not apply: no sample. */
 void service_rows_read(const struct service *service, struct instant now, double ret[SERVICE_ROWS]);
+/* Only what events tell: the first SERVICE_EVENT_ROWS. */
+void service_rows_read_events(
+	const struct service *service, struct instant now, double ret[SERVICE_EVENT_ROWS]);
 
 #endif

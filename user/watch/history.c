@@ -422,6 +422,13 @@ static void meet(struct history *history, const struct service_info *info, struc
 		find_missed_death(history, info, life, now);
 }
 
+bool history_has_met(const struct history *history, const char *service)
+{
+	const struct history_list *list = map_gets(&history->lists, service);
+
+	return list && list->met;
+}
+
 const struct death *history_meet(
 	struct history *history, const struct service_info *info, struct instant now)
 {

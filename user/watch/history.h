@@ -99,6 +99,8 @@ struct history_event *history_note_hang(struct history *history, const struct se
 struct history_event *history_note_oom(
 	struct history *history, const struct service_info *info, struct instant now);
 
+/* What happened to it while tolld did not run is known. */
+bool history_has_met(const struct history *history, const char *service);
 /*
  * For a service that remembers no death itself: its last one; NULL: none, or it is too early to say.
  * That it died while tolld did not run is found here.

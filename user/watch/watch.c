@@ -561,6 +561,16 @@ struct service *watch_service(const struct watch *watch, size_t i)
 	return watch->services.items[i];
 }
 
+enum service_state service_state(const struct service *service)
+{
+	return service->doubtful ? SERVICE_UNKNOWN : service->state;
+}
+
+bool service_is_selected(const struct service *service)
+{
+	return service->selection != NULL;
+}
+
 void service_info(const struct service *service, struct service_info *ret)
 {
 	*ret = (struct service_info){
@@ -573,8 +583,8 @@ void service_info(const struct service *service, struct service_info *ret)
 		.cgroup = service->cgroup,
 		.unit = service->unit,
 		.unit_info = service->has_unit_info ? &service->unit_info : NULL,
-		.selected = service->selection != NULL,
-		.state = service->doubtful ? SERVICE_UNKNOWN : service->state,
+		.selected = service_is_selected(service),
+		.state = service_state(service),
 		.since = service->since,
 		.pid = service->owner.pid,
 		.start_boot_ns = service->owner.start_boot_ns,
@@ -589,13 +599,19 @@ void service_info(const struct service *service, struct service_info *ret)
 
 void service_recall(struct service *service, const struct death *death)
 {
-	if (service->died)
+	service->recalled = true;
+	if (service->died || !death)
 		return;
 	service->died = true;
 	service->last_death = *death;
 	service->last_death.final = true;
 	if (service->set->ops.on_change)
 		service->set->ops.on_change(service, service->set->ops.userdata);
+}
+
+bool service_is_recalled(const struct service *service)
+{
+	return service->recalled || service->died;
 }
 
 void service_set_userdata(struct service *service, void *userdata)
@@ -606,6 +622,16 @@ void service_set_userdata(struct service *service, void *userdata)
 void *service_userdata(const struct service *service)
 {
 	return service->userdata;
+}
+
+void service_set_figures_userdata(struct service *service, void *userdata)
+{
+	service->figures_userdata = userdata;
+}
+
+void *service_figures_userdata(const struct service *service)
+{
+	return service->figures_userdata;
 }
 
 void service_sampled(struct service *service, int64_t now_boot_ns)

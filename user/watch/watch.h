@@ -267,10 +267,18 @@ bool watch_address_is_local(const struct sockaddr *address);
 size_t watch_services(const struct watch *watch);
 struct service *watch_service(const struct watch *watch, size_t i);
 void service_info(const struct service *service, struct service_info *ret);
-/* How it died before tolld was started or it was added anew; ignored where it died since. */
+/* Those that are asked of every service again and again, as service_info() has them. */
+enum service_state service_state(const struct service *service);
+bool service_is_selected(const struct service *service);
+/* How it died before tolld was started or it was added anew, NULL: it did not; ignored where it died since. */
 void service_recall(struct service *service, const struct death *death);
+/* That is known, or it died since. */
+bool service_is_recalled(const struct service *service);
 void service_set_userdata(struct service *service, void *userdata);
 void *service_userdata(const struct service *service);
+/* Another one, for whoever keeps its figures. */
+void service_set_figures_userdata(struct service *service, void *userdata);
+void *service_figures_userdata(const struct service *service);
 /* A sample that says that it is down is in the store, since just now. Told once for each death. */
 void service_sampled(struct service *service, int64_t now_boot_ns);
 

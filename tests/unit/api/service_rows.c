@@ -13,9 +13,11 @@ struct wanted {
 
 static void assert_rows(const struct service *service, const struct wanted *wanted, size_t n)
 {
-	double values[SERVICE_ROWS];
+	double values[SERVICE_ROWS], told[SERVICE_EVENT_ROWS];
 
 	service_rows_read(service, now, values);
+	service_rows_read_events(service, now, told);
+	assert_memory_equal(values, told, sizeof(told));
 	for (size_t i = 0; i < n; i++) {
 		double got = values[wanted[i].row];
 

@@ -659,9 +659,11 @@ static void a_death_that_nobody_saw_is_found(void **state)
 		/* Nobody has looked yet. */
 		info.state = SERVICE_UNKNOWN;
 		assert_null(history_meet(history, &info, now));
+		assert_false(history_has_met(history, "web"));
 		info.state = rows[i].pid ? SERVICE_UP : SERVICE_DOWN;
 		death = history_meet(history, &info, now);
 		assert_non_null(death);
+		assert_true(history_has_met(history, "web"));
 		assert_int_equal(death->kind, DEATH_UNKNOWN);
 		assert_int_equal(death->untold, UNTOLD_WHILE_AWAY);
 		assert_int_equal(death->pid, 100);
@@ -688,6 +690,7 @@ static void the_last_death_is_remembered_for_a_service_made_anew(void **state)
 	assert_int_equal(history_meet(history, &info, now)->pid, 100);
 	info = info_of("other", 0);
 	assert_null(history_meet(history, &info, now));
+	assert_false(history_has_met(history, "other"));
 }
 
 static void a_clock_that_is_set_moves_what_was_seen_by_it(void **state)
