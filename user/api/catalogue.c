@@ -8,33 +8,49 @@
 #include "base/escape.h"
 #include "base/map.h"
 
-/* What was found, each once. Keys are interned, so a pointer says it all. */
-struct texts {
-	const char **items;
+/* What was found, each once: interned texts, or sets of labels. */
+struct found {
+	const void **items;
 	size_t n, cap;
 	struct map seen;
 };
 
-static void texts_release(struct texts *texts)
+static void found_release(struct found *found)
 {
-	free(texts->items);
-	map_release(&texts->seen);
+	free(found->items);
+	map_release(&found->seen);
 }
 
-static int texts_add(struct texts *texts, const char *interned)
+/* Two with the same key are the same. 1, 0 where it is known already, or -ENOMEM. */
+static int found_add(struct found *found, const void *key, size_t key_len, const void *item)
 {
-	if (map_get(&texts->seen, &interned, sizeof(interned)))
+	if (map_get(&found->seen, key, key_len))
 		return 0;
-	if (!vec_reserve(texts->items, texts->n, texts->cap) ||
-		map_put(&texts->seen, &interned, sizeof(interned), texts) < 0)
+	if (!vec_reserve(found->items, found->n, found->cap) ||
+		map_put(&found->seen, key, key_len, found) < 0)
 		return -ENOMEM;
-	texts->items[texts->n++] = interned;
-	return 0;
+	found->items[found->n++] = item;
+	return 1;
 }
 
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	return labels_compare(*(const struct labels *const *)a, *(const struct labels *const *)b);
+}
+
+static void write_text(struct jsonw *json, const void *text)
+{
+	jsonw_string(json, text);
+}
+
+static void write_labels(struct jsonw *json, const void *labels)
+{
+	jsonw_labels(json, labels);
 }
 
 static const struct selector everything;
@@ -99,26 +115,29 @@ static int each_series(struct request *req, const struct wanted *wanted,
 	return err;
 }
 
-static void answer_texts(struct request *req, struct texts *texts, size_t limit)
+/* Sorted, and as many of them as the limit says; 0: all. */
+static void answer_found(struct request *req, const struct found *found, size_t limit,
+	int (*compare)(const void *a, const void *b),
+	void (*write)(struct jsonw *json, const void *item))
 {
 	static char truncated[] = "results truncated due to limit";
 	char *const warnings[] = { truncated };
-	bool cut = limit && texts->n > limit;
+	bool cut = limit && found->n > limit;
 	struct jsonw json;
 
-	if (texts->n)
-		qsort(texts->items, texts->n, sizeof(*texts->items), compare_texts);
+	if (found->n)
+		qsort(found->items, found->n, sizeof(*found->items), compare);
 	answer_begin(req, &json);
 	jsonw_begin_array(&json);
-	for (size_t i = 0; i < (cut ? limit : texts->n); i++)
-		jsonw_string(&json, texts->items[i]);
+	for (size_t i = 0; i < (cut ? limit : found->n); i++)
+		write(&json, found->items[i]);
 	jsonw_end_array(&json);
 	answer_end_with(req, &json, warnings, cut, NULL, 0);
 }
 
 /* Names of labels, or the values of `name` where it is not NULL, of what any of the selectors matches. */
 static int find_texts(
-	struct request *req, const struct wanted *wanted, const char *name, struct texts *ret)
+	struct request *req, const struct wanted *wanted, const char *name, struct found *ret)
 {
 	struct tsdb *db = req->api->sources.db;
 	int err = 0;
@@ -130,8 +149,10 @@ static int find_texts(
 
 		err = name ? tsdb_label_values(db, name, &query, &found, &n_found)
 			   : tsdb_label_names(db, &query, &found, &n_found);
-		for (size_t k = 0; k < n_found && !err; k++)
-			err = texts_add(ret, found[k]);
+		/* Interned: a pointer says it all. */
+		for (size_t k = 0; k < n_found && err >= 0; k++)
+			err = found_add(ret, &found[k], sizeof(found[k]), found[k]);
+		err = MIN(err, 0);
 		free(found);
 	}
 	if (err)
@@ -141,14 +162,14 @@ static int find_texts(
 
 static void catalogue_texts(struct request *req, const char *name)
 {
-	struct texts texts = { 0 };
+	struct found texts = { 0 };
 	struct wanted wanted;
 
 	if (read_wanted(req, false, &wanted) < 0)
 		return;
 	if (!find_texts(req, &wanted, name, &texts))
-		answer_texts(req, &texts, wanted.limit);
-	texts_release(&texts);
+		answer_found(req, &texts, wanted.limit, compare_texts, write_text);
+	found_release(&texts);
 	selectors_release(&wanted.selectors);
 }
 
@@ -217,51 +238,18 @@ void catalogue_values(struct request *req, struct instant now)
 	strbuf_release(&name);
 }
 
-struct series_found {
-	struct labels **items;
-	size_t n, cap;
-	struct map seen;
-};
-
 static int add_series(const struct labels *labels, void *userdata)
 {
-	struct series_found *found = userdata;
-	size_t key_len = labels->n * sizeof(labels->v[0]);
+	int added = found_add(userdata, labels->v, labels->n * sizeof(labels->v[0]), labels);
 
-	if (map_get(&found->seen, labels->v, key_len))
-		return 0;
-	if (map_put(&found->seen, labels->v, key_len, found) < 0 ||
-		!vec_reserve(found->items, found->n, found->cap))
-		return -ENOMEM;
-	found->items[found->n++] = labels_ref(labels);
-	return 0;
-}
-
-static int compare_labels(const void *a, const void *b)
-{
-	return labels_compare(*(const struct labels *const *)a, *(const struct labels *const *)b);
-}
-
-static void write_series(struct request *req, struct series_found *found, size_t limit)
-{
-	static char truncated[] = "results truncated due to limit";
-	char *const warnings[] = { truncated };
-	bool cut = limit && found->n > limit;
-	struct jsonw json;
-
-	if (found->n)
-		qsort(found->items, found->n, sizeof(*found->items), compare_labels);
-	answer_begin(req, &json);
-	jsonw_begin_array(&json);
-	for (size_t i = 0; i < (cut ? limit : found->n); i++)
-		jsonw_labels(&json, found->items[i]);
-	jsonw_end_array(&json);
-	answer_end_with(req, &json, warnings, cut, NULL, 0);
+	if (added > 0)
+		labels_ref(labels);
+	return MIN(added, 0);
 }
 
 void catalogue_series(struct request *req, struct instant now)
 {
-	struct series_found found = { 0 };
+	struct found found = { 0 };
 	struct wanted wanted;
 
 	if (!request_param(req, "match[]")) {
@@ -271,10 +259,9 @@ void catalogue_series(struct request *req, struct instant now)
 	if (read_wanted(req, true, &wanted) < 0)
 		return;
 	if (each_series(req, &wanted, add_series, &found) == 0)
-		write_series(req, &found, wanted.limit);
+		answer_found(req, &found, wanted.limit, compare_labels, write_labels);
 	for (size_t i = 0; i < found.n; i++)
-		labels_unref(found.items[i]);
-	free(found.items);
-	map_release(&found.seen);
+		labels_unref((struct labels *)found.items[i]);
+	found_release(&found);
 	selectors_release(&wanted.selectors);
 }

@@ -120,18 +120,23 @@ static void print_offset(const struct shift *shift, struct strbuf *out)
 	print_ms(shift->offset_ms, shift->offset_expr, out);
 }
 
+static void print_label_name(const char *name, struct strbuf *out)
+{
+	size_t len = strlen(name);
+
+	if (label_name_valid_classic(name, len))
+		strbuf_add(out, name, len);
+	else
+		literal_quote(out, name, len);
+}
+
 static void print_names(const struct names *names, struct strbuf *out)
 {
 	strbuf_addch(out, '(');
 	for (size_t i = 0; i < names->n; i++) {
-		size_t len = strlen(names->v[i]);
-
 		if (i)
 			strbuf_adds(out, ", ");
-		if (label_name_valid_classic(names->v[i], len))
-			strbuf_adds(out, names->v[i]);
-		else
-			literal_quote(out, names->v[i], len);
+		print_label_name(names->v[i], out);
 	}
 	strbuf_addch(out, ')');
 }
@@ -139,12 +144,7 @@ static void print_names(const struct names *names, struct strbuf *out)
 /* By PromQL's rules of quoting, which are not those of matcher_print(). */
 static void print_matcher(const struct matcher *m, struct strbuf *out)
 {
-	size_t len = strlen(m->name);
-
-	if (label_name_valid_classic(m->name, len))
-		strbuf_adds(out, m->name);
-	else
-		literal_quote(out, m->name, len);
+	print_label_name(m->name, out);
 	strbuf_adds(out, matcher_type_text(m->type));
 	literal_quote(out, m->value, strlen(m->value));
 }

@@ -768,32 +768,22 @@ static void follow_stats(struct backend *backend, struct watch_stats *ret)
 	ret->events_oom = backend->told_oom;
 }
 
+#define SAME_IN_BOTH                                                                               \
+	.close = follow_close, .reason = follow_reason, .add_process = follow_add_process,         \
+	.remove_process = follow_remove_process, .add_port = follow_add_port,                      \
+	.remove_port = follow_remove_port, .living = follow_living, .drain = follow_drain,         \
+	.stats = follow_stats
+
 const struct backend_ops pidfd_backend = {
+	SAME_IN_BOTH,
 	.kind = WATCH_PIDFD,
 	.name = "pidfd",
 	.open = pidfd_backend_open,
-	.close = follow_close,
-	.reason = follow_reason,
-	.add_process = follow_add_process,
-	.remove_process = follow_remove_process,
-	.add_port = follow_add_port,
-	.remove_port = follow_remove_port,
-	.living = follow_living,
-	.drain = follow_drain,
-	.stats = follow_stats,
 };
 
 const struct backend_ops poll_backend = {
+	SAME_IN_BOTH,
 	.kind = WATCH_POLL,
 	.name = "poll",
 	.open = poll_backend_open,
-	.close = follow_close,
-	.reason = follow_reason,
-	.add_process = follow_add_process,
-	.remove_process = follow_remove_process,
-	.add_port = follow_add_port,
-	.remove_port = follow_remove_port,
-	.living = follow_living,
-	.drain = follow_drain,
-	.stats = follow_stats,
 };

@@ -521,44 +521,25 @@ static int kernel_sockets(struct backend *backend, const struct usage_wanted *wa
 		backend->loaded.maps[MAP_PROCESSES].map_fd, wanted, fn, userdata);
 }
 
+#define SAME_IN_BOTH                                                                               \
+	.kind = WATCH_KERNEL, .name = "kernel", .open = kernel_open, .close = kernel_close,        \
+	.reason = kernel_reason, .remove_process = kernel_remove_process,                          \
+	.add_port = kernel_add_port, .remove_port = kernel_remove_port,                            \
+	.add_program = kernel_add_program, .remove_program = kernel_remove_program,                \
+	.family = kernel_family, .drain = kernel_drain, .show = kernel_show, .stats = kernel_stats
+
 const struct backend_ops kernel_backend = {
-	.kind = WATCH_KERNEL,
-	.name = "kernel",
-	.open = kernel_open,
-	.close = kernel_close,
-	.reason = kernel_reason,
+	SAME_IN_BOTH,
 	.add_process = kernel_add_process,
-	.remove_process = kernel_remove_process,
-	.add_port = kernel_add_port,
-	.remove_port = kernel_remove_port,
-	.add_program = kernel_add_program,
-	.remove_program = kernel_remove_program,
 	.living = kernel_living,
-	.family = kernel_family,
-	.drain = kernel_drain,
 	.usage = kernel_usage,
 	.sockets = kernel_sockets,
-	.show = kernel_show,
-	.stats = kernel_stats,
 };
 
-/* Without iterators, so that /proc is read: in all else the same. */
+/* Without iterators, so that /proc is read. */
 const struct backend_ops kernel_by_file_backend = {
-	.kind = WATCH_KERNEL,
+	SAME_IN_BOTH,
 	.by_file = true,
-	.name = "kernel",
-	.open = kernel_open,
-	.close = kernel_close,
-	.reason = kernel_reason,
 	.add_process = by_file_add_process,
-	.remove_process = kernel_remove_process,
-	.add_port = kernel_add_port,
-	.remove_port = kernel_remove_port,
-	.add_program = kernel_add_program,
-	.remove_program = kernel_remove_program,
 	.living = by_file_living,
-	.family = kernel_family,
-	.drain = kernel_drain,
-	.show = kernel_show,
-	.stats = kernel_stats,
 };
