@@ -2,24 +2,11 @@
  * exposition.c - property: reading ends; a sample that is read is read the same when its text is
  * expected; its labels are the same when they are printed and read again.
  */
-#include <assert.h>
-#include <string.h>
+#include "series_labels.h"
+
 #include "base/escape.h"
-#include "scrape/exposition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct labels *labels_of(const char *series, size_t len)
-{
-	struct labels_builder b = LABELS_BUILDER_INIT;
-	struct labels *labels = NULL;
-	bool twice;
-
-	/* Without a type: with one, `le` would be read as another text than it was. */
-	exposition_labels(series, len, METRIC_UNKNOWN, &b, &twice);
-	assert(!labels_build(&b, &labels));
-	return labels;
-}
 
 static void quoted(struct strbuf *out, const char *s)
 {

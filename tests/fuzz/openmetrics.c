@@ -3,23 +3,11 @@
  * expected, and by itself with the end behind it; its labels survive being printed and read by the
  * parser of the other format.
  */
-#include <assert.h>
-#include <string.h>
+#include "series_labels.h"
+
 #include "scrape/openmetrics.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct labels *labels_of(const char *series, size_t len)
-{
-	struct labels_builder b = LABELS_BUILDER_INIT;
-	struct labels *labels = NULL;
-	bool twice;
-
-	/* Without a type: with one, `le` would be read as another text than it was. */
-	exposition_labels(series, len, METRIC_UNKNOWN, &b, &twice);
-	assert(!labels_build(&b, &labels));
-	return labels;
-}
 
 static void same_labels(const struct exposition_entry *a, const struct exposition_entry *b)
 {

@@ -6,18 +6,6 @@
 	"route: {receiver: team, group_by: [...], group_wait: 10s, group_interval: 1m}\n"          \
 	"receivers: [{name: team, email_configs: [{to: o@example.org, send_resolved: true}]}]\n"
 
-static void put(struct world *w, const char *text, bool firing)
-{
-	scoped(labels_unrefp) struct labels *labels = labels_of(text);
-	scoped(alert_unrefp) struct alert *alert = alert_new(labels, NULL);
-
-	assert_non_null(alert);
-	alert->starts_wall_ms = w->now.wall_ms;
-	if (!firing)
-		alert->ends_wall_ms = w->now.wall_ms;
-	assert_int_equal(notify_put(w->notify, alert, w->now), 0);
-}
-
 static bool muted(struct world *w, const char *text)
 {
 	scoped(labels_unrefp) struct labels *labels = labels_of(text);
@@ -79,9 +67,9 @@ static void equal_labels_make_the_pair(void **state)
 		world_init(&w, rules_of(rule));
 		for (size_t k = 0; k < 2; k++) {
 			if (rows[i].firing[k])
-				put(&w, rows[i].firing[k], true);
+				world_put_labels(&w, rows[i].firing[k], true);
 			if (rows[i].over[k])
-				put(&w, rows[i].over[k], false);
+				world_put_labels(&w, rows[i].over[k], false);
 		}
 		if (muted(&w, rows[i].target) != rows[i].muted)
 			fail_msg("row %zu", i);
@@ -108,13 +96,13 @@ static void what_is_on_both_sides_hides_only_targets(void **state)
 	world_init(
 		&w, rules_of("- {source_match: {s1: '1'}, target_match: {t1: '1'}, equal: [e]}\n"
 			     "- {source_match: {s2: '1'}, target_match: {t2: '1'}, equal: [e]}\n"));
-	put(&w, "s1=1 t1=2 e=1", true);
-	put(&w, "s2=1 t2=1 e=1", true);
+	world_put_labels(&w, "s1=1 t1=2 e=1", true);
+	world_put_labels(&w, "s2=1 t2=1 e=1", true);
 	check(&w, rows, ARRAY_SIZE(rows));
 	/* Another source of the same set, on one side only: it is not hidden behind the other. */
-	put(&w, "s2=1 t2=0 e=1", true);
+	world_put_labels(&w, "s2=1 t2=0 e=1", true);
 	assert_true(muted(&w, "s2=1 t2=1 e=1"));
-	put(&w, "s2=1 t2=0 e=1", false);
+	world_put_labels(&w, "s2=1 t2=0 e=1", false);
 	assert_false(muted(&w, "s2=1 t2=1 e=1"));
 	world_release(&w);
 }
@@ -139,8 +127,8 @@ static void rules_know_all_kinds_of_matchers(void **state)
 			"- {source_matchers: [s1=1], target_matchers: [t1!=1], equal: [e]}\n"
 			"- {source_matchers: [s2=1], target_matchers: [t2=1], equal: [e]}\n"
 			"- {source_match_re: {s2: '[12]'}, target_match_re: {t3: 'a|ab'}, equal: [e]}\n"));
-	put(&w, "s1=1 t1=2 e=1", true);
-	put(&w, "s2=1 t2=1 e=1", true);
+	world_put_labels(&w, "s1=1 t1=2 e=1", true);
+	world_put_labels(&w, "s2=1 t2=1 e=1", true);
 	check(&w, rows, ARRAY_SIZE(rows));
 	world_release(&w);
 }
@@ -159,8 +147,8 @@ static void rules_that_say_nothing_do_nothing(void **state)
 		struct world w;
 
 		world_init(&w, rules_of(rules[i]));
-		put(&w, "s=1", true);
-		put(&w, "t=1", true);
+		world_put_labels(&w, "s=1", true);
+		world_put_labels(&w, "t=1", true);
 		assert_int_equal(muted(&w, "t=1"), i == 3);
 		assert_false(muted(&w, "s=1"));
 		world_release(&w);
@@ -277,7 +265,7 @@ static void it_answers_as_the_rule_read_aloud(void **state)
 		firing[i] = !firing[i];
 		snprintf(text, sizeof(text), "severity=%s team=t%d host=h%d n=%d",
 			severities[i % 3], i / 3 % 4, i / 12 % 5, i / 60);
-		put(&w, text, firing[i]);
+		world_put_labels(&w, text, firing[i]);
 		for (int s = 0; s < 240; s++)
 			hits += firing[s] && s % 3 == 0 && i % 3 != 0 && s / 3 % 4 == i / 3 % 4 &&
 				s / 12 % 5 == i / 12 % 5;
@@ -301,7 +289,7 @@ static void a_hundred_rules_and_ten_thousand_alerts_are_cheap(void **state)
 	for (int i = 0; i < 10000; i++) {
 		snprintf(text, sizeof(text), "severity=%s team=t%d host=h%d", severities[i % 2],
 			i / 2 % 100, i / 200);
-		put(&w, text, true);
+		world_put_labels(&w, text, true);
 	}
 	printf("put: %d ms, ", (int)((clock_boot_ns() - start) / NSEC_PER_MSEC));
 	start = clock_boot_ns();

@@ -310,11 +310,7 @@ static void what_alerts_remember_of_silences_is_true(void **state)
 		char text[32];
 
 		snprintf(text, sizeof(text), "a=%u b=%u", n % 5, n / 5);
-		scoped(labels_unrefp) struct labels *labels = labels_of(text);
-		scoped(alert_unrefp) struct alert *alert = alert_new(labels, NULL);
-
-		alert->starts_wall_ms = w.now.wall_ms;
-		assert_int_equal(notify_put(w.notify, alert, w.now), 0);
+		world_put_labels(&w, text, true);
 	}
 	for (unsigned turn = 0; turn < 600; turn++) {
 		unsigned k = turn * 7 % 4;

@@ -19,19 +19,6 @@ static const char settings[] =
 	"- {name: never2, time_intervals: [{years: ['1970:1971']}]}\n"
 	"receivers: [{name: all}, {name: a}, {name: b}, {name: c}]\n";
 
-static uint64_t put(struct world *w, const char *text, bool firing)
-{
-	scoped(labels_unrefp) struct labels *labels = labels_of(text);
-	scoped(alert_unrefp) struct alert *alert = alert_new(labels, NULL);
-
-	assert_non_null(alert);
-	alert->starts_wall_ms = w->now.wall_ms;
-	if (!firing)
-		alert->ends_wall_ms = w->now.wall_ms;
-	assert_int_equal(notify_put(w->notify, alert, w->now), 0);
-	return labels_fingerprint(labels);
-}
-
 static void add_names(struct strbuf *out, const char *what, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -72,9 +59,9 @@ static void an_alert_shows_who_hears_of_it_and_what_keeps_it_silent(void **state
 	struct world w;
 
 	world_init(&w, config_of(settings));
-	plain = put(&w, "alertname=x n=1", true);
-	low = put(&w, "alertname=x n=2 team=a severity=low host=h", true);
-	high = put(&w, "alertname=y n=3 team=b severity=high host=h", true);
+	plain = world_put_labels(&w, "alertname=x n=1", true);
+	low = world_put_labels(&w, "alertname=x n=2 team=a severity=low host=h", true);
+	high = world_put_labels(&w, "alertname=y n=3 team=b severity=high host=h", true);
 	assert_look(&w, plain, "-> all");
 	assert_look(&w, low, "-> a,b inhibited by 3");
 	assert_look(&w, high, "-> b");
@@ -89,7 +76,7 @@ static void an_alert_shows_who_hears_of_it_and_what_keeps_it_silent(void **state
 	assert_look(&w, high, "-> b silenced by 2");
 	/* What is silenced inhibits all the same; what is over does not. */
 	assert_look(&w, low, "-> a,b inhibited by 3");
-	put(&w, "alertname=y n=3 team=b severity=high host=h", false);
+	world_put_labels(&w, "alertname=y n=3 team=b severity=high host=h", false);
 	assert_look(&w, low, "-> a,b");
 	world_release(&w);
 }
@@ -102,13 +89,13 @@ static void only_what_fires_is_listed_and_looked_at(void **state)
 	size_t n;
 
 	world_init(&w, config_of(settings));
-	fires = put(&w, "alertname=x n=1", true);
-	ends = put(&w, "alertname=x n=2", true);
+	fires = world_put_labels(&w, "alertname=x n=1", true);
+	ends = world_put_labels(&w, "alertname=x n=2", true);
 	assert_int_equal(notify_alert_list(w.notify, &list, &n), 0);
 	assert_int_equal(n, 2);
 	assert_true(list[0] < list[1]);
 	free(list);
-	put(&w, "alertname=x n=2", false);
+	world_put_labels(&w, "alertname=x n=2", false);
 	assert_int_equal(notify_alert_list(w.notify, &list, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(list[0], fires);
@@ -162,19 +149,19 @@ static void groups_are_listed_by_labels_with_their_alerts_in_order(void **state)
 	struct world w;
 
 	world_init(&w, config_of(settings));
-	put(&w, "alertname=y n=9", true);
-	put(&w, "alertname=x n=2 job=b", true);
-	put(&w, "alertname=x n=1", true);
-	put(&w, "alertname=x n=3 job=a", true);
-	put(&w, "alertname=x n=4 team=a", true);
-	put(&w, "alertname=x n=5 team=c", true);
+	world_put_labels(&w, "alertname=y n=9", true);
+	world_put_labels(&w, "alertname=x n=2 job=b", true);
+	world_put_labels(&w, "alertname=x n=1", true);
+	world_put_labels(&w, "alertname=x n=3 job=a", true);
+	world_put_labels(&w, "alertname=x n=4 team=a", true);
+	world_put_labels(&w, "alertname=x n=5 team=c", true);
 	assert_groups(&w, "{team=\"a\"} -> b: 4 muted by always\n"
 			  "{alertname=\"x\"} -> a: 4\n"
 			  "{alertname=\"x\"} -> all: 3 2 1\n"
 			  "{alertname=\"x\"} -> c: 5 muted by never,never2\n"
 			  "{alertname=\"y\"} -> all: 9\n");
-	put(&w, "alertname=x n=2 job=b", false);
-	put(&w, "alertname=y n=9", false);
+	world_put_labels(&w, "alertname=x n=2 job=b", false);
+	world_put_labels(&w, "alertname=y n=9", false);
 	assert_groups(&w, "{team=\"a\"} -> b: 4 muted by always\n"
 			  "{alertname=\"x\"} -> a: 4\n"
 			  "{alertname=\"x\"} -> all: 3 1\n"
@@ -220,8 +207,8 @@ static void survives_without_memory(void **state)
 	struct world w;
 
 	world_init(&w, config_of(settings));
-	put(&w, "alertname=x n=1 team=a severity=low host=h", true);
-	put(&w, "alertname=x n=2 team=c severity=high host=h", true);
+	world_put_labels(&w, "alertname=x n=1 team=a severity=low host=h", true);
+	world_put_labels(&w, "alertname=x n=2 team=c severity=high host=h", true);
 	world_silence(&w, "{n=\"1\"}", 0, 600 * SEC, id);
 	with_failing_allocations(look_at_all, &w);
 	world_release(&w);

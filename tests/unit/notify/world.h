@@ -251,6 +251,20 @@ static inline int world_put(struct world *w, const char *name, const char *insta
 	return notify_put(w->notify, alert, w->now);
 }
 
+/* The same for any labels, as labels_of() takes them. Its fingerprint. */
+static inline uint64_t world_put_labels(struct world *w, const char *text, bool firing)
+{
+	scoped(labels_unrefp) struct labels *labels = labels_of(text);
+	scoped(alert_unrefp) struct alert *alert = alert_new(labels, NULL);
+
+	assert_non_null(alert);
+	alert->starts_wall_ms = w->now.wall_ms;
+	if (!firing)
+		alert->ends_wall_ms = w->now.wall_ms;
+	assert_int_equal(notify_put(w->notify, alert, w->now), 0);
+	return labels_fingerprint(labels);
+}
+
 static inline void fires(struct world *w, const char *name, const char *instance)
 {
 	assert_int_equal(world_put(w, name, instance, true), 0);

@@ -4,9 +4,7 @@
 #ifndef TOLLD_TESTS_TEMPLATE_HTML_WORLD_H
 #define TOLLD_TESTS_TEMPLATE_HTML_WORLD_H
 
-#include "harness.h"
-
-#include "template/template.h"
+#include "render.h"
 
 static int as_type(enum tvalue_type type, const struct tvalue *arg, struct tvalue *ret)
 {
@@ -67,17 +65,7 @@ static int make_root(void **state)
 
 static int render(const char *text, struct strbuf *out, struct template_error *err)
 {
-	struct template_set *set = NULL;
-	int result;
-
-	err->text[0] = '\0';
-	result = template_set_new(TEMPLATE_HTML, functions, &set);
-	if (!result)
-		result = template_parse(set, "t", text, strlen(text), err);
-	if (!result)
-		result = template_execute(set, "t", &root, NULL, NULL, out, err);
-	template_set_free(set);
-	return result;
+	return render_as(TEMPLATE_HTML, functions, &root, text, out, err);
 }
 
 static void assert_rendered(const char *in, const char *want)

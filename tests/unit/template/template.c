@@ -1,9 +1,7 @@
 /* Go's text/template: what it prints, what it refuses, and where its limits are. */
-#include "harness.h"
+#include "render.h"
 
 #include <math.h>
-
-#include "template/template.h"
 
 static int fn_upper(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
@@ -79,17 +77,7 @@ static void make_root(void)
 
 static int render(const char *text, struct strbuf *out, struct template_error *err)
 {
-	struct template_set *set = NULL;
-	int result;
-
-	err->text[0] = '\0';
-	result = template_set_new(TEMPLATE_TEXT, functions, &set);
-	if (!result)
-		result = template_parse(set, "t", text, strlen(text), err);
-	if (!result)
-		result = template_execute(set, "t", &root, NULL, NULL, out, err);
-	template_set_free(set);
-	return result;
+	return render_as(TEMPLATE_TEXT, functions, &root, text, out, err);
 }
 
 static const struct {
