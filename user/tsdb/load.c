@@ -281,9 +281,9 @@ static int no_piece(const struct wal_piece *piece, void *userdata)
 	return 0;
 }
 
-/* Goes over all logs; the second time nothing is told again. */
+/* Goes over all logs. The last time what is wrong is told: a log that is set aside has lost its name. */
 static int read_wals(
-	struct load *load, const struct listing *l, const struct wal_events *events, bool tell)
+	struct load *load, const struct listing *l, const struct wal_events *events, bool last)
 {
 	int err = 0;
 
@@ -293,10 +293,10 @@ static int read_wals(
 
 		err = fd < 0 ? fd : read_wal(fd, events, &damaged);
 		closep(&fd);
-		if (tell && damaged)
+		if (last && damaged)
 			set_aside(load, l->wals[i].name, "is damaged");
 		if (err && err != -ENOMEM) {
-			if (tell)
+			if (last)
 				disk_tell(load->disk, true, "samples/%s cannot be read: %s",
 					l->wals[i].name, strerror(-err));
 			err = 0;
@@ -464,11 +464,11 @@ static int load_all(struct load *load, struct listing *l)
 	if (!err)
 		err = sort_out_wals(load->disk, l);
 	if (!err)
-		err = read_wals(load, l, &names, true);
+		err = read_wals(load, l, &names, false);
 	if (!err)
 		err = make_all_series(load);
 	if (!err)
-		err = read_wals(load, l, &pieces, false);
+		err = read_wals(load, l, &pieces, true);
 	return err;
 }
 

@@ -1,6 +1,8 @@
 /* Files that rot: whatever is in them, the store starts, tells, and invents no sample. */
 #include "disk_world.h"
 
+#include "tsdb/wal.h"
+
 #define MAX_FILES 40
 
 struct kept_file {
@@ -234,6 +236,57 @@ static void what_a_power_cut_tears_is_no_damage(void **state)
 	free_files(&kept);
 }
 
+/* Where the nth record of a log begins. */
+static size_t record_at(const struct kept_file *wal, unsigned n)
+{
+	size_t at = WAL_MAGIC_BYTES;
+	uint32_t len, crc;
+
+	for (; n; n--) {
+		assert_true(wal_head(wal->bytes + at, &len, &crc));
+		at += WAL_HEAD_BYTES + len;
+	}
+	assert_true(at < wal->len);
+	return at;
+}
+
+/* The files' thread is as far as it can be. */
+static void told_when_the_first_is_set_aside(bool bad, const char *text, void *userdata)
+{
+	struct world *w = userdata;
+	int64_t until = clock_boot_ns() + 20 * NSEC_PER_SEC;
+
+	world_told(bad, text, w);
+	while (w->told_bad == 2 && !world_files(w, ".wal.broken", NULL))
+		assert_true(clock_boot_ns() < until);
+}
+
+static void what_logs_have_from_before_their_damage_is_used(void **state)
+{
+	struct world *w = *state;
+	struct kept_files kept = { 0 };
+
+	world_fill(w, 41);
+	world_close(w, false);
+	assert_int_equal(world_open(w), 0);
+	world_fill(w, 41);
+	world_close(w, false);
+	keep_files(w, &kept);
+	assert_int_equal(kept.n, 2);
+	for (size_t i = 0; i < kept.n; i++)
+		kept.items[i].bytes[record_at(&kept.items[i], 2) + WAL_HEAD_BYTES] ^= 1;
+	put_back(w, &kept);
+	w->disk.tell = told_when_the_first_is_set_aside;
+	assert_int_equal(world_open(w), 0);
+	assert_int_equal(w->told_bad, 2);
+	/* Two records, each of a minute. */
+	for (unsigned i = 0; i < WORLD_SERIES; i++)
+		assert_int_equal(world_read(w, i, INT64_MIN, INT64_MAX), 8);
+	world_drain(w);
+	assert_int_equal(world_files(w, ".wal.broken", NULL), 2);
+	free_files(&kept);
+}
+
 static void foreign_files_are_let_alone(void **state)
 {
 	struct world *w = *state;
@@ -263,6 +316,7 @@ int main(void)
 		IN_WORLD(a_damaged_block_is_set_aside_by_name),
 		IN_WORLD(data_that_rot_later_are_told_once_for_a_file),
 		IN_WORLD(what_a_power_cut_tears_is_no_damage),
+		IN_WORLD(what_logs_have_from_before_their_damage_is_used),
 		IN_WORLD(foreign_files_are_let_alone),
 	};
 
