@@ -5,11 +5,11 @@
 
 #include <errno.h>
 #include "base/hash.h"
+#include "tsdb/chunk_code.h"
 #include "tsdb/disk.h"
 #include "tsdb/reach.h"
 
 #define FIRST_BUCKETS 64u
-#define MALLOC_SHARE  8
 
 /*
  * When memory is short and nothing sealed is left, silent series lose their samples; those that
