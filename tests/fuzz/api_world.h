@@ -10,6 +10,7 @@
 #include <string.h>
 #include "api/state.h"
 #include "base/escape.h"
+#include "base/map.h"
 
 /* 2026-11-22 15:46:25.250 UTC */
 #define NOW_WALL_MS 1795362385250ll
