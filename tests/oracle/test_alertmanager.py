@@ -174,7 +174,8 @@ READS = ["/receivers", "/alerts", "/alerts/groups", "/silences"] + [
         "filter=team%21%3D%22%22", "filter=severity%3D~%22c.*%22", "filter=severity%21~%22c.*%22",
         "filter=nothing%3D~%22.%2B%22", "receiver=all", "receiver=team-.%2A", "receiver=team", "receiver=",
         "receiver=all&receiver=pager", "unprocessed=false", "filter=a%3D~%22%C3%BC%5B%5Ez%5D%2A%22",
-        "filter=alertname%3DDown&receiver=team-b&silenced=false", "filter=x", "filter=", "filter=a%3Db&filter=%3D")
+        "filter=alertname%3DDown&receiver=team-b&silenced=false", "filter=x", "filter=", "filter=a%3Db&filter=%3D",
+        "filter=a%3D%00", "filter=a%3D%22b%00%22")
 ] + [f"/silences?{query}" for query in (
     "filter=alertname%3DDown", "filter=alertname%3D%22Down%22", "filter=alertname%3D~Down", "filter=team%3Da",
     "filter=team%3Da&filter=alertname%3DDown", "filter=x", "filter=")]

@@ -79,6 +79,12 @@ void answer_error(struct request *req, enum answer_error type, const char *fmt, 
 	va_start(args, fmt);
 	strbuf_vaddf(&text, fmt, args);
 	va_end(args);
+	if (req->plain_errors) {
+		strbuf_addch(&text, '\n');
+		respond_text(req, error_types[type].status, text.err ? "out of memory\n" : text.s);
+		strbuf_release(&text);
+		return;
+	}
 	begin(req, &json, error_types[type].status, "error");
 	jsonw_field_string(&json, "errorType", error_types[type].name);
 	jsonw_field_string(&json, "error", text.err ? "out of memory" : text.s);

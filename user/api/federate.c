@@ -206,17 +206,6 @@ int api_external_labels(const struct api *api, struct labels **ret)
 	return labels_build(&b, ret);
 }
 
-/* The selectors' faults come as JSON, as they are for the other paths; here they are plain text. */
-static int read_selectors(struct request *req, struct selectors *ret)
-{
-	int err = param_selectors(req, "match[]", false, ret);
-
-	if (err == -EINVAL)
-		respond_text(req, MHD_HTTP_BAD_REQUEST,
-			"match[] must be series selectors, such as up or {job=\"node\"}\n");
-	return err;
-}
-
 void federate_get(struct request *req, struct instant now)
 {
 	scoped(labels_unrefp) struct labels *external = NULL;
@@ -229,7 +218,8 @@ void federate_get(struct request *req, struct instant now)
 		respond_text(req, MHD_HTTP_SERVICE_UNAVAILABLE, "there is no sample store\n");
 		return;
 	}
-	if (read_selectors(req, &selectors))
+	req->plain_errors = true;
+	if (param_selectors(req, "match[]", false, &selectors))
 		return;
 	err = api_external_labels(req->api, &external);
 	if (!err)

@@ -56,7 +56,8 @@ struct request {
 	char *method;
 	char *origin, *host, *content_type, *accept, *fetch_site; /* NULL without the header */
 	bool forwarded;	      /* by a proxy, as its headers say */
-	bool bad_params;      /* some parameter cannot be decoded: a bad escape, or a NUL */
+	bool bad_params;      /* some parameter cannot be decoded */
+	bool plain_errors;    /* answer_error() tells them as plain text */
 	struct param *params; /* a form's fields first, then the URI's */
 	size_t n_params, cap_params;
 	struct strbuf body;

@@ -1,8 +1,8 @@
 /*
  * request.c - a request line and a form taken apart.
  *
- * libmicrohttpd could do this too, but ends a value at a decoded NUL; here that is an error, and one
- * reader serves both places where parameters stand.
+ * libmicrohttpd could do this too, but ends a value at a decoded NUL; here one reader serves both
+ * places where parameters stand.
  */
 #include "api/http.h"
 
@@ -10,7 +10,9 @@
 #include <strings.h>
 #include "base/hex.h"
 
-/* Decodes %XX and, in a form, '+'. */
+static const char replacement[] = "\xef\xbf\xbd";
+
+/* Decodes %XX and, in a form, '+' and a NUL, which no text here can hold, as U+FFFD. */
 static int decode(const char *s, size_t len, bool form, char **ret)
 {
 	char *out = malloc(len + 1);
@@ -27,6 +29,11 @@ static int decode(const char *s, size_t len, bool form, char **ret)
 
 			c = high < 0 || low < 0 ? 0 : high << 4 | low;
 			i += 2;
+			if (form && !high && !low) {
+				memcpy(out + n, replacement, strlen(replacement));
+				n += strlen(replacement);
+				continue;
+			}
 		} else if (c == '+' && form) {
 			c = ' ';
 		}

@@ -278,10 +278,10 @@ static void bad_params(struct request *req)
 {
 	if (starts_with(req->path, "/api/v1/"))
 		answer_error(req, ANSWER_BAD_DATA,
-			"error parsing form values: a percent escape is broken, or stands for NUL");
+			"error parsing form values: a percent escape is broken");
 	else
 		respond_text(req, MHD_HTTP_BAD_REQUEST,
-			"the parameters cannot be read: a percent escape is broken, or stands for NUL\n");
+			"the parameters cannot be read: a percent escape is broken\n");
 }
 
 static void call(struct request *req, const struct route *route, struct instant now)

@@ -222,6 +222,9 @@ static int show(const struct arguments *a, const struct answer *answer)
 		printf("\n");
 	fwrite(out.s, 1, out.len, stdout);
 	fflush(stdout);
+	/* No answer would look like one that went astray. */
+	if (!err && !a->json && !out.len)
+		fprintf(stderr, "no data\n");
 	strbuf_release(&out);
 	print_notes(answer, "warnings", "warning");
 	print_notes(answer, "infos", "info");

@@ -57,7 +57,7 @@ static void another_body_is_no_form(void **state)
 static void refuses_what_cannot_be_meant(void **state)
 {
 	static const char *const bad[] = { "/%", "/%4", "/%zz", "/a%00b" }, *const bad_params[] = {
-		"/?a=%00&b=1", "/?b=1&%=1", "/?a=%1&b=1"
+		"/?a=%0&b=1", "/?b=1&%=1", "/?a=%1&b=1"
 	};
 	struct request *req;
 
@@ -72,6 +72,10 @@ static void refuses_what_cannot_be_meant(void **state)
 	}
 	assert_int_equal(request_new(NULL, "/?a=%41", &req), 0);
 	assert_false(req->bad_params);
+	request_free(req);
+	assert_int_equal(request_new(NULL, "/?a%00=%00b%00", &req), 0);
+	assert_false(req->bad_params);
+	assert_string_equal(request_param(req, "a\ufffd"), "\ufffdb\ufffd");
 	request_free(req);
 }
 

@@ -52,16 +52,17 @@ static void an_instant_is_asked_for_and_shown_as_a_table(void **state)
 static void other_kinds_of_answers_are_shown_as_they_are(void **state)
 {
 	static const struct {
-		const char *body, *out;
+		const char *body, *out, *err;
 	} cases[] = {
-		{ VECTOR(""), "" },
+		{ VECTOR(""), "", "no data\n" },
 		{ "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2.5\"]}}",
-			"2.5\n" },
+			"2.5\n", "" },
 		{ "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[1,\"a\\nb\"]}}",
-			"a\\nb\n" },
+			"a\\nb\n", "" },
 		{ "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{"
 		  "\"a\":\"b\"},\"values\":[[0.001,\"1\"],[2,\"x\"],[3,\"4\"]]}]}}",
-			"{a=\"b\"}\n  1970-01-01T00:00:00.001Z  1\n  1970-01-01T00:00:03.000Z  4\n" },
+			"{a=\"b\"}\n  1970-01-01T00:00:00.001Z  1\n  1970-01-01T00:00:03.000Z  4\n",
+			"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -72,6 +73,7 @@ static void other_kinds_of_answers_are_shown_as_they_are(void **state)
 		got = query(&server, (const char *const[MAX_ARGS]){ "x" });
 		assert_int_equal(got.status, 0);
 		assert_string_equal(got.out, cases[i].out);
+		assert_string_equal(got.err, cases[i].err);
 		captured_release(&got);
 	}
 }
