@@ -334,6 +334,8 @@ static void on_block(int err, void *userdata)
 	disk->gap = false;
 	mark_chunks(db, CHUNK_WRITING, CHUNK_SAVED);
 	forget_wals(disk, disk->block_number);
+	/* Small blocks are many between two sweeps. */
+	disk_expire(db, INT64_MIN);
 	disk->order_bytes = 0;
 	order_succeeded(disk);
 	if (disk->cut_ms != NO_TIME)

@@ -289,6 +289,10 @@ static void the_limit_on_bytes_takes_the_oldest_block(void **state)
 	w->disk.max_bytes = (uint64_t)bytes * 3;
 	assert_int_equal(world_open(w), 0);
 	world_fill(w, 6 * 240);
+	/* With each block that comes, and not only when somebody sweeps. */
+	world_drain(w);
+	world_files(w, ".block", &bytes);
+	assert_true((uint64_t)bytes <= w->disk.max_bytes);
 	world_expire(w);
 	world_drain(w);
 	world_files(w, "", &bytes);
