@@ -77,7 +77,7 @@ LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell $(ASK_LIBS) --cflags $(LIBS) $(LOADED
 LIB_LIBS   = $(eval LIB_LIBS := $$(shell $(ASK_LIBS) --libs $(LIBS)))$(LIB_LIBS)
 
 .PHONY: help deps deps-check deps-check-all deps-bench all run check check-all bench lint format install uninstall clean \
-	vmlinux-check unit unit-watch helpers fuzz
+	build-for-install vmlinux-check unit unit-watch helpers fuzz
 .DEFAULT_GOAL := help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -95,7 +95,7 @@ help:
 	@echo '  make all            build build/tolld'
 	@echo '  make lint           banned calls, the order of the house, formatting'
 	@echo '  make format         let clang-format decide'
-	@echo '  make install        DESTDIR, prefix=$(prefix), sysconfdir, unitdir'
+	@echo '  make install        DESTDIR, prefix=$(prefix), sysconfdir, unitdir; root builds nothing in what is a user'"'"'s'
 	@echo '  make uninstall      takes away what install put there, and keeps settings and state'
 	@echo '  make vmlinux-check  compare vmlinux/vmlinux.h with the running kernel'
 	@echo '  make clean          remove $(BUILD)'
@@ -259,7 +259,18 @@ format:
 
 # -- install ---------------------------------------------------------------------------------
 
-install: all
+# Who installs is root, and what root builds would be in the way of whom the sources belong to.
+build-for-install:
+	+$(Q)set -- $$(stat -c '%u %g' $(BUILD) 2>/dev/null || stat -c '%u %g' .); \
+	[ "$$(id -u)" = 0 ] && [ "$$1" != 0 ] || exec $(MAKE) --no-print-directory all; \
+	if [ -n "$$(find $(BUILD) -user root -print -quit 2>/dev/null)" ]; then \
+		echo "make install: $(BUILD) holds files of root, which its owner cannot build anew; sudo chown -R $$1:$$2 $(BUILD)" >&2; \
+		exit 1; \
+	fi; \
+	exec setpriv --reuid="$$1" --regid="$$2" --clear-groups \
+		env HOME="$$(getent passwd "$$1" | cut -d: -f6)" $(MAKE) --no-print-directory all
+
+install: build-for-install
 	install -D -m 0755 $(BUILD)/tolld $(DESTDIR)$(prefix)/bin/tolld
 	install -d -m 0755 $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/tolld $(DESTDIR)$(docdir) \
 		$(DESTDIR)$(catalogdir) $(DESTDIR)$(sysusersdir)
