@@ -338,13 +338,7 @@ static void format_between(char out[NUM_MAX], double v, double low, double high)
 
 void num_format(char out[NUM_MAX], double v)
 {
-	char *e;
-
 	format_between(out, v, 1e-6, 1e21);
-	/* Go's encoding/json, whose form this is, writes e-9 for e-09. */
-	e = strstr(out, "e-0");
-	if (e)
-		memmove(e + 2, e + 3, strlen(e + 3) + 1);
 }
 
 void num_format_go(char out[NUM_MAX], double v)

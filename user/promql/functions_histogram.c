@@ -3,6 +3,7 @@
  */
 #include "promql/eval.h"
 
+#include <float.h>
 #include <math.h>
 #include "base/num.h"
 
@@ -43,24 +44,26 @@ static size_t join_buckets(struct bucket *b, size_t n)
 	return kept + 1;
 }
 
+/* Counts that differ by rounding alone; whoever negates a histogram has them below zero. */
+static bool is_same_count(double a, double b)
+{
+	return a == b || fabs(a - b) < COUNT_TOLERANCE * fmin(fabs(a) + fabs(b), DBL_MAX);
+}
+
 /* Makes counts rise, as a cumulative histogram's do; tells where that took more than rounding. */
 static bool force_monotonic(struct bucket *b, size_t n)
 {
-	double max, delta;
+	double before = b[0].count;
 	bool forced = false;
 
 	for (size_t i = 1; i < n; i++) {
-		delta = fabs(b[i].count - b[i - 1].count);
-		if (delta != 0 && delta / b[i].count <= COUNT_TOLERANCE)
-			b[i].count = b[i - 1].count;
-	}
-	max = b[0].count;
-	for (size_t i = 1; i < n; i++) {
-		if (b[i].count > max) {
-			max = b[i].count;
-		} else if (b[i].count < max) {
-			b[i].count = max;
+		if (is_same_count(before, b[i].count)) {
+			b[i].count = before;
+		} else if (b[i].count < before) {
+			b[i].count = before;
 			forced = true;
+		} else {
+			before = b[i].count;
 		}
 	}
 	return forced;

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include "base/escape.h"
 #include "base/num.h"
 
@@ -240,6 +241,7 @@ static bool whole_number(const char *s, size_t len, unsigned base, double *ret)
 int literal_number(const char *s, size_t len, double *ret)
 {
 	char digits[512];
+	double value;
 	size_t n;
 
 	if (len >= sizeof(digits) || !strip_underscores(s, len, digits, &n))
@@ -253,5 +255,11 @@ int literal_number(const char *s, size_t len, double *ret)
 	/* Go's ParseInt with base 0 comes first there: 0755 is octal, 08 is a decimal float. */
 	if (n > 1 && digits[0] == '0' && whole_number(digits + 1, n - 1, 8, ret))
 		return 0;
-	return num_parse(digits, n, ret);
+	if (num_parse(digits, n, &value))
+		return -EINVAL;
+	/* Infinity has to be asked for by its name. */
+	if (isinf(value) && strpbrk(digits, "0123456789"))
+		return -ERANGE;
+	*ret = value;
+	return 0;
 }

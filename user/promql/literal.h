@@ -34,7 +34,7 @@ void literal_name_rune(struct strbuf *out, const char *s, size_t len);
 
 /*
  * A number as PromQL writes it: decimal, 0x, a leading 0 for octal, exponents, underscores between
- * digits, Inf, NaN. -EINVAL for others.
+ * digits, Inf, NaN. -EINVAL for others; -ERANGE for what no double is large enough for.
  */
 int literal_number(const char *s, size_t len, double *ret);
 

@@ -34,7 +34,7 @@ static int add_items(const struct tvalue *value, struct strbuf *out, unsigned de
 
 int tvalue_json_at(const struct tvalue *value, struct strbuf *out, unsigned depth)
 {
-	char number[NUM_MAX];
+	char number[NUM_MAX], *exponent;
 
 	if (depth > MAX_DEPTH || out->err)
 		return out->err ? out->err : -ELOOP;
@@ -52,6 +52,10 @@ int tvalue_json_at(const struct tvalue *value, struct strbuf *out, unsigned dept
 		if (isnan(value->f) || isinf(value->f))
 			return -EDOM;
 		num_format(number, value->f);
+		/* Other than Prometheus's values, numbers of encoding/json have e-9 for e-09. */
+		exponent = strstr(number, "e-0");
+		if (exponent)
+			memmove(exponent + 2, exponent + 3, strlen(exponent + 3) + 1);
 		strbuf_adds(out, number);
 		return 0;
 	case TVALUE_STRING:

@@ -207,6 +207,8 @@ static void functions_give_what_their_definition_says(void **state)
 		{ "changes(nans[10m])", "{l=\"n\"} 3@240" },
 		{ "histogram_quantile(0.5, h_bucket)", "{} 0.666667@240" },
 		{ "histogram_quantile(0.9, h_bucket)", "{} 1@240" },
+		/* Below zero counts rise, too. */
+		{ "histogram_quantile(1, h_bucket - 100)", "{} 1@240" },
 		{ "histogram_quantile(-1, h_bucket)", "{} -inf@240" },
 		{ "histogram_quantile(0.5, h_bucket{le!='+Inf'})", "{} nan@240" },
 		{ "histogram_fraction(0, 0.5, h_bucket)", "{} 0.375@240" },

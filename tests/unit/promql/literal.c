@@ -101,7 +101,7 @@ static void reads_numbers_as_go_does(void **state)
 		{ ".5", 0.5 },
 		{ "5.", 5 },
 		{ "Inf", INFINITY },
-		{ "1e400", INFINITY },
+		{ "1.7976931348623157e308", 1.7976931348623157e308 },
 		{ "0_7", 7 },
 	};
 	static const char *const bad[] = { "", "_1", "1_", "1__0", "0x", "1e", "e5", "1.2.3" };
@@ -113,6 +113,9 @@ static void reads_numbers_as_go_does(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(literal_number(bad[i], strlen(bad[i]), &v), -EINVAL);
+	/* No literal is infinite but by its name. */
+	assert_int_equal(literal_number("1e400", 5, &v), -ERANGE);
+	assert_int_equal(literal_number("0x1p+1024", 9, &v), -ERANGE);
 }
 
 int main(void)
