@@ -135,6 +135,26 @@ static void check_version(struct reader *r, struct config_text *version)
 		version->s);
 }
 
+/* A certificate is nothing without its key, nor a key without it. */
+static void check_pair(struct reader *r, const struct tree_node *node,
+	const struct config_text *file, const char *other, const char *fault)
+{
+	const size_t len = strlen(other);
+
+	if (!text_set(file))
+		return;
+	/* In a file, or in one of the ways that are told for themselves. */
+	for (size_t i = 0; i < node->n; i++) {
+		const struct tree_pair *pair = &node->pairs[i];
+		const char *rest = pair->key->text.s + len;
+
+		if (starts_with(pair->key->text.s, other) && (!*rest || *rest == '_') &&
+			!pair->value->null)
+			return;
+	}
+	diag_error(r->diag, file->pos, "%s", fault);
+}
+
 void config_read_tls(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)
 {
 	if (pair->value->null)
@@ -148,6 +168,12 @@ void config_read_tls(struct reader *r, const struct tree_pair *pair, struct conf
 		diag_error(r->diag, tls->min_version.pos,
 			"tls_config.max_version must be greater than or equal to "
 			"tls_config.min_version if both are specified");
+	check_pair(r, pair->value, &tls->cert_file, "key",
+		"exactly one of key or key_file must be configured when a client certificate is "
+		"configured");
+	check_pair(r, pair->value, &tls->key_file, "cert",
+		"exactly one of cert or cert_file must be configured when a client key is "
+		"configured");
 }
 
 void config_read_tls_here(struct reader *r, const struct tree_pair *pair, struct config_tls *tls)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include "config/integrations.h"
+#include "model/duration.h"
 
 /* A receiver type needs one of the local keys, or one of the global ones. */
 static const struct need {
@@ -185,6 +186,8 @@ static const struct part {
 		"missing title in Mattermost field configuration" },
 	{ "mattermost_configs", "fields", { "value" }, true,
 		"missing value in Mattermost field configuration" },
+	{ "opsgenie_configs", "responders", { "type" }, true,
+		"opsGenieConfig responder type must be team, teams, user, escalation or schedule" },
 	{ "opsgenie_configs", "responders", { "id", "name", "username" }, false,
 		"opsGenieConfig responder has to have at least one of id, username or name "
 		"specified" },
@@ -202,6 +205,48 @@ static void check_part(struct reader *r, const struct part *part, const struct t
 	}
 	if (!found)
 		diag_error(r->diag, node->pos, "%s", part->fault);
+}
+
+/* Durations as Go writes them; one that cannot be read would fail every notification. */
+static void check_durations(struct reader *r, const struct tree_node *item)
+{
+	static const char *const keys[] = { "timeout", "retry", "expire", "ttl" };
+	const struct tree_pair *pair;
+	int64_t ms;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		pair = tree_get(item, keys[i]);
+		if (!pair || pair->value->kind != TREE_SCALAR || pair->value->null)
+			continue;
+		if (duration_parse_go(pair->value->text.s, &ms))
+			diag_error(r->diag, pair->value->pos,
+				"'%s': invalid duration \"%.40s\"; write it like 30s, 5m or 1h30m",
+				keys[i], pair->value->text.s);
+	}
+}
+
+/* Whoever presses the button is asked something. */
+static void check_confirm(struct reader *r, const struct tree_node *item)
+{
+	static const struct part part = { .keys = { "text" },
+		.fault = "missing text in Slack confirmation configuration" };
+	const struct tree_pair *actions = tree_get(item, "actions"), *confirm;
+
+	for (size_t i = 0; actions && actions->value->kind == TREE_LIST && i < actions->value->n;
+		i++) {
+		confirm = tree_get(actions->value->items[i], "confirm");
+		if (confirm && confirm->value->kind == TREE_MAP)
+			check_part(r, &part, confirm->value);
+	}
+}
+
+/* PagerDuty's details hold whatever nests, below names. */
+static void check_details(struct reader *r, const struct tree_node *item)
+{
+	const struct tree_pair *details = tree_get(item, "details");
+
+	if (details && !details->value->null && details->value->kind != TREE_MAP)
+		diag_error(r->diag, details->value->pos, "'details' must be a mapping");
 }
 
 static void check_parts(struct reader *r, const char *type, const struct tree_node *item)
@@ -291,10 +336,15 @@ void integration_check(struct reader *r, const struct tree_pair *pair)
 		check_double(r, item);
 		check_words(r, type, item);
 		check_parts(r, type, item);
+		check_durations(r, item);
+		if (streq(type, "pagerduty_configs"))
+			check_details(r, item);
 		if (!streq(type, "pushover_configs"))
 			check_urls(r, item);
-		if (streq(type, "slack_configs"))
+		if (streq(type, "slack_configs")) {
 			check_slack_update(r, item);
+			check_confirm(r, item);
+		}
 		if (streq(type, "victorops_configs"))
 			check_custom_fields(r, item);
 		for (size_t k = 0; k < ARRAY_SIZE(needs); k++) {

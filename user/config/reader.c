@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <math.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include "base/clock.h"
@@ -301,6 +302,7 @@ bool reader_duration(struct reader *r, const struct tree_pair *pair, int64_t *re
 bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int64_t *ret)
 {
 	const char *s;
+	double whole;
 
 	if (pair->value->null)
 		return true;
@@ -309,6 +311,12 @@ bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int
 		return false;
 	if (pair->value->plain && !num_parse_int(s, min, INT64_MAX, ret))
 		return true;
+	/* 1e6 is a float to YAML, and taken where it is whole. */
+	if (pair->value->plain && !num_parse(s, strlen(s), &whole) && whole == floor(whole) &&
+		whole >= (double)min && fabs(whole) < 0x1p53) {
+		*ret = (int64_t)whole;
+		return true;
+	}
 	diag_error(r->diag, pair->value->pos, "'%s' must be a whole number%s, not '%.*s'%s",
 		pair->key->text.s, min == 0 ? " from 0 on" : "", SHOWN, s,
 		pair->value->plain ? "" : " in quotes");

@@ -166,6 +166,16 @@ static void clients_of_http_are_checked(void **state)
 		{ JOB "  tls_config: {min_version: TLS13, max_version: TLS12}\n",
 			"3:29: error: tls_config.max_version must be greater than or equal to "
 			"tls_config.min_version if both are specified\n" },
+		{ JOB "  tls_config: {cert_file: c, key_file: k}\n", "" },
+		{ JOB "  tls_config: {cert_file: c, key: }\n",
+			"3:27: error: exactly one of key or key_file must be configured when a client "
+			"certificate is configured\n" },
+		{ JOB "  tls_config: {key_file: k}\n",
+			"3:26: error: exactly one of cert or cert_file must be configured when a client "
+			"key is configured\n" },
+		{ JOB "  sample_limit: 1e6\n", "" },
+		{ JOB "  sample_limit: 1.5\n",
+			"3:17: error: 'sample_limit' must be a whole number from 0 on, not '1.5'\n" },
 		{ JOB "  tls_config: {min_version: '1.2'}\n",
 			"3:29: error: unknown TLS version: 1.2; it is one of TLS10 to TLS13\n" },
 		{ JOB "  basic_auth: {username: u, username_file: f, password: x, password_file: "
@@ -419,6 +429,37 @@ static void time_intervals_are_checked(void **state)
 	check_rows(rows, ARRAY_SIZE(rows));
 }
 
+#define RECEIVER "route: {receiver: a}\nreceivers:\n- name: a\n"
+
+static void what_would_fail_every_notification_is_told(void **state)
+{
+	static const struct fault_row rows[] = {
+		{ RECEIVER
+			"  pushover_configs:\n  - {user_key: u, token: t, retry: 1m30s, expire: 1.5h,\n"
+			"     ttl: 0}\n",
+			"" },
+		{ RECEIVER
+			"  pushover_configs:\n  - {user_key: u, token: t, retry: 1d, expire: a-b,\n"
+			"     ttl: ''}\n",
+			"5:36: error: 'retry': invalid duration \"1d\"; write it like 30s, 5m or 1h30m\n"
+			"5:48: error: 'expire': invalid duration \"a-b\"; write it like 30s, 5m or 1h30m\n"
+			"6:11: error: 'ttl': invalid duration \"\"; write it like 30s, 5m or 1h30m\n" },
+		{ RECEIVER "  webhook_configs:\n  - {url: 'http://h/', timeout: 5}\n",
+			"5:33: error: 'timeout': invalid duration \"5\"; write it like 30s, 5m or 1h30m\n" },
+		{ RECEIVER "  pagerduty_configs:\n  - {routing_key: k, details: x}\n",
+			"5:31: error: 'details' must be a mapping\n" },
+		{ RECEIVER
+			"  slack_configs:\n  - api_url: http://h/\n    actions: [{type: button, text: t, "
+			"name: n, confirm: {title: x}}]\n",
+			"6:57: error: missing text in Slack confirmation configuration\n" },
+		{ RECEIVER "  opsgenie_configs:\n  - {api_key: k, responders: [{id: x}]}\n",
+			"5:31: error: opsGenieConfig responder type must be team, teams, user, escalation "
+			"or schedule\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
 static void mail_receivers_are_checked(void **state)
 {
 	static const struct fault_row rows[] = {
@@ -580,6 +621,7 @@ int main(void)
 		cmocka_unit_test(routes_are_checked),
 		cmocka_unit_test(routes_inherit_what_they_leave_out),
 		cmocka_unit_test(time_intervals_are_checked),
+		cmocka_unit_test(what_would_fail_every_notification_is_told),
 		cmocka_unit_test(mail_receivers_are_checked),
 		cmocka_unit_test(mail_receivers_inherit_from_global),
 		cmocka_unit_test(external_labels_take_the_environment),

@@ -112,6 +112,16 @@ static void the_owners_files_replace_what_is_built_in(void **state)
 	mail_templates_free(templates);
 }
 
+static void a_password_is_no_template(void **state)
+{
+	mail_templates_free(
+		load("route: {receiver: r}\nreceivers:\n- name: r\n  webhook_configs:\n"
+		     "  - url: http://h/\n    http_config: {authorization: {credentials: 'a{{b'}}\n"
+		     "  sns_configs:\n  - topic_arn: t\n"
+		     "    sigv4: {region: r, access_key: '{{', secret_key: '{{ x'}\n",
+			""));
+}
+
 /* -- the built-in templates say what the built-in mail says -- */
 
 static char *execute(enum template_mode mode, const char *name, const struct notification *n)
@@ -253,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(to_headers_html_and_text_are_templates),
+		cmocka_unit_test(a_password_is_no_template),
 		cmocka_unit_test(the_owners_files_replace_what_is_built_in),
 		cmocka_unit_test(the_subject_by_template_is_the_built_in_one),
 		cmocka_unit_test(the_built_in_html_and_text_hold_everything_and_nothing_raw),
