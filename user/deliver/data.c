@@ -583,9 +583,26 @@ static int data_json(const void *self, struct strbuf *out, unsigned depth)
 	return json_fields(self, names, DATA_FIELDS, data_field, out, depth);
 }
 
+static void data_print(const void *self, struct strbuf *out)
+{
+	struct arena arena = ARENA_INIT;
+	struct tvalue value;
+
+	strbuf_addch(out, '{');
+	for (int i = 0; i < DATA_CAUSE; i++) {
+		if (i)
+			strbuf_addch(out, ' ');
+		if (!data_field(&arena, self, i, &value))
+			tvalue_print(&value, out);
+	}
+	strbuf_addch(out, '}');
+	arena_release(&arena);
+}
+
 static const struct tvalue_class data_class = {
 	.name = "*template.Data",
 	.get = data_get,
+	.print = data_print,
 	.json = data_json,
 };
 

@@ -5,6 +5,7 @@
  */
 #include "deliver/functions.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include "base/clock.h"
 #include "base/hex.h"
@@ -64,13 +65,25 @@ FUNCTION(join)
 	return template_give_text(call, &text, ret);
 }
 
-/* Prometheus leaves the other letters as they are, Alertmanager does not. */
+/* Prometheus leaves the other letters as they are, Alertmanager does not; to it "it's" is one word. */
 FUNCTION(title)
 {
-	struct tvalue lower;
+	struct tvalue lower, title;
 	int err = template_to_lower(call, args, n, &lower);
+	char *s;
 
-	return err ? err : template_title(call, &lower, 1, ret);
+	if (!err)
+		err = template_title(call, &lower, 1, &title);
+	if (err)
+		return err;
+	/* The letter behind an apostrophe within a word is the only one that differs, and as long in ASCII. */
+	s = (char *)title.str.s;
+	for (size_t i = 1; i + 1 < title.str.len; i++) {
+		if (s[i] == '\'' && (isalnum((unsigned char)s[i - 1]) || s[i - 1] & 0x80))
+			s[i + 1] = (char)tolower((unsigned char)s[i + 1]);
+	}
+	*ret = title;
+	return 0;
 }
 
 FUNCTION(safe_url)

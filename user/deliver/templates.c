@@ -1,8 +1,8 @@
 /*
  * templates.c - parses and executes the templates of mails.
  *
- * Each text is parsed twice, for plain text and for HTML, because Alertmanager's files hold both. What
- * a text of the settings defines is seen by the others, too; in Alertmanager each has its own copy.
+ * Each file is parsed twice, for plain text and for HTML, because Alertmanager's files hold both. What
+ * a text of the settings defines is its own: such a text, and no other, has a set for itself.
  */
 #include "deliver/templates.h"
 
@@ -15,10 +15,18 @@
 /* One mail's part: as much as message.h lets it have. */
 #define MAX_OUTPUT ((size_t)1 << 20)
 
+/* A text of the settings, parsed. */
+struct text {
+	const char *name;
+	struct template_set *set, *own; /* own: it is this text's alone */
+};
+
 struct mail_templates {
 	struct template_set *sets[2]; /* by enum template_mode; NULL until somebody needs one */
-	struct map names[2];	      /* texts of the settings -> the name they were parsed under */
+	struct map texts[2];	      /* texts of the settings -> struct text */
 	struct arena arena;
+	struct source **files; /* the owner's, for sets that are begun later */
+	size_t n_files;
 	const char *replaced; /* one of the defaults that a file of the owner's has, too */
 };
 
@@ -28,8 +36,13 @@ void mail_templates_free(struct mail_templates *t)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(t->sets); i++) {
 		template_set_free(t->sets[i]);
-		map_release(&t->names[i]);
+		map_foreach (&t->texts[i], e)
+			template_set_free(((struct text *)e->value)->own);
+		map_release(&t->texts[i]);
 	}
+	for (size_t i = 0; i < t->n_files; i++)
+		source_unref(t->files[i]);
+	free(t->files);
 	arena_release(&t->arena);
 	free(t);
 }
@@ -39,54 +52,89 @@ bool mail_templates_replaced(const struct mail_templates *t)
 	return t->replaced != NULL;
 }
 
+static const char *name_of_file(const struct source *source)
+{
+	const char *slash = strrchr(source->name, '/');
+
+	return slash ? slash + 1 : source->name;
+}
+
+/* Begun with our own texts, and the owner's files that were parsed by now. */
+static int new_set(struct mail_templates *t, enum template_mode mode, struct template_set **ret,
+	struct template_error *err)
+{
+	scoped(template_set_freep) struct template_set *set = NULL;
+	int result = template_set_new(mode, mail_template_functions, &set);
+
+	if (!result)
+		result = template_parse(set, "default.tmpl", mail_default_templates,
+			strlen(mail_default_templates), err);
+	for (size_t i = 0; i < t->n_files && !result; i++)
+		result = template_parse(
+			set, name_of_file(t->files[i]), t->files[i]->text, t->files[i]->len, err);
+	if (!result)
+		*ret = TAKE(set);
+	return result;
+}
+
 /*
- * The set of a mode, begun with our own texts when it is first asked for: a quarter of a megabyte that
- * a machine where nothing happens does without.
+ * The set of a mode, begun when it is first asked for: a quarter of a megabyte that a machine where
+ * nothing happens does without.
  */
 static int set_of(struct mail_templates *t, enum template_mode mode, struct template_set **ret,
 	struct template_error *err)
 {
-	scoped(template_set_freep) struct template_set *set = NULL;
-	int result = 0;
+	int result = t->sets[mode] ? 0 : new_set(t, mode, &t->sets[mode], err);
 
-	if (!t->sets[mode]) {
-		result = template_set_new(mode, mail_template_functions, &set);
-		if (!result)
-			result = template_parse(set, "default.tmpl", mail_default_templates,
-				strlen(mail_default_templates), err);
-		if (!result)
-			t->sets[mode] = TAKE(set);
-	}
 	*ret = t->sets[mode];
 	return result;
 }
 
 /* -- texts of the settings -- */
 
-/* The name of a text, parsed now where it was not yet. */
-static int name_of(struct mail_templates *t, enum template_mode mode, const char *setting,
-	const char *text, const char **ret, struct template_error *err)
+/* Where it stands in what is printed, a set too many is made, and nothing else happens. */
+static bool may_define(const char *text)
 {
-	char *name = map_gets(&t->names[mode], text);
-	struct template_set *set;
+	return strstr(text, "define") || strstr(text, "block");
+}
+
+static int parse_text(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, struct text *to, struct template_error *err)
+{
 	int result;
 
-	if (name) {
-		*ret = name;
-		return 0;
-	}
-	result = set_of(t, mode, &set, err);
-	if (result)
-		return result;
 	/* A # keeps it apart from names that anybody would give. */
-	name = arena_printf(&t->arena, "%s#%zu", setting, t->names[mode].n + 1);
-	if (!name)
+	to->name = arena_printf(&t->arena, "%s#%zu", setting, t->texts[mode].n + 1);
+	if (!to->name)
 		return -ENOMEM;
-	result = template_parse(set, name, text, strlen(text), err);
+	if (may_define(text)) {
+		result = new_set(t, mode, &to->own, err);
+		to->set = to->own;
+	} else {
+		result = set_of(t, mode, &to->set, err);
+	}
+	return result ? result : template_parse(to->set, to->name, text, strlen(text), err);
+}
+
+/* Parsed now where it was not yet. */
+static int text_of(struct mail_templates *t, enum template_mode mode, const char *setting,
+	const char *text, struct text **ret, struct template_error *err)
+{
+	struct text *found = map_gets(&t->texts[mode], text);
+	int result = 0;
+
+	if (!found) {
+		found = arena_new(&t->arena, struct text);
+		if (!found)
+			return -ENOMEM;
+		result = parse_text(t, mode, setting, text, found, err);
+		if (!result)
+			result = map_puts(&t->texts[mode], text, found);
+		if (result)
+			template_set_free(found->own);
+	}
 	if (!result)
-		result = map_puts(&t->names[mode], text, name);
-	if (!result)
-		*ret = name;
+		*ret = found;
 	return result;
 }
 
@@ -94,13 +142,14 @@ static int render(struct mail_templates *t, enum template_mode mode, const char 
 	const char *text, struct functions_data fd, struct strbuf *out, struct template_error *err)
 {
 	const struct template_limits limits = { .max_output_bytes = MAX_OUTPUT };
-	const char *name;
+	struct text *parsed;
 	int result;
 
 	err->text[0] = '\0';
-	result = name_of(t, mode, setting, text, &name, err);
+	result = text_of(t, mode, setting, text, &parsed, err);
 	if (!result)
-		result = template_execute(t->sets[mode], name, fd.data, &limits, &fd, out, err);
+		result = template_execute(
+			parsed->set, parsed->name, fd.data, &limits, &fd, out, err);
 	return result == -EINVAL && !err->text[0] ? -ENOMEM : result;
 }
 
@@ -143,13 +192,13 @@ int mail_templates_route_label(struct mail_templates *t, const char *name,
 static int parse_labels(
 	struct mail_templates *t, const struct labels *labels, struct template_error *err)
 {
-	const char *name;
+	struct text *parsed;
 	int result = 0;
 
 	for (unsigned i = 0; i < labels->n && !result; i++) {
 		if (strstr(labels->v[i].value, "{{"))
-			result =
-				name_of(t, TEMPLATE_TEXT, "labels", labels->v[i].value, &name, err);
+			result = text_of(
+				t, TEMPLATE_TEXT, "labels", labels->v[i].value, &parsed, err);
 	}
 	return result;
 }
@@ -188,18 +237,18 @@ static int check_text(struct mail_templates *t, enum template_mode mode, const c
 	const struct config_text *text, struct diag *diag)
 {
 	struct template_error error = { 0 };
-	const char *name;
+	struct text *parsed;
 	int err;
 
 	if (!text->s || !strstr(text->s, "{{"))
 		return 0;
-	err = name_of(t, mode, setting, text->s, &name, &error);
+	err = text_of(t, mode, setting, text->s, &parsed, &error);
 	if (err == -EINVAL)
 		return diag_error(diag, config_pos_in(text, error.offset, 1),
 			"the template of '%s': %s", setting,
 			pos_is_hidden(&text->pos) ? "it does not parse" : error.text);
 	if (!err && mode == TEMPLATE_HTML)
-		err = template_check(t->sets[mode], name, &error);
+		err = template_check(parsed->set, parsed->name, &error);
 	if (err == -EINVAL)
 		return diag_error(diag, text->pos, "the template of '%s': %s", setting, error.text);
 	return err;
@@ -295,8 +344,6 @@ static struct pos pos_in(struct source *source, size_t offset)
 
 static int parse_file(struct mail_templates *t, struct source *source, struct diag *diag)
 {
-	const char *slash = strrchr(source->name, '/');
-	const char *name = slash ? slash + 1 : source->name;
 	struct template_error error = { 0 };
 	struct template_set *set;
 	int err = 0;
@@ -304,10 +351,13 @@ static int parse_file(struct mail_templates *t, struct source *source, struct di
 	for (size_t i = 0; i < ARRAY_SIZE(t->sets) && !err; i++) {
 		err = set_of(t, (enum template_mode)i, &set, &error);
 		if (!err)
-			err = template_parse(set, name, source->text, source->len, &error);
+			err = template_parse(
+				set, name_of_file(source), source->text, source->len, &error);
 	}
 	if (err == -EINVAL)
 		return diag_error(diag, pos_in(source, error.offset), "%s", error.text);
+	if (!err)
+		t->files[t->n_files++] = source_ref(source);
 	return err;
 }
 
@@ -328,6 +378,9 @@ static int read_config(struct mail_templates *t, const struct config *config, st
 {
 	int err = 0, one;
 
+	t->files = calloc(MAX(config->n_templates, (size_t)1), sizeof(struct source *));
+	if (!t->files)
+		return -ENOMEM;
 	for (size_t i = 0; i < config->n_templates; i++) {
 		one = parse_file(t, config->templates[i], diag);
 		err = one ? one : err;

@@ -261,15 +261,24 @@ static int call_println(
 
 typedef void escape_fn(struct strbuf *out, const char *s, size_t len);
 
+/* Other than print, these take what is missing for the text that it is shown as. */
+static bool is_shown_as_text(const struct tvalue *v)
+{
+	return tvalue_is_text(v) || is_nil(v);
+}
+
 static int escaped(struct template_call *call, const struct tvalue *args, size_t n,
 	escape_fn *escape, struct tvalue *ret)
 {
 	struct strbuf plain = STRBUF_INIT, text = STRBUF_INIT;
 
 	for (size_t i = 0; i < n; i++) {
-		if (i && !tvalue_is_text(&args[i]) && !tvalue_is_text(&args[i - 1]))
+		if (i && !is_shown_as_text(&args[i]) && !is_shown_as_text(&args[i - 1]))
 			strbuf_addch(&plain, ' ');
-		tvalue_print(&args[i], &plain);
+		if (is_nil(&args[i]))
+			strbuf_adds(&plain, "<no value>");
+		else
+			tvalue_print(&args[i], &plain);
 	}
 	escape(&text, plain.s, plain.len);
 	strbuf_release(&plain);
@@ -288,21 +297,24 @@ static int call_urlquery(
 	return escaped(call, args, n, escape_query, ret);
 }
 
-/* The inside of a JavaScript string: JSON's escapes, and those of the quotes besides. */
+/* The inside of a JavaScript string, as text/template's JSEscape writes it. */
 static void escape_js(struct strbuf *out, const char *s, size_t len)
 {
-	struct strbuf json = STRBUF_INIT;
+	uint32_t rune;
+	size_t n;
 
-	escape_json(&json, s, len);
-	for (size_t i = 0; i < json.len; i++) {
-		if (json.s[i] == '\'')
-			strbuf_adds(out, "\\'");
-		else if (json.s[i] == '=')
-			strbuf_adds(out, "\\u003D");
+	for (size_t i = 0; i < len; i += n ? n : 1) {
+		n = utf8_decode(s + i, len - i, &rune);
+		if (!n)
+			utf8_encode(out, 0xfffd);
+		else if (rune == '\\' || rune == '\'' || rune == '"')
+			strbuf_addf(out, "\\%c", (char)rune);
+		else if (rune < ' ' || (rune < 0x80 && strchr("<>&=", (int)rune)) ||
+			 (rune >= 0x80 && rune <= 0xa0) || rune == 0x2028 || rune == 0x2029)
+			strbuf_addf(out, "\\u%04X", rune);
 		else
-			strbuf_addch(out, json.s[i]);
+			strbuf_add(out, s + i, n);
 	}
-	strbuf_release(&json);
 }
 
 static int call_js(
@@ -323,9 +335,9 @@ const struct template_function template_builtins[] = {
 	{ "eq", 2, -1, call_eq },
 	{ "ge", 2, 2, call_ge },
 	{ "gt", 2, 2, call_gt },
-	{ "html", 1, -1, call_html },
+	{ "html", 0, -1, call_html },
 	{ "index", 1, -1, call_index },
-	{ "js", 1, -1, call_js },
+	{ "js", 0, -1, call_js },
 	{ "le", 2, 2, call_le },
 	{ "len", 1, 1, call_len },
 	{ "lt", 2, 2, call_lt },
@@ -335,6 +347,6 @@ const struct template_function template_builtins[] = {
 	{ "printf", 1, -1, template_printf },
 	{ "println", 0, -1, call_println },
 	{ "slice", 1, 4, call_slice },
-	{ "urlquery", 1, -1, call_urlquery },
+	{ "urlquery", 0, -1, call_urlquery },
 	{ NULL, 0, 0, NULL },
 };

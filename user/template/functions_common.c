@@ -5,6 +5,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
+#include <wctype.h>
+#include "base/escape.h"
 #include "base/num.h"
 #include "base/regex.h"
 #include "model/duration.h"
@@ -94,24 +97,57 @@ int template_safe_html(
 
 enum letters { LETTERS_TITLE, LETTERS_UPPER, LETTERS_LOWER };
 
-/* ASCII only: what stands in labels seldom has other letters, and those stay as they are. */
+/* Whose letters are Unicode's, whatever language the machine speaks; (locale_t)0: there is no such file. */
+static locale_t unicode_locale(void)
+{
+	static locale_t locale;
+	static bool tried;
+
+	if (!tried)
+		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	tried = true;
+	return locale;
+}
+
+static uint32_t other_case(uint32_t rune, bool upper)
+{
+	locale_t locale;
+
+	if (rune < 0x80)
+		return (uint32_t)(upper ? toupper((int)rune) : tolower((int)rune));
+	locale = unicode_locale();
+	if (!locale)
+		return rune;
+	return (uint32_t)(upper ? towupper_l((wint_t)rune, locale)
+				: towlower_l((wint_t)rune, locale));
+}
+
+/* What Go's strings.Title takes for a part of a word. */
+static bool in_word(uint32_t rune)
+{
+	if (rune < 0x80)
+		return isalnum((int)rune) || rune == '_';
+	return !unicode_locale() || !iswspace_l((wint_t)rune, unicode_locale());
+}
+
+/* Bytes that are no UTF-8 become what stands for such, as in Go. */
 static int change_letters(
 	struct template_call *call, const struct tvalue *v, enum letters how, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
-	bool word = false;
+	uint32_t rune, before = ' ';
+	size_t n;
 
 	if (template_want_text(call, v))
 		return -EINVAL;
-	for (size_t i = 0; i < v->str.len; i++) {
-		unsigned char c = (unsigned char)v->str.s[i];
-
-		if (how == LETTERS_LOWER)
-			c = (unsigned char)tolower(c);
-		else if (how == LETTERS_UPPER || !word)
-			c = (unsigned char)toupper(c);
-		word = isalnum(c) || c == '_' || c == '\'' || c >= 0x80;
-		strbuf_addch(&out, (char)c);
+	for (size_t i = 0; i < v->str.len; i += n ? n : 1, before = rune) {
+		n = utf8_decode(v->str.s + i, v->str.len - i, &rune);
+		if (!n)
+			rune = 0xfffd;
+		if (how != LETTERS_TITLE || !in_word(before))
+			utf8_encode(&out, other_case(rune, how != LETTERS_LOWER));
+		else
+			utf8_encode(&out, rune);
 	}
 	return template_give_text(call, &out, ret);
 }

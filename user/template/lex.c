@@ -214,7 +214,7 @@ static struct token lex_quoted(struct lexer *l, size_t begin, char quote)
 	return token;
 }
 
-/* The bytes of a number, without its underscores; false where it is too long to be one. */
+/* The bytes of a number; false where it is too long to be one. */
 static bool take_number(struct lexer *l, char *digits, size_t size, size_t *ret_len)
 {
 	size_t begin = l->at, n = 0;
@@ -225,8 +225,6 @@ static bool take_number(struct lexer *l, char *digits, size_t size, size_t *ret_
 
 		if (sign ? !memchr("eEpP", before, 4) : c != '.' && !is_word(c))
 			break;
-		if (c == '_')
-			continue;
 		if (n + 1 == size)
 			return false;
 		digits[n++] = c;
@@ -236,6 +234,47 @@ static bool take_number(struct lexer *l, char *digits, size_t size, size_t *ret_
 	return true;
 }
 
+/* Underscores stand between digits only, or behind the base; they are dropped. */
+static bool drop_underscores(char *digits, size_t *len, bool prefixed)
+{
+	char before = '\0';
+	size_t n = 0;
+
+	for (size_t i = 0; i < *len; i++) {
+		char c = digits[i];
+
+		if (c == '_' &&
+			!(isalnum((unsigned char)before) && isalnum((unsigned char)digits[i + 1]) &&
+				(i > 1 || prefixed || isdigit((unsigned char)before))))
+			return false;
+		before = c;
+		if (c != '_')
+			digits[n++] = c;
+	}
+	digits[n] = '\0';
+	*len = n;
+	return true;
+}
+
+/* 0x, 0o, 0b and the old 0 for octal; 10 where none stands there. *ret is where its digits begin. */
+static int base_of(const char *first, const char **ret)
+{
+	*ret = first;
+	if (first[0] != '0' || !first[1])
+		return 10;
+	*ret = first + 2;
+	switch (first[1] | 0x20) {
+	case 'x':
+		return 16;
+	case 'o':
+		return 8;
+	case 'b':
+		return 2;
+	}
+	*ret = first + 1;
+	return 8;
+}
+
 /*
  * A number of Go's, with its base prefixes and underscores. Where nothing says which type is wanted,
  * it is a float if it is written like one (1e3), and an int otherwise; an int too large is refused.
@@ -243,31 +282,32 @@ static bool take_number(struct lexer *l, char *digits, size_t size, size_t *ret_
 static struct token lex_number(struct lexer *l, size_t begin)
 {
 	struct token token = { .type = TOKEN_CONSTANT, .offset = begin };
-	const char *first;
+	const char *first, *whole;
 	char digits[80], *end;
-	int64_t whole;
-	bool hex;
+	uint64_t v;
 	size_t n;
-	double v;
+	int base;
 
 	if (!take_number(l, digits, sizeof(digits), &n))
 		return bad(l, begin, "bad number syntax");
+	base = base_of(digits + strspn(digits, "+-"), &whole);
+	if (!drop_underscores(digits, &n, base != 10))
+		return bad(l, begin, "bad number syntax");
 	first = digits + strspn(digits, "+-");
-	hex = first[0] == '0' && (first[1] == 'x' || first[1] == 'X');
-	if (strpbrk(digits, hex ? ".pP" : ".eE")) {
-		if (num_parse(digits, n, &v))
+	base = base_of(first, &whole);
+	if (strpbrk(digits, base == 16 ? ".pP" : ".eE")) {
+		if (num_parse(digits, n, &token.value.f))
 			return bad(l, begin, "bad number syntax");
-		token.value = tvalue_float(v);
+		token.value = tvalue_float(token.value.f);
 		return token;
 	}
-	/* Base 0 reads 0x and the old 0 for octal as Go does; 0b and 0o are rare enough to leave. */
 	errno = 0;
-	whole = strtoll(digits, &end, 0);
-	if (*end || end == digits)
+	v = strtoull(whole, &end, base);
+	if (*end || end == whole || !isalnum((unsigned char)*whole))
 		return bad(l, begin, "bad number syntax");
-	if (errno)
+	if (errno || v > (uint64_t)INT64_MAX + (*digits == '-'))
 		return bad(l, begin, "integer overflow");
-	token.value = tvalue_int(whole);
+	token.value = tvalue_int(*digits == '-' ? (int64_t)-v : (int64_t)v);
 	return token;
 }
 

@@ -456,6 +456,9 @@ static bool parse_action(struct parser *p, struct node ***tail, enum stop *ret_s
 	} else if (streq(word, "define")) {
 		const char *name;
 
+		if (p->depth > 1)
+			fail(p, token.offset,
+				"unexpected {{define}}: it stands within another action");
 		take(p);
 		name = parse_name(p, "define");
 		expect_end(p, "define clause");

@@ -78,6 +78,23 @@ static void add_base(
 	strbuf_add(text, buf + at, sizeof(buf) - at);
 }
 
+/* 'x' in single quotes, which then are what needs an escape. */
+static void add_quoted_rune(struct strbuf *text, uint32_t rune)
+{
+	struct strbuf plain = STRBUF_INIT;
+
+	utf8_encode(&plain, rune);
+	strbuf_addch(text, '\'');
+	if (rune == '\'')
+		strbuf_addch(text, '\\');
+	if (rune == '"')
+		strbuf_addch(text, '"');
+	else
+		escape_quoted(text, plain.s, plain.len);
+	strbuf_addch(text, '\'');
+	strbuf_release(&plain);
+}
+
 static bool format_int(struct strbuf *text, const struct directive *d, int64_t v)
 {
 	uint64_t magnitude = v < 0 ? -(uint64_t)v : (uint64_t)v;
@@ -109,9 +126,7 @@ static bool format_int(struct strbuf *text, const struct directive *d, int64_t v
 		utf8_encode(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
 		return true;
 	case 'q':
-		strbuf_addch(text, '\'');
-		utf8_encode(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
-		strbuf_addch(text, '\'');
+		add_quoted_rune(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
 		return true;
 	case 'U':
 		strbuf_addf(text, "U+%04" PRIX64, magnitude);
@@ -150,10 +165,20 @@ static bool format_float(struct strbuf *text, const struct directive *d, double 
 	return true;
 }
 
-static void add_hex(struct strbuf *text, const char *s, size_t len, bool upper)
+/* Byte by byte: with a space one by one, with # each such part begins as a number does. */
+static void add_hex(struct strbuf *text, const struct directive *d, const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
+	bool upper = d->verb == 'X';
+
+	if (d->precision >= 0)
+		len = MIN(len, (size_t)d->precision);
+	for (size_t i = 0; i < len; i++) {
+		if (i && d->space)
+			strbuf_addch(text, ' ');
+		if (d->sharp && (!i || d->space))
+			strbuf_adds(text, upper ? "0X" : "0x");
 		strbuf_addf(text, upper ? "%02X" : "%02x", (unsigned char)s[i]);
+	}
 }
 
 static bool format_text(struct strbuf *text, const struct directive *d, const char *s, size_t len)
@@ -181,7 +206,7 @@ static bool format_text(struct strbuf *text, const struct directive *d, const ch
 		return true;
 	case 'x':
 	case 'X':
-		add_hex(text, s, shown, d->verb == 'X');
+		add_hex(text, d, s, len);
 		return true;
 	}
 	return false;
@@ -239,6 +264,14 @@ static void add_mismatch(struct strbuf *out, char verb, const struct tvalue *v)
 static void format_one(
 	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth);
 
+/* What has a method String is asked by it, wherever a text would do. */
+static bool prints_itself(const struct tvalue *v)
+{
+	if (v->type == TVALUE_LIST)
+		return v->list.class && v->list.class->stringer;
+	return v->type == TVALUE_MAP && v->map.class && v->map.class->stringer;
+}
+
 /* Each element by the verb, as Go does. */
 static void format_elements(
 	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
@@ -267,10 +300,14 @@ static void format_one(
 	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
 {
 	bool number = v->type == TVALUE_INT || (v->type == TVALUE_FLOAT && isfinite(v->f));
-	struct strbuf text = STRBUF_INIT;
+	struct strbuf text = STRBUF_INIT, plain = STRBUF_INIT;
 
 	if (d->verb == 'T') {
 		strbuf_adds(&text, is_nil(v) ? "<nil>" : tvalue_type_name(v));
+		pad(out, d, &text, false);
+	} else if (prints_itself(v) && strchr("vsxXq", d->verb)) {
+		tvalue_print(v, &plain);
+		format_text(&text, d, plain.s, plain.len);
 		pad(out, d, &text, false);
 	} else if ((v->type == TVALUE_LIST || v->type == TVALUE_MAP) && depth < MAX_NESTING) {
 		format_elements(out, d, v, depth + 1);
@@ -279,6 +316,7 @@ static void format_one(
 	} else {
 		add_mismatch(out, d->verb, v);
 	}
+	strbuf_release(&plain);
 	strbuf_release(&text);
 }
 
@@ -286,6 +324,7 @@ struct arguments {
 	const struct tvalue *items;
 	size_t n, at;
 	bool reordered, bad_index;
+	bool bad_width, bad_precision; /* a * without its number */
 };
 
 /* [2]: the second argument is next. */
@@ -311,9 +350,12 @@ static int read_number(const char **p, const char *end, struct arguments *args, 
 
 	if (*p < end && **p == '*') {
 		(*p)++;
-		if (args->at >= args->n || args->items[args->at].type != TVALUE_INT)
+		if (args->at >= args->n)
 			return -1;
-		v = args->items[args->at++].i;
+		/* What is no number is used up all the same. */
+		if (args->items[args->at++].type != TVALUE_INT)
+			return -1;
+		v = args->items[args->at - 1].i;
 	} else if (*p < end && isdigit((unsigned char)**p)) {
 		for (; *p < end && isdigit((unsigned char)**p) && v < MAX_WIDTH; (*p)++)
 			v = v * 10 + (**p - '0');
@@ -345,9 +387,9 @@ static const char *read_directive(
 		else
 			break;
 	}
-	args->bad_index = false;
+	args->bad_index = args->bad_width = args->bad_precision = false;
 	read_index(&p, end, args);
-	read_number(&p, end, args, &d->width);
+	args->bad_width = read_number(&p, end, args, &d->width) < 0;
 	if (d->width < -1) {
 		d->minus = true;
 		d->width = -d->width;
@@ -356,7 +398,12 @@ static const char *read_directive(
 		p++;
 		d->precision = 0;
 		read_index(&p, end, args);
-		read_number(&p, end, args, &d->precision);
+		args->bad_precision = read_number(&p, end, args, &d->precision) < 0;
+		/* One below zero is none, and a fault. */
+		if (d->precision < 0) {
+			args->bad_precision = true;
+			d->precision = -1;
+		}
 	}
 	read_index(&p, end, args);
 	return p;
@@ -372,6 +419,10 @@ static void format(struct strbuf *out, const char *p, const char *end, struct ar
 			continue;
 		}
 		p = read_directive(p + 1, end, args, &d);
+		if (args->bad_width)
+			strbuf_adds(out, "%!(BADWIDTH)");
+		if (args->bad_precision)
+			strbuf_adds(out, "%!(BADPREC)");
 		if (p >= end) {
 			strbuf_adds(out, "%!(NOVERB)");
 			break;

@@ -112,6 +112,31 @@ static void the_owners_files_replace_what_is_built_in(void **state)
 	mail_templates_free(templates);
 }
 
+static void what_a_text_defines_is_its_own(void **state)
+{
+	struct mail_templates *templates =
+		load(SETTINGS, "{{ define \"file\" }}f{{ template \"own\" }}{{ end }}"
+			       "{{ define \"own\" }}0{{ end }}");
+	struct config_email email = fixture_email();
+	struct message message;
+
+	email.text = TEXT("{{ define \"own\" }}1{{ end }}{{ define \"__subject\" }}s{{ end }}"
+			  "{{ template \"own\" }}{{ template \"file\" }}");
+	message = render(templates, &email, hostile());
+	assert_non_null(strstr(message.data, "\r\n\r\n1f1\r\n"));
+	assert_non_null(strstr(message.data, "\r\nSubject: [FIRING:1] Down ("));
+	message_release(&message);
+	email.text = TEXT("{{ template \"file\" }}{{ block \"own\" . }}2{{ end }}");
+	message = render(templates, &email, hostile());
+	assert_non_null(strstr(message.data, "\r\n\r\nf22\r\n"));
+	message_release(&message);
+	email.text = TEXT("{{ template \"file\" }}");
+	message = render(templates, &email, hostile());
+	assert_non_null(strstr(message.data, "\r\n\r\nf0\r\n"));
+	message_release(&message);
+	mail_templates_free(templates);
+}
+
 static void a_password_is_no_template(void **state)
 {
 	mail_templates_free(
@@ -263,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(to_headers_html_and_text_are_templates),
+		cmocka_unit_test(what_a_text_defines_is_its_own),
 		cmocka_unit_test(a_password_is_no_template),
 		cmocka_unit_test(the_owners_files_replace_what_is_built_in),
 		cmocka_unit_test(the_subject_by_template_is_the_built_in_one),

@@ -34,6 +34,8 @@ static const struct {
 	{ "{{ humanizeTimestamp 1643114203.5 }}", "2022-01-25 12:36:43.5 +0000 UTC" },
 	{ "{{ humanizeDuration 135.3563 }} {{ humanizeDuration 0.0015 }} {{ humanizeDuration -59.9 }}",
 		"2m 15s 1.5ms -59.9s" },
+	{ "{{ title \"it's \u00e9_x-y z1a \u00e9t\u00e9\" }} {{ toUpper \"\u00e9t\\377\" }}",
+		"It'S \u00c9_x-Y Z1a \u00c9t\u00e9 \u00c9T\ufffd" },
 	{ "{{ toUpper \"a b\" }} {{ toLower \"THE\" }} {{ title \"this part\" }}",
 		"A B the This Part" },
 	{ "{{ reReplaceAll \"r.*d\" \"replaced\" \"rpld text\" }}", "replaced text" },
