@@ -138,6 +138,19 @@ static bool drop_own_escaper(struct walk *w, struct node *node)
 			return false;
 		pipeline->commands[0].operands++;
 		pipeline->commands[0].n--;
+	} else if (pipeline && old->n == 1 && old->commands[0].n > 2) {
+		/* Several are one text first. */
+		struct command *command =
+			arena_memdup(&w->html->arena, old->commands, sizeof(*old->commands));
+
+		if (!command)
+			return false;
+		command->operands = arena_memdup(&w->html->arena, command->operands,
+			command->n * sizeof(*command->operands));
+		if (!command->operands)
+			return false;
+		command->operands[0].name = "print";
+		pipeline->commands = command;
 	} else {
 		return false;
 	}

@@ -296,6 +296,21 @@ static void leave_element(struct tokenizer *t)
 	t->end_tag = NULL;
 }
 
+/* Up to `to`; as in html/template no < of a title or textarea is left that somebody could take for a tag. */
+static void pass_raw(struct tokenizer *t, const char *to)
+{
+	while (t->c->state == HTML_RCDATA && t->p < to) {
+		const char *open = memchr(t->p, '<', (size_t)(to - t->p));
+
+		if (!open)
+			break;
+		pass(t, open);
+		t->p++;
+		strbuf_adds(t->out, at(t, open, "<!doctype") ? "<" : "&lt;");
+	}
+	pass(t, to);
+}
+
 static int step_raw(struct tokenizer *t)
 {
 	const char *open, *begun;
@@ -304,16 +319,16 @@ static int step_raw(struct tokenizer *t)
 	if (err)
 		return err;
 	if (open < t->end) {
-		pass(t, open);
+		pass_raw(t, open);
 		leave_element(t);
 		return 0;
 	}
 	begun = begun_end_tag(t->p, t->end, name_of(t->c->element));
-	pass(t, begun ? begun : t->end);
+	pass_raw(t, begun ? begun : t->end);
 	if (begun) {
 		strbuf_adds(t->out, "&lt;");
 		t->p = begun + 1;
-		pass(t, t->end);
+		pass_raw(t, t->end);
 	}
 	return 0;
 }

@@ -62,10 +62,15 @@ static const struct {
 	{ "<a/href=\"{{.J}}\">", "<a/href=\"#ZgotmplZ\">" },
 	{ "<A HREF=\"{{.J}}\">", "<A HREF=\"#ZgotmplZ\">" },
 	/* Titles and text areas. */
-	{ "<title>{{.A}} <i></title>{{.T}}", "<title>" A_TEXT " <i></title>x" },
+	{ "<title>{{.A}} <i></title>{{.T}}", "<title>" A_TEXT " &lt;i></title>x" },
+	{ "<title>{{if .T}}<b>&amp;<!DOCTYPE x>{{end}}</title>",
+		"<title>&lt;b>&amp;<!DOCTYPE x></title>" },
+	{ "{{html .A \"<\"}}|{{html 1 2}}|<a href=\"/?{{urlquery .Q 7}}\">",
+		"O&#39;Reilly &amp; &#34;&lt;b&gt;&#34; a+b&lt;|1 2|"
+		"<a href=\"/?a&#43;b%26c%3Dd%3Fe%2Ff%25417\">" },
 	{ "<title>{{.H | safeHtml}}</TITLE >",
 		"<title>&lt;b title=&#34;x&#34;&gt;Tom &amp; &#39;J&#39;&lt;/b&gt;</TITLE >" },
-	{ "<textarea></title>{{.A}}</textarea>", "<textarea></title>" A_TEXT "</textarea>" },
+	{ "<textarea></title>{{.A}}</textarea>", "<textarea>&lt;/title>" A_TEXT "</textarea>" },
 	/* Comments. */
 	{ "a<!-- {{.A}} <b> -->b", "ab" },
 	{ "a<!--[if mso]><i><![endif]-->{{.T}}", "ax" },
