@@ -257,8 +257,9 @@ class Grammar:
         if kind < 0.17:
             return f"quantile {grouping} ({self.r.choice(('0', '0.3', '0.5', '1', '1.5', '-1'))}, {self.vector(depth)})"
         if kind < 0.2:
-            # The last digit of a sine is the library's own, and would be a label here.
-            return f'count_values {grouping} ("v", {self.r.choice((self.selector(), f"sgn({self.vector(depth)})"))})'
+            # The last digit of a sine is the library's own, and would be a label here; so would what known() knows of.
+            signs = f"sgn({self.vector(depth)})"
+            return f'count_values {grouping} ("v", {self.r.choice((self.selector(), self.selector() if "odd" in signs else signs))})'
         if kind < 0.26:
             # Version 3: the deviation of what is not finite is not a number; in 2.42 it is 0.
             return f"{self.r.choice(DEVIATIONS)} {grouping} ({self.distinct()})"
