@@ -20,14 +20,19 @@ static locale_t c_locale(void)
 	return c;
 }
 
+/* What strtod() takes and Go does not: leading blanks, "nan(...)", "-nan", 0x without its exponent. */
 static bool plain_number(const char *s, size_t len)
 {
+	bool sign = len && (*s == '-' || *s == '+'), exponent = false;
+
 	for (size_t i = 0; i < len; i++) {
-		/* strtod() would take leading blanks and "nan(...)". */
 		if (!isalnum((unsigned char)s[i]) && s[i] != '.' && s[i] != '+' && s[i] != '-')
 			return false;
+		exponent |= (s[i] | 0x20) == 'p';
 	}
-	return len > 0;
+	if (len > 2u + sign && s[sign] == '0' && (s[sign + 1] | 0x20) == 'x')
+		return exponent;
+	return len > 0 && !(sign && len > 1 && (s[1] | 0x20) == 'n');
 }
 
 /*

@@ -12,7 +12,7 @@
 #define NUM_MAX 40
 
 /*
- * Reads all of s[0..len) as a floating-point number: decimal with exponent, 0x hexadecimal, Inf,
+ * Reads all of s[0..len) as a floating-point number: decimal with exponent, 0x hexadecimal with p, Inf,
  * +Inf, -Inf, infinity, NaN (any case). White space, underscores and an empty text are errors.
  * Returns 0 or -EINVAL. A value too large becomes an infinity, as strconv.ParseFloat's value does.
  */

@@ -20,8 +20,8 @@ static void reads_what_parse_float_reads(void **state)
 		{ "1e400", INFINITY },
 		{ "infinity", INFINITY },
 	};
-	static const char *const bad[] = { "", " 1", "1 ", "1_0", "nan(1)", "1,5", "--1", "e",
-		"0x" };
+	static const char *const bad[] = { "", " 1", "1 ", "1_0", "nan(1)", "1,5", "--1", "e", "0x",
+		"0x10", "-0X1.8", "-nan", "+NaN" };
 	double v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {

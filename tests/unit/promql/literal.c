@@ -104,7 +104,8 @@ static void reads_numbers_as_go_does(void **state)
 		{ "1.7976931348623157e308", 1.7976931348623157e308 },
 		{ "0_7", 7 },
 	};
-	static const char *const bad[] = { "", "_1", "1_", "1__0", "0x", "1e", "e5", "1.2.3" };
+	static const char *const bad[] = { "", "_1", "1_", "1__0", "0x", "1e", "e5", "1.2.3",
+		"0x.5e" };
 	double v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
