@@ -299,28 +299,47 @@ int targets_start(struct daemon *d)
 	return 0;
 }
 
-static const struct service *service_of(const struct daemon *d, const struct labels *labels)
+static const struct target *target_of(const struct daemon *d, const struct labels *labels)
 {
 	const char *const key[] = { labels_get(labels, LABEL_INSTANCE),
 		labels_get(labels, LABEL_JOB) };
-	const struct target *target = key[0] ? map_get(&d->targets, key, sizeof(key)) : NULL;
 
-	return target ? target_userdata(target) : services_find(d, labels);
+	return key[0] ? map_get(&d->targets, key, sizeof(key)) : NULL;
+}
+
+/* A service that is up is explained by its last death for a while; one that is down, always. */
+static bool is_explained(const struct service *service)
+{
+	struct service_info info;
+
+	service_info(service, &info);
+	return info.state != SERVICE_UP ||
+	       (info.died && clock_boot_ns() - info.last_death.at.boot_ns <= CAUSE_RECENT_NS);
+}
+
+static void service_explain(
+	const struct daemon *d, const struct service *service, struct strbuf *out)
+{
+	struct service_info info;
+
+	service_info(service, &info);
+	service_cause(service, out);
+	history_describe_restarts(d->history, info.name, clock_now(), out);
 }
 
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)
 {
 	const struct daemon *d = userdata;
-	const struct service *service = service_of(d, labels);
-	struct service_info info;
+	const struct target *target = target_of(d, labels);
+	const struct service *service = target ? target_userdata(target) : services_find(d, labels);
+	struct target_info info = { .up = -1 };
+	size_t before = out->len;
 
-	if (!service)
-		return;
-	service_info(service, &info);
-	/* A service that is up is explained by its last death for a while; one that is down, always. */
-	if (info.state == SERVICE_UP &&
-		(!info.died || clock_boot_ns() - info.last_death.at.boot_ns > CAUSE_RECENT_NS))
-		return;
-	service_cause(service, out);
-	history_describe_restarts(d->history, info.name, clock_now(), out);
+	if (service && is_explained(service))
+		service_explain(d, service, out);
+	/* Of a machine elsewhere, or of a process that lives and does not answer, the scrape knows all. */
+	if (target)
+		target_info(target, &info);
+	if (out->len == before && info.up == 0 && info.last_error)
+		strbuf_addf(out, "its scrape fails: %s", info.last_error);
 }

@@ -1,6 +1,7 @@
 """Files of targets: what is written there is scraped in a moment, and what is broken there changes nothing."""
 import json
 import os
+import signal
 
 import pytest
 
@@ -79,3 +80,22 @@ def test_targets_follow_their_files(tmp_path):
         up = http(f"http://127.0.0.1:{d.port}/api/v1/query", "POST", {"query": "up"}).json()["data"]["result"]
         assert up == []
         assert d.process.log().count("its targets stay what they were") == 1
+
+
+def test_an_alert_says_why_a_target_elsewhere_does_not_answer(tmp_path):
+    """No process of this machine serves it, and one that lives here may answer nonsense: the scrape knows why."""
+    (tmp_path / "rules.yml").write_text(
+        "groups:\n- name: g\n  rules:\n  - {alert: Down, expr: up == 0, for: 1h}\n")
+    with Discovery(tmp_path) as d, Exporter(d.target, "this is no metric\n"):
+        settings = tmp_path / "prometheus.yml"
+        settings.write_text(settings.read_text().replace("global: {", "rule_files: [rules.yml]\nglobal: {evaluation_interval: 1s, "))
+        d.process.child.send_signal(signal.SIGHUP)
+        d.put("a.yml", f"- targets: ['127.0.0.1:{d.target}', '127.0.0.1:{free_port()}', 'nowhere.invalid:80']\n")
+
+        def causes():
+            return [a["annotations"].get("cause", "") for a in d.get("/api/v1/alerts")["alerts"]]
+        wait_until("three are down", lambda: len(causes()) == 3 and all(causes()), detail=d.process.log)
+        nobody, nowhere, nonsense = sorted(causes(), key=lambda c: ("nobody" not in c, "resolve" not in c))
+        assert nobody.startswith("nobody listens on 127.0.0.1:")
+        assert nowhere.startswith("its scrape fails: ") and "nowhere.invalid" in nowhere
+        assert nonsense.startswith("its scrape fails: ")

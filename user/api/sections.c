@@ -79,26 +79,35 @@ static void add_events(
 		strbuf_adds(out, "</ol></details>");
 }
 
+/* One that lives and does not listen, or that nobody has seen, has not died now: its state says since when. */
+static void add_since_death(struct strbuf *out, const struct service_info *info, struct instant now)
+{
+	if (!info->died || (info->state == SERVICE_DOWN && info->pid))
+		return;
+	strbuf_adds(out, "<small>");
+	html_age(out, info->last_death.at.wall_ms, now.wall_ms);
+	strbuf_adds(out, "</small>");
+}
+
 static void add_death(struct strbuf *out, const struct api *api, const struct service *service,
 	const struct service_info *info, struct instant now)
 {
 	struct strbuf cause = STRBUF_INIT, events = STRBUF_INIT;
 
+	service_cause(service, &cause);
 	add_events(&events, api, info->name, now);
-	html_begin_cell(out, "Last death");
+	html_begin_cell(out, "Last cause");
 	/* One box for both: on a phone the boxes of a cell stand side by side. */
-	if (info->died || events.len)
+	if (cause.len || events.len)
 		strbuf_adds(out, "<div>");
-	if (info->died) {
-		service_cause(service, &cause);
+	if (cause.len) {
 		strbuf_addf(out, "<div%s>", info->state == SERVICE_DOWN ? " class=\"cause\"" : "");
 		escape_html(out, cause.s, cause.len);
-		strbuf_adds(out, "<small>");
-		html_age(out, info->last_death.at.wall_ms, now.wall_ms);
-		strbuf_adds(out, "</small></div>");
+		add_since_death(out, info, now);
+		strbuf_adds(out, "</div>");
 	}
 	strbuf_add(out, events.s, events.len);
-	if (info->died || events.len)
+	if (cause.len || events.len)
 		strbuf_adds(out, "</div>");
 	html_end_cell(out);
 	if (events.err)
@@ -148,7 +157,7 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 void page_services(struct strbuf *out, const struct api *api, struct instant now)
 {
 	static const char *const columns[] = { "State", "Service", "Since", "Process", "Restarts",
-		"Last death", NULL };
+		"Last cause", NULL };
 	static const enum service_state order[] = { SERVICE_DOWN, SERVICE_UNKNOWN, SERVICE_UP };
 	const struct watch *watch = api->sources.watch;
 	size_t rows = 0;

@@ -473,6 +473,15 @@ void watch_port_release(struct watch *watch, uint16_t port)
 		watch->ops->remove_port(watch->backend, port);
 }
 
+/* As the owner says it: without an address the port alone. */
+static void add_address(const struct endpoint *endpoint, struct strbuf *out)
+{
+	if (endpoint->ipv6 && endpoint_is_any(endpoint))
+		strbuf_addf(out, "%u", endpoint->port);
+	else
+		endpoint_format(endpoint, out);
+}
+
 int watch_add_listen(
 	struct watch *watch, const char *name, const struct sockaddr *address, struct service **ret)
 {
@@ -485,7 +494,7 @@ int watch_add_listen(
 	if (err)
 		return err;
 	strbuf_adds(&selector, "listen ");
-	endpoint_format(&endpoint, &selector);
+	add_address(&endpoint, &selector);
 	err = selector.err;
 	if (!err)
 		err = services_add(
@@ -672,19 +681,55 @@ static void describe_death(const struct service *service, struct strbuf *out)
 		strbuf_truncate(out, before);
 }
 
+static void add_place(const struct service *service, struct strbuf *out)
+{
+	bool any = service->endpoint.ipv6 && endpoint_is_any(&service->endpoint);
+
+	strbuf_adds(out, any ? " on port " : " on ");
+	add_address(&service->endpoint, out);
+}
+
+static void describe_deaf(const struct service *service, struct strbuf *out)
+{
+	const char *comm = service->owner.comm;
+
+	strbuf_addf(out, "%s (pid %d) lives, but does not listen", *comm ? comm : "its process",
+		service->owner.pid);
+	if (!service->has_endpoint)
+		return;
+	add_place(service, out);
+	strbuf_adds(out, " any more");
+}
+
+/* Of one that nobody has seen live. */
+static void describe_missing(const struct service *service, struct strbuf *out)
+{
+	const char *text = service->selection ? service->selection->text : "";
+
+	if (service->has_endpoint) {
+		strbuf_adds(out, "nobody listens");
+		add_place(service, out);
+	} else if (service->kind == SELECT_EXE) {
+		strbuf_addf(out, "no process runs %s", text);
+	} else if (service->kind == SELECT_CMDLINE) {
+		strbuf_addf(out, "no process has arguments that fit '%s'", text);
+	} else if (service->kind == SELECT_PIDFILE) {
+		strbuf_addf(out, "%s names no process that lives", text);
+	}
+}
+
 void service_cause(const struct service *service, struct strbuf *out)
 {
 	bool down = service->state == SERVICE_DOWN;
 
 	if (down && service->owner.pid && service->expect == EXPECTED_LISTENING)
-		strbuf_addf(out, "%s (pid %d) lives, but does not %s%s",
-			*service->owner.comm ? service->owner.comm : "its process",
-			service->owner.pid, service->has_endpoint ? service->selector : "listen",
-			service->has_endpoint ? " any more" : "");
+		describe_deaf(service, out);
 	else if (down && service->kind == SELECT_UNIT && !service->died_since_up)
 		describe_unit(service, out);
 	else if (service->died)
 		describe_death(service, out);
+	else if (down && !service->owner.pid)
+		describe_missing(service, out);
 }
 
 /* -- the rest ------------------------------------------------------------------------------- */

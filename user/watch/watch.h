@@ -285,7 +285,8 @@ void service_sampled(struct service *service, int64_t now_boot_ns);
 /*
  * Why it is down, or was last: of a process that lives and only stopped listening, that; else the last death
  * as a sentence: "killed by SIGKILL from bash (pid 812, uid 0) after 3 d 4 h".
- * Nothing is added when there was none. Names from processes are added as they are: the sink
+ * or of one that is down and was never seen, what is missing: "nobody listens on port 22".
+ * Nothing is added where there is nothing to say. Names from processes are added as they are: the sink
  * escapes.
  */
 void service_cause(const struct service *service, struct strbuf *out);

@@ -285,6 +285,25 @@ static void above_a_hundred_services_the_page_has_no_events(void **state)
 	world_end(&w);
 }
 
+static void what_is_down_without_having_died_says_why(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	w.watch.services[0].info =
+		(struct service_info){ .name = "deaf", .state = SERVICE_DOWN, .pid = 7 };
+	w.watch.services[0].cause = "deaf (pid 7) lives, but does not listen";
+	w.watch.services[1].info = (struct service_info){ .name = "quiet", .state = SERVICE_UP };
+	w.watch.n = 2;
+	text = ask_text(&w, "GET", "/", 200);
+	assert_non_null(
+		strstr(text, "<div class=\"cause\">deaf (pid 7) lives, but does not listen</div>"));
+	assert_int_equal(count(text, "class=\"cause\""), 1);
+	free(text);
+	world_end(&w);
+}
+
 static void the_page_keeps_to_itself(void **state)
 {
 	struct request *req;
@@ -389,6 +408,7 @@ int main(void)
 		cmocka_unit_test(a_service_unfolds_its_starts_and_deaths),
 		cmocka_unit_test(of_many_events_the_last_ten_are_shown),
 		cmocka_unit_test(above_a_hundred_services_the_page_has_no_events),
+		cmocka_unit_test(what_is_down_without_having_died_says_why),
 		cmocka_unit_test(the_page_keeps_to_itself),
 		cmocka_unit_test(the_link_in_a_mail_shows_the_expressions_value),
 		cmocka_unit_test(files_are_served_whole),

@@ -208,6 +208,17 @@ static void a_program_that_runs_already_is_found(void **state)
 	assert_int_equal(count_seen(SERVICE_DIED), 1);
 }
 
+static void assert_cause(const char *begin, const char *path, const char *end)
+{
+	struct strbuf cause = STRBUF_INIT;
+	char want[400];
+
+	snprintf(want, sizeof(want), "%s%s%s", begin, path, end);
+	service_cause(service, &cause);
+	assert_string_equal(cause.s, want);
+	strbuf_release(&cause);
+}
+
 static void one_never_seen_is_down_and_one_that_starts_is_found(void **state)
 {
 	pid_t pid;
@@ -215,6 +226,7 @@ static void one_never_seen_is_down_and_one_that_starts_is_found(void **state)
 	SKIP_WITHOUT_BACKEND();
 	choose(SELECT_EXE, in_folder("a program"), EXPECTED_RUNNING);
 	assert_true(wait_state(SERVICE_DOWN));
+	assert_cause("no process runs ", in_folder("a program"), "");
 	pid = start(in_folder("a program"), "1000");
 	wait_up(pid);
 	end(pid, SIGKILL);
@@ -450,6 +462,7 @@ static void a_pidfile_of_the_dead_names_nobody(void **state)
 	assert_true(wait_state(SERVICE_DOWN));
 	turn_for(100);
 	assert_int_equal(info_of(service).state, SERVICE_DOWN);
+	assert_cause("", in_folder("pid"), " names no process that lives");
 	end(pid, SIGKILL);
 }
 

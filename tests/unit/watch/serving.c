@@ -288,6 +288,7 @@ static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
 	struct strbuf cause = STRBUF_INIT;
 	struct service *service;
 	struct server server;
+	char text[160];
 
 	SKIP_WITHOUT_BACKEND();
 	server_start(&server, serve_then_close, port);
@@ -299,10 +300,31 @@ static void a_listener_that_closes_is_told_while_its_process_lives(void **state)
 	assert_int_equal(info_of(service).pid, server.pid);
 	assert_false(info_of(service).listening);
 	service_cause(service, &cause);
-	printf("  %s\n", cause.s);
+	snprintf(text, sizeof(text),
+		"%s (pid %d) lives, but does not listen on 127.0.0.1:%u any more",
+		info_of(service).comm, server.pid, port);
+	assert_string_equal(cause.s, text);
 	strbuf_release(&cause);
 	server_end(&server);
 	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
+	watch_remove(service);
+}
+
+static void one_that_was_never_there_says_where_nobody_listens(void **state)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(free_port()) };
+	struct strbuf cause = STRBUF_INIT;
+	struct service *service;
+	char text[80];
+
+	SKIP_WITHOUT_BACKEND();
+	assert_int_equal(watch_add_listen(watch, "web", (struct sockaddr *)&any, &service), 0);
+	snprintf(text, sizeof(text), "nobody listens on port %u", ntohs(any.sin6_port));
+	service_cause(service, &cause);
+	assert_string_equal(cause.s, text);
+	snprintf(text, sizeof(text), "listen %u", ntohs(any.sin6_port));
+	assert_string_equal(info_of(service).selector, text);
+	strbuf_release(&cause);
 	watch_remove(service);
 }
 
@@ -664,6 +686,7 @@ int main(void)
 		TEST_WITH_ALL(a_service_that_comes_later_and_restarts_is_followed),
 		TEST_WITH_ALL(the_first_sample_after_a_death_is_timed),
 		TEST_WITH_ALL(a_listener_that_closes_is_told_while_its_process_lives),
+		TEST_WITH_ALL(one_that_was_never_there_says_where_nobody_listens),
 		TEST_WITH_ALL(a_daemon_that_forks_after_it_listens_has_not_died),
 		TEST_WITH_ALL(connections_to_a_watched_port_cost_no_event),
 		TEST_WITH_ALL(the_same_port_in_another_network_namespace_is_not_ours),
