@@ -112,22 +112,44 @@ static void hide_logins(char *text)
 	}
 }
 
+/* What many inherit from one place has one fault there, however many stumble over it. */
+static bool is_told(const struct diag *diag, enum diag_severity severity, const struct pos *pos,
+	const char *text)
+{
+	for (size_t i = 0; pos->source && i < diag->n; i++) {
+		const struct diag_entry *e = &diag->entries[i];
+
+		if (e->severity == severity && e->pos.source == pos->source &&
+			e->pos.line == pos->line && e->pos.column == pos->column &&
+			streq(e->text, text))
+			return true;
+	}
+	return false;
+}
+
 static void add(struct diag *diag, enum diag_severity severity, struct pos pos, const char *fmt,
 	va_list args)
 {
-	char *text;
+	bool kept = diag->n < DIAG_MAX_ENTRIES && vec_reserve(diag->entries, diag->n, diag->cap);
+	char *text = NULL;
 
+	if (kept && vasprintf(&text, fmt, args) < 0)
+		kept = false;
+	if (kept) {
+		hide_logins(text);
+		if (is_told(diag, severity, &pos, text)) {
+			free(text);
+			return;
+		}
+	}
 	if (severity == DIAG_ERROR)
 		diag->errors++;
 	else if (severity == DIAG_WARNING)
 		diag->warnings++;
-
-	if (diag->n >= DIAG_MAX_ENTRIES || !vec_reserve(diag->entries, diag->n, diag->cap) ||
-		vasprintf(&text, fmt, args) < 0) {
+	if (!kept) {
 		diag->dropped++;
 		return;
 	}
-	hide_logins(text);
 	source_ref(pos.source);
 	diag->entries[diag->n++] =
 		(struct diag_entry){ .severity = severity, .pos = pos, .text = text };

@@ -222,8 +222,15 @@ static void check_threading(struct reader *r, const struct config_email *c)
 static void check_login(
 	struct reader *r, const struct config_email *c, const struct tree_node *node)
 {
-	if (!c->oauth2.set)
+	if (!c->oauth2.set) {
+		if (text_set(&c->auth_username) && !text_set(&c->auth_password.value) &&
+			!text_set(&c->auth_password.file) && !text_set(&c->auth_secret.value) &&
+			!text_set(&c->auth_secret.file))
+			diag_warning(r->diag, c->auth_username.pos,
+				"there is no password for this user; name the file that holds it "
+				"as auth_password_file, or as smtp_auth_password_file in global");
 		return;
+	}
 	if (!text_set(&c->auth_username))
 		diag_error(r->diag, node->pos,
 			"oauth2 needs auth_username, the address of the account");

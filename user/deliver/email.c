@@ -15,6 +15,7 @@
 #include <time.h>
 #include "base/clock.h"
 #include "client/options.h"
+#include "deliver/cure.h"
 #include "deliver/message.h"
 #include "deliver/smtp.h"
 #include "deliver/transaction.h"
@@ -43,6 +44,8 @@ struct mail {
 	delivery_done_fn *done;
 	void *userdata;
 	char curl_words[CURL_ERROR_SIZE];
+	CURLcode code; /* of the connection and the login */
+	enum password_look password;
 };
 
 static void mail_free(struct mail *d)
@@ -94,6 +97,34 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 
 /* -- the end -- */
 
+static bool is_implicit_tls(const struct config_email *email)
+{
+	return email->force_implicit_tls < 0 ? email->port == SMTPS_PORT
+					     : email->force_implicit_tls;
+}
+
+/* What the owner can do about it, behind what happened. */
+static void add_cure(const struct mail *d, const char *words, struct strbuf *message)
+{
+	struct mail_failure failure = {
+		.email = d->email,
+		.stage = d->dialogue.stage,
+		.reply = d->dialogue.code,
+		.code = d->code,
+		.implicit_tls = is_implicit_tls(d->email),
+		.password = d->password,
+		.words = words,
+	};
+	curl_off_t connect_us = 0;
+	const char *cure;
+
+	if (d->easy && !curl_easy_getinfo(d->easy, CURLINFO_CONNECT_TIME_T, &connect_us))
+		failure.connected = connect_us > 0;
+	cure = mail_cure(&failure);
+	if (cure)
+		strbuf_addf(message, " (%s)", cure);
+}
+
 /* Tells how it ended, and frees the delivery. `words` are for where the server had none. */
 static void finish(struct mail *done, const char *words)
 {
@@ -111,8 +142,10 @@ static void finish(struct mail *done, const char *words)
 		client_forget_token(d->deliver->client, &d->email->oauth2);
 	report.result = smtp_dialogue_result(&d->dialogue);
 	report.duration_ns = clock_boot_ns() - d->started_boot_ns;
-	if (report.result != DELIVERY_SENT)
+	if (report.result != DELIVERY_SENT) {
 		smtp_dialogue_message(&d->dialogue, words, &message);
+		add_cure(d, words, &message);
+	}
 	if (report.result == DELIVERY_RETRY && smtp_dialogue_is_taken(&d->dialogue))
 		report.served = d->dialogue.served.s;
 	if (report.result == DELIVERY_SENT && d->dialogue.refused.len)
@@ -241,6 +274,21 @@ static int begin_transaction(struct mail *d)
 	return send_pending(d) ? 0 : -EPIPE;
 }
 
+/* libcurl says that it cannot connect, and keeps to itself why: nobody there, or no way there. */
+static void name_errno(struct mail *d)
+{
+	static const char vague[] = "Couldn't connect to server";
+	size_t len = strlen(d->curl_words);
+	long number = 0;
+
+	if (d->code != CURLE_COULDNT_CONNECT || len < strlen(vague) ||
+		!streq(d->curl_words + len - strlen(vague), vague) ||
+		curl_easy_getinfo(d->easy, CURLINFO_OS_ERRNO, &number) || number <= 0)
+		return;
+	len -= strlen(vague);
+	snprintf(d->curl_words + len, sizeof(d->curl_words) - len, "%s", strerror((int)number));
+}
+
 /* The connection stands and the login is done, or not. */
 static void on_connected(CURL *easy, CURLcode code, void *userdata)
 {
@@ -248,6 +296,8 @@ static void on_connected(CURL *easy, CURLcode code, void *userdata)
 	int err;
 
 	if (code) {
+		d->code = code;
+		name_errno(d);
 		finish(d, d->curl_words[0] ? d->curl_words : curl_easy_strerror(code));
 		return;
 	}
@@ -264,12 +314,6 @@ static void on_connected(CURL *easy, CURLcode code, void *userdata)
 		if (!(err))                                                                        \
 			(err) = curl_easy_setopt((d)->easy, (option), (value));                    \
 	} while (0)
-
-static bool is_implicit_tls(const struct config_email *email)
-{
-	return email->force_implicit_tls < 0 ? email->port == SMTPS_PORT
-					     : email->force_implicit_tls;
-}
 
 /* Where Alertmanager lets a password out without TLS, too (Go's net/smtp, isLocalhost). */
 static bool is_localhost(const char *host)
@@ -409,6 +453,7 @@ static int set_login(struct mail *d, const struct config_email *email)
 	SET(d, err, CURLOPT_LOGIN_OPTIONS, options);
 	SET(d, err, CURLOPT_USERNAME, username);
 	SET(d, err, CURLOPT_PASSWORD, password ? password : "");
+	d->password = password_look(password ? password : "");
 	if (*identity)
 		SET(d, err, CURLOPT_SASL_AUTHZID, identity);
 	failed = smtp_dialogue_hide(&d->dialogue, identity, username, password ? password : "");
@@ -439,11 +484,27 @@ static int set_connection(struct mail *d, int64_t timeout_ms)
 	return err ? -ENOMEM : 0;
 }
 
-static int fault(char *error, size_t error_size, int err, const char *setting)
+static int fault(char *error, size_t error_size, int err, const char *setting,
+	const struct config_text *file)
 {
 	if (err != -ENOMEM)
-		snprintf(error, error_size, "%s: %s", setting, strerror(-err));
+		snprintf(error, error_size, "%s%s%s: %s", setting, file ? " " : "",
+			file ? text_or(file, "") : "", strerror(-err));
 	return err;
+}
+
+static int login_fault(char *error, size_t error_size, int err, const struct config_email *email)
+{
+	const struct config_text *file = &email->auth_password.file;
+	const char *setting = "auth_password_file";
+
+	if (email->oauth2.set)
+		return fault(error, error_size, err, "oauth2", NULL);
+	if (streq(login_options(email), "AUTH=CRAM-MD5")) {
+		file = &email->auth_secret.file;
+		setting = "auth_secret_file";
+	}
+	return fault(error, error_size, err, setting, file);
 }
 
 static int set_up(struct mail *d, const struct config_email *email, char *error, size_t error_size)
@@ -468,14 +529,9 @@ static int set_up(struct mail *d, const struct config_email *email, char *error,
 		return err;
 	err = set_url(d, email);
 	if (err)
-		return fault(error, error_size, err, "smarthost, hello or server_name");
+		return fault(error, error_size, err, "smarthost, hello or server_name", NULL);
 	err = set_login(d, email);
-	if (!err)
-		return 0;
-	return fault(error, error_size, err,
-		email->oauth2.set		  ? "oauth2"
-		: secret_set(&email->auth_secret) ? "auth_secret_file or auth_password_file"
-						  : "auth_password_file");
+	return err ? login_fault(error, error_size, err, email) : 0;
 }
 
 static int connect_server(struct mail *d, char *error, size_t error_size)

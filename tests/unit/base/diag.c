@@ -143,6 +143,26 @@ static void many_faults_are_counted_and_not_kept(void **state)
 	diag_release(&diag);
 }
 
+static void the_same_fault_at_the_same_place_is_told_once(void **state)
+{
+	struct source *source = source_new("a.yml", "x: y\nz: y\n", 10);
+	const struct pos here = { .source = source, .line = 1, .column = 1, .length = 1 };
+	const struct pos there = { .source = source, .line = 2, .column = 1, .length = 1 };
+	struct diag diag = DIAG_INIT;
+
+	for (int i = 0; i < 2; i++) {
+		diag_warning(&diag, here, "fault %d", 1);
+		diag_warning(&diag, here, "fault %d", 2);
+		diag_warning(&diag, there, "fault %d", 1);
+		diag_error(&diag, here, "fault %d", 1);
+	}
+	assert_int_equal(diag.n, 4);
+	assert_int_equal(diag.warnings, 3);
+	assert_int_equal(diag.errors, 1);
+	diag_release(&diag);
+	source_unref(source);
+}
+
 static void the_likely_meant_word_is_found_and_a_far_one_is_not(void **state)
 {
 	static const char *const words[] = { "rate", "irate", "increase", "group_wait",
@@ -165,6 +185,7 @@ int main(void)
 		cmocka_unit_test(what_a_terminal_obeys_is_not_in_the_line_and_the_marks_fit),
 		cmocka_unit_test(a_login_in_a_url_is_not_quoted),
 		cmocka_unit_test(many_faults_are_counted_and_not_kept),
+		cmocka_unit_test(the_same_fault_at_the_same_place_is_told_once),
 		cmocka_unit_test(the_likely_meant_word_is_found_and_a_far_one_is_not),
 	};
 

@@ -487,6 +487,11 @@ static void mail_receivers_are_checked(void **state)
 			"8:5: error: oauth2 client_id must be configured\n"
 			"8:5: error: oauth2 refresh_token_file must be configured: access tokens are "
 			"made of it\n" },
+		/* Two that inherit it have one fault. */
+		{ "global: {smtp_smarthost: 'h:25', smtp_from: a@b, smtp_auth_username: u}\n"
+		  "route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: a@b}, {to: c@d}]}]\n",
+			"1:70: warning: there is no password for this user; name the file that holds it "
+			"as auth_password_file, or as smtp_auth_password_file in global\n" },
 		{ "global: {smtp_smarthost: h, smtp_from: nobody}\n",
 			"1:26: error: missing port in address; write it as host:port\n"
 			"1:40: error: not a mail address; write it as name@example.org or Name "

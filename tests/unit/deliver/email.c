@@ -437,6 +437,45 @@ static void a_wrong_password_may_be_mended(void **state)
 	assert_null(server_mail(&starttls));
 }
 
+static void usual_mistakes_are_told_with_their_cure(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	email.auth_password.value = TEXT("two\xc2\xa0words");
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "wrong user or password (the password has characters");
+
+	email = settings(&starttls);
+	email.force_implicit_tls = 1;
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "does not speak TLS from the first byte: leave out");
+
+	email = settings(&starttls);
+	email.tls.ca_file = TEXT(NULL);
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "(its certificate has to be of an authority");
+
+	email = settings(&starttls);
+	email.auth_username = TEXT(NULL);
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "(auth_username is not set)");
+
+	email = settings(&no_tls);
+	o = try(&email);
+	assert_failed(&o, DELIVERY_RETRY, "(587 is the usual port with STARTTLS");
+}
+
+static void a_port_that_waits_for_tls_is_told_from_one_that_is_away(void **state)
+{
+	struct config_email email = settings(&implicit);
+	struct outcome o;
+
+	email.force_implicit_tls = 0;
+	o = try_notification(&email, fixture_seed(), 500);
+	assert_failed(&o, DELIVERY_RETRY, "(a port that speaks TLS from the first byte");
+}
+
 static void no_reply_brings_a_secret_back(void **state)
 {
 	struct config_email email = settings(&login_implicit);
@@ -643,6 +682,7 @@ static void nobody_at_the_port_may_be_there_later(void **state)
 	email.port = 1;
 	o = try(&email);
 	assert_failed(&o, DELIVERY_RETRY, "connect: Failed to connect to localhost port 1");
+	assert_failed(&o, DELIVERY_RETRY, ": Connection refused");
 }
 
 static void what_cannot_be_rendered_never_reaches_the_server(void **state)
@@ -670,7 +710,8 @@ static void what_cannot_be_rendered_never_reaches_the_server(void **state)
 	email.auth_password.file = TEXT("/nonexistent/password");
 	assert_int_equal(deliver_email(deliver, &email, n, on_done, &o, NULL, error, sizeof(error)),
 		-ENOENT);
-	assert_string_equal(error, "auth_password_file: No such file or directory");
+	assert_string_equal(
+		error, "auth_password_file /nonexistent/password: No such file or directory");
 	deliver_free(deliver);
 	net_free(net);
 	sd_event_unref(o.event);
@@ -788,6 +829,8 @@ int main(void)
 		cmocka_unit_test(a_large_mail_arrives_whole),
 		cmocka_unit_test(other_transfers_leave_a_slow_conversation_alone),
 		cmocka_unit_test(a_wrong_password_may_be_mended),
+		cmocka_unit_test(usual_mistakes_are_told_with_their_cure),
+		cmocka_unit_test(a_port_that_waits_for_tls_is_told_from_one_that_is_away),
 		cmocka_unit_test(no_reply_brings_a_secret_back),
 		cmocka_unit_test(a_secret_is_never_shown_to_the_server),
 		cmocka_unit_test(faults_are_told_apart),
