@@ -134,8 +134,9 @@ static int reload(struct strbuf *error, void *userdata)
 	} else {
 		d->reloads_ok++;
 		d->reload_wall_ms = clock_wall_ms();
-		log_info("settings reloaded: %zu targets, %zu rule groups",
-			scrape_targets(d->scrape), config->n_groups);
+		log_info("settings reloaded: %zu target%s, %zu rule group%s",
+			scrape_targets(d->scrape), scrape_targets(d->scrape) == 1 ? "" : "s",
+			config->n_groups, config->n_groups == 1 ? "" : "s");
 	}
 	diag_release(&diag);
 	pages_give_back();
@@ -163,7 +164,8 @@ static int on_terminate(
 
 	if (d->stopping)
 		return sd_event_exit(d->event, 0);
-	log_info("told to end by signal %u from pid %u", info->ssi_signo, info->ssi_pid);
+	log_info("told to end by %s from pid %u", info->ssi_signo == SIGINT ? "SIGINT" : "SIGTERM",
+		info->ssi_pid);
 	sd_notify(0, "STOPPING=1");
 	d->stopping = true;
 	if (d->sends && sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME,
@@ -507,8 +509,9 @@ static int start(struct daemon *d, struct config *config, struct diag *diag)
 	d->reload_wall_ms = clock_wall_ms();
 	sd_event_set_watchdog(d->event, true);
 	sd_notify(0, "READY=1");
-	log_info("tolld %s is ready: %zu targets, %zu rule groups", TOLLD_VERSION,
-		scrape_targets(d->scrape), config->n_groups);
+	log_info("tolld %s is ready: %zu target%s, %zu rule group%s", TOLLD_VERSION,
+		scrape_targets(d->scrape), scrape_targets(d->scrape) == 1 ? "" : "s",
+		config->n_groups, config->n_groups == 1 ? "" : "s");
 	return 0;
 }
 

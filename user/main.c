@@ -55,8 +55,12 @@ static int run_command(size_t i, int argc, char **argv)
 	char name[32];
 	int status;
 
+	static char help[] = "--help";
+
 	snprintf(name, sizeof(name), "tolld %s", commands[i].name);
 	argv[0] = name;
+	if (argc == 2 && streq(argv[1], "-h"))
+		argv[1] = help;
 	status = commands[i].run(argc, argv);
 	/* A full disk: whoever reads the file later must not take half an answer for a whole one. */
 	if (!fflush(stdout) && !ferror(stdout))

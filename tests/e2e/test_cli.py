@@ -51,6 +51,21 @@ def test_an_output_that_cannot_be_written_is_told(command):
     assert (done.returncode, done.stderr) == (1, f"tolld {command}: the output could not be written\n")
 
 
+@pytest.mark.parametrize("command", ["run", "check", "test", "status", "query", "history", "notify", "metrics"])
+def test_help_has_a_short_name(command):
+    done = tolld(command, "-h")
+    assert (done.returncode, done.stdout, done.stderr) == (0, tolld(command, "--help").stdout, "")
+    assert done.stdout.startswith("usage: tolld")
+
+
+@pytest.mark.parametrize("args, fault", [(["notify"], "no receiver is named"), (["notify", "a", "b"], "one receiver"),
+                                         (["metrics", "--all"], "not '--all'"), (["check"], "no file is named")])
+def test_a_wrong_call_names_its_fault(args, fault):
+    done = tolld(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"tolld {args[0]}: ") and fault in done.stderr
+
+
 def test_help_is_an_answer_not_a_fault():
     done = tolld("--help")
     assert done.returncode == 0
@@ -104,7 +119,9 @@ def test_a_feature_that_there_is_not_is_a_wrong_call(command, value, tmp_path):
 @pytest.mark.parametrize("flag,value", [
     ("query.timeout", "0s"), ("query.timeout", "soon"), ("query.lookback-delta", "-5m"), ("query.max-samples", "0"),
     ("query.max-samples", "1e6"), ("rules.alert.resend-delay", "-1m"), ("rules.alert.for-grace-period", "10"),
-    ("rules.alert.for-outage-tolerance", "an hour"), ("storage.retention.size", "much")])
+    ("rules.alert.for-outage-tolerance", "an hour"), ("storage.retention.size", "much"),
+    ("web.listen-address", "9090"), ("web.listen-address", "localhost:http"), ("web.listen-address", ":99999"),
+    ("web.external-url", "myhost:9090"), ("web.external-url", "http://"), ("web.external-url", "http://a b/")])
 def test_a_flag_that_cannot_be_meant_is_told_with_its_value(flag, value):
     done = tolld("run", f"--{flag}", value)
     assert done.returncode == 2

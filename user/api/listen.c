@@ -38,6 +38,13 @@ static int split(const char *address, char host[NI_MAXHOST], char port[8])
 	return 0;
 }
 
+bool listen_is_address(const char *address)
+{
+	char host[NI_MAXHOST], port[8];
+
+	return split(address, host, port) == 0;
+}
+
 static int open_one(const struct addrinfo *info, bool both_families)
 {
 	scoped(closep) int fd = -1;
@@ -71,26 +78,23 @@ unsigned listen_port(int fd)
 	return ntohs(((struct sockaddr_in *)&addr)->sin_port);
 }
 
-static int explain(int err, const char *address, const char *port, char *error, size_t error_size)
+static int explain(int err, const char *port, char *error, size_t error_size)
 {
 	switch (err) {
 	case -EADDRINUSE:
 		snprintf(error, error_size,
-			"%s: another program listens there (`ss -ltnp sport = :%s` shows which)",
-			address, port);
+			"another program listens there (`ss -ltnp sport = :%s` shows which)", port);
 		break;
 	case -EACCES:
 		snprintf(error, error_size,
-			"%s: not allowed; ports below 1024 need root or CAP_NET_BIND_SERVICE",
-			address);
+			"not allowed; ports below 1024 need root or CAP_NET_BIND_SERVICE");
 		break;
 	case -EADDRNOTAVAIL:
 		snprintf(error, error_size,
-			"%s: this machine has no such address (`ip address` shows those it has)",
-			address);
+			"this machine has no such address (`ip address` shows those it has)");
 		break;
 	default:
-		snprintf(error, error_size, "%s: %s", address, strerror(-err));
+		snprintf(error, error_size, "%s", strerror(-err));
 	}
 	return err;
 }
@@ -104,13 +108,13 @@ int listen_open(const char *address, int *ret_fd, char *error, size_t error_size
 	int fd = -EADDRNOTAVAIL, err;
 
 	if (split(address, host, port) < 0) {
-		snprintf(error, error_size,
-			"%s: not an address; write HOST:PORT, [IPv6]:PORT or :PORT", address);
+		snprintf(
+			error, error_size, "not an address; write HOST:PORT, [IPv6]:PORT or :PORT");
 		return -EINVAL;
 	}
 	err = getaddrinfo(*host ? host : NULL, port, &hints, &infos);
 	if (err) {
-		snprintf(error, error_size, "%s: %s", address, gai_strerror(err));
+		snprintf(error, error_size, "%s", gai_strerror(err));
 		return err == EAI_MEMORY ? -ENOMEM : -EADDRNOTAVAIL;
 	}
 	/*
@@ -129,7 +133,7 @@ int listen_open(const char *address, int *ret_fd, char *error, size_t error_size
 	}
 	freeaddrinfo(infos);
 	if (fd < 0)
-		return explain(fd, address, port, error, error_size);
+		return explain(fd, port, error, error_size);
 	*ret_fd = fd;
 	return 0;
 }

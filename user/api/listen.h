@@ -6,6 +6,8 @@
 
 #include "base/strbuf.h"
 
+/* Whether it is written as one; whether this machine has it is known when it is opened. */
+bool listen_is_address(const char *address);
 /*
  * HOST:PORT, [V6]:PORT or :PORT, which is every address of this machine, IPv4 and IPv6. Port 0 lets
  * the kernel choose. error[] tells what is wrong and what helps. -EINVAL for what is no address,

@@ -35,8 +35,9 @@ static void make_address(struct strbuf *out, const char *url, const char *path)
 
 static int unreachable(struct answer *answer, const char *url, const char *why)
 {
-	snprintf(
-		answer->reason, sizeof(answer->reason), "no answer from tolld at %s: %s", url, why);
+	snprintf(answer->reason, sizeof(answer->reason),
+		"no answer from tolld at %.300s: %s; where it listens elsewhere, name that by --url",
+		url, why);
 	answer->error = answer->reason;
 	return -EHOSTUNREACH;
 }

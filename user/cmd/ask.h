@@ -21,7 +21,7 @@ struct answer {
 	json_t *data; /* borrowed from root; NULL where the answer is an error */
 	/* What it said against the question, borrowed from root; or why nobody answered. */
 	const char *error;
-	char reason[400];
+	char reason[640];
 };
 
 /*

@@ -31,8 +31,10 @@ static void summary(const char *path, const struct config *config)
 		rules += config->groups[i].n_rules;
 	for (size_t i = 0; i < config->n_scrapes; i++)
 		targets += config->scrapes[i].n_targets;
-	printf("%s: ok: %zu targets, %zu rules in %zu groups, %zu receivers\n", path, targets,
-		rules, config->n_groups, config->n_receivers);
+	printf("%s: ok: %zu target%s, %zu rule%s in %zu group%s, %zu receiver%s\n", path, targets,
+		targets == 1 ? "" : "s", rules, rules == 1 ? "" : "s", config->n_groups,
+		config->n_groups == 1 ? "" : "s", config->n_receivers,
+		config->n_receivers == 1 ? "" : "s");
 }
 
 static bool check_one(const char *path)
@@ -110,7 +112,7 @@ static const char usage_text[] =
 
 static int called_wrongly(const char *what)
 {
-	fprintf(stderr, "tolld check: %s\n", what);
+	fprintf(stderr, "tolld check: %s\nsee tolld check --help\n", what);
 	return EXIT_USAGE;
 }
 
@@ -139,6 +141,7 @@ static int parse(int argc, char **argv, bool *ret_openmetrics)
 			fputs(usage_text, stdout);
 			return -1;
 		} else {
+			fputs("see tolld check --help\n", stderr);
 			return EXIT_USAGE;
 		}
 	}

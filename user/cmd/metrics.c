@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include "api/metric_table.h"
 
-static void usage(FILE *to)
+static void usage(void)
 {
-	fprintf(to,
-		"usage: tolld metrics [--markdown]\n\n"
-		"  lists the metrics of services, of the machine and of tolld, as /metrics has them\n"
-		"  --markdown\n"
-		"        as the README has it\n");
+	printf("usage: tolld metrics [--markdown]\n\n"
+	       "  lists the metrics of services, of the machine and of tolld, as /metrics has them\n"
+	       "  --markdown\n"
+	       "        as the README has it\n");
 }
 
 int cmd_metrics(int argc, char **argv)
@@ -22,11 +21,12 @@ int cmd_metrics(int argc, char **argv)
 	int status;
 
 	if (argc == 2 && streq(argv[1], "--help")) {
-		usage(stdout);
+		usage();
 		return 0;
 	}
 	if (argc > 2 || (argc == 2 && !markdown)) {
-		usage(stderr);
+		fprintf(stderr, "tolld metrics: it takes only --markdown, not '%s'\n",
+			argv[argc > 2 && streq(argv[1], "--markdown") ? 2 : 1]);
 		return EXIT_USAGE;
 	}
 	metric_table_print(&out, markdown);

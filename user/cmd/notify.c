@@ -280,7 +280,11 @@ static int parse(struct test *t, int argc, char **argv, bool *ret_help)
 		else
 			return -EINVAL;
 	}
-	return *ret_help || argc - optind == 1 ? 0 : -EINVAL;
+	if (*ret_help || argc - optind == 1)
+		return 0;
+	fprintf(stderr, "tolld notify: %s\n",
+		argc == optind ? "no receiver is named" : "one receiver can be named");
+	return -EINVAL;
 }
 
 int cmd_notify(int argc, char **argv)
@@ -291,7 +295,7 @@ int cmd_notify(int argc, char **argv)
 	int status;
 
 	if (parse(&t, argc, argv, &help)) {
-		fputs(usage, stderr);
+		fputs("see tolld notify --help\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (help) {

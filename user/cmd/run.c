@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include "api/listen.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/regex.h"
@@ -198,9 +199,9 @@ static int parse_feature(const char *value)
 
 static int parse_duration(const char *flag, const char *value, int64_t *ret_ms)
 {
-	if (duration_parse(value, strlen(value), ret_ms) || *ret_ms <= 0)
+	if (duration_parse(value, strlen(value), ret_ms))
 		return wrong(flag, value, "write it as 1d, 12h or 90m");
-	return 0;
+	return *ret_ms > 0 ? 0 : wrong(flag, value, "it has to be longer than 0");
 }
 
 /* Where 0 is a value, too, which the daemon knows as one below that. */
@@ -234,9 +235,21 @@ static int check_regex(const char *flag, const char *value)
 
 static int check_url(const char *flag, const char *value)
 {
-	if (starts_with(value, "http://") || starts_with(value, "https://"))
+	const char *host = strstr(value, "://");
+
+	if (!starts_with(value, "http://") && !starts_with(value, "https://"))
+		return wrong(flag, value, "it begins with http:// or https://");
+	host += strlen("://");
+	if (!*host || *host == '/' || *host == ':' || strpbrk(host, " \t\r\n\"<>"))
+		return wrong(flag, value, "write it as http://myhost:9090 or https://myhost/tolld");
+	return 0;
+}
+
+static int check_address(const char *flag, const char *value)
+{
+	if (listen_is_address(value))
 		return 0;
-	return wrong(flag, value, "it begins with http:// or https://");
+	return wrong(flag, value, "write it as HOST:PORT, [IPv6]:PORT or :PORT, the port a number");
 }
 
 static int add_repeated(const char *flag, const char **list, size_t *n, const char *value)
@@ -300,6 +313,8 @@ static int take_flag(struct arguments *a, enum flag flag, const char *value)
 			return -EINVAL;
 		return add_repeated("config.file", a->files, &o->n_config_files, value);
 	case FLAG_LISTEN:
+		if (check_address("web.listen-address", value))
+			return -EINVAL;
 		return add_repeated("web.listen-address", a->listen, &o->n_listen, value);
 	case FLAG_STORAGE:
 		return take_path("storage.path", value, &o->storage_path);

@@ -399,7 +399,7 @@ static void reads_addresses_as_people_write_them(void **state)
 		assert_has(error, "write HOST:PORT");
 	}
 	assert_int_equal(listen_open("192.0.2.1:0", &fd, error, sizeof(error)), -EADDRNOTAVAIL);
-	assert_has(error, "192.0.2.1:0: this machine has no such address");
+	assert_has(error, "this machine has no such address");
 }
 
 static void an_address_in_use_is_said_to_be(void **state)
@@ -410,8 +410,7 @@ static void an_address_in_use_is_said_to_be(void **state)
 	begin(&w);
 	snprintf(address, sizeof(address), "127.0.0.1:%u", api_port(w.api, 0));
 	assert_int_equal(world_listen(w.api, address, error, sizeof(error)), -EADDRINUSE);
-	assert_true(starts_with(error, address));
-	assert_has(error, "another program listens there");
+	assert_true(starts_with(error, "another program listens there"));
 	/* The server goes on with the addresses it has, and takes others. */
 	listen_on(&w, "127.0.0.1:0");
 	assert_int_not_equal(api_port(w.api, 1), 0);
