@@ -56,6 +56,7 @@ int past_start(struct daemon *d)
 {
 	const struct history_options options = {
 		.keep = on_keep,
+		.lives = watch_process_lives,
 		.userdata = d,
 		.boot_id = d->boot_id,
 	};

@@ -254,6 +254,9 @@ static void on_service(struct service *service, enum service_event what, void *u
 	}
 	figures_event(d, service, what);
 	tell_event(d, &info, what, history_note(d->history, &info, what, clock_now()));
+	/* What it died of when tolld was here last is known before an alert tells of it. */
+	if (!info.died)
+		past_meet_service(d, service);
 	if (what == SERVICE_DIED || what == SERVICE_CAUSE)
 		rules_touch_cause(d->rules);
 }

@@ -18,7 +18,14 @@ const char *service_state_name(enum service_state state)
 
 int64_t service_since_wall_ms(const struct api *api, const struct service_info *info)
 {
-	return info->since.boot_ns ? info->since.wall_ms : api->sources.started_wall_ms;
+	const struct history *history = api->sources.history;
+	int64_t wall_ms = info->since.wall_ms;
+
+	/* How tolld found it at its start it may have been long before. */
+	if (!info->since.boot_ns &&
+		(!history || !history_since(history, info->name, info->state, &wall_ms)))
+		return api->sources.started_wall_ms;
+	return wall_ms;
 }
 
 int64_t wall_of(int64_t boot_ns, struct instant now)

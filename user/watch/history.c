@@ -410,6 +410,13 @@ static void find_missed_death(struct history *history, const struct service_info
 	note_death(history, info, &death);
 }
 
+/* One that stopped listening before tolld ended is nobody's process now, and lives all the same. */
+static bool lives(const struct history *history, const struct history_event *life)
+{
+	return history->options.lives && life->start_boot_ns &&
+	       history->options.lives(life->pid, life->start_boot_ns);
+}
+
 static void meet(struct history *history, const struct service_info *info, struct instant now)
 {
 	struct history_list *list = map_gets(&history->lists, info->name);
@@ -418,7 +425,7 @@ static void meet(struct history *history, const struct service_info *info, struc
 	if (!list || list->met || info->state == SERVICE_UNKNOWN)
 		return;
 	list->met = true;
-	if (life && life->pid && !is_process_of(life, info))
+	if (life && life->pid && !is_process_of(life, info) && !lives(history, life))
 		find_missed_death(history, info, life, now);
 }
 
@@ -427,6 +434,20 @@ bool history_has_met(const struct history *history, const char *service)
 	const struct history_list *list = map_gets(&history->lists, service);
 
 	return list && list->met;
+}
+
+bool history_since(const struct history *history, const char *service, enum service_state state,
+	int64_t *ret_wall_ms)
+{
+	const struct history_list *list = map_gets(&history->lists, service);
+	const struct history_event *first = NULL;
+
+	for (const struct history_event *e = list ? list->newest : NULL; e && e->state == state;
+		e = e->older)
+		first = e;
+	if (first)
+		*ret_wall_ms = first->at.wall_ms;
+	return first != NULL;
 }
 
 const struct death *history_meet(
@@ -523,6 +544,14 @@ static struct history_event *note_cause(struct history *history, const struct se
 	return e;
 }
 
+/* It was so when tolld was here last, and is so as it looks for the first time. */
+static bool is_known_state(const struct history *history, const struct service_info *info)
+{
+	const struct history_list *list = map_gets(&history->lists, info->name);
+
+	return !info->since.boot_ns && list && list->newest && list->newest->state == info->state;
+}
+
 struct history_event *history_note(struct history *history, const struct service_info *info,
 	enum service_event what, struct instant now)
 {
@@ -547,7 +576,9 @@ struct history_event *history_note(struct history *history, const struct service
 	case SERVICE_LEFT:
 		return note(history, info, event_new(history, info, HISTORY_LEFT, now));
 	case SERVICE_CHANGED:
-		return note(history, info, event_new(history, info, HISTORY_STATE, now));
+		return is_known_state(history, info)
+			       ? NULL
+			       : note(history, info, event_new(history, info, HISTORY_STATE, now));
 	}
 	return NULL;
 }

@@ -66,6 +66,8 @@ typedef bool history_keep_fn(
 
 struct history_options {
 	history_keep_fn *keep; /* may be missing */
+	/* Whether this process of this boot is still there. May be missing: then nobody is. */
+	bool (*lives)(pid_t pid, int64_t start_boot_ns);
 	void *userdata;
 	uint64_t boot_id; /* of this boot of the machine: start times are comparable within one */
 	size_t per_service, total; /* 0: the usual */
@@ -101,6 +103,13 @@ struct history_event *history_note_oom(
 
 /* What happened to it while tolld did not run is known. */
 bool history_has_met(const struct history *history, const char *service);
+/*
+ * Since when it is in this state, as far as its events tell, those before tolld was started among them.
+ * False, with *ret_wall_ms untouched, where the newest tells of another state or there is none.
+ */
+bool history_since(const struct history *history, const char *service, enum service_state state,
+	int64_t *ret_wall_ms);
+
 /*
  * For a service that remembers no death itself: its last one; NULL: none, or it is too early to say.
  * That it died while tolld did not run is found here.

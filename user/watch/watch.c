@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "base/escape.h"
 #include "watch/cgroup.h"
+#include "watch/procfs.h"
 #include "watch/systemd.h"
 #include "watch/unit.h"
 #include "watch/units.h"
@@ -752,6 +753,13 @@ static bool has_address(const struct ifaddrs *all, const struct endpoint *wanted
 			return true;
 	}
 	return false;
+}
+
+bool watch_process_lives(pid_t pid, int64_t start_boot_ns)
+{
+	const struct process process = { .pid = pid, .start_boot_ns = start_boot_ns };
+
+	return process_lives(&process);
 }
 
 bool watch_address_is_local(const struct sockaddr *address)

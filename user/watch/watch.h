@@ -264,6 +264,9 @@ void watch_unselect(struct selection *selection);
 /* True where `address` is one of this machine's own. */
 bool watch_address_is_local(const struct sockaddr *address);
 
+/* Whether the process that began then, in this boot, is still there. */
+bool watch_process_lives(pid_t pid, int64_t start_boot_ns);
+
 size_t watch_services(const struct watch *watch);
 struct service *watch_service(const struct watch *watch, size_t i);
 void service_info(const struct service *service, struct service_info *ret);

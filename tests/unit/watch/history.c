@@ -41,10 +41,19 @@ static size_t rows_on_disk(void)
 	return n;
 }
 
+static pid_t living_pid; /* as the kernel has it: 0: nobody lives */
+
+static bool on_lives(pid_t pid, int64_t start_boot_ns)
+{
+	assert_true(start_boot_ns > 0);
+	return pid == living_pid;
+}
+
 static void open_history(uint64_t boot_id, size_t per_service, size_t total)
 {
 	const struct history_options options = {
 		.keep = on_keep,
+		.lives = on_lives,
 		.boot_id = boot_id,
 		.per_service = per_service,
 		.total = total,
@@ -677,6 +686,52 @@ static void a_death_that_nobody_saw_is_found(void **state)
 	}
 }
 
+static void who_lives_and_serves_no_more_has_not_ended(void **state)
+{
+	struct service_info info;
+
+	start("web", 100);
+	advance(SEC);
+	info = info_of("web", 100);
+	info.state = SERVICE_DOWN;
+	assert_non_null(history_note(history, &info, SERVICE_LISTENER_GONE, now));
+	restart(1);
+	living_pid = 100;
+	info = info_of("web", 0);
+	info.since.boot_ns = 0;
+	info.state = SERVICE_DOWN;
+	assert_null(history_meet(history, &info, now));
+	assert_int_equal(history_events(history), 2);
+	living_pid = 0;
+}
+
+static void what_lasts_is_as_old_as_its_first_event(void **state)
+{
+	struct service_info info = info_of("web", 100);
+	int64_t since = 0, began = now.wall_ms, died;
+
+	assert_false(history_since(history, "web", SERVICE_UP, &since));
+	start("web", 100);
+	advance(60 * SEC);
+	restart(1);
+	assert_true(history_since(history, "web", SERVICE_UP, &since));
+	assert_int_equal(since, began);
+	assert_false(history_since(history, "web", SERVICE_DOWN, &since));
+	died = now.wall_ms;
+	die("web", 100);
+	advance(60 * SEC);
+	restart(1);
+	/* That it is down still is no news; that it is up is. */
+	info = info_of("web", 0);
+	info.since.boot_ns = 0;
+	info.state = SERVICE_DOWN;
+	assert_null(history_note(history, &info, SERVICE_CHANGED, now));
+	assert_true(history_since(history, "web", SERVICE_DOWN, &since));
+	assert_int_equal(since, died);
+	info.state = SERVICE_UP;
+	assert_non_null(history_note(history, &info, SERVICE_CHANGED, now));
+}
+
 static void the_last_death_is_remembered_for_a_service_made_anew(void **state)
 {
 	struct service_info info;
@@ -775,6 +830,8 @@ int main(void)
 		TEST(a_row_that_somebody_changed_is_refused),
 		TEST(who_lives_on_is_neither_dead_nor_started),
 		TEST(a_death_that_nobody_saw_is_found),
+		TEST(who_lives_and_serves_no_more_has_not_ended),
+		TEST(what_lasts_is_as_old_as_its_first_event),
 		TEST(the_last_death_is_remembered_for_a_service_made_anew),
 		TEST(a_clock_that_is_set_moves_what_was_seen_by_it),
 		TEST(it_survives_every_allocation_that_fails),
