@@ -228,7 +228,10 @@ void entry_diag(const struct diag *diag)
 		enum log_level level =
 			entry->severity == DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
 
-		if (entry->pos.source)
+		/* Line 0 is the file as a whole. */
+		if (entry->pos.source && !entry->pos.line)
+			snprintf(place, sizeof(place), "%s", entry->pos.source->name);
+		else if (entry->pos.source)
 			snprintf(place, sizeof(place), "%s:%u:%u", entry->pos.source->name,
 				entry->pos.line, entry->pos.column);
 		log_event(level, NULL, fields, "%s%s%s", place, place[0] ? ": " : "", entry->text);

@@ -251,7 +251,7 @@ int cmd_query(int argc, char **argv)
 		strbuf_addf(&text, "%s\n", answer.error ? answer.error : strerror(-err));
 	if (err)
 		fprintf(stderr, "tolld query: %s", text.s);
-	status = err ? 1 : show(&a, &answer);
+	status = err == -EHOSTUNREACH ? EXIT_UNREACHABLE : err ? 1 : show(&a, &answer);
 	strbuf_release(&text);
 	answer_release(&answer);
 	return status;

@@ -207,7 +207,7 @@ static void who_does_not_answer_or_not_so_is_told(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		one_answer_start(&server, "404 Not Found", bodies[i]);
 		got = query(&server, (const char *const[MAX_ARGS]){ "up" });
-		assert_int_equal(got.status, 1);
+		assert_int_equal(got.status, 2);
 		assert_non_null(strstr(got.err, "no answer from tolld at "));
 		assert_non_null(strstr(got.err, "HTTP status 404"));
 		captured_release(&got);
@@ -216,7 +216,7 @@ static void who_does_not_answer_or_not_so_is_told(void **state)
 	snprintf(url, sizeof(url), "%s", server.url);
 	one_answer_stop(&server);
 	got = capture(cmd_query, 4, argv);
-	assert_int_equal(got.status, 1);
+	assert_int_equal(got.status, 2);
 	assert_non_null(strstr(got.err, "no answer from tolld at "));
 	captured_release(&got);
 }
