@@ -120,9 +120,13 @@ static void add_used(struct strbuf *out, const json_t *death)
 		num_format_fixed(out, json_number_value(cpu), 2);
 		strbuf_adds(out, " s of CPU");
 	}
-	if (json_is_integer(memory))
-		strbuf_addf(out, "%s %" JSON_INTEGER_FORMAT " MiB of memory",
-			json_is_number(cpu) ? "," : "; used", json_integer_value(memory) >> 20);
+	if (json_is_integer(memory)) {
+		double mib = (double)json_integer_value(memory) / (1 << 20);
+
+		strbuf_adds(out, json_is_number(cpu) ? ", " : "; used ");
+		num_format_fixed(out, mib, mib < 10 ? 1 : 0);
+		strbuf_adds(out, " MiB of memory");
+	}
 	if (json_is_integer(threads) && json_integer_value(threads) > 1)
 		strbuf_addf(
 			out, ", in %" JSON_INTEGER_FORMAT " threads", json_integer_value(threads));

@@ -190,7 +190,7 @@ static void a_service_is_shown_with_what_became_of_it(void **state)
 			"  cause       gone\n"
 			"\n"
 			"WHEN                     PID  NAME  WHAT\n"
-			"                                    gone; used 1 MiB of memory\n"
+			"                                    gone; used 1.0 MiB of memory\n"
 			"2024-01-01 00:00:01 UTC             listens no more, though it lives\n"
 			"2024-01-01 00:00:02 UTC             listens again\n"
 			"2024-01-01 00:00:03 UTC             ended with its work done\n"
