@@ -134,7 +134,8 @@ def known(query, x, y):
 
 
 # What a slip of the pen may lead to, and version 3 takes: durations are numbers and the other way round.
-SINCE = re.compile("unexpected duration|missing unit character|unexpected metric identifier|must be greater than 0|"
+SINCE = re.compile("unexpected duration|unexpected number .* in offset|unexpected string .* in label matching|"
+                   "missing unit character|unexpected metric identifier|must be greater than 0|"
                    "invalid (source |destination )?label name|invalid regular expression.*\\(\\?<|trailing commas")
 
 
@@ -175,7 +176,7 @@ ORDERED = re.compile(r"(sort|sort_desc|topk|bottomk)\b")
 
 def other_order(query, mine, theirs):
     """In words, or None: what is sorted comes in its order."""
-    if not ORDERED.match(query) or mine["status"] == "error" or mine["data"]["resultType"] != "vector":
+    if not ORDERED.match(query) or "error" in (mine["status"], theirs["status"]) or mine["data"]["resultType"] != "vector":
         return None
     x, y = ([s["value"][1] for s in answer["data"]["result"]] for answer in (mine, theirs))
     return None if all(map(same_number, x, y)) else f"in the order {x} for {y}"

@@ -58,11 +58,40 @@ static bool group_is_re2(const char *p)
 	return *p == ':' || *p == ')';
 }
 
+/* The length of a quantifier but for the ? that makes it lazy; 0: none, as a { may stand for itself. */
+static size_t quantifier(const char *p)
+{
+	size_t n = 1, digits;
+
+	if (*p && strchr("*+?", *p))
+		return 1;
+	if (*p != '{')
+		return 0;
+	digits = strspn(p + n, "0123456789");
+	n += digits;
+	if (digits && p[n] == ',')
+		n += 1 + strspn(p + n + 1, "0123456789");
+	return digits && p[n] == '}' ? n + 1 : 0;
+}
+
 static const char *not_in_re2(const char *pattern)
 {
-	bool in_class = false;
+	bool in_class = false, repeated = false;
+	unsigned groups = 0;
+	size_t n;
 
 	for (const char *p = pattern; *p; p++) {
+		n = in_class ? 0 : quantifier(p);
+		if (n) {
+			if (repeated)
+				return *p == '+'
+					       ? "possessive quantifiers are not part of RE2's syntax"
+					       : "a repetition of a repetition needs a group";
+			repeated = true;
+			p += n - 1 + (p[n] == '?');
+			continue;
+		}
+		repeated = false;
 		if (*p == '\\') {
 			if (!*++p)
 				return "trailing backslash at end of expression";
@@ -97,8 +126,12 @@ static const char *not_in_re2(const char *pattern)
 			return "verbs are not part of RE2's syntax";
 		} else if (*p == '(' && p[1] == '?' && !group_is_re2(p + 2)) {
 			return "look-around and special groups are not part of RE2's syntax";
-		} else if (strchr("*+?}", *p) && p[1] == '+') {
-			return "possessive quantifiers are not part of RE2's syntax";
+		} else if (*p == '(') {
+			groups++;
+			p += p[1] == '?';
+		} else if (*p == ')' && !groups--) {
+			/* It would end the group that stands around the whole. */
+			return "unexpected )";
 		}
 	}
 	return NULL;

@@ -25,6 +25,9 @@ static void it_is_anchored_and_the_dot_matches_all(void **state)
 		{ "\\Qa.b\\E", "a.b", true },
 		{ ".", "\xc3\xa4", true },
 		{ "(?P<n>x)y", "xy", true },
+		{ ".}+", "x}}", true },
+		{ "a{,}+?", "a{,}}", true },
+		{ "(?i)(?:a{1,2}?|[)(]){2}", "A)", true },
 	};
 	char error[200];
 
@@ -41,7 +44,8 @@ static void it_is_anchored_and_the_dot_matches_all(void **state)
 static void what_re2_does_not_know_is_refused_with_a_reason(void **state)
 {
 	static const char *const bad[] = { "(a)\\1", "(?=x)", "(?!x)", "(?<=x)y", "(?>x)", "a++",
-		"(", "a)", "[", "*", "x{2,1}", "\\", "(*UTF)x", "(?R)" };
+		"(", "a)", "[", "*", "x{2,1}", "\\", "(*UTF)x", "(?R)", "a)|(b", "}?i)x(y", "a{2}+",
+		"a{2,}{3}", "a**", "a*?*" };
 	struct regex *regex;
 	char error[200];
 
