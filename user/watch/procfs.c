@@ -58,8 +58,9 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 	stat.pid = (pid_t)strtol(text, NULL, 10);
 	snprintf(stat.comm, sizeof(stat.comm), "%.*s", (int)(end - name - 1), name + 1);
 	stat.state = end[2];
-	/* Process 1 may well have started at tick 0. */
-	if (stat.pid <= 0 || read_fields(end + 3, values) <= FIELD_START || values[FIELD_START] < 0)
+	/* Process 1 may well have started at tick 0; what no clock here can hold is no start. */
+	if (stat.pid <= 0 || read_fields(end + 3, values) <= FIELD_START ||
+		values[FIELD_START] < 0 || values[FIELD_START] > INT64_MAX / (NSEC_PER_SEC / hz))
 		return -EBADMSG;
 	stat.parent = (pid_t)values[FIELD_PARENT];
 	stat.group = (pid_t)values[FIELD_GROUP];

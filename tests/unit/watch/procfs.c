@@ -85,7 +85,8 @@ static void refuses_what_is_no_such_line(void **state)
 {
 	static const char *const rows[] = { "", "42", "42 (x", "42 x) S 1", "42 (x)", "42 (x) ",
 		"42 )x( S 7", "42 (x) S", "42 (x) S" FIELDS_4_TO_19 " 1 0",
-		"0 (x) S" FIELDS_4_TO_19 " 1" REST };
+		"0 (x) S" FIELDS_4_TO_19 " 1" REST,
+		"42 (x) S" FIELDS_4_TO_19 " 1 0 9223372036854775807 1 1" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct process_stat stat;
