@@ -97,7 +97,8 @@ static const char *not_in_re2(const char *pattern)
 				return "trailing backslash at end of expression";
 			if (!in_class && isdigit((unsigned char)*p) && *p != '0')
 				return "back references are not part of RE2's syntax";
-			if (!in_class && strchr("gkKGXRhHVNZ", *p))
+			if ((!in_class && strchr("gkKGXRhHVNZE", *p)) || strchr("ceo", *p) ||
+				(unsigned char)*p >= 0x80)
 				return "this escape sequence is not part of RE2's syntax";
 			if (*p == 'Q') {
 				const char *end = strstr(p, "\\E");

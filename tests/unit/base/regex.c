@@ -45,7 +45,7 @@ static void what_re2_does_not_know_is_refused_with_a_reason(void **state)
 {
 	static const char *const bad[] = { "(a)\\1", "(?=x)", "(?!x)", "(?<=x)y", "(?>x)", "a++",
 		"(", "a)", "[", "*", "x{2,1}", "\\", "(*UTF)x", "(?R)", "a)|(b", "}?i)x(y", "a{2}+",
-		"a{2,}{3}", "a**", "a*?*" };
+		"a{2,}{3}", "a**", "a*?*", "\\e", "[\\cA]", "\\o{12}", "\\\xc3\xa9", "a\\E" };
 	struct regex *regex;
 	char error[200];
 
