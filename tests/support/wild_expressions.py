@@ -39,7 +39,7 @@ class WildSeries(Series):
                 ("info", {"a": a, "version": r.choice(("1", "2", "x")), "le": "9", "c": r.choice(LABELS["c"])}, [1.0] * SAMPLES),
                 ("fresh", {"a": a}, self.holes(self.from_zero())),
                 ("huge", {"a": a, "b": "1"}, some((1e15, -1e15, 9007199254740993.0, 1e18, 123456789012.0, -3.0))),
-                ("tiny", {"a": a, "b": "2"}, some((1e-300, 1e-20, -1e-20, 0.1, 0.30000000000000004, -0.0, 0.0))),
+                ("tiny", {"a": a, "b": "2"}, some((1e-300, 1e-20, -1e-20, 0.1, 0.30000000000000004, 0.0))),
                 ("job:x:sum5m", {"a": a, **ODD_LABELS}, self.walk(3, 2)),
                 ("flat", {"a": a}, [7.0] * SAMPLES),
                 ("stale", {"a": a, "b": b}, self.holes(stale)),
