@@ -4,7 +4,10 @@
 #include "watch/living.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
+#include "base/num.h"
 #include "watch/event.h"
 #include "watch/procfs.h"
 
@@ -66,16 +69,45 @@ int living_by_iterator(int iter_fd, struct process **ret, size_t *ret_n)
 	return finish(&list, err, ret, ret_n);
 }
 
+/* Of a whole process: its leader may have left the rest of it. */
+static int is_on_its_way_out(pid_t pid, const struct process_stat *leader, bool *ret)
+{
+	struct process_stat thread;
+	struct dirent *entry;
+	char path[32];
+	int64_t id;
+	DIR *tasks;
+	bool all = true;
+
+	*ret = leader->exits;
+	if (!leader->exits || leader->threads <= 1)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT ? 0 : -errno;
+	while (all && (entry = readdir(tasks))) {
+		if (num_parse_int(entry->d_name, 1, INT32_MAX, &id) == 0 &&
+			thread_stat_read(pid, (pid_t)id, &thread) == 0)
+			all = thread.exits;
+	}
+	closedir(tasks);
+	*ret = all;
+	return 0;
+}
+
 int living_is_still(pid_t pid, int64_t start_boot_ns, struct process *ret)
 {
 	struct process_stat stat;
+	bool leaves = false;
 	int err = process_stat_read(pid, &stat);
 
+	if (!err)
+		err = is_on_its_way_out(pid, &stat, &leaves);
 	if (err)
 		return err;
 	/* One that is on its way out has told its death already: an entry that is made now would wait for ever. */
-	if (process_stat_is_dead(&stat) || (stat.exits && stat.threads <= 1) ||
-		stat.start_boot_ns != start_boot_ns)
+	if (leaves || process_stat_is_dead(&stat) || stat.start_boot_ns != start_boot_ns)
 		return -ESRCH;
 	*ret = (struct process){ .pid = pid, .start_boot_ns = start_boot_ns };
 	memcpy(ret->comm, stat.comm, sizeof(ret->comm));

@@ -172,14 +172,13 @@ int watch_look(struct watch *watch)
 
 /* -- heirs ---------------------------------------------------------------------------------- */
 
-/* A relative of the dead that holds the listener; *ret_any where there are relatives at all. */
+/* A relative of the dead that holds the listener. */
 static bool heir_among_family(struct watch *watch, const struct service *service, pid_t family_pid,
-	const struct serving *serving, struct process *ret, bool *ret_any)
+	const struct serving *serving, struct process *ret)
 {
 	struct process family[OWNERS_MAX];
 	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
 
-	*ret_any = n > 0;
 	for (size_t i = 0; i < n; i++) {
 		if (process_holds(family[i].pid, serving->inodes, serving->n) &&
 			watch->ops->add_process(
@@ -249,7 +248,7 @@ bool watch_heir(
 	struct watch *watch = userdata;
 	struct listeners all;
 	struct serving serving;
-	bool found = false, any = true;
+	bool found = false, any_new = true;
 
 	if (!service->has_endpoint)
 		return select_heir(service, exit, ret);
@@ -257,14 +256,15 @@ bool watch_heir(
 		return false;
 	serving_find(service, &all, &serving);
 	listeners_release(&all);
-	if (!watch->ops->family) {
+	if (!watch->ops->family)
 		keep_known(service, &serving);
-		any = serving.n > 0;
-	}
-	/* A relative may fork and exit while it is looked at: its child was not in the list. */
-	for (int round = 0; !found && any && round < 3; round++)
+	for (int round = 0; serving.n && !found && any_new && round < HEIR_ROUNDS; round++) {
+		pid_t last = process_last_number();
+
 		found = watch->ops->family ? heir_among_family(watch, service, exit->exit.family,
-						     &serving, ret, &any)
+						     &serving, ret)
 					   : heir_among_all(watch, service, exit, &serving, ret);
+		any_new = !last || process_last_number() != last;
+	}
 	return found;
 }

@@ -21,6 +21,8 @@
 #define ORPHANS_WAIT_NS (2 * NSEC_PER_SEC)
 /* Several that end at the same time share a look at all processes. */
 #define FRESH_NS (10 * NSEC_PER_MSEC)
+/* So many more for those who were made since. */
+#define EARLY_LOOKS 4
 
 bool selection_is_by_process(const struct selection *s)
 {
@@ -197,6 +199,7 @@ static void collect(struct watch *watch, bool thorough)
 	DIR *proc = opendir("/proc");
 	int64_t pid;
 
+	watch->finder.collected_number = process_last_number();
 	prepare(watch, thorough);
 	while (proc && (entry = readdir(proc))) {
 		if (num_parse_int(entry->d_name, 1, INT32_MAX, &pid) == 0)
@@ -343,36 +346,82 @@ void select_notice(struct watch *watch, const struct notice *notice, struct inst
 
 /* -- heirs ---------------------------------------------------------------------------------- */
 
+static int by_age(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	return x->start_boot_ns < y->start_boot_ns ? -1 : x->start_boot_ns > y->start_boot_ns;
+}
+
+/* The oldest that fits and lives. */
 static bool heir_in_family(
 	struct watch *watch, struct selection *s, pid_t family_pid, struct process *ret)
 {
 	struct process family[OWNERS_MAX];
 	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
-	const struct process *best = NULL;
 
+	if (n)
+		qsort(family, n, sizeof(*family), by_age);
 	for (size_t i = 0; i < n; i++) {
-		if (pid_fits(s, family[i].pid) &&
-			(!best || family[i].start_boot_ns < best->start_boot_ns))
-			best = &family[i];
+		if (pid_fits(s, family[i].pid) && watch_fitting(watch, s, family[i].pid, ret) &&
+			process_same(ret, &family[i]))
+			return true;
 	}
-	return best && watch_fitting(watch, s, best->pid, ret) && process_same(ret, best);
+	return false;
+}
+
+/* When thousands end at once they share a look at all processes; of those made since, not many have one of their own. */
+static bool must_look(struct finder *finder)
+{
+	int64_t age_ns = clock_boot_ns() - finder->collected_boot_ns;
+
+	if (age_ns > MAX(FRESH_NS, 10 * finder->pace.cost_ns)) {
+		finder->early_looks = 0;
+		return true;
+	}
+	return process_last_number() != finder->collected_number &&
+	       finder->early_looks++ < EARLY_LOOKS;
 }
 
 /*
- * Where nobody sees forks: any that fits. When thousands end at once they share a look at all processes,
- * and who is found in it is looked at once more.
+ * Where nobody sees forks: any that fits. Who is found in a shared look is looked at once more. *ret_again: he has
+ * ended since, and another one may be there.
  */
-static bool heir_among_all(
-	struct watch *watch, struct selection *s, const struct notice *exit, struct process *ret)
+static bool heir_among_all(struct watch *watch, struct selection *s, const struct notice *exit,
+	struct process *ret, bool *ret_again)
 {
 	struct process_stat stat;
-	int64_t age_ns = clock_boot_ns() - watch->finder.collected_boot_ns;
 
-	if (age_ns > MAX(FRESH_NS, 10 * watch->finder.pace.cost_ns))
+	*ret_again = false;
+	if (must_look(&watch->finder))
 		collect(watch, false);
-	return s->best_pid && s->best_pid != s->service->owner.pid &&
-	       process_stat_read(s->best_pid, &stat) == 0 && kin_inherits(exit, &stat) &&
-	       watch_fitting(watch, s, s->best_pid, ret);
+	if (!s->best_pid || s->best_pid == s->service->owner.pid)
+		return false;
+	if (process_stat_read(s->best_pid, &stat) == 0 && kin_inherits(exit, &stat) &&
+		watch_fitting(watch, s, s->best_pid, ret))
+		return true;
+	*ret_again = process_stat_read(s->best_pid, &stat) || stat.exits;
+	if (*ret_again)
+		watch->finder.collected_number = 0;
+	return false;
+}
+
+static bool heir_by_process(struct selection *s, const struct notice *exit, struct process *ret)
+{
+	struct watch *watch = s->watch;
+	bool found = false, again = true;
+
+	for (int round = 0; !found && again && round < HEIR_ROUNDS; round++) {
+		pid_t last = process_last_number();
+
+		if (!watch->ops->family) {
+			found = heir_among_all(watch, s, exit, ret, &again);
+			continue;
+		}
+		found = heir_in_family(watch, s, exit->exit.family, ret);
+		again = !last || process_last_number() != last;
+	}
+	return found;
 }
 
 /* The file may be that of a restart already: then it is looked at anew, after the death was told. */
@@ -402,8 +451,5 @@ bool select_heir(struct service *service, const struct notice *exit, struct proc
 	/* Of a restart systemd tells, too. */
 	if (s->kind == SELECT_UNIT)
 		return units_heir(service, ret);
-	if (!selection_is_by_process(s))
-		return false;
-	return s->watch->ops->family ? heir_in_family(s->watch, s, exit->exit.family, ret)
-				     : heir_among_all(s->watch, s, exit, ret);
+	return selection_is_by_process(s) && heir_by_process(s, exit, ret);
 }

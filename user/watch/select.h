@@ -48,6 +48,8 @@ struct finder {
 	struct pace pace;
 	int64_t scan_boot_ns;	   /* when to, whatever the pace says */
 	int64_t collected_boot_ns; /* when all were looked at last, whoever wanted it */
+	pid_t collected_number;	   /* the last that a process had been given by then */
+	unsigned early_looks;	   /* of late, for those who had theirs later */
 	int inotify_fd;		   /* -1: no pidfiles yet */
 	sd_event_source *inotify_source;
 	sd_event_source *pidfiles_source; /* on while pidfiles are to be read anew: */

@@ -36,6 +36,12 @@ void watch_do_what_is_wanted(struct watch *watch);
 /* Nothing is told of the port any more, unless some service is there. */
 void watch_port_release(struct watch *watch, uint16_t port);
 
+/*
+ * A relative of the dead may fork and end while it is looked at, or while others are: then its child was not in the
+ * list, and all are looked at again, as long as anybody was made meanwhile. A daemon forks twice.
+ */
+#define HEIR_ROUNDS 3
+
 /* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
 int watch_look(struct watch *watch);
 /* Who goes on for a process that has ended cleanly: see service_ops. */

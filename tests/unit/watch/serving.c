@@ -145,6 +145,8 @@ static void serve_then_close(uint16_t port, int hear, int say)
 /* Listens first and goes into the background then, as daemons do. */
 static void serve_as_daemon(uint16_t port, int hear, int say)
 {
+	pid_t own;
+
 	if (listen_v4(port, 0) < 0)
 		_exit(92);
 	tell_peer(say);
@@ -153,6 +155,9 @@ static void serve_as_daemon(uint16_t port, int hear, int say)
 		_exit(0);
 	if (fork())
 		_exit(0);
+	own = getpid();
+	if (write(say, &own, sizeof(own)) != sizeof(own))
+		_exit(90);
 	/* The watched one is gone: only the test's end of the pipe tells this one when to go. */
 	await_peer(hear);
 	_exit(33);
@@ -328,11 +333,20 @@ static void one_that_was_never_there_says_where_nobody_listens(void **state)
 	watch_remove(service);
 }
 
+static void turn_until_owned_by(const struct service *service, pid_t pid)
+{
+	int64_t until = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
+
+	while (info_of(service).pid != pid && !count_seen(SERVICE_DIED) && clock_boot_ns() < until)
+		sd_event_run(loop, 10000);
+}
+
 static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
 {
 	uint16_t port = free_port();
 	struct service *service;
 	struct server server;
+	pid_t last;
 
 	SKIP_WITHOUT_BACKEND();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -340,10 +354,11 @@ static void a_daemon_that_forks_after_it_listens_has_not_died(void **state)
 	service = add_listen(port);
 	assert_int_equal(info_of(service).pid, server.pid);
 	assert_int_equal(write(server.say, "x", 1), 1);
-	turn_for(facts->settled_ms);
+	assert_int_equal(read(server.hear, &last, sizeof(last)), sizeof(last));
+	turn_until_owned_by(service, last);
 	assert_int_equal(count_seen(SERVICE_DIED), 0);
 	assert_int_equal(info_of(service).state, SERVICE_UP);
-	assert_int_not_equal(info_of(service).pid, server.pid);
+	assert_int_equal(info_of(service).pid, last);
 	assert_int_equal(write(server.say, "x", 1), 1);
 	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
 	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.exit_code, 33);
