@@ -132,8 +132,8 @@ def known(query, x, y):
     # And a zero has lost its sign, as one through it shows.
     if "odd" in query and {x, y} == {"+Inf", "-Inf"} and re.search("sum|avg", query):
         return True
-    # The mean is the sum through the count; 2.42 moves it from sample to sample, and a step shows it.
-    return "avg" in query and re.search("floor|ceil|round|sgn|[<>=]", query)
+    # The mean is the sum through the count; 2.42 moves it from sample to sample; a step shows it, and numbers that lift each other.
+    return "avg" in query and re.search("huge|floor|ceil|round|sgn|[<>=]", query)
 
 
 # What a slip of the pen may lead to, and version 3 takes: durations are numbers and the other way round.
