@@ -1,9 +1,8 @@
 /*
- * listener.h - who listens where, asked of the kernel: sock_diag for the sockets, /proc for their owners.
+ * listener.h - where anybody listens, asked of the kernel by sock_diag: some microseconds a socket.
  *
- * Asked once when a service is added, when its listener comes or goes, and at each resync. Finding a
- * socket costs some microseconds; finding its owners means reading every process's descriptors, some
- * milliseconds, and is done only where nobody told already.
+ * Asked once when a service is added, when its listener comes or goes, and at each resync. Who it is that
+ * listens is dearer: owners.h.
  */
 #ifndef TOLLD_WATCH_LISTENER_H
 #define TOLLD_WATCH_LISTENER_H
@@ -60,25 +59,5 @@ int listeners_read_proc(struct listeners *ret);
 /* Adds the listeners among the lines of /proc/net/tcp or tcp6. 0 or -ENOMEM. */
 int listeners_parse(const char *text, bool ipv6, struct listeners *out);
 void listeners_release(struct listeners *listeners);
-
-/* More owners of one socket than this are not looked at: any of them will do. */
-#define OWNERS_MAX 64
-
-struct owner {
-	pid_t pid;
-	pid_t parent;
-	uint64_t start_ticks;
-};
-
-/*
- * The processes that hold a socket with one of the n inodes, at most OWNERS_MAX, the one to watch
- * first: the ancestor of the others, the oldest, and process 1 last (it only holds what it will
- * hand on). Returns how many, 0 also where /proc may not be read.
- */
-size_t owners_find(const uint64_t *inodes, size_t n, struct owner ret[OWNERS_MAX]);
-/* Does this process hold a socket with one of the inodes? */
-bool process_holds(pid_t pid, const uint64_t *inodes, size_t n);
-/* Sets held[i] for each listener that this process holds. */
-void process_holds_which(pid_t pid, const struct listeners *listeners, bool *held);
 
 #endif

@@ -2,6 +2,7 @@
  * look.c - who listens at the address of a service, and who inherits it: asked of sock_diag and /proc.
  */
 #include "watch/kin.h"
+#include "watch/owners.h"
 #include "watch/procfs.h"
 #include "watch/watch_private.h"
 
@@ -39,23 +40,29 @@ static bool is_dying(const struct service *service)
 	return service->died_since_up && last.pid && process_lives(&last);
 }
 
+/* Known owners are asked whether they still hold it; so long the others need not be asked. */
+#define HOLDERS_STAY_NS NSEC_PER_SEC
+/* Who is not among those that held it so lately has forked meanwhile, and there will be another look. */
+#define HOLDERS_FRESH_NS (20 * NSEC_PER_MSEC)
+
+size_t watch_owners(struct watch *watch, const struct listeners *listeners, const uint64_t *inodes,
+	size_t n, struct owner ret[OWNERS_MAX])
+{
+	if (clock_boot_ns() - watch->holders.read_boot_ns > HOLDERS_STAY_NS)
+		holders_release(&watch->holders);
+	return holders_find(&watch->holders, listeners, inodes, n, ret);
+}
+
 /*
- * The owner that is known stays it. Of others, only the best is watched. Its number may have been given
- * to another process since it was found: whoever holds the socket after being watched is the right one.
+ * Only the best is watched. Its number may have been given to another process since it was found:
+ * whoever holds the socket after being watched is the right one.
  */
-static void attribute(struct watch *watch, const struct service *service,
-	const struct serving *serving, struct look *look)
+static void take_owner(struct watch *watch, const struct service *service,
+	const struct serving *serving, const struct listeners *all, struct look *look)
 {
 	struct owner owners[OWNERS_MAX];
-	size_t n;
+	size_t n = watch_owners(watch, all, serving->inodes, serving->n, owners);
 
-	look->attributed = true;
-	if (service->owner.pid > 1 &&
-		process_holds(service->owner.pid, serving->inodes, serving->n)) {
-		look->owners[look->n_owners++] = service->owner;
-		return;
-	}
-	n = owners_find(serving->inodes, serving->n, owners);
 	for (size_t i = 0; i < n && !look->n_owners; i++) {
 		struct process process;
 
@@ -66,6 +73,26 @@ static void attribute(struct watch *watch, const struct service *service,
 			look->owners[look->n_owners++] = process;
 		else
 			services_let_go(&watch->services, &process);
+	}
+}
+
+/* The owner that is known stays it. */
+static void attribute(struct watch *watch, const struct service *service,
+	const struct serving *serving, const struct listeners *all, struct look *look)
+{
+	int64_t read_ns = watch->holders.read_boot_ns;
+
+	look->attributed = true;
+	if (service->owner.pid > 1 &&
+		process_holds(service->owner.pid, serving->inodes, serving->n)) {
+		look->owners[look->n_owners++] = service->owner;
+		return;
+	}
+	take_owner(watch, service, serving, all, look);
+	/* They were read for another service: whoever has forked since is missing. */
+	if (!look->n_owners && read_ns && clock_boot_ns() - read_ns > HOLDERS_FRESH_NS) {
+		holders_release(&watch->holders);
+		take_owner(watch, service, serving, all, look);
 	}
 	look->dying = !look->n_owners && is_dying(service);
 }
@@ -146,7 +173,7 @@ static void look(struct watch *watch, struct service *service, const struct list
 	memcpy(found.cookies, serving.cookies, sizeof(found.cookies));
 	found.n_cookies = serving.n;
 	if (serving.n && !service_knows_listeners(service, serving.cookies, serving.n))
-		attribute(watch, service, &serving, &found);
+		attribute(watch, service, &serving, all, &found);
 	/* Whoever died or closed while we looked was told of first: notices come before what is seen. */
 	watch->ops->drain(watch->backend);
 	services_look(service, &found, clock_now());

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "base/num.h"
 #include "watch/kin.h"
+#include "watch/owners.h"
 #include "watch/pidfiles.h"
 #include "watch/procfs.h"
 #include "watch/units.h"

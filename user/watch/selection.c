@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include "watch/owners.h"
 #include "watch/pidfiles.h"
 #include "watch/procfs.h"
 #include "watch/unit.h"
@@ -190,10 +191,16 @@ void selection_remove_service(struct service *service)
 	watch_remove(service);
 }
 
+struct everyone_looking {
+	struct selection *selection;
+	struct listeners listeners;
+};
+
 /* It lives in the selection alone: as one at an address it knows how to be watched. */
 static bool add_listening(const struct listener *l, void *userdata)
 {
-	struct selection *s = userdata;
+	struct everyone_looking *looking = userdata;
+	struct selection *s = looking->selection;
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(l->endpoint.port) };
 	struct owner owners[OWNERS_MAX];
 	struct process_stat stat;
@@ -201,7 +208,8 @@ static bool add_listening(const struct listener *l, void *userdata)
 	char name[64];
 
 	snprintf(name, sizeof(name), "port %u", l->endpoint.port);
-	if (owners_find(&l->inode, 1, owners) && process_stat_read(owners[0].pid, &stat) == 0) {
+	if (watch_owners(s->watch, &looking->listeners, &l->inode, 1, owners) &&
+		process_stat_read(owners[0].pid, &stat) == 0) {
 		/* Whoever watches is no service of its own. */
 		if (owners[0].pid == getpid())
 			return true;
@@ -217,14 +225,14 @@ static bool add_listening(const struct listener *l, void *userdata)
 
 void selection_look_at_everyone(struct selection *s)
 {
-	struct listeners listeners;
+	struct everyone_looking looking = { .selection = s };
 
 	/* What fails now is tried again with the next look. */
 	s->everyone->next_boot_ns = clock_boot_ns() + EVERYONE_EVERY_NS;
-	if (listeners_read(&listeners))
+	if (listeners_read(&looking.listeners))
 		return;
-	everyone_look(s->everyone, &listeners, clock_boot_ns(), add_listening, s);
-	listeners_release(&listeners);
+	everyone_look(s->everyone, &looking.listeners, clock_boot_ns(), add_listening, &looking);
+	listeners_release(&looking.listeners);
 }
 
 static int everyone_new(struct selection *s)

@@ -9,6 +9,7 @@
 #define TOLLD_WATCH_SERVICE_H
 
 #include "watch/backend.h"
+#include "watch/owners.h"
 
 #define SERVICE_COOKIES_MAX 16
 /* Ports of a service at no address that are told of at once; of more, only looks tell. */

@@ -8,6 +8,7 @@
 #include <time.h>
 #include "watch/cause.h"
 #include "watch/cgroup.h"
+#include "watch/owners.h"
 #include "watch/procfs.h"
 
 /* -- programs ------------------------------------------------------------------------------- */

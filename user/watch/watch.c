@@ -122,6 +122,7 @@ void watch_do_what_is_wanted(struct watch *watch)
 	if (err)
 		services_put_off(&watch->services, clock_now());
 	select_due(watch, clock_now());
+	holders_release(&watch->holders);
 	watch_arm(watch);
 }
 
@@ -429,6 +430,7 @@ void watch_free(struct watch *watch)
 	select_release(watch);
 	meter_free(watch->meter);
 	limits_free(watch->limits);
+	holders_release(&watch->holders);
 	sd_bus_close_unref(watch->early_bus);
 	if (watch->backend)
 		watch->ops->close(watch->backend);

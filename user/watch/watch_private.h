@@ -8,6 +8,7 @@
 #include "watch/internal.h"
 #include "watch/limits.h"
 #include "watch/meter.h"
+#include "watch/owners.h"
 #include "watch/select.h"
 
 struct watch {
@@ -22,7 +23,8 @@ struct watch {
 	struct units *units;	  /* NULL: no unit is selected */
 	struct sd_bus *early_bus; /* to systemd, from when this was root; NULL: none */
 	sd_event_source *timer;
-	char reason[512]; /* why this backend */
+	struct holders holders; /* of the looks of this turn */
+	char reason[512];	/* why this backend */
 	struct histogram death_to_sample_s;
 	bool any_untold; /* some service has appeared_untold */
 	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
@@ -44,6 +46,12 @@ void watch_port_release(struct watch *watch, uint16_t port);
 
 /* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
 int watch_look(struct watch *watch);
+/*
+ * Who holds these inodes of `listeners`, as owners_find(). Whoever asks for many, one soon after another, waits for
+ * one pass over all processes.
+ */
+size_t watch_owners(struct watch *watch, const struct listeners *listeners, const uint64_t *inodes,
+	size_t n, struct owner ret[OWNERS_MAX]);
 /* Who goes on for a process that has ended cleanly: see service_ops. */
 bool watch_heir(
 	struct service *service, const struct notice *exit, struct process *ret, void *userdata);

@@ -2,7 +2,7 @@
 #include "harness.h"
 
 #include <arpa/inet.h>
-#include "watch/listener.h"
+#include "watch/owners.h"
 
 static struct endpoint endpoint(const char *address, uint16_t port, bool ipv6_only)
 {
