@@ -17,6 +17,14 @@
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_NOLOAD	     0x400
 
+/* Set once all threads have stopped, which is not so of one that a debugger holds. */
+#define SIGNAL_STOP_STOPPED 1
+/*
+ * It has to wait for as long as its control group is frozen; since 5.2. (task->frozen is set in whoever was stopped
+ * by a signal, too.)
+ */
+#define JOBCTL_TRAP_FREEZE (1u << 23)
+
 /* So much of a table of descriptors is read at a time, and so often: beyond a million nobody counts. */
 #define FD_WORDS     32
 #define FD_BITS	     (FD_WORDS * 64)
@@ -149,6 +157,10 @@ static __always_inline void fill_process(struct tolld_usage *u, struct task_stru
 		return;
 	u->flags |= HOLDS_PROCESS;
 	fill_resident(u, mm);
+	if (task->signal->flags & SIGNAL_STOP_STOPPED)
+		u->flags |= IS_STOPPED;
+	if (task->jobctl & JOBCTL_TRAP_FREEZE)
+		u->flags |= IS_FROZEN;
 	u->threads = task->signal->nr_threads;
 	u->max_fds = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 	if (!memory_is_readable)

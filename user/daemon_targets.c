@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include "watch/figures.h"
 
 /* A death longer ago than this explains nothing that is wrong with a service that runs. */
 #define CAUSE_RECENT_NS (5 * 60 * NSEC_PER_SEC)
@@ -330,6 +331,26 @@ static void service_explain(
 	history_describe_restarts(d->history, info.name, clock_now(), out);
 }
 
+/*
+ * It lives, and somebody has stopped or frozen it. Where its scrape fails it is looked at now: why, is what is asked,
+ * and the last pass may have been before.
+ */
+static bool explain_standstill(const struct service *service, bool scrape_fails, struct strbuf *out)
+{
+	struct service_figures figures;
+	struct service_info info;
+	enum standstill how;
+
+	service_info(service, &info);
+	/* Why it is down is another question. */
+	if (info.state != SERVICE_UP)
+		return false;
+	service_figures(service, &figures);
+	how = scrape_fails ? service_standstill_now(service) : figures.standstill;
+	standstill_describe(how, info.pid, out);
+	return how != STANDSTILL_NONE;
+}
+
 void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)
 {
 	const struct daemon *d = userdata;
@@ -337,12 +358,14 @@ void targets_cause(const struct labels *labels, struct strbuf *out, void *userda
 	const struct service *service = target ? target_userdata(target) : services_find(d, labels);
 	struct target_info info = { .up = -1 };
 	size_t before = out->len;
+	bool still;
 
-	if (service && is_explained(service))
-		service_explain(d, service, out);
-	/* Of a machine elsewhere, or of a process that lives and does not answer, the scrape knows all. */
 	if (target)
 		target_info(target, &info);
-	if (out->len == before && info.up == 0 && info.last_error)
-		strbuf_addf(out, "its scrape fails: %s", info.last_error);
+	still = service && explain_standstill(service, info.up == 0, out);
+	if (service && !still && is_explained(service))
+		service_explain(d, service, out);
+	/* Of a machine elsewhere, or of a process that lives and does not answer, the scrape knows all. */
+	if ((out->len == before || still) && info.up == 0 && info.last_error)
+		strbuf_addf(out, "%sits scrape fails: %s", still ? "; " : "", info.last_error);
 }

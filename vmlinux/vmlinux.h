@@ -72,7 +72,7 @@ struct task_io_accounting {
 struct signal_struct {
 	atomic_t live;			/* threads that have not begun to exit */
 	int group_exit_code;
-	unsigned int flags;		/* SIGNAL_GROUP_EXIT */
+	unsigned int flags;		/* SIGNAL_STOP_STOPPED, SIGNAL_GROUP_EXIT */
 	int nr_threads;			/* with those that ended and are not taken out yet */
 	/* Of the threads that were taken out: */
 	unsigned long min_flt;
@@ -120,6 +120,7 @@ struct task_struct {
 	unsigned int flags;		/* PF_KTHREAD */
 	struct sched_entity se;
 	struct mm_struct *mm;
+	unsigned long jobctl;		/* JOBCTL_TRAP_FREEZE */
 	int exit_code;
 	pid_t pid;			/* of the thread */
 	pid_t tgid;			/* of the process */

@@ -23,6 +23,9 @@ enum tolld_usage_flags {
 	COUNTS_IO = 4,
 	COUNTS_FDS = 8,
 	COUNTS_MEMORY = 16,
+	/* Of the whole process: a signal, as SIGSTOP, has stopped it; its control group (version 2) is frozen. */
+	IS_STOPPED = 32,
+	IS_FROZEN = 64,
 };
 
 struct tolld_usage {

@@ -32,6 +32,8 @@ const struct metric metrics[] = {
 		"1 for the state that it is in (up, down or unknown), 0 for the others." },
 	{ "tolld_service_hung_tasks", GAUGE, NO_FIELD, 0, NULL,
 		"Threads that wait for the kernel and are deaf to signals: for 30 seconds or more without running, or as soon as it says itself that they hang (hung_task_timeout_secs)." },
+	{ "tolld_service_stopped", GAUGE, NO_FIELD, 0, NULL,
+		"1 while it lives and stands still: its main process is stopped by a signal (SIGSTOP or the like), or its control group is frozen (systemctl freeze, docker pause); else 0." },
 	{ "tolld_service_cpu_seconds_total", COUNTER, NO_FIELD, 0, NULL,
 		"CPU time of its processes; of a unit that of its control group, with all that ended." },
 	{ "tolld_service_resident_memory_bytes", GAUGE, NO_FIELD, 0, NULL,

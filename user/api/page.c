@@ -8,9 +8,11 @@
 
 #include <microhttpd.h>
 #include "api/html.h"
+#include "api/services.h"
 #include "web/index.html.h"
 #include "web/page.js.h"
 #include "web/style.css.h"
+#include "watch/figures.h"
 
 static void add_count(struct strbuf *out, size_t n, const char *one, const char *many)
 {
@@ -20,12 +22,15 @@ static void add_count(struct strbuf *out, size_t n, const char *one, const char 
 static void count_services(const struct watch *watch, struct page_counts *counts)
 {
 	for (size_t i = 0; i < watch_services(watch); i++) {
+		struct service_figures figures;
 		struct service_info info;
 
 		service_info(watch_service(watch, i), &info);
+		service_figures(watch_service(watch, i), &figures);
 		counts->services++;
 		counts->services_down += info.state == SERVICE_DOWN;
 		counts->services_unknown += info.state == SERVICE_UNKNOWN;
+		counts->services_still += figures.standstill != STANDSTILL_NONE;
 	}
 }
 
@@ -73,6 +78,9 @@ static void summarise(struct strbuf *out, const struct page_counts *c)
 		strbuf_addf(out, "%zu of %zu services down", c->services_down, c->services);
 	else if (c->services_unknown)
 		strbuf_addf(out, "%zu of %zu services unknown", c->services_unknown, c->services);
+	else if (c->services_still)
+		strbuf_addf(out, "%zu of %zu services stopped or frozen", c->services_still,
+			c->services);
 	else if (c->services)
 		strbuf_addf(out, c->services == 1 ? "the service is up" : "all %zu services up",
 			c->services);
@@ -196,6 +204,7 @@ void page_get(struct request *req, struct instant now)
 	struct strbuf tables = STRBUF_INIT;
 	struct page_counts counts;
 
+	services_measure(req->api);
 	count(req->api, now, &counts);
 	page_alerts(&tables, req->api, now, &counts);
 	page_silences(&tables, req->api, now);

@@ -14,7 +14,7 @@
 
 /* What the summary says, of all that there is, whether it is drawn or not. */
 struct page_counts {
-	size_t services, services_down, services_unknown;
+	size_t services, services_down, services_unknown, services_still;
 	size_t targets, targets_down;
 	size_t firing, pending, silenced, inhibited;
 };

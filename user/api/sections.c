@@ -7,6 +7,7 @@
 #include "api/services.h"
 #include "base/escape.h"
 #include "base/num.h"
+#include "watch/figures.h"
 
 static const char *const no_labels[] = { NULL };
 
@@ -79,6 +80,14 @@ static void add_events(
 		strbuf_adds(out, "</ol></details>");
 }
 
+static enum standstill standstill_of(const struct service *service)
+{
+	struct service_figures figures;
+
+	service_figures(service, &figures);
+	return figures.standstill;
+}
+
 /* One that lives and does not listen, or that nobody has seen, has not died now: its state says since when. */
 static void add_since_death(struct strbuf *out, const struct service_info *info, struct instant now)
 {
@@ -93,13 +102,19 @@ static void add_death(struct strbuf *out, const struct api *api, const struct se
 	const struct service_info *info, struct instant now)
 {
 	struct strbuf cause = STRBUF_INIT, events = STRBUF_INIT;
+	enum standstill how = standstill_of(service);
 
 	service_cause(service, &cause);
 	add_events(&events, api, info->name, now);
 	html_begin_cell(out, "Last cause");
-	/* One box for both: on a phone the boxes of a cell stand side by side. */
-	if (cause.len || events.len)
+	/* One box for all: on a phone the boxes of a cell stand side by side. */
+	if (cause.len || events.len || how)
 		strbuf_adds(out, "<div>");
+	if (how) {
+		strbuf_adds(out, "<div class=\"cause\">");
+		standstill_describe(how, info->pid, out);
+		strbuf_adds(out, "</div>");
+	}
 	if (cause.len) {
 		strbuf_addf(out, "<div%s>", info->state == SERVICE_DOWN ? " class=\"cause\"" : "");
 		escape_html(out, cause.s, cause.len);
@@ -107,7 +122,7 @@ static void add_death(struct strbuf *out, const struct api *api, const struct se
 		strbuf_adds(out, "</div>");
 	}
 	strbuf_add(out, events.s, events.len);
-	if (cause.len || events.len)
+	if (cause.len || events.len || how)
 		strbuf_adds(out, "</div>");
 	html_end_cell(out);
 	if (events.err)
@@ -131,9 +146,13 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 	const struct service_info *info, struct instant now)
 {
 	const char *state = service_state_name(info->state);
+	const char *how = standstill_name(standstill_of(service));
 
 	html_begin_row(out, state);
-	html_state_cell(out, state);
+	html_begin_cell(out, "State");
+	strbuf_addf(out, "<span class=\"state %s\">%s%s%s</span>", how ? how : state, state,
+		how ? ", " : "", how ? how : "");
+	html_end_cell(out);
 	html_begin_cell(out, "Service");
 	strbuf_adds(out, "<div><span class=\"name\">");
 	html_text(out, info->name);
@@ -154,21 +173,32 @@ static void add_service(struct strbuf *out, const struct api *api, const struct 
 	html_end_row(out);
 }
 
+/* What needs a person comes first. */
+enum { RANK_DOWN, RANK_UNKNOWN, RANK_STANDSTILL, RANK_UP, RANKS };
+
+static int rank_of(const struct service *service, const struct service_info *info)
+{
+	if (info->state == SERVICE_DOWN)
+		return RANK_DOWN;
+	if (info->state == SERVICE_UNKNOWN)
+		return RANK_UNKNOWN;
+	return standstill_of(service) ? RANK_STANDSTILL : RANK_UP;
+}
+
 void page_services(struct strbuf *out, const struct api *api, struct instant now)
 {
 	static const char *const columns[] = { "State", "Service", "Since", "Process", "Restarts",
 		"Last cause", NULL };
-	static const enum service_state order[] = { SERVICE_DOWN, SERVICE_UNKNOWN, SERVICE_UP };
 	const struct watch *watch = api->sources.watch;
 	size_t rows = 0;
 
-	for (size_t o = 0; watch && o < ARRAY_SIZE(order); o++) {
+	for (int rank = 0; watch && rank < RANKS; rank++) {
 		for (size_t i = 0; i < watch_services(watch); i++) {
 			const struct service *service = watch_service(watch, i);
 			struct service_info info;
 
 			service_info(service, &info);
-			if (info.state != order[o])
+			if (rank_of(service, &info) != rank)
 				continue;
 			begin_section(out, &rows, "Services", columns);
 			if (rows <= PAGE_MAX_ROWS)

@@ -26,6 +26,7 @@ const struct service_row_name service_rows[SERVICE_ROWS] = {
 	[ROW_STATE_DOWN] = { "tolld_service_state", "state", "down" },
 	[ROW_STATE_UNKNOWN] = { "tolld_service_state", "state", "unknown" },
 	[ROW_HUNG_TASKS] = { "tolld_service_hung_tasks", NULL, NULL },
+	[ROW_STOPPED] = { "tolld_service_stopped", NULL, NULL },
 	[ROW_CPU] = { "tolld_service_cpu_seconds_total", NULL, NULL },
 	[ROW_RESIDENT] = { "tolld_service_resident_memory_bytes", NULL, NULL },
 	[ROW_OPEN_FDS] = { "tolld_service_open_fds", NULL, NULL },
@@ -192,6 +193,8 @@ static void read_events(const struct service_info *info, const struct service_fi
 	/* Passes tell it, too, and that none is. */
 	if (figures->used && (figures->passed || figures->used->hung_threads))
 		ret[ROW_HUNG_TASKS] = figures->used->hung_threads;
+	/* Until a pass has found that it stands still nobody says so. */
+	ret[ROW_STOPPED] = figures->standstill != STANDSTILL_NONE;
 }
 
 void service_rows_read_events(

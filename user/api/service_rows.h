@@ -29,6 +29,7 @@ enum service_row {
 	ROW_STATE_DOWN,
 	ROW_STATE_UNKNOWN,
 	ROW_HUNG_TASKS,
+	ROW_STOPPED,
 	SERVICE_EVENT_ROWS, /* those before are brought up to date by events, the others by passes */
 	ROW_CPU = SERVICE_EVENT_ROWS,
 	ROW_RESIDENT,

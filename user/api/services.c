@@ -4,6 +4,10 @@
 #include "api/answer.h"
 #include "api/services.h"
 #include "api/state.h"
+#include "watch/figures.h"
+
+/* So many services as a person looks at are read in that time, even from /proc. */
+#define LOOK_BUDGET_NS (5 * NSEC_PER_MSEC)
 
 const char *service_state_name(enum service_state state)
 {
@@ -14,6 +18,12 @@ const char *service_state_name(enum service_state state)
 	};
 
 	return names[state];
+}
+
+void services_measure(const struct api *api)
+{
+	if (api->sources.watch)
+		watch_measure(api->sources.watch, LOOK_BUDGET_NS);
 }
 
 int64_t service_since_wall_ms(const struct api *api, const struct service_info *info)
@@ -33,6 +43,25 @@ int64_t wall_of(int64_t boot_ns, struct instant now)
 	return now.wall_ms - (now.boot_ns - boot_ns) / NSEC_PER_MSEC;
 }
 
+/* It lives, and may even be up, and does not go on. */
+static void write_standstill(
+	struct jsonw *json, const struct service *service, const struct service_info *info)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct service_figures figures;
+
+	service_figures(service, &figures);
+	if (figures.standstill == STANDSTILL_NONE)
+		return;
+	standstill_describe(figures.standstill, info->pid, &text);
+	jsonw_key(json, "standstill");
+	jsonw_begin_object(json);
+	jsonw_field_string(json, "kind", standstill_name(figures.standstill));
+	jsonw_field_string(json, "text", text.s);
+	jsonw_end_object(json);
+	strbuf_release(&text);
+}
+
 static void write_service(struct jsonw *json, const struct api *api, const struct service *service,
 	struct instant now)
 {
@@ -46,6 +75,7 @@ static void write_service(struct jsonw *json, const struct api *api, const struc
 	jsonw_field_string(json, "selector", info.selector);
 	jsonw_field_string(json, "state", service_state_name(info.state));
 	jsonw_field_time(json, "since", service_since_wall_ms(api, &info));
+	write_standstill(json, service, &info);
 	if (info.pid) {
 		jsonw_field_int(json, "pid", info.pid);
 		write_comm(json, "comm", info.comm);
@@ -77,6 +107,7 @@ void services_list(struct request *req, struct instant now)
 	struct watch_stats stats;
 	struct jsonw json;
 
+	services_measure(req->api);
 	answer_begin(req, &json);
 	jsonw_begin_object(&json);
 	if (watch) {

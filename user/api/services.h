@@ -8,6 +8,8 @@
 #include "api/state.h"
 
 const char *service_state_name(enum service_state state);
+/* A pass for a person who looks now: what can be read at once is, the rest is as old as the last one. */
+void services_measure(const struct api *api);
 /* Since when it is in its state; since tolld's start where nothing older is known. */
 int64_t service_since_wall_ms(const struct api *api, const struct service_info *info);
 /* A boot time as wall time, by the two clocks' present distance. */

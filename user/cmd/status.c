@@ -57,11 +57,24 @@ static void add_since(struct table *table, const json_t *service, int64_t now_wa
 	strbuf_release(&text);
 }
 
-/* Why it is down, or how its last process ended. */
+/* "up", "up, stopped" */
+static void add_state(struct table *table, const json_t *service)
+{
+	const char *how = text_of(json_object_get(service, "standstill"), "kind");
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s%s%s", text_of(service, "state"), *how ? ", " : "", how);
+	table_add(table, text);
+}
+
+/* Why it stands still, or is down, or how its last process ended. */
 static const char *cause_of(const json_t *service)
 {
+	const char *standstill = text_of(json_object_get(service, "standstill"), "text");
 	const char *cause = text_of(service, "cause");
 
+	if (*standstill)
+		return standstill;
 	return *cause ? cause : text_of(json_object_get(service, "lastDeath"), "text");
 }
 
@@ -83,7 +96,7 @@ int status_print(
 		ret->shown++;
 		ret->up += streq(text_of(service, "state"), "up");
 		table_add(&table, text_of(service, "name"));
-		table_add(&table, text_of(service, "state"));
+		add_state(&table, service);
 		add_since(&table, service, now_wall_ms);
 		add_number(&table, service, "pid");
 		add_number(&table, service, "restartsLastHour");

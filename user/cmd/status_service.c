@@ -83,6 +83,11 @@ static void add_service(struct strbuf *out, const json_t *service, int64_t now_w
 		add_time(out, since_wall_ms, now_wall_ms);
 	}
 	strbuf_addch(out, '\n');
+	if (*text_of(json_object_get(service, "standstill"), "text")) {
+		begin_line(out, "standstill");
+		add_escaped(out, text_of(json_object_get(service, "standstill"), "text"));
+		strbuf_addch(out, '\n');
+	}
 	begin_line(out, "watched by");
 	add_escaped(out, text_of(service, "selector"));
 	strbuf_addch(out, '\n');

@@ -12,6 +12,13 @@ void service_figures(const struct service *service, struct service_figures *ret)
 	meter_figures(watch->meter, service, ret);
 }
 
+enum standstill service_standstill_now(const struct service *service)
+{
+	const struct watch *watch = service->set->ops.userdata;
+
+	return meter_standstill_now(watch->meter, service);
+}
+
 void watch_machine(const struct watch *watch, struct machine_figures *ret)
 {
 	meter_machine(watch->meter, ret);

@@ -25,6 +25,7 @@ struct service_figures {
 	bool passed;
 	struct instant at;
 	const struct tally_total *used;
+	enum standstill standstill;	 /* of its main process; without one, of all that it has */
 	const struct group_total *group; /* NULL: it has none of its own */
 	/* Missing where looking would cost too much: very many descriptors are open. */
 	bool has_sockets;
@@ -33,6 +34,9 @@ struct service_figures {
 };
 
 void service_figures(const struct service *service, struct service_figures *ret);
+
+/* Of its main process just now, which is read for it: what the last pass found is in the figures. */
+enum standstill service_standstill_now(const struct service *service);
 
 struct machine_figures {
 	bool passed;
@@ -56,6 +60,8 @@ struct figures_callbacks {
 	 * the kernel tells of it, else found by a pass.
 	 */
 	void (*hung)(struct service *service, void *userdata);
+	/* It stands still in another way than before, or goes on: found by a pass. */
+	void (*stood_still)(struct service *service, void *userdata);
 	void *userdata;
 };
 

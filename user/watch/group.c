@@ -268,6 +268,17 @@ int group_events_path(const struct group_roots *roots, const char *path, struct 
 	return out->err;
 }
 
+bool group_is_frozen(const struct group_roots *roots, const char *path)
+{
+	char full[4096], text[256];
+	uint64_t frozen;
+
+	/* Since 5.2. */
+	return join(full, sizeof(full), roots->unified, path, "cgroup.events") &&
+	       !lines_read(full, text, sizeof(text)) && lines_number(text, "frozen", &frozen) &&
+	       frozen;
+}
+
 /* -- processes -------------------------------------------------------------------------------- */
 
 static int add_pids(int dir_fd, struct group_pids *out)

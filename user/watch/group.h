@@ -66,6 +66,9 @@ int group_read_events(const struct group_roots *roots, const char *path, struct 
 /* Adds the path of the file that changes with them. -ENOENT where there is none that tells. */
 int group_events_path(const struct group_roots *roots, const char *path, struct strbuf *out);
 
+/* By whoever froze it, or a group above it. False where that is not known, as of version 1. */
+bool group_is_frozen(const struct group_roots *roots, const char *path);
+
 /* Adds the processes of the group and of those below it to an array of the caller's; -ENOENT. */
 struct group_pids {
 	pid_t *items;

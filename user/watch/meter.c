@@ -292,6 +292,7 @@ static bool list_one(struct meter *meter)
 		return true;
 	m->pass = meter->pass;
 	m->keeps_sockets = false;
+	m->main = info.pid;
 	meter->rows[meter->n_rows++] = m;
 	set_group(meter, m, &info);
 	list_processes(meter, m, &info);
@@ -354,6 +355,43 @@ static void tell_hung(struct meter *meter, const struct measured *m, bool before
 		meter->callbacks.hung(service, meter->callbacks.userdata);
 }
 
+static bool is_frozen(
+	const struct meter *meter, struct measured *m, const struct tally_process *main)
+{
+	/* Whoever has not run is as it was: to be frozen, or to go on, takes a moment of its time. */
+	if (!m->main || tally_rests(meter->tally, main) <= 1)
+		m->group_frozen = m->group_path && m->used.processes &&
+				  group_is_frozen(&meter->roots, m->group_path);
+	return m->group_frozen;
+}
+
+static enum standstill find_standstill(const struct meter *meter, struct measured *m)
+{
+	const struct tally_process main = { .pid = m->main };
+	enum standstill how = STANDSTILL_NONE;
+
+	if (m->main == LEFT || (m->main && tally_standstill(meter->tally, &main, &how)))
+		return how;
+	if (is_frozen(meter, m, &main))
+		return STANDSTILL_FROZEN;
+	return !m->main && m->used.processes && m->used.standing_still == m->used.processes
+		       ? STANDSTILL_STOPPED
+		       : STANDSTILL_NONE;
+}
+
+static void look_for_standstill(struct meter *meter, struct measured *m)
+{
+	enum standstill before = m->standstill;
+	struct service *service;
+
+	m->standstill = find_standstill(meter, m);
+	if (m->standstill == before || !meter->callbacks.stood_still)
+		return;
+	service = service_by_number(meter, m->number);
+	if (service)
+		meter->callbacks.stood_still(service, meter->callbacks.userdata);
+}
+
 static bool sum_one(struct meter *meter)
 {
 	struct group_usage usage;
@@ -370,6 +408,7 @@ static bool sum_one(struct meter *meter)
 	meter_sum_sockets(meter, m);
 	m->at = clock_now();
 	tell_hung(meter, m, was_hung);
+	look_for_standstill(meter, m);
 	if (m->group_path && group_of(m) && !group_read(&meter->roots, m->group_path, &usage)) {
 		oom_kills = oom_kills_of(m);
 		group_total_add(m->group, &usage, is_first, m->at.boot_ns);
@@ -536,6 +575,10 @@ void meter_event(struct meter *meter, struct service *service, enum service_even
 	ends_event(&m->ends, what, &info, clock_boot_ns());
 	if (m->ends.counts[END_OOM] > oom_deaths && group_of(m))
 		group_total_oom_death(m->group, info.last_death.at.boot_ns);
+	if (info.pid != m->main) {
+		m->standstill = STANDSTILL_NONE;
+		m->main = LEFT;
+	}
 	if (what == SERVICE_DIED)
 		add_last(meter, m, &info.last_death);
 	if (what == SERVICE_APPEARED)
@@ -595,11 +638,27 @@ void meter_figures(
 		.passed = m->used.passed_boot_ns != 0,
 		.at = m->at,
 		.used = &m->used,
+		.standstill = m->standstill,
 		.group = m->group && m->group->known ? m->group : NULL,
 		.has_sockets = m->has_sockets,
 		.sockets = m->sockets,
 		.listeners = m->listeners,
 	};
+}
+
+enum standstill meter_standstill_now(const struct meter *meter, const struct service *service)
+{
+	const struct process *owner = &service->owner;
+	struct process_stat stat;
+
+	if (!owner->pid || process_stat_read(owner->pid, &stat) ||
+		!usage_same_start(stat.start_boot_ns, owner->start_boot_ns))
+		return STANDSTILL_NONE;
+	if (process_stat_is_stopped(&stat))
+		return STANDSTILL_STOPPED;
+	return service->cgroup && group_is_frozen(&meter->roots, service->cgroup)
+		       ? STANDSTILL_FROZEN
+		       : STANDSTILL_NONE;
 }
 
 void meter_machine(const struct meter *meter, struct machine_figures *ret)

@@ -29,6 +29,7 @@ void meter_event(struct meter *meter, struct service *service, enum service_even
 void meter_hang(struct meter *meter, const struct notice *notice);
 void meter_figures(
 	const struct meter *meter, const struct service *service, struct service_figures *ret);
+enum standstill meter_standstill_now(const struct meter *meter, const struct service *service);
 void meter_machine(const struct meter *meter, struct machine_figures *ret);
 
 #endif

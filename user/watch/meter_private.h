@@ -15,6 +15,9 @@
 #define RESTING_MAX   256u
 #define RESTING_SHARE 8u
 
+/* Since a pass has listed it, another process has come to be the service, or none. */
+#define LEFT (-1)
+
 enum phase { IDLE, LIST, ITERATE, READ, SOCKETS_ALL, SOCKETS_EACH, SUM, FINISH };
 
 /* What is known of one service. */
@@ -34,10 +37,13 @@ struct measured {
 	uint32_t sockets_of;   /* so many processes */
 	bool keeps_sockets;    /* in this pass: they are what they were */
 	bool has_children;     /* its process had some when it was looked for them last */
+	bool group_frozen;     /* when its main process had last run; where only the group tells */
+	enum standstill standstill;
 
 	/* Of the pass under way: its processes among all of them. */
 	size_t first, n;
 	bool families;
+	pid_t main; /* 0: none; LEFT */
 };
 
 struct meter {

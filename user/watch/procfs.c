@@ -141,6 +141,12 @@ bool process_stat_is_dead(const struct process_stat *stat)
 	return stat->state == 'X' || (stat->state == 'Z' && stat->threads <= 1);
 }
 
+bool process_stat_is_stopped(const struct process_stat *stat)
+{
+	/* 't' is the debugger's; before 2.6.33 both were this one. */
+	return stat->state == 'T';
+}
+
 /*
  * Who may not trace it reads a code of 0, like that of success. Whether one may is told by this link,
  * which is guarded likewise and leads nowhere once the memory is gone.

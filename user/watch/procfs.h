@@ -50,6 +50,9 @@ int process_cpu_ns(pid_t pid, uint64_t *ret);
  */
 bool process_stat_is_dead(const struct process_stat *stat);
 
+/* By a signal, and not by a debugger. Of a leader that has ended before its threads it is not told. */
+bool process_stat_is_stopped(const struct process_stat *stat);
+
 /*
  * How a process ended that is dead and not reaped yet. 0, with tells_wait_status false where that may
  * not be read; -ESRCH where it is reaped. Before 5.17 a leader that ended before its threads shows its own code.

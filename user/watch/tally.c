@@ -17,6 +17,8 @@ struct whole {
 	uint64_t resident_bytes, max_fds;
 	uint32_t open_fds, threads;
 	bool has_process, has_resident, has_max_fds, has_fds, has_io;
+	bool tells_frozen;
+	uint8_t standstill;
 };
 
 struct item {
@@ -198,6 +200,15 @@ uint32_t tally_rests(const struct tally *tally, const struct tally_process *proc
 	return item ? tally->pass - item->ran : 0;
 }
 
+bool tally_standstill(
+	const struct tally *tally, const struct tally_process *process, enum standstill *ret)
+{
+	const struct item *item = item_of(tally, process);
+
+	*ret = item ? (enum standstill)item->whole.standstill : STANDSTILL_NONE;
+	return !item || item->whole.tells_frozen || *ret == STANDSTILL_STOPPED;
+}
+
 /* -- hung threads ----------------------------------------------------------------------------- */
 
 /* A new one where it was not known to wait; NULL: there is no room. */
@@ -285,6 +296,8 @@ void tally_begin(struct tally *tally, int64_t now_boot_ns)
 static void take_process(struct whole *to, const struct usage *part)
 {
 	to->has_process = true;
+	to->tells_frozen = part->tells_frozen;
+	to->standstill = (uint8_t)part->standstill;
 	to->threads = part->threads;
 	to->has_resident = part->has_resident;
 	to->resident_bytes = part->resident_bytes;
@@ -400,6 +413,7 @@ static void add_item(
 
 	add_counters(item, before, total);
 	total->processes++;
+	total->standing_still += item->whole.standstill != STANDSTILL_NONE;
 	total->hung_threads += item->hung_threads;
 	if (item->hung_threads)
 		total->hung = (struct tally_thread){ item->process.pid, item->hung_thread };

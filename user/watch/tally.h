@@ -28,6 +28,7 @@ struct tally_total {
 
 	/* As of the last pass. */
 	unsigned processes, threads, hung_threads;
+	unsigned standing_still;  /* of the processes */
 	struct tally_thread hung; /* one of those */
 	bool has_resident;
 	uint64_t resident_bytes;
@@ -68,6 +69,13 @@ int tally_end(struct tally *tally);
 
 /* After tally_end(): for how many passes it has not run, this one included; 0 where that is not known. */
 uint32_t tally_rests(const struct tally *tally, const struct tally_process *process);
+
+/*
+ * After tally_end(): how it stands still. False where only the half of it is known: STOPPED by a signal, or NONE and
+ * frozen all the same.
+ */
+bool tally_standstill(
+	const struct tally *tally, const struct tally_process *process, enum standstill *ret);
 
 /*
  * After tally_end(): what the n processes, each given once, have used since the service's last pass goes

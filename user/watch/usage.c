@@ -49,6 +49,10 @@ static void read_record(const struct tolld_usage *record, uint64_t page_bytes, s
 	};
 	if (!(record->flags & HOLDS_PROCESS))
 		return;
+	ret->standstill = record->flags & IS_STOPPED  ? STANDSTILL_STOPPED
+			  : record->flags & IS_FROZEN ? STANDSTILL_FROZEN
+						      : STANDSTILL_NONE;
+	ret->tells_frozen = true;
 	ret->has_process = true;
 	ret->threads = record->threads;
 	ret->has_resident = record->flags & COUNTS_MEMORY;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "watch/standstill.h"
 
 struct usage {
 	pid_t pid;
@@ -30,6 +31,8 @@ struct usage {
 
 	/* Of the whole process, where has_process: one part has it at least, or several the same. */
 	bool has_process;
+	bool tells_frozen; /* else `standstill` says only whether it was stopped */
+	enum standstill standstill;
 	uint32_t threads;
 	bool has_resident, has_max_fds, has_fds;
 	uint64_t resident_bytes;

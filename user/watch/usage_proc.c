@@ -153,6 +153,8 @@ static bool read_whole(int dir_fd, int64_t start_boot_ns, struct usage *part, un
 	part->uninterruptible = is_uninterruptible(&stat);
 	if (part->uninterruptible)
 		part->switches = switches_of(part->pid, part->pid);
+	if (process_stat_is_stopped(&stat))
+		part->standstill = STANDSTILL_STOPPED;
 	part->has_process = part->has_resident = true;
 	part->threads = *ret_threads = stat.threads;
 	part->resident_bytes = stat.resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);

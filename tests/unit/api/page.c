@@ -304,6 +304,29 @@ static void what_is_down_without_having_died_says_why(void **state)
 	world_end(&w);
 }
 
+static void what_stands_still_stands_before_what_goes_on(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	w.watch.services[0].info = (struct service_info){ .name = "going", .state = SERVICE_UP };
+	w.watch.services[1].info =
+		(struct service_info){ .name = "standing", .state = SERVICE_UP, .pid = 7 };
+	w.watch.services[1].figures.standstill = STANDSTILL_STOPPED;
+	w.watch.n = 2;
+	text = ask_text(&w, "GET", "/", 200);
+	assert_int_equal(w.watch.measured, 1);
+	assert_non_null(strstr(text, "1 of 2 services stopped or frozen"));
+	assert_non_null(strstr(text, "<span class=\"state stopped\">up, stopped</span>"));
+	assert_non_null(strstr(text, "<div class=\"cause\">its process 7 is stopped (SIGSTOP or "
+				     "the like)</div>"));
+	assert_int_equal(count(text, "class=\"cause\""), 1);
+	assert_true(strstr(text, "standing") < strstr(text, "going"));
+	free(text);
+	world_end(&w);
+}
+
 static void the_page_keeps_to_itself(void **state)
 {
 	struct request *req;
@@ -409,6 +432,7 @@ int main(void)
 		cmocka_unit_test(of_many_events_the_last_ten_are_shown),
 		cmocka_unit_test(above_a_hundred_services_the_page_has_no_events),
 		cmocka_unit_test(what_is_down_without_having_died_says_why),
+		cmocka_unit_test(what_stands_still_stands_before_what_goes_on),
 		cmocka_unit_test(the_page_keeps_to_itself),
 		cmocka_unit_test(the_link_in_a_mail_shows_the_expressions_value),
 		cmocka_unit_test(files_are_served_whole),

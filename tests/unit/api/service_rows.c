@@ -37,7 +37,7 @@ static void a_service_that_was_never_seen_is_down_and_counts_from_0(void **state
 
 	service_rows_read(&service, now, values);
 	for (int row = 0; row < SERVICE_ROWS; row++) {
-		bool counts = row == ROW_RESTARTS || row == ROW_OOM_KILLS ||
+		bool counts = row == ROW_RESTARTS || row == ROW_OOM_KILLS || row == ROW_STOPPED ||
 			      (row >= ROW_EXITS_REQUESTED && row <= ROW_EXITS_UNKNOWN);
 		bool is_state = row == ROW_UP || (row >= ROW_STATE_UP && row <= ROW_STATE_UNKNOWN);
 
@@ -81,8 +81,9 @@ static void events_tell_of_states_starts_and_deaths(void **state)
 			{ ROW_EXITS_UNKNOWN, 6 }, { ROW_RESTART_DELAY, 1.5 },
 			{ ROW_START_TIME, NOW_WALL_MS / 1000. - 600 }, { ROW_LAST_EXIT_CODE, 3 },
 			{ ROW_LAST_EXIT_SIGNAL, 0 },
-			{ ROW_LAST_EXIT_TIME, NOW_WALL_MS / 1000. - 1 }, { ROW_CPU, NAN } },
-		18);
+			{ ROW_LAST_EXIT_TIME, NOW_WALL_MS / 1000. - 1 }, { ROW_STOPPED, 0 },
+			{ ROW_CPU, NAN } },
+		19);
 
 	/* A signal asked for, that it obeyed, is not what it died of. */
 	service.info.last_death.signal = SIGTERM;
@@ -141,6 +142,10 @@ static void passes_tell_what_processes_use(void **state)
 			{ ROW_SOCKETS, 11 }, { ROW_LISTENERS, 12 }, { ROW_GROUP_MEMORY, NAN },
 			{ ROW_WAITING_CPU, NAN } },
 		15);
+	for (int how = STANDSTILL_NONE; how <= STANDSTILL_FROZEN; how++) {
+		without.figures.standstill = how;
+		assert_rows(&without, (const struct wanted[]){ { ROW_STOPPED, how != 0 } }, 1);
+	}
 	/* What may not be read, or costs too much, is not 0. */
 	used.has_io = used.has_fds = used.has_resident = false;
 	without.figures.has_sockets = false;

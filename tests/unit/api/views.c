@@ -380,6 +380,16 @@ static void shows_a_service_that_lives(void **state)
 		"'selector':'listen :80','state':'up','since':'2026-11-22T15:45:25.250Z','pid':812,"
 		"'comm':'nginx','startedAt':'2026-11-22T15:46:20.250Z','listening':true,'restarts':2,"
 		"'restartsLastHour':0,'deaths':0}]}");
+	/* Who asks is told how it is now. */
+	assert_int_equal(w.watch.measured, 1);
+	w.watch.services[0].info =
+		(struct service_info){ .name = "web", .selector = "s", .pid = 8 };
+	w.watch.services[0].figures.standstill = STANDSTILL_STOPPED;
+	assert_data(&w, "/api/v1/services",
+		"{'backend':'pidfd','backendReason':'this kernel has no BTF','services':[{'name':'web',"
+		"'selector':'s','state':'unknown','since':'2026-11-22T15:45:25.250Z','standstill':"
+		"{'kind':'stopped','text':'its process 8 is stopped (SIGSTOP or the like)'},'pid':8,"
+		"'comm':'','listening':false,'restarts':0,'restartsLastHour':0,'deaths':0}]}");
 	world_end(&w);
 }
 

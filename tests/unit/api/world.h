@@ -102,6 +102,12 @@ bool watch_measure_on_request(struct watch *watch, int64_t budget_ns)
 	return true;
 }
 
+bool watch_measure(struct watch *watch, int64_t budget_ns)
+{
+	watch->measured++;
+	return true;
+}
+
 void service_cause(const struct service *service, struct strbuf *out)
 {
 	if (service->cause)

@@ -52,6 +52,29 @@ static void services_stand_in_a_table(void **state)
 	json_decref(root);
 }
 
+static void what_stands_still_is_up_and_says_so(void **state)
+{
+	json_t *root = json_loads("{\"services\":[{\"name\":\"a\",\"state\":\"up\","
+				  "\"cause\":\"killed\",\"standstill\":{\"kind\":\"stopped\","
+				  "\"text\":\"its process 7 is stopped\"}}]}",
+		0, NULL);
+	const json_t *service = json_array_get(json_object_get(root, "services"), 0);
+	struct strbuf out = STRBUF_INIT;
+	struct status_counts counts;
+
+	assert_int_equal(status_print(root, 0, &out, &counts), 0);
+	assert_string_equal(out.s, "SERVICE  STATE        SINCE  PID  RESTARTS/H  LAST CAUSE\n"
+				   "a        up, stopped  -      -    -           its process 7 is "
+				   "stopped\n");
+	assert_int_equal(counts.up, 1);
+	strbuf_reset(&out);
+	assert_int_equal(status_service_print(service, "a", NULL, 0, &out), 0);
+	assert_non_null(strstr(out.s, "  standstill  its process 7 is stopped\n"));
+	assert_non_null(strstr(out.s, "  last death  killed\n"));
+	strbuf_release(&out);
+	json_decref(root);
+}
+
 static void the_exit_says_whether_all_are_up(void **state)
 {
 	static const struct {
@@ -301,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(services_stand_in_a_table),
+		cmocka_unit_test(what_stands_still_is_up_and_says_so),
 		cmocka_unit_test(the_exit_says_whether_all_are_up),
 		cmocka_unit_test(who_cannot_be_reached_is_another_exit),
 		cmocka_unit_test(json_is_the_services),

@@ -280,18 +280,6 @@ struct own_group {
 	bool tells_at_once;
 };
 
-static void write_to(const char *folder, const char *name, const char *text)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		fail_msg("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 static bool own_group_make(struct own_group *g)
 {
 	const char *root;

@@ -132,6 +132,29 @@ static void reads_version_2(void **state)
 	assert_figure(&usage, GROUP_MEMORY, false, 0);
 }
 
+static void knows_whether_it_is_frozen(void **state)
+{
+	static const struct file files[] = {
+		{ "web.service", NULL },
+		{ "db.service", NULL },
+		{ "old.service", NULL },
+		{ "web.service/cgroup.events", "populated 1\nfrozen 1\n" },
+		{ "db.service/cgroup.events", "populated 1\nfrozen 0\n" },
+		/* Before 5.2. */
+		{ "old.service/cgroup.events", "populated 1\n" },
+	};
+	struct group_roots roots = roots_in_folder(true, false);
+
+	make_files(files, ARRAY_SIZE(files));
+	assert_true(group_is_frozen(&roots, "/web.service"));
+	assert_false(group_is_frozen(&roots, "/db.service"));
+	assert_false(group_is_frozen(&roots, "/old.service"));
+	assert_false(group_is_frozen(&roots, "/none.service"));
+	assert_false(group_is_frozen(&roots, "web.service"));
+	roots = roots_in_folder(false, true);
+	assert_false(group_is_frozen(&roots, "/web.service"));
+}
+
 static void reads_version_1(void **state)
 {
 	static const struct file files[] = {
@@ -380,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(reads_version_2),
+		IN_FOLDER(knows_whether_it_is_frozen),
 		IN_FOLDER(reads_version_1),
 		IN_FOLDER(says_nothing_of_what_it_cannot_read),
 		cmocka_unit_test(finds_the_hierarchies),

@@ -350,6 +350,62 @@ static void a_thread_is_hung_that_does_not_run_for_half_a_minute(void **state)
 	tally_free(tally);
 }
 
+static void who_stands_still_does_until_it_runs(void **state)
+{
+	static const struct {
+		uint64_t cpu_s;
+		enum standstill read;
+		bool tells_frozen;
+		enum standstill wanted;
+		bool all_is_known;
+	} rows[] = {
+		{ 1, STANDSTILL_NONE, true, STANDSTILL_NONE, true },
+		{ 2, STANDSTILL_FROZEN, true, STANDSTILL_FROZEN, true },
+		{ 3, STANDSTILL_STOPPED, true, STANDSTILL_STOPPED, true },
+		/* From /proc: what does not show may be so all the same. */
+		{ 4, STANDSTILL_NONE, false, STANDSTILL_NONE, false },
+		{ 5, STANDSTILL_STOPPED, false, STANDSTILL_STOPPED, true },
+	};
+	const struct tally_process processes[] = { { 10, 5 * SECOND }, { 11, 5 * SECOND } };
+	enum standstill how;
+	struct world w;
+
+	begin(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct usage part = { .pid = 10,
+			.start_boot_ns = 5 * SECOND,
+			.cpu_ns = rows[i].cpu_s * SECOND,
+			.has_process = true,
+			.standstill = rows[i].read,
+			.tells_frozen = rows[i].tells_frozen };
+		const struct usage other = {
+			.pid = 11, .start_boot_ns = 5 * SECOND, .has_process = true
+		};
+
+		/* Read, and not read again because it has not run. */
+		for (int kept = 0; kept <= 1; kept++) {
+			w.now += 15 * SECOND;
+			tally_begin(w.tally, w.now);
+			if (kept)
+				assert_true(tally_keep(w.tally, &processes[0], part.cpu_ns));
+			else
+				tally_part(&part, w.tally);
+			tally_part(&other, w.tally);
+			assert_int_equal(tally_end(w.tally), 0);
+			assert_int_equal(tally_standstill(w.tally, &processes[0], &how),
+				rows[i].all_is_known);
+			assert_int_equal(how, rows[i].wanted);
+			tally_service(w.tally, processes, 2, false, &w.total);
+			assert_int_equal(w.total.processes, 2);
+			assert_int_equal(w.total.standing_still, rows[i].wanted != STANDSTILL_NONE);
+		}
+	}
+	/* Who is gone does not stand still. */
+	assert_true(tally_standstill(w.tally, &(struct tally_process){ 12, 0 }, &how));
+	assert_int_equal(how, STANDSTILL_NONE);
+	end(&w);
+}
+
 static void many_processes_are_told_apart(void **state)
 {
 	enum { N = 20000 };
@@ -668,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_is_said_to_hang_does_until_it_runs),
 		cmocka_unit_test(one_that_has_not_run_is_what_it_was),
 		cmocka_unit_test(what_a_clock_does_not_tell_is_read),
+		cmocka_unit_test(who_stands_still_does_until_it_runs),
 		cmocka_unit_test(many_processes_are_told_apart),
 		cmocka_unit_test(survives_without_memory),
 	};
