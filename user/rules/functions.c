@@ -347,8 +347,36 @@ static void go_duration(struct strbuf *out, double seconds)
 HUMANIZE_FUNCTION(fn_humanize, humanize)
 HUMANIZE_FUNCTION(fn_humanize_1024, humanize_1024)
 HUMANIZE_FUNCTION(fn_humanize_percentage, humanize_percentage)
-HUMANIZE_FUNCTION(fn_humanize_timestamp, humanize_timestamp)
 HUMANIZE_FUNCTION(fn_to_duration, go_duration)
+
+static int fn_humanize_timestamp(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
+{
+	struct strbuf out = STRBUF_INIT;
+	char shown[NUM_MAX];
+	double number;
+
+	if (template_want_number(call, &args[0], &number))
+		return -EINVAL;
+	if (!humanize_timestamp(&out, number))
+		return template_give_text(call, &out, ret);
+	num_format_go(shown, number);
+	return template_call_fail(call,
+		"%s cannot be represented as a nanoseconds timestamp since it overflows int64",
+		shown);
+}
+
+static int fn_to_time(
+	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
+{
+	double number;
+
+	if (template_want_number(call, &args[0], &number))
+		return -EINVAL;
+	if (!isfinite(number))
+		return template_call_fail(call, "value is NaN or Inf");
+	return fn_humanize_timestamp(call, args, n, ret);
+}
 
 static int fn_now(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
@@ -430,7 +458,7 @@ const struct template_function rule_template_functions[] = {
 	{ "title", 1, 1, template_title },
 	{ "toDuration", 1, 1, fn_to_duration },
 	{ "toLower", 1, 1, template_to_lower },
-	{ "toTime", 1, 1, fn_humanize_timestamp },
+	{ "toTime", 1, 1, fn_to_time },
 	{ "toUpper", 1, 1, template_to_upper },
 	{ "urlQueryEscape", 1, 1, fn_url_query_escape },
 	{ "value", 1, 1, fn_value },

@@ -3,6 +3,7 @@
  */
 #include "template/humanize.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <time.h>
@@ -99,27 +100,31 @@ void humanize_percentage(struct strbuf *out, double ratio)
 	strbuf_addch(out, '%');
 }
 
-void humanize_timestamp(struct strbuf *out, double unix_seconds)
+int humanize_timestamp(struct strbuf *out, double unix_seconds)
 {
-	double whole = floor(unix_seconds);
-	int64_t nanoseconds;
+	double ns = unix_seconds * 1e9;
+	int64_t ms, milliseconds;
 	time_t seconds;
 	struct tm tm;
 
-	if (isnan(unix_seconds) || isinf(unix_seconds) || fabs(unix_seconds) > 1e15) {
+	if (isnan(unix_seconds) || isinf(unix_seconds)) {
 		num_format_general(out, unix_seconds, 4);
-		return;
+		return 0;
 	}
-	seconds = (time_t)whole;
-	/* Prometheus keeps milliseconds: a double holds no more of today's seconds. */
-	nanoseconds = (int64_t)((unix_seconds - whole) * 1000) * 1000000;
+	if (fabs(ns) > 9223372036854775807.0)
+		return -ERANGE;
+	/* Prometheus keeps whole milliseconds, those nearer to 1970. */
+	ms = (fabs(ns) < 0x1p63 ? (int64_t)ns : INT64_MIN) / 1000000;
+	milliseconds = (ms % 1000 + 1000) % 1000;
+	seconds = (time_t)((ms - milliseconds) / 1000);
 	gmtime_r(&seconds, &tm);
 	strbuf_addf(out, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
 		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (nanoseconds) {
-		strbuf_addf(out, ".%09" PRId64, nanoseconds);
+	if (milliseconds) {
+		strbuf_addf(out, ".%03" PRId64, milliseconds);
 		while (out->len && out->s[out->len - 1] == '0')
 			strbuf_truncate(out, out->len - 1);
 	}
 	strbuf_adds(out, " +0000 UTC");
+	return 0;
 }

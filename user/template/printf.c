@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include "base/escape.h"
@@ -135,12 +136,50 @@ static bool format_int(struct strbuf *text, const struct directive *d, int64_t v
 	return false;
 }
 
+/* 0x1.8p+01, as strconv's 'x' writes it; a precision counts digits behind the point. */
+static void add_hex_float(struct strbuf *text, double v, int precision)
+{
+	/* 0 to 13 digits stand in a double; the first is its integer, 0 or 1. */
+	int exponent = 0, digits = precision < 0 || precision > 13 ? 13 : precision, unused;
+	uint64_t mantissa = (uint64_t)ldexp(frexp(v, &exponent), 53), half, rest;
+
+	exponent -= mantissa != 0;
+	unused = 4 * (13 - digits);
+	half = unused ? 1ull << (unused - 1) : 0;
+	rest = mantissa & ((half << 1) - (unused != 0));
+	mantissa >>= unused;
+	mantissa += rest > half || (rest && rest == half && mantissa & 1);
+	if (mantissa >> (4 * digits + 1)) {
+		mantissa >>= 1;
+		exponent++;
+	}
+	for (; precision < 0 && digits && !(mantissa & 15); digits--)
+		mantissa >>= 4;
+	strbuf_addf(text, "0x%" PRIu64, mantissa >> (4 * digits));
+	if (digits)
+		strbuf_addf(text, ".%0*" PRIx64, digits,
+			mantissa & (((uint64_t)1 << (4 * digits)) - 1));
+	for (; precision > digits; digits++)
+		strbuf_addch(text, digits ? '0' : '.');
+	strbuf_addf(text, "p%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+/* The mantissa as a whole number, as strconv's 'b' writes it. */
+static void add_binary_float(struct strbuf *text, double v)
+{
+	int exponent, least = DBL_MIN_EXP - DBL_MANT_DIG;
+
+	frexp(v, &exponent);
+	exponent = v == 0 || exponent - DBL_MANT_DIG < least ? least : exponent - DBL_MANT_DIG;
+	strbuf_addf(text, "%" PRIu64 "p%+d", (uint64_t)ldexp(v, -exponent), exponent);
+}
+
 static bool format_float(struct strbuf *text, const struct directive *d, double v)
 {
 	char shortest[NUM_MAX];
 	size_t begin;
 
-	if (!strchr("vgGfFeE", d->verb))
+	if (!strchr("vgGfFeExXb", d->verb))
 		return false;
 	add_sign(text, d, signbit(v) && !isnan(v));
 	if (isinf(v)) {
@@ -154,13 +193,17 @@ static bool format_float(struct strbuf *text, const struct directive *d, double 
 		num_format_fixed(text, v, d->precision < 0 ? 6 : d->precision);
 	} else if (d->verb == 'e' || d->verb == 'E') {
 		num_format_exponent(text, v, d->precision < 0 ? 6 : d->precision);
+	} else if (isfinite(v) && (d->verb == 'x' || d->verb == 'X')) {
+		add_hex_float(text, v, d->precision);
+	} else if (isfinite(v) && d->verb == 'b') {
+		add_binary_float(text, v);
 	} else if (d->precision >= 0) {
 		num_format_general(text, v, d->precision);
 	} else {
 		num_format_go(shortest, v);
 		strbuf_adds(text, shortest);
 	}
-	for (size_t i = begin; i < text->len && (d->verb == 'E' || d->verb == 'G'); i++)
+	for (size_t i = begin; i < text->len && strchr("EGX", d->verb); i++)
 		text->s[i] = (char)toupper((unsigned char)text->s[i]);
 	return true;
 }
