@@ -250,16 +250,13 @@ static int last_seen(
 	struct rule *rule, const struct labels *labels, int64_t now_wall_ms, int64_t *ret)
 {
 	const struct rules_limits *limits = &rule->group->manager->limits;
-	struct labels_builder b = LABELS_BUILDER_INIT;
 	scoped(labels_unrefp) struct labels *written = NULL;
 	struct series *series;
 	struct series_iter it;
 	struct sample sample;
 	int err;
 
-	labels_builder_add(&b, labels);
-	labels_builder_set(&b, LABEL_NAME, "ALERTS_FOR_STATE");
-	err = labels_build(&b, &written);
+	err = rule_series_labels(rule, labels, ALERTS_FOR_STATE, NULL, &written);
 	if (!err)
 		err = tsdb_series(rule->group->manager->db, written, &series);
 	if (err)

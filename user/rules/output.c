@@ -29,6 +29,9 @@ int output_write(struct rule *rule, const struct labels *labels, double value, s
 			return err;
 		}
 	}
+	/* Alerts of one rule may share a series, where a template gave nothing: one of them has it. */
+	if (output->written)
+		return 0;
 	changed = !series_last(output->series, &last) || memcmp(&last.value, &value, sizeof(value));
 	output->written = true;
 	err = tsdb_append(rule->group->manager->db, output->series, at.wall_ms, value);

@@ -100,6 +100,10 @@ void rule_free(struct rule *rule);
  * that are not seen are not over yet.
  */
 void rule_eval(struct rule *rule, struct instant at, bool settling);
+#define ALERTS_FOR_STATE "ALERTS_FOR_STATE"
+/* Of the series that an alert writes. `state`: as its alertstate shows it, or NULL. */
+int rule_series_labels(const struct rule *rule, const struct labels *alert, const char *name,
+	const char *state, struct labels **ret);
 /*
  * A rule's times only grow: an event may have been evaluated in this very millisecond, and what has
  * the same time cannot be written twice.

@@ -332,27 +332,47 @@ static int add_presence(struct rule *rule, const struct promql_series *series, s
 	return 0;
 }
 
+/* Where a template gave nothing its text stands, as in Prometheus (rules/alerting.go, sample). */
+static void add_texts(
+	struct labels_builder *b, const struct expand_pairs *pairs, const struct labels *labels)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		const struct expand_pair *pair = &pairs->items[i];
+
+		if (pair->template && !labels_get(labels, pair->name))
+			labels_builder_set(b, pair->name, pair->text);
+	}
+}
+
+int rule_series_labels(const struct rule *rule, const struct labels *alert, const char *name,
+	const char *state, struct labels **ret)
+{
+	struct labels_builder b = LABELS_BUILDER_INIT;
+
+	labels_builder_add(&b, alert);
+	add_texts(&b, &rule->group->labels, alert);
+	add_texts(&b, &rule->labels, alert);
+	labels_builder_set(&b, LABEL_NAME, name);
+	if (state)
+		labels_builder_set(&b, "alertstate", state);
+	return labels_build(&b, ret);
+}
+
 static int write_alert_series(struct rule *rule, struct instant at)
 {
 	int err = 0;
 
 	map_foreach (&rule->alerting.alerts, e) {
 		const struct active_alert *alert = e->value;
-		struct labels_builder b = LABELS_BUILDER_INIT;
 		scoped(labels_unrefp) struct labels *state = NULL, *since = NULL;
 
 		if (alert->state == RULE_INACTIVE)
 			continue;
-		labels_builder_add(&b, alert->labels);
-		labels_builder_set(&b, LABEL_NAME, "ALERTS");
-		labels_builder_set(
-			&b, "alertstate", alert->state == RULE_FIRING ? "firing" : "pending");
-		err = labels_build(&b, &state);
+		err = rule_series_labels(rule, alert->labels, "ALERTS",
+			alert->state == RULE_FIRING ? "firing" : "pending", &state);
 		if (err)
 			return err;
-		labels_builder_add(&b, alert->labels);
-		labels_builder_set(&b, LABEL_NAME, "ALERTS_FOR_STATE");
-		err = labels_build(&b, &since);
+		err = rule_series_labels(rule, alert->labels, ALERTS_FOR_STATE, NULL, &since);
 		if (err)
 			return err;
 		err = output_write(rule, state, 1, at);

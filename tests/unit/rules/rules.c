@@ -431,6 +431,53 @@ static void templates_are_for_alerts_and_a_group_has_labels_for_all(void **state
 	world_release(&w);
 }
 
+static void what_a_template_leaves_empty_stands_as_its_text_in_the_alerts_series(void **state)
+{
+	struct config_pair of_rule[] = { { text("severity"), text("{{ $labels.none }}") },
+		{ text("instance"), text("") }, { text("job"), text("{{ $labels.job }}") } };
+	const char *const pending[][2] = { { "__name__", "ALERTS" },
+		{ "alertname", "InstanceDown" }, { "alertstate", "pending" }, { "job", "node" },
+		{ "severity", "{{ $labels.none }}" } };
+	const char *const since[][2] = { { "__name__", "ALERTS_FOR_STATE" },
+		{ "alertname", "InstanceDown" }, { "job", "node" },
+		{ "severity", "{{ $labels.none }}" } };
+	struct world w;
+
+	world_init(&w, "up == 0", 60000);
+	w.rule[0].labels = (struct config_pairs){ .items = of_rule, .n = 3 };
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	assert_true(written(&w, 5, pending, 1000));
+	assert_true(written(&w, 4, since, 1000));
+	run(&w, 1000, 61000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	assert_int_equal(w.alerts[0]->labels->n, 2);
+	world_release(&w);
+}
+
+/* Of one alert the label is the text, of the other one it is nothing: both write one series. */
+static void two_alerts_of_a_rule_may_share_a_series(void **state)
+{
+	struct config_pair of_rule[] = { { text("kind"), text("{{ $labels.kind }}") },
+		{ text("job"), text("") }, { text("instance"), text("") } };
+	struct world w;
+
+	world_init(&w,
+		"up == 0 or label_replace(up == 0 and up offset 10s == 0, 'kind', "
+		"'{{ $$labels.kind }}', '', '')",
+		60000);
+	w.rule[0].labels = (struct config_pairs){ .items = of_rule, .n = 3 };
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	run(&w, 1000, 31000, 0);
+	assert_true(value_of(&w, "count(ALERTS)", NULL, 31000) == 1);
+	run(&w, 31000, 121000, 0);
+	/* Which one's is chance, as there; it is no fault that both write it. */
+	assert_true(value_of(&w, "count(ALERTS_FOR_STATE)", NULL, 121000) == 1);
+	assert_int_equal(w.failures, 0);
+	world_release(&w);
+}
+
 static void a_rule_tells_that_another_has_written_what_it_would(void **state)
 {
 	static const struct {
@@ -662,6 +709,9 @@ int main(void)
 		cmocka_unit_test(a_rule_sees_what_the_rule_above_wrote_at_the_same_event),
 		cmocka_unit_test(two_results_with_one_label_set_are_an_error_and_change_nothing),
 		cmocka_unit_test(templates_are_for_alerts_and_a_group_has_labels_for_all),
+		cmocka_unit_test(
+			what_a_template_leaves_empty_stands_as_its_text_in_the_alerts_series),
+		cmocka_unit_test(two_alerts_of_a_rule_may_share_a_series),
 		cmocka_unit_test(a_rule_tells_that_another_has_written_what_it_would),
 		cmocka_unit_test(a_limit_ends_all_alerts_of_its_rule),
 		cmocka_unit_test(a_limit_counts_what_only_keep_firing_for_holds),
