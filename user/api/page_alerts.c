@@ -179,7 +179,7 @@ static void add_texts(struct strbuf *out, const struct labels *annotations)
 	for (size_t i = 0; annotations && i < ARRAY_SIZE(names); i++) {
 		const char *text = labels_get(annotations, names[i]);
 
-		if (!text)
+		if (!text || !*text)
 			continue;
 		/* One box around them: on a phone the boxes of a cell stand side by side. */
 		strbuf_addf(out, "%s<div class=\"%s\">", n++ ? "" : "<div>", names[i]);

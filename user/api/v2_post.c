@@ -168,9 +168,9 @@ static int read_label(struct posting *p, const char *field, const struct jread_t
 	return 0;
 }
 
-static int read_labels(struct posting *p, const char *field, struct labels **ret)
+static int read_labels(
+	struct posting *p, const char *field, struct labels_builder b, struct labels **ret)
 {
-	struct labels_builder b = LABELS_BUILDER_INIT;
 	struct jread_text name;
 	int err = 0;
 
@@ -193,9 +193,9 @@ static int read_labels(struct posting *p, const char *field, struct labels **ret
 static int read_field(struct posting *p, const char *field, struct posted *ret)
 {
 	if (!strcasecmp(field, "labels"))
-		return read_labels(p, "labels", &ret->labels);
+		return read_labels(p, "labels", LABELS_BUILDER_INIT, &ret->labels);
 	if (!strcasecmp(field, "annotations"))
-		return read_labels(p, "annotations", &ret->annotations);
+		return read_labels(p, "annotations", ANNOTATIONS_BUILDER_INIT, &ret->annotations);
 	if (!strcasecmp(field, "startsAt"))
 		return read_time(p, "startsAt", &ret->starts_wall_ms);
 	if (!strcasecmp(field, "endsAt"))

@@ -167,10 +167,9 @@ static int read_expr(
 	return 0;
 }
 
-static int build(const struct config_pairs *pairs, const char *alertname, struct labels **ret)
+static int build(struct labels_builder b, const struct config_pairs *pairs, const char *alertname,
+	struct labels **ret)
 {
-	struct labels_builder b = LABELS_BUILDER_INIT;
-
 	for (size_t i = 0; i < pairs->n; i++)
 		labels_builder_set(&b, pairs->items[i].name.s, pairs->items[i].value.s);
 	if (alertname)
@@ -240,9 +239,11 @@ static int read_alerts(
 	for (size_t k = 0; k < from->n && !err; k++) {
 		struct plan_alert *alert = &to->alerts[to->n++];
 
-		err = build(&from->alerts[k].labels, from->alertname.s, &alert->labels);
+		err = build(LABELS_BUILDER_INIT, &from->alerts[k].labels, from->alertname.s,
+			&alert->labels);
 		if (!err)
-			err = build(&from->alerts[k].annotations, NULL, &alert->annotations);
+			err = build(ANNOTATIONS_BUILDER_INIT, &from->alerts[k].annotations, NULL,
+				&alert->annotations);
 	}
 	if (err)
 		return err;

@@ -141,7 +141,7 @@ const char *body_alert_reason(const struct alert *alert)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *value = labels_get(alert->annotations, names[i]);
 
-		if (value)
+		if (value && *value)
 			return value;
 	}
 	return NULL;

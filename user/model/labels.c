@@ -239,7 +239,7 @@ static void place(struct labels_builder *b, struct label *known, struct label ma
 	b->v[b->n++] = made;
 }
 
-/* Texts of a set are interned and none is empty: nothing is hashed, and none of one set stands twice. */
+/* Texts of a set are interned: nothing is hashed, and none of one set stands twice. */
 void labels_builder_add(struct labels_builder *b, const struct labels *labels)
 {
 	bool first = !b->n;
@@ -257,7 +257,7 @@ void labels_builder_setn(struct labels_builder *b, const char *name, size_t name
 {
 	struct label *label = find(b, name, name_len);
 
-	if (strnlen(value, value_len))
+	if (b->keeps_empty || strnlen(value, value_len))
 		place(b, label, (struct label){ intern(name, name_len), intern(value, value_len) });
 	else if (label)
 		remove_label(b, label);
@@ -283,7 +283,7 @@ void labels_builder_set_all(struct labels_builder *b, const struct label_text *t
 				items[2 * i + 1].interned };
 			struct label *known = find_interned(b, made.name);
 
-			if (made.value && !*made.value) {
+			if (made.value && !*made.value && !b->keeps_empty) {
 				intern_unref(made.name);
 				intern_unref(made.value);
 				if (known)
@@ -299,7 +299,10 @@ void labels_builder_set_all(struct labels_builder *b, const struct label_text *t
 
 void labels_builder_del(struct labels_builder *b, const char *name)
 {
-	labels_builder_set(b, name, "");
+	struct label *label = find(b, name, strlen(name));
+
+	if (label)
+		remove_label(b, label);
 }
 
 const char *labels_builder_get(const struct labels_builder *b, const char *name)

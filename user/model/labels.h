@@ -78,9 +78,12 @@ struct labels_builder {
 	size_t n, cap;
 	int err;
 	bool unsorted;
+	bool keeps_empty;
 };
 
 #define LABELS_BUILDER_INIT ((struct labels_builder){ 0 })
+/* Of annotations, which may be empty: none is removed by "" until the set is built. */
+#define ANNOTATIONS_BUILDER_INIT ((struct labels_builder){ .keeps_empty = true })
 
 void labels_builder_release(struct labels_builder *b);
 /* Adds all labels of a set. */

@@ -39,9 +39,10 @@ void notification_unref(struct notification *n)
 
 static struct labels *common(struct alert *const *alerts, size_t n, bool annotations)
 {
-	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels_builder b = ANNOTATIONS_BUILDER_INIT;
 	struct labels *shared = NULL;
 	const struct labels *first, *other;
+	const char *value;
 
 	if (!n)
 		return labels_empty();
@@ -51,7 +52,9 @@ static struct labels *common(struct alert *const *alerts, size_t n, bool annotat
 
 		for (size_t k = 1; k < n && same; k++) {
 			other = annotations ? alerts[k]->annotations : alerts[k]->labels;
-			same = labels_get_interned(other, first->v[i].name) == first->v[i].value;
+			value = labels_get_interned(other, first->v[i].name);
+			/* As in Alertmanager an empty one is shared by who has none. */
+			same = value ? value == first->v[i].value : !*first->v[i].value;
 		}
 		if (same)
 			labels_builder_set(&b, first->v[i].name, first->v[i].value);

@@ -80,10 +80,9 @@ static int read_pair(struct jread *json, struct label_text *ret)
 	return 0;
 }
 
-static int read_labels(struct row *row, struct labels **ret)
+static int read_labels(struct row *row, struct labels_builder b, struct labels **ret)
 {
 	struct restored *room = &row->notify->restored;
-	struct labels_builder b = LABELS_BUILDER_INIT;
 
 	if (jread_type(&row->json) != JREAD_ARRAY || *ret)
 		return -EINVAL;
@@ -106,12 +105,12 @@ static int read_labels(struct row *row, struct labels **ret)
 
 static int field_labels(struct row *row)
 {
-	return read_labels(row, &row->labels);
+	return read_labels(row, LABELS_BUILDER_INIT, &row->labels);
 }
 
 static int field_annotations(struct row *row)
 {
-	return read_labels(row, &row->annotations);
+	return read_labels(row, ANNOTATIONS_BUILDER_INIT, &row->annotations);
 }
 
 static int read_time(struct row *row, int64_t *ret)

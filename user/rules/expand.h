@@ -39,7 +39,7 @@ struct expand_data {
 /* Parses all; faults go to diag at their place. */
 int expand_parse(const struct config_pairs *pairs, struct expand_pairs *ret, struct diag *diag);
 void expand_release(struct expand_pairs *pairs);
-/* Sets each name in b; an empty text removes the label. */
+/* Sets each name in b; an empty text removes a label. */
 void expand_apply(
 	const struct expand_pairs *pairs, const struct expand_data *data, struct labels_builder *b);
 

@@ -78,9 +78,8 @@ static bool can_be_kept(const struct labels *labels)
 	return true;
 }
 
-static struct labels *labels_from_json(const json_t *object)
+static struct labels *labels_from_json(const json_t *object, struct labels_builder b)
 {
-	struct labels_builder b = LABELS_BUILDER_INIT;
 	struct labels *labels = NULL;
 	const char *name;
 	json_t *value;
@@ -200,8 +199,9 @@ static int read_row(struct rules *rules, const char *key, const json_t *row, str
 	if (!boot || !state)
 		return -EINVAL;
 	kept->key = strdup(key);
-	kept->labels = labels_from_json(json_object_get(row, "labels"));
-	kept->annotations = labels_from_json(json_object_get(row, "annotations"));
+	kept->labels = labels_from_json(json_object_get(row, "labels"), LABELS_BUILDER_INIT);
+	kept->annotations =
+		labels_from_json(json_object_get(row, "annotations"), ANNOTATIONS_BUILDER_INIT);
 	if (!kept->key || !kept->labels || !kept->annotations)
 		return -ENOMEM;
 	kept->state = streq(state, "firing") ? RULE_FIRING : RULE_PENDING;

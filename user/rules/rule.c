@@ -202,11 +202,13 @@ static int build_annotations(struct rule *rule, const struct expand_data *data,
 	const struct labels *alert_labels, struct labels **ret)
 {
 	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
-	struct labels_builder b = LABELS_BUILDER_INIT;
+	struct labels_builder b = ANNOTATIONS_BUILDER_INIT;
 	struct strbuf cause = STRBUF_INIT;
+	const char *own;
 
 	expand_apply(&rule->annotations, data, &b);
-	if (callbacks->cause && !labels_builder_get(&b, CAUSE_ANNOTATION)) {
+	own = labels_builder_get(&b, CAUSE_ANNOTATION);
+	if (callbacks->cause && (!own || !*own)) {
 		callbacks->cause(alert_labels, &cause, callbacks->userdata);
 		if (cause.len && !cause.err)
 			labels_builder_set(&b, CAUSE_ANNOTATION, cause.s);

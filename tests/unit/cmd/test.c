@@ -184,9 +184,12 @@ static void what_differs_is_shown_beside_what_was_expected(void **state)
 		"      expected  more: \"x\"\n"
 		"      got       no more\n"
 		"      expected  summary: \"wrong\"\n"
-		"      got       summary: \"a of  is down\"\n",
+		"      got       summary: \"a of  is down\"\n"
+		"      expected  no link\n"
+		"      got       link: \"\"\n",
 		"test.yml:13:32: error: test 'one': other alerts fire at 4m\n",
 		"    got       {alertname=\"Down\", job=\"a\", severity=\"page\"}\n"
+		"                link: \"\"\n"
 		"                summary: \"a of  is down\"\n"
 		"    expected  no alert that fires\n",
 		"test.yml:15:11: error: test 'one': the expression gives something else at 1m\n",
@@ -416,7 +419,7 @@ static void running_out_of_memory_is_an_error(void **state)
 	write_text(w->test,
 		RULES "tests:\n- name: x\n" DOWN "  alert_rule_test:\n"
 		      "  - {eval_time: 3m, alertname: Down, exp_alerts: [{exp_labels: {job: a, "
-		      "severity: page}, exp_annotations: {summary: a of  is down}}]}\n"
+		      "severity: page}, exp_annotations: {summary: a of  is down, link: ''}}]}\n"
 		      "  promql_expr_test:\n"
 		      "  - {expr: up, eval_time: 1m, exp_samples: [{labels: x, value: 1}]}\n");
 	with_failing_allocations(load_and_run, w);

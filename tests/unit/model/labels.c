@@ -135,6 +135,50 @@ static void common_labels_are_those_that_all_alerts_share(void **state)
 	labels_unref(lb);
 }
 
+static struct alert *noted(const char *name, const char *value)
+{
+	struct labels_builder b = ANNOTATIONS_BUILDER_INIT;
+	struct labels *labels = labels_empty(), *notes;
+	struct alert *alert;
+
+	labels_builder_set(&b, "summary", "s");
+	if (name)
+		labels_builder_set(&b, name, value);
+	assert_int_equal(labels_build(&b, &notes), 0);
+	alert = alert_new(labels, notes);
+	labels_unref(labels);
+	labels_unref(notes);
+	return alert;
+}
+
+static void an_empty_annotation_is_one_and_shared_by_who_has_none(void **state)
+{
+	static const struct {
+		const char *first, *second; /* values of n; NULL: it has none */
+		unsigned shared;
+	} rows[] = {
+		{ "", "", 2 },
+		{ "", NULL, 2 },
+		{ NULL, "", 1 },
+		{ "", "x", 1 },
+		{ "x", NULL, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct alert *alerts[] = {
+			noted(rows[i].first ? "n" : NULL, rows[i].first),
+			noted(rows[i].second ? "n" : NULL, rows[i].second),
+		};
+		struct labels *common = alerts_common_annotations(alerts, 2);
+
+		assert_int_equal(alerts[0]->annotations->n, rows[i].first ? 2 : 1);
+		assert_int_equal(common->n, rows[i].shared);
+		labels_unref(common);
+		alert_unref(alerts[0]);
+		alert_unref(alerts[1]);
+	}
+}
+
 /* Each comes before the one below it. */
 static void alerts_are_ordered_as_alertmanager_orders_them(void **state)
 {
@@ -185,7 +229,7 @@ static void all_at_once_is_the_same_as_one_by_one(void **state)
 	uint32_t random = 1;
 
 	for (unsigned round = 0; round < 2000; round++) {
-		struct labels_builder one = LABELS_BUILDER_INIT, all = LABELS_BUILDER_INIT;
+		struct labels_builder one = { .keeps_empty = round % 3 == 0 }, all = one;
 		struct labels *by_one, *by_all;
 		struct label_text texts[40];
 		size_t n = round % ARRAY_SIZE(texts);
@@ -284,6 +328,7 @@ int main(void)
 		cmocka_unit_test(common_labels_are_those_that_all_alerts_share),
 		cmocka_unit_test(what_is_wanted_of_a_set_is_a_set),
 		cmocka_unit_test(all_at_once_is_the_same_as_one_by_one),
+		cmocka_unit_test(an_empty_annotation_is_one_and_shared_by_who_has_none),
 		cmocka_unit_test(alerts_are_ordered_as_alertmanager_orders_them),
 		cmocka_unit_test(they_survive_failing_allocations),
 	};

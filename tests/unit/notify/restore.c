@@ -456,6 +456,25 @@ static void text_that_is_no_utf8_comes_back_as_it_was(void **state)
 	world_release(&w);
 }
 
+static void an_empty_annotation_comes_back(void **state)
+{
+	scoped(alert_unrefp) struct alert *alert = alert_named("A", "a");
+	struct labels_builder b = ANNOTATIONS_BUILDER_INIT;
+	struct world w;
+
+	world_init(&w, config_with("[alertname]", "10s", "1m", "4h"));
+	labels_unref(alert->annotations);
+	labels_builder_set(&b, "summary", "");
+	assert_int_equal(labels_build(&b, &alert->annotations), 0);
+	alert->starts_wall_ms = alert->updated_wall_ms = w.now.wall_ms;
+	assert_int_equal(notify_put(w.notify, alert, w.now), 0);
+	world_restart(&w);
+	world_run(&w, 10 * SEC);
+	assert_int_equal(w.n_mails, 2);
+	assert_string_equal(labels_get(w.mails[0].n->alerts[0]->annotations, "summary"), "");
+	world_release(&w);
+}
+
 /* Every field of every row broken in turn: refused, never a crash, and the rest still works. */
 static void rows_that_cannot_be_read_are_skipped(void **state)
 {
@@ -526,6 +545,7 @@ int main(void)
 		cmocka_unit_test(a_lease_begins_again_after_the_restart),
 		cmocka_unit_test(an_alert_that_was_over_stays_over_whatever_the_clock_says),
 		cmocka_unit_test(text_that_is_no_utf8_comes_back_as_it_was),
+		cmocka_unit_test(an_empty_annotation_comes_back),
 		cmocka_unit_test(rows_that_cannot_be_read_are_skipped),
 	};
 

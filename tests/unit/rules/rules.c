@@ -478,6 +478,25 @@ static void two_alerts_of_a_rule_may_share_a_series(void **state)
 	world_release(&w);
 }
 
+static void an_empty_annotation_is_told_and_survives_a_restart(void **state)
+{
+	struct config_pair notes[] = { { text("n"), text("") },
+		{ text("m"), text("{{ $labels.none }}") } };
+	struct world w;
+
+	world_init(&w, "up == 0", 60000);
+	w.rule[0].annotations = (struct config_pairs){ .items = notes, .n = 2 };
+	configure(&w, 500);
+	event(&w, 1000, 0);
+	assert_non_null(strstr(w.kept_value[0], "\"annotations\":{\"m\":\"\",\"n\":\"\"}"));
+	restart(&w, "boot-1", 31000);
+	run(&w, 31000, 61000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	assert_string_equal(labels_get(w.alerts[0]->annotations, "n"), "");
+	assert_string_equal(labels_get(w.alerts[0]->annotations, "m"), "");
+	world_release(&w);
+}
+
 static void a_rule_tells_that_another_has_written_what_it_would(void **state)
 {
 	static const struct {
@@ -712,6 +731,7 @@ int main(void)
 		cmocka_unit_test(
 			what_a_template_leaves_empty_stands_as_its_text_in_the_alerts_series),
 		cmocka_unit_test(two_alerts_of_a_rule_may_share_a_series),
+		cmocka_unit_test(an_empty_annotation_is_told_and_survives_a_restart),
 		cmocka_unit_test(a_rule_tells_that_another_has_written_what_it_would),
 		cmocka_unit_test(a_limit_ends_all_alerts_of_its_rule),
 		cmocka_unit_test(a_limit_counts_what_only_keep_firing_for_holds),
