@@ -4,7 +4,7 @@
 #ifndef TOLLD_SIGNAL_BPF_H
 #define TOLLD_SIGNAL_BPF_H
 
-#include "common.bpf.h"
+#include "memory.bpf.h"
 
 /* Signal numbers below are those of x86, arm and riscv, the machines that tolld is built for. */
 #define SIGHUP	 1
@@ -145,6 +145,16 @@ int BPF_PROG(tolld_signal, int sig, struct kernel_siginfo *info, struct task_str
 	return 0;
 }
 
+/* The kernel holds the task's lock here, so that its memory stays its own. */
+static __always_inline void fill_victim(struct tolld_oom_event *e, struct task_struct *task)
+{
+	struct mm_struct *mm = READ(task, mm);
+
+	READ_COMM(e->comm, READ(task, group_leader));
+	if (mm)
+		e->resident_pages = resident_pages(mm);
+}
+
 /*
  * Not filtered: it is rare, and the victim's exit may have come first on another CPU and have taken
  * its entry along. The argument is a task since 6.9 and in older stable kernels, else a thread's number.
@@ -153,12 +163,12 @@ TRACEPOINT("mark_victim")
 int tolld_oom(__u64 *ctx)
 {
 	__u32 thread, pid = 0;
+	struct task_struct *task = NULL;
 	struct tolld_oom_event *e;
 	__u64 start = 0;
 
 	if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid)) {
-		struct task_struct *task = (struct task_struct *)ctx[0];
-
+		task = (struct task_struct *)ctx[0];
 		thread = READ(task, pid);
 		pid = READ(task, tgid);
 		start = start_of(task);
@@ -174,6 +184,10 @@ int tolld_oom(__u64 *ctx)
 		return 0;
 	e->thread = thread;
 	e->unused = 0;
+	e->resident_pages = -1;
+	__builtin_memset(e->comm, 0, sizeof(e->comm));
+	if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid))
+		fill_victim(e, task);
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

@@ -4,14 +4,10 @@
 #ifndef TOLLD_USAGE_BPF_H
 #define TOLLD_USAGE_BPF_H
 
-#include "common.bpf.h"
+#include "memory.bpf.h"
 #include "tolld/usage.h"
 
 #define RLIMIT_NOFILE 7
-
-#define MM_FILEPAGES  0
-#define MM_ANONPAGES  1
-#define MM_SHMEMPAGES 3
 
 /* What ps shows as D: with NOLOAD it only rests. */
 #define TASK_UNINTERRUPTIBLE 2
@@ -29,12 +25,6 @@
 #define FD_WORDS     32
 #define FD_BITS	     (FD_WORDS * 64)
 #define FD_READS_MAX 512
-
-/*
- * Set before loading. Most is read through typed pointers. What is not, descriptors and before 6.2 resident
- * memory, takes a helper that lockdown=confidentiality withdraws.
- */
-const volatile bool memory_is_readable = true;
 
 static __always_inline __u32 bits_in(__u64 word)
 {
@@ -80,37 +70,14 @@ static __always_inline __u32 open_fds(const struct fdtable *fdt)
 	return n;
 }
 
-/* Its types have a name too much for the verifiers of those kernels. */
-static __always_inline __s64 pages_before_6_2(struct mm_struct *mm, int kind)
-{
-	struct mm_struct___before_6_2 *old = (void *)mm;
-	__u32 size = bpf_core_field_size(old->rss_stat.count[0].counter);
-	__s64 pages = 0;
-
-	bpf_core_read(&pages, size, &old->rss_stat.count[kind].counter);
-	return size == sizeof(__s32) ? (__s32)pages : pages;
-}
-
 static __always_inline void fill_resident(struct tolld_usage *u, struct mm_struct *mm)
 {
-	struct mm_struct___since_6_2 *new = (void *)mm;
-	__s64 file, anon, shmem;
+	__s64 pages = resident_pages(mm);
 
-	/* What CPUs have counted and not handed in is missing: up to 64 pages each. */
-	if (bpf_core_field_exists(new->rss_stat[0].count)) {
-		file = new->rss_stat[MM_FILEPAGES].count;
-		anon = new->rss_stat[MM_ANONPAGES].count;
-		shmem = new->rss_stat[MM_SHMEMPAGES].count;
-	} else if (memory_is_readable) {
-		file = pages_before_6_2(mm, MM_FILEPAGES);
-		anon = pages_before_6_2(mm, MM_ANONPAGES);
-		shmem = pages_before_6_2(mm, MM_SHMEMPAGES);
-	} else {
+	if (pages < 0)
 		return;
-	}
 	u->flags |= COUNTS_MEMORY;
-	/* Each may be a little below zero for a moment. */
-	u->resident_pages = (file > 0 ? file : 0) + (anon > 0 ? anon : 0) + (shmem > 0 ? shmem : 0);
+	u->resident_pages = pages;
 }
 
 static __always_inline bool is_uninterruptible(struct task_struct *task)

@@ -14,6 +14,7 @@
 #include "model/sample.h"
 #include "scrape/own.h"
 #include "watch/figures.h"
+#include "watch/victims.h"
 
 #define OWN_JOB "tolld"
 /*
@@ -362,6 +363,8 @@ static void on_passed(void *userdata)
 {
 	struct figures *f = userdata;
 
+	/* Before the counter of its kills is written, and a rule asks whom it ended. */
+	watch_look_for_victims(f->daemon->watch);
 	if (f->awaits_pass)
 		begin_writing(f);
 }

@@ -286,13 +286,13 @@ static void on_rule_keep(const char *key, const char *value, void *userdata)
 	keep(userdata, rule_kind, key, value);
 }
 
-static void on_transition(const char *group, const char *rule, const struct labels *labels,
-	enum rule_state from, enum rule_state to, void *userdata)
+static void on_transition(const char *group, const char *rule, const struct promql_expr *expr,
+	const struct labels *labels, enum rule_state from, enum rule_state to, void *userdata)
 {
 	struct strbuf cause = STRBUF_INIT;
 
 	if (to != RULE_INACTIVE)
-		targets_cause(labels, &cause, userdata);
+		causes_of(labels, expr, &cause, userdata);
 	entry_transition(group, rule, labels, from, to, cause.s);
 	strbuf_release(&cause);
 }
@@ -334,7 +334,7 @@ int alarms_start(struct daemon *d)
 {
 	const struct rules_callbacks callbacks = {
 		.alert = on_alert,
-		.cause = targets_cause,
+		.cause = causes_of,
 		.keep = on_rule_keep,
 		.transition = on_transition,
 		.failed = on_rule_failed,

@@ -119,8 +119,10 @@ void targets_tie(struct daemon *d);
 void targets_stop(struct daemon *d);
 /* A sample that says that this target is down is in the store. */
 void targets_sampled(const struct target *target);
-/* The cause of death that belongs to an alert's labels. */
-void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata);
+
+/* daemon_causes.c: what an alert with these labels, of a rule with this expression, is told with. */
+void causes_of(const struct labels *labels, const struct promql_expr *expr, struct strbuf *out,
+	void *userdata);
 
 /* host:port or [v6]:port with a numeric host, or localhost: no name is asked for on the loop. */
 bool daemon_parse_address(const char *text, struct sockaddr_storage *ret);

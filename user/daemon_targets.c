@@ -10,10 +10,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include "watch/figures.h"
-
-/* A death longer ago than this explains nothing that is wrong with a service that runs. */
-#define CAUSE_RECENT_NS (5 * 60 * NSEC_PER_SEC)
 
 bool daemon_parse_address(const char *text, struct sockaddr_storage *ret)
 {
@@ -301,71 +297,4 @@ int targets_start(struct daemon *d)
 	watch_stats(d->watch, &stats);
 	log_info("watching by backend %s: %s", stats.backend_name, stats.backend_reason);
 	return 0;
-}
-
-static const struct target *target_of(const struct daemon *d, const struct labels *labels)
-{
-	const char *const key[] = { labels_get(labels, LABEL_INSTANCE),
-		labels_get(labels, LABEL_JOB) };
-
-	return key[0] ? map_get(&d->targets, key, sizeof(key)) : NULL;
-}
-
-/* A service that is up is explained by its last death for a while; one that is down, always. */
-static bool is_explained(const struct service *service)
-{
-	struct service_info info;
-
-	service_info(service, &info);
-	return info.state != SERVICE_UP ||
-	       (info.died && clock_boot_ns() - info.last_death.at.boot_ns <= CAUSE_RECENT_NS);
-}
-
-static void service_explain(
-	const struct daemon *d, const struct service *service, struct strbuf *out)
-{
-	struct service_info info;
-
-	service_info(service, &info);
-	service_cause(service, out);
-	history_describe_restarts(d->history, info.name, clock_now(), out);
-}
-
-/*
- * It lives, and somebody has stopped or frozen it. Where its scrape fails it is looked at now: why, is what is asked,
- * and the last pass may have been before.
- */
-static bool explain_standstill(const struct service *service, bool scrape_fails, struct strbuf *out)
-{
-	struct service_figures figures;
-	struct service_info info;
-	enum standstill how;
-
-	service_info(service, &info);
-	/* Why it is down is another question. */
-	if (info.state != SERVICE_UP)
-		return false;
-	service_figures(service, &figures);
-	how = scrape_fails ? service_standstill_now(service) : figures.standstill;
-	standstill_describe(how, info.pid, out);
-	return how != STANDSTILL_NONE;
-}
-
-void targets_cause(const struct labels *labels, struct strbuf *out, void *userdata)
-{
-	const struct daemon *d = userdata;
-	const struct target *target = target_of(d, labels);
-	const struct service *service = target ? target_userdata(target) : services_find(d, labels);
-	struct target_info info = { .up = -1 };
-	size_t before = out->len;
-	bool still;
-
-	if (target)
-		target_info(target, &info);
-	still = service && explain_standstill(service, info.up == 0, out);
-	if (service && !still && is_explained(service))
-		service_explain(d, service, out);
-	/* Of a machine elsewhere, or of a process that lives and does not answer, the scrape knows all. */
-	if ((out->len == before || still) && info.up == 0 && info.last_error)
-		strbuf_addf(out, "%sits scrape fails: %s", still ? "; " : "", info.last_error);
 }

@@ -92,9 +92,11 @@ struct tolld_oom_event {
 	struct tolld_event event;
 	__u32 thread;
 	__u32 unused;
+	__s64 resident_pages;	   /* of its memory; negative: not known */
+	char comm[TOLLD_COMM_MAX]; /* "": not known */
 };
 
-_Static_assert(sizeof(struct tolld_oom_event) == 32, "shared layout");
+_Static_assert(sizeof(struct tolld_oom_event) == 56, "shared layout");
 
 /* event.pid: who opened it; for a close, who was running then, which need not be an owner. */
 struct tolld_listen_event {

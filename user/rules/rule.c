@@ -193,8 +193,8 @@ static void on_change(
 	else
 		keep_alert(rule, alert);
 	if (callbacks->transition)
-		callbacks->transition(rule->group->config->name.s, rule->name, alert->labels, from,
-			to, callbacks->userdata);
+		callbacks->transition(rule->group->config->name.s, rule->name, rule->expr,
+			alert->labels, from, to, callbacks->userdata);
 }
 
 /* The rule's annotations, and the cause of death where they do not speak of one. */
@@ -209,7 +209,7 @@ static int build_annotations(struct rule *rule, const struct expand_data *data,
 	expand_apply(&rule->annotations, data, &b);
 	own = labels_builder_get(&b, CAUSE_ANNOTATION);
 	if (callbacks->cause && (!own || !*own)) {
-		callbacks->cause(alert_labels, &cause, callbacks->userdata);
+		callbacks->cause(alert_labels, rule->expr, &cause, callbacks->userdata);
 		if (cause.len && !cause.err)
 			labels_builder_set(&b, CAUSE_ANNOTATION, cause.s);
 		strbuf_release(&cause);
@@ -217,13 +217,14 @@ static int build_annotations(struct rule *rule, const struct expand_data *data,
 	return labels_build(&b, ret);
 }
 
-static bool cause_changed(const struct rules_callbacks *callbacks, const struct active_alert *alert)
+static bool cause_changed(const struct rule *rule, const struct active_alert *alert)
 {
+	const struct rules_callbacks *callbacks = &rule->group->manager->callbacks;
 	const char *told = labels_get(alert->annotations, CAUSE_ANNOTATION);
 	struct strbuf cause = STRBUF_INIT;
 	bool changed;
 
-	callbacks->cause(alert->labels, &cause, callbacks->userdata);
+	callbacks->cause(alert->labels, rule->expr, &cause, callbacks->userdata);
 	changed = cause.err || !streq(told ? told : "", cause.len ? cause.s : "");
 	strbuf_release(&cause);
 	return changed;
@@ -237,8 +238,7 @@ bool rule_cause_changed(const struct rule *rule)
 	map_foreach (&rule->alerting.alerts, e) {
 		const struct active_alert *alert = e->value;
 
-		if (callbacks->cause && alert->state != RULE_INACTIVE &&
-			cause_changed(callbacks, alert))
+		if (callbacks->cause && alert->state != RULE_INACTIVE && cause_changed(rule, alert))
 			return true;
 	}
 	return false;

@@ -23,15 +23,17 @@ struct rules_callbacks {
 	/* An alert is firing (again and again, as Prometheus resends), or over. Borrowed. */
 	void (*alert)(const struct alert *alert, void *userdata);
 	/*
-	 * Adds the cause of death that belongs to an alert's labels, or nothing. It becomes the
-	 * annotation `cause` where the rule has none of its own.
+	 * Adds the cause of death that belongs to an alert's labels, or to what its rule's expression reads, or
+	 * nothing. It becomes the annotation `cause` where the rule has none of its own.
 	 */
-	void (*cause)(const struct labels *labels, struct strbuf *out, void *userdata);
+	void (*cause)(const struct labels *labels, const struct promql_expr *expr,
+		struct strbuf *out, void *userdata);
 	/* A row to keep (JSON), or with NULL to delete: the age of a pending or firing alert. */
 	void (*keep)(const char *key, const char *value, void *userdata);
 	/* A pending alert began, fires or ended, or a rule failed: for the log. */
-	void (*transition)(const char *group, const char *rule, const struct labels *labels,
-		enum rule_state from, enum rule_state to, void *userdata);
+	void (*transition)(const char *group, const char *rule, const struct promql_expr *expr,
+		const struct labels *labels, enum rule_state from, enum rule_state to,
+		void *userdata);
 	void (*failed)(const char *group, const char *rule, const char *error, void *userdata);
 	void *userdata;
 };

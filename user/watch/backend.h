@@ -73,6 +73,9 @@ struct notice {
 		struct {
 			pid_t thread;
 			struct oom oom;
+			bool has_memory;
+			uint64_t memory_bytes;	     /* that it had in RAM then */
+			char group[WATCH_GROUP_MAX]; /* where it lived; "": not known */
 		} victim;
 		struct {
 			pid_t thread;

@@ -177,6 +177,14 @@ const char *oom_kind_name(enum oom_kind kind)
 	return names[kind];
 }
 
+void oom_copy_group(char to[WATCH_GROUP_MAX], const char *path, size_t len)
+{
+	size_t cut = len < WATCH_GROUP_MAX ? 0 : len - (WATCH_GROUP_MAX - 1);
+
+	memcpy(to, path + cut, len - cut);
+	to[len - cut] = '\0';
+}
+
 /* -- words ---------------------------------------------------------------------------------- */
 
 static void describe_process(const struct death *death, struct strbuf *out)
@@ -232,30 +240,30 @@ static void describe_signal(const struct death *death, struct strbuf *out)
 		strbuf_adds(out, " (core dumped)");
 }
 
+void oom_describe(const struct oom *oom, struct strbuf *out)
+{
+	static const char *const whose[] = {
+		[OOM_NOT_TOLD] = "which memory was out is not known",
+		[OOM_OF_MACHINE] = "the machine was out of memory",
+		[OOM_OF_NODES] = "its memory nodes were full",
+	};
+
+	strbuf_adds(out, "killed by the kernel's OOM killer (");
+	if (oom->kind == OOM_OF_GROUP)
+		strbuf_addf(out, "the memory limit of %s was reached)",
+			*oom->group ? oom->group : "its control group");
+	else
+		strbuf_addf(out, "%s)", whose[oom->kind]);
+}
+
 static void describe_oom(const struct death *death, struct strbuf *out)
 {
-	switch (death->oom.kind) {
-	case OOM_BY_DAEMON:
-		strbuf_adds(out, "killed to free memory by ");
-		describe_process(death, out);
-		return;
-	case OOM_OF_MACHINE:
-		strbuf_adds(
-			out, "killed by the kernel's OOM killer (the machine was out of memory)");
-		return;
-	case OOM_OF_NODES:
-		strbuf_adds(out, "killed by the kernel's OOM killer (its memory nodes were full)");
-		return;
-	case OOM_OF_GROUP:
-		strbuf_adds(out, "killed by the kernel's OOM killer (the memory limit of ");
-		strbuf_addf(out, "%s was reached)",
-			*death->oom.group ? death->oom.group : "its control group");
-		return;
-	case OOM_NOT_TOLD:
-		strbuf_adds(out,
-			"killed by the kernel's OOM killer (which memory was out is not known)");
+	if (death->oom.kind != OOM_BY_DAEMON) {
+		oom_describe(&death->oom, out);
 		return;
 	}
+	strbuf_adds(out, "killed to free memory by ");
+	describe_process(death, out);
 }
 
 static void describe_unknown(const struct death *death, struct strbuf *out)

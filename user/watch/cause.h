@@ -18,5 +18,9 @@ void death_from_wait_status(struct death *death, uint32_t wait_status,
 void death_take_sender(struct death *death, const struct tolld_signal *signal);
 /* The kernel chose it, whatever else was known. */
 void death_blame_oom_killer(struct death *death, const struct oom *oom);
+/* "killed by the kernel's OOM killer (the memory limit of /web was reached)"; not for OOM_BY_DAEMON. */
+void oom_describe(const struct oom *oom, struct strbuf *out);
+/* Of a path that is too long the end says more, and is kept. */
+void oom_copy_group(char to[WATCH_GROUP_MAX], const char *path, size_t len);
 
 #endif

@@ -79,3 +79,10 @@ char *cgroup_unit(const char *path)
 	}
 	return NULL;
 }
+
+bool cgroup_is_in(const char *path, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(path, group, len) == 0 && (!path[len] || path[len] == '/');
+}

@@ -20,5 +20,7 @@ int cgroup_parse(const char *text, struct strbuf *out);
  * "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service". NULL: none, or no memory.
  */
 char *cgroup_unit(const char *path);
+/* Whether a path is that of `group`, or below it. */
+bool cgroup_is_in(const char *path, const char *group);
 
 #endif

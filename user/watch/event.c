@@ -54,7 +54,11 @@ static void oom_notice(const void *record, uint64_t page_bytes, struct notice *n
 	const struct tolld_oom_event *e = record;
 
 	n->kind = NOTICE_OOM;
+	event_comm(n->process.comm, e->comm);
 	n->victim.thread = (pid_t)e->thread;
+	n->victim.has_memory = e->resident_pages >= 0;
+	n->victim.memory_bytes =
+		n->victim.has_memory ? (uint64_t)e->resident_pages * page_bytes : 0;
 }
 
 static void listen_notice(const void *record, uint64_t page_bytes, struct notice *n)

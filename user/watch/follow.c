@@ -163,9 +163,16 @@ static void on_oom_kill(const struct oom_kill *kill, void *userdata)
 		.kind = NOTICE_OOM,
 		/* The log's own times drift away from every clock. */
 		.at_boot_ns = clock_boot_ns(),
-		.victim = { .thread = kill->thread, .oom = kill->oom },
+		.victim = {
+			.thread = kill->thread,
+			.oom = kill->oom,
+			.has_memory = kill->has_memory,
+			.memory_bytes = kill->memory_bytes,
+		},
 	};
 
+	memcpy(notice.process.comm, kill->comm, sizeof(notice.process.comm));
+	memcpy(notice.victim.group, kill->group, sizeof(notice.victim.group));
 	backend->told_oom++;
 	tell(backend, &notice);
 }
@@ -472,6 +479,7 @@ static void follow_drain(struct backend *backend)
 	int64_t before_ns = backend->moved_boot_ns;
 
 	check_processes(backend);
+	read_oomlog(backend);
 	if (backend->moved_boot_ns != before_ns)
 		arm(backend);
 }
@@ -766,6 +774,7 @@ static void follow_stats(struct backend *backend, struct watch_stats *ret)
 	ret->events_exec = backend->told_exec;
 	ret->events_listen = backend->told_listen;
 	ret->events_oom = backend->told_oom;
+	ret->blind_to_oom = backend->oomlog.fd < 0;
 }
 
 #define SAME_IN_BOTH                                                                               \

@@ -42,8 +42,20 @@ struct backend {
 /* No tracepoint says whose memory was out; the kernel's log says it an instant before. */
 static void explain_oom(struct backend *backend, struct notice *n)
 {
+	const struct oom_kill *kill;
+
 	oomlog_read(&backend->oomlog, NULL, NULL);
-	oomlog_find(&backend->oomlog, n->victim.thread, &n->victim.oom);
+	kill = oomlog_find(&backend->oomlog, n->victim.thread);
+	if (!kill)
+		return;
+	n->victim.oom = kill->oom;
+	memcpy(n->victim.group, kill->group, sizeof(n->victim.group));
+	if (!*n->process.comm)
+		memcpy(n->process.comm, kill->comm, sizeof(n->process.comm));
+	if (!n->victim.has_memory) {
+		n->victim.has_memory = kill->has_memory;
+		n->victim.memory_bytes = kill->memory_bytes;
+	}
 }
 
 static void tell_record(struct backend *backend, const void *record, size_t size)

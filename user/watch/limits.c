@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include "base/map.h"
+#include "watch/cause.h"
 #include "watch/lines.h"
 
 #define NODES "/sys/devices/system/node/online"
@@ -178,10 +179,8 @@ static enum limit judge_group(struct limits *limits, const char *path)
 
 static void set_group(struct oom *oom, const char *path)
 {
-	size_t len = strlen(path), cut = len < WATCH_GROUP_MAX ? 0 : len - (WATCH_GROUP_MAX - 1);
-
 	*oom = (struct oom){ .kind = OOM_OF_GROUP };
-	memcpy(oom->group, path + cut, len - cut + 1);
+	oom_copy_group(oom->group, path, strlen(path));
 }
 
 bool limits_judge(struct limits *limits, const char *path, struct oom *ret)

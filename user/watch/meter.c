@@ -585,13 +585,6 @@ void meter_event(struct meter *meter, struct service *service, enum service_even
 		set_group(meter, m, &info);
 }
 
-static bool is_in_group(const char *path, const char *group)
-{
-	size_t len = strlen(group);
-
-	return strncmp(path, group, len) == 0 && (!path[len] || path[len] == '/');
-}
-
 /* Its process, one that forked from that, or of a unit any in its control group. */
 static bool is_of_service(const struct measured *m, const struct service *service,
 	const struct notice *notice, const char *group)
@@ -601,7 +594,7 @@ static bool is_of_service(const struct measured *m, const struct service *servic
 	if (pid && (process_same(&service->owner, &notice->process) || pid == notice->hang.family))
 		return true;
 	return service->kind == SELECT_UNIT && m->group_path && *group &&
-	       is_in_group(group, m->group_path);
+	       cgroup_is_in(group, m->group_path);
 }
 
 void meter_hang(struct meter *meter, const struct notice *notice)

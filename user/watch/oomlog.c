@@ -10,7 +10,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include "base/hex.h"
+#include "watch/cause.h"
 
 /* As many as the kernel's log may hold, if lines are short; the rest is read the next time. */
 #define RECORDS_MAX 20000
@@ -75,38 +77,36 @@ static bool read_pid(const char *digits, pid_t *ret)
 	return true;
 }
 
-/* A path of the log, where \xNN stands for a byte. Of a long one the end says more. */
-static void copy_path(char to[WATCH_GROUP_MAX], const char *from, size_t len)
+/* Text of the log, where \xNN stands for a byte. How many there are. */
+static size_t read_bytes(char to[RECORD_MAX], const char *from, size_t len)
 {
-	char path[RECORD_MAX];
-	size_t n = 0, cut;
+	size_t n = 0;
 
-	for (size_t i = 0; i < len && n < sizeof(path) - 1; i++) {
+	for (size_t i = 0; i < len && n < RECORD_MAX; i++) {
 		if (len - i >= 4 && from[i] == '\\' && from[i + 1] == 'x' &&
 			isxdigit((unsigned char)from[i + 2]) &&
 			isxdigit((unsigned char)from[i + 3])) {
-			path[n++] = (char)(hex_digit(from[i + 2]) << 4 | hex_digit(from[i + 3]));
+			to[n++] = (char)(hex_digit(from[i + 2]) << 4 | hex_digit(from[i + 3]));
 			i += 3;
 		} else {
-			path[n++] = from[i];
+			to[n++] = from[i];
 		}
 	}
-	path[n] = '\0';
-	cut = n < WATCH_GROUP_MAX ? 0 : n - (WATCH_GROUP_MAX - 1);
-	memcpy(to, path + cut, n - cut + 1);
+	return n;
 }
 
-/* "oom_memcg=/system.slice/web.service,task_memcg=/...,task=web,pid=7,uid=0" */
-static void read_group(const char *text, struct oom *oom)
+/* "oom_memcg=/system.slice/web.service,task_memcg=/...,task=web,pid=7,uid=0": what stands between two. */
+static void read_group(
+	const char *text, const char *before, const char *after, char ret[WATCH_GROUP_MAX])
 {
-	static const char before[] = ",oom_memcg=", after[] = ",task_memcg=";
 	const char *path = strstr(text, before), *end;
+	char bytes[RECORD_MAX];
 
 	if (!path)
 		return;
 	path += strlen(before);
 	end = strstr(path, after);
-	copy_path(oom->group, path, end ? (size_t)(end - path) : 0);
+	oom_copy_group(ret, bytes, read_bytes(bytes, path, end ? (size_t)(end - path) : 0));
 }
 
 static bool read_announcement(const char *text, struct oom_kill *ret)
@@ -136,9 +136,43 @@ static bool read_announcement(const char *text, struct oom_kill *ret)
 	if (!pid || !read_pid(pid + strlen(",pid="), &kill.thread))
 		return false;
 	if (kill.oom.kind == OOM_OF_GROUP)
-		read_group(text, &kill.oom);
+		read_group(text, ",oom_memcg=", ",task_memcg=", kill.oom.group);
+	/* The name of the task stands behind it, which may hold anything. */
+	read_group(text, ",task_memcg=", ",task=", kill.group);
 	*ret = kill;
 	return true;
+}
+
+/* "(web) total-vm:1kB, ..." The name may hold what stands behind it, which is not so long as to hide that. */
+static const char *read_name(const char *text, char ret[WATCH_COMM_MAX])
+{
+	static const char after[] = ") total-vm:";
+	char bytes[RECORD_MAX];
+	const char *end = NULL;
+	size_t n;
+
+	for (const char *p = text; (p = strstr(p, after)); p++)
+		end = p;
+	if (*text != '(' || !end)
+		return "";
+	n = read_bytes(bytes, text + 1, (size_t)(end - text - 1));
+	snprintf(ret, WATCH_COMM_MAX, "%.*s", (int)n, bytes);
+	return end;
+}
+
+/* "... anon-rss:32640kB, file-rss:0kB, shmem-rss:0kB, ..." */
+static void read_memory(const char *text, struct oom_kill *kill)
+{
+	static const char *const kinds[] = { " anon-rss:", " file-rss:", " shmem-rss:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *at = strstr(text, kinds[i]);
+
+		if (!at)
+			continue;
+		kill->has_memory = true;
+		kill->memory_bytes += strtoull(at + strlen(kinds[i]), NULL, 10) << 10;
+	}
 }
 
 static bool read_kill(const char *text, struct oom_kill *ret)
@@ -160,8 +194,11 @@ static bool read_kill(const char *text, struct oom_kill *ret)
 
 		if (*causes[i].text ? !starts_with(text, causes[i].text) : at != text)
 			continue;
-		if (!read_pid(at + strlen(says), &kill.thread))
+		at += strlen(says);
+		if (!read_pid(at, &kill.thread))
 			return false;
+		at += strcspn(at, " ");
+		read_memory(read_name(*at ? at + 1 : at, kill.comm), &kill);
 		*ret = kill;
 		return true;
 	}
@@ -198,9 +235,10 @@ const struct oom_kill *oomlog_take(struct oomlog *log, const char *record)
 	}
 	if (!read_kill(r.text, &kill))
 		return NULL;
-	if (log->announced.thread == kill.thread)
+	if (log->announced.thread == kill.thread) {
 		kill.oom = log->announced.oom;
-	else if (r.at_us < log->shared_until_us && kill.oom.kind == log->shared.kind)
+		memcpy(kill.group, log->announced.group, sizeof(kill.group));
+	} else if (r.at_us < log->shared_until_us && kill.oom.kind == log->shared.kind)
 		kill.oom = log->shared;
 	log->announced = (struct oom_kill){ 0 };
 	kill_add(log, &kill);
@@ -230,21 +268,17 @@ void oomlog_read(struct oomlog *log, void (*on_kill)(const struct oom_kill *kill
 	}
 }
 
-bool oomlog_find(const struct oomlog *log, pid_t thread, struct oom *ret)
+const struct oom_kill *oomlog_find(const struct oomlog *log, pid_t thread)
 {
 	size_t n = MIN(log->n_kills, (size_t)OOMLOG_KILLS);
 
-	if (log->announced.thread == thread) {
-		*ret = log->announced.oom;
-		return true;
-	}
+	if (log->announced.thread == thread)
+		return &log->announced;
 	for (size_t i = 1; i <= n; i++) {
 		const struct oom_kill *kill = &log->kills[(log->n_kills - i) % OOMLOG_KILLS];
 
-		if (kill->thread != thread)
-			continue;
-		*ret = kill->oom;
-		return true;
+		if (kill->thread == thread)
+			return kill;
 	}
-	return false;
+	return NULL;
 }

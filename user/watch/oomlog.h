@@ -13,6 +13,10 @@
 struct oom_kill {
 	pid_t thread; /* 0: none */
 	struct oom oom;
+	char group[WATCH_GROUP_MAX]; /* where it lived; hostile; "": the log does not say it */
+	char comm[WATCH_COMM_MAX];   /* hostile; only where it is done, as its memory */
+	bool has_memory;
+	uint64_t memory_bytes; /* that it had in RAM */
 };
 
 struct oomlog {
@@ -31,8 +35,8 @@ void oomlog_close(struct oomlog *log);
 /* Calls on_kill, which may be missing, for each kill since the last call. */
 void oomlog_read(struct oomlog *log, void (*on_kill)(const struct oom_kill *kill, void *userdata),
 	void *userdata);
-/* Why the OOM killer took this one, as far as the log says so by now. False: it says nothing. */
-bool oomlog_find(const struct oomlog *log, pid_t thread, struct oom *ret);
+/* What the log says by now of how the OOM killer took this one; borrowed until more is read. NULL: nothing. */
+const struct oom_kill *oomlog_find(const struct oomlog *log, pid_t thread);
 /* One record, NUL-terminated. The kill that it tells of; NULL: of none. */
 const struct oom_kill *oomlog_take(struct oomlog *log, const char *record);
 

@@ -140,39 +140,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* -- from the backend ----------------------------------------------------------------------- */
 
-static bool cgroup_of(struct watch *watch, const struct process *process, struct strbuf *out)
-{
-	const struct service *service;
-
-	if (process->pid && process_cgroup(process->pid, out) == 0)
-		return true;
-	/* It is gone already. */
-	service = services_of(&watch->services, process, NULL);
-	if (!service || !service->cgroup)
-		return false;
-	strbuf_adds(out, service->cgroup);
-	return !out->err;
-}
-
-/* Whose memory was out, where the kernel's log does not say it. */
-static void judge_oom(struct watch *watch, struct notice *notice)
-{
-	struct strbuf group = STRBUF_INIT;
-
-	if (watch->limits && cgroup_of(watch, &notice->process, &group))
-		limits_judge(watch->limits, group.s, &notice->victim.oom);
-	strbuf_release(&group);
-}
-
 static void on_notice(const struct notice *notice, void *userdata)
 {
 	struct watch *watch = userdata;
-	struct notice judged;
+	struct notice completed;
 
-	if (notice->kind == NOTICE_OOM && notice->victim.oom.kind == OOM_NOT_TOLD) {
-		judged = *notice;
-		judge_oom(watch, &judged);
-		notice = &judged;
+	if (notice->kind == NOTICE_OOM) {
+		completed = *notice;
+		watch_note_victim(watch, &completed);
+		notice = &completed;
 	}
 	services_notice(&watch->services, notice, clock_now());
 	select_notice(watch, notice, clock_now());
@@ -394,6 +370,7 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 	struct watch **ret, char *error, size_t error_size)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
+	struct watch_stats stats = { 0 };
 	int err;
 
 	snprintf(error, error_size, "memory is out");
@@ -410,6 +387,8 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 	watch->options.bpffs_dir = NULL;
 	watch->options.pins_owner = NULL;
 	watch->options.btf_file = NULL;
+	watch->ops->stats(watch->backend, &stats);
+	watch->blind_to_oom = stats.blind_to_oom;
 	*error = '\0';
 	*ret = watch;
 	return 0;
@@ -430,6 +409,7 @@ void watch_free(struct watch *watch)
 	select_release(watch);
 	meter_free(watch->meter);
 	limits_free(watch->limits);
+	free(watch->victims);
 	holders_release(&watch->holders);
 	sd_bus_close_unref(watch->early_bus);
 	if (watch->backend)

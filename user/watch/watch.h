@@ -309,6 +309,7 @@ struct watch_stats {
 	const char *backend_reason; /* why this one, in one line */
 	uint64_t events_exec, events_exit, events_signal, events_oom, events_listen, events_hang;
 	uint64_t lost_exec, lost_exit, lost_signal, lost_oom, lost_listen, lost_hang;
+	bool blind_to_oom; /* whom the OOM killer ends is not seen */
 	bool has_block_errors;
 	uint64_t block_errors; /* requests to disks that failed, since tolld started */
 	uint64_t resyncs;

@@ -19,6 +19,9 @@ struct watch {
 	struct services services;
 	struct finder finder;
 	struct meter *meter;
+	struct victims *victims;  /* NULL: the OOM killer has ended nobody */
+	bool blind_to_oom;	  /* nor would that be seen */
+	uint64_t oom_kills;	  /* that the kernel had counted when they were looked for last */
 	struct limits *limits;	  /* NULL: the backend does not tell of the OOM killer */
 	struct units *units;	  /* NULL: no unit is selected */
 	struct sd_bus *early_bus; /* to systemd, from when this was root; NULL: none */
@@ -34,6 +37,9 @@ struct watch {
 void watch_arm(struct watch *watch);
 /* Whatever is due by now, after something was told. */
 void watch_do_what_is_wanted(struct watch *watch);
+
+/* victims.c: remembers who was chosen, and adds to the notice whose memory was out, where that can be found. */
+void watch_note_victim(struct watch *watch, struct notice *notice);
 
 /* Nothing is told of the port any more, unless some service is there. */
 void watch_port_release(struct watch *watch, uint16_t port);

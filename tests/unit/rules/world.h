@@ -46,10 +46,12 @@ static inline void on_alert(const struct alert *alert, void *userdata)
 	w->alerts[w->n_alerts++] = alert_ref(alert);
 }
 
-static inline void on_cause(const struct labels *labels, struct strbuf *out, void *userdata)
+static inline void on_cause(const struct labels *labels, const struct promql_expr *expr,
+	struct strbuf *out, void *userdata)
 {
 	const struct world *w = userdata;
 
+	assert_non_null(expr);
 	if (w->cause)
 		strbuf_adds(out, w->cause);
 }
@@ -77,8 +79,9 @@ static inline void on_keep(const char *key, const char *value, void *userdata)
 		w->n_kept++;
 }
 
-static inline void on_transition(const char *group, const char *rule, const struct labels *labels,
-	enum rule_state from, enum rule_state to, void *userdata)
+static inline void on_transition(const char *group, const char *rule,
+	const struct promql_expr *expr, const struct labels *labels, enum rule_state from,
+	enum rule_state to, void *userdata)
 {
 	((struct world *)userdata)->transitions++;
 }

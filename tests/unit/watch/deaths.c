@@ -11,7 +11,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "watch/figures.h"
 #include "watch/scenario.h"
+#include "watch/victims.h"
 
 static void tells_every_death_as_waitpid_does(void **state)
 {
@@ -157,6 +159,71 @@ static void tells_the_oom_killer_from_a_kill(void **state)
 	assert_int_equal(death.has_peak_memory, facts->tells_peak);
 	if (facts->tells_peak)
 		assert_in_range(death.peak_memory_bytes, (uint64_t)16 << 20, (uint64_t)64 << 20);
+}
+
+/* One pass over the figures, after which the kernel's counter of such kills is looked at. */
+static void on_passed(void *userdata)
+{
+	*(bool *)userdata = true;
+	watch_look_for_victims(watch);
+}
+
+static void pass(void)
+{
+	bool passed = false;
+	const struct figures_callbacks callbacks = { .passed = on_passed, .userdata = &passed };
+	int64_t end = clock_boot_ns() + PATIENCE_MS * NSEC_PER_MSEC;
+
+	watch_set_figures_callbacks(watch, &callbacks);
+	while (!passed && clock_boot_ns() < end) {
+		watch_measure(watch, 0);
+		sd_event_run(loop, 10000);
+	}
+	watch_set_figures_callbacks(watch, &(struct figures_callbacks){ 0 });
+	assert_true(passed);
+}
+
+static void names_whom_the_oom_killer_ended_though_nobody_watched_it(void **state)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct truth truth = { 0 };
+	char path[4096], who[64];
+	struct helper helper;
+	const char *memory;
+
+	SKIP_WITHOUT_BACKEND();
+	if (!helper_path(path, sizeof(path), "exit_scenarios"))
+		skip();
+	pass();
+	helper_start(&helper, path, "out-of-memory");
+	helper_read(&helper, "pid", &truth);
+	fputs("go\n", helper.in);
+	fflush(helper.in);
+	helper_read(&helper, "major_faults", &truth);
+	helper_end(&helper);
+	pass();
+	if (truth.status != SIGKILL) {
+		printf("SKIPPED: no memory limit can be set here\n");
+		skip();
+	}
+	strbuf_reset(&text);
+	watch_describe_victims(watch, NULL, 0, &text);
+	printf("  %s\n", text.s);
+	if (facts->tells_oom) {
+		snprintf(who, sizeof(who), "exit_scenarios (pid %d)", (int)truth.pid);
+		/* Others may be killed at the same time. */
+		memory = strstr(text.s, who);
+		assert_non_null(memory);
+		memory = strstr(memory, ", with ");
+		assert_non_null(memory);
+		assert_in_range(strtol(memory + strlen(", with "), NULL, 10), 24, 40);
+	} else {
+		assert_non_null(strstr(text.s, "is not known: the backend "));
+	}
+	if (log_readable)
+		assert_non_null(
+			strstr(text.s, "(the memory limit of /exit_scenarios was reached)"));
+	strbuf_release(&text);
 }
 
 static void knows_the_peak_memory(void **state)
@@ -333,6 +400,7 @@ int main(void)
 		TEST_WITH_ALL(tells_of_the_dead_that_nobody_reaps),
 		TEST_WITH_ALL(tells_who_sent_the_signal),
 		TEST_WITH_ALL(tells_the_oom_killer_from_a_kill),
+		TEST_WITH_ALL(names_whom_the_oom_killer_ended_though_nobody_watched_it),
 		TEST_WITH_ALL(knows_the_peak_memory),
 		TEST_WITH_ALL(knows_what_it_had_used),
 		TEST_WITH_ALL(opening_survives_every_allocation_that_fails),

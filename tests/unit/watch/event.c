@@ -84,7 +84,10 @@ static void the_others_say_what_they_are_about(void **state)
 		.was_looked_for = 1 };
 	const struct tolld_signal_event sent = { .event = head(TOLLD_SIGNAL),
 		.signal.signal = SIGTERM };
-	const struct tolld_oom_event oom = { .event = head(TOLLD_OOM), .thread = 102 };
+	const struct tolld_oom_event oom = {
+		.event = head(TOLLD_OOM), .thread = 102, .resident_pages = 3, .comm = "web"
+	};
+	struct tolld_oom_event not_known = oom;
 	const struct tolld_listen_event listens = { .event = head(TOLLD_LISTEN),
 		.cookie = 4,
 		.address = { 127, 0, 0, 1 },
@@ -102,6 +105,12 @@ static void the_others_say_what_they_are_about(void **state)
 	assert_head(&n, NOTICE_OOM);
 	assert_int_equal(n.victim.thread, 102);
 	assert_int_equal(n.victim.oom.kind, OOM_NOT_TOLD);
+	assert_string_equal(n.process.comm, "web");
+	assert_true(n.victim.has_memory && n.victim.memory_bytes == 3 * PAGE);
+	not_known.resident_pages = -1;
+	assert_true(event_decode(&not_known, sizeof(not_known), PAGE, &n));
+	assert_false(n.victim.has_memory);
+	assert_true(n.victim.memory_bytes == 0);
 	assert_true(event_decode(&listens, sizeof(listens), PAGE, &n));
 	assert_head(&n, NOTICE_LISTEN);
 	assert_true(n.listen.opened && n.listen.cookie == 4 && n.listen.endpoint.port == 9100);

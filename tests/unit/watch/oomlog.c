@@ -99,15 +99,69 @@ static void knows_whose_memory_was_out(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct oomlog log = { .fd = -1 };
-		struct oom oom;
+		const struct oom_kill *kill;
 
 		for (size_t k = 0; k < ARRAY_SIZE(rows[i].records) && rows[i].records[k]; k++)
 			oomlog_take(&log, rows[i].records[k]);
-		if (!oomlog_find(&log, rows[i].pid, &oom))
+		kill = oomlog_find(&log, rows[i].pid);
+		if (!kill)
 			fail_msg("%zu: it was not found", i);
-		assert_int_equal(oom.kind, rows[i].kind);
-		assert_string_equal(oom.group, rows[i].group);
-		assert_false(oomlog_find(&log, 1234, &oom));
+		assert_int_equal(kill->oom.kind, rows[i].kind);
+		assert_string_equal(kill->oom.group, rows[i].group);
+		assert_null(oomlog_find(&log, 1234));
+	}
+}
+
+#define USED "anon-rss:32640kB, file-rss:128kB, shmem-rss:0kB, UID:0 pgtables:100kB"
+
+static void knows_who_it_was_and_what_he_had(void **state)
+{
+	static const struct {
+		const char *records[2];
+		const char *comm;
+		int64_t memory_kib; /* negative: not known */
+		const char *group;
+	} rows[] = {
+		{ { CHOSEN("CONSTRAINT_MEMCG", ",oom_memcg=/web,task_memcg=/web/a", "7"),
+			  "3,2,3,-;" IN_GROUP ": Killed process 7 (node) total-vm:1kB, " USED },
+			"node", 32768, "/web/a" },
+		{ { CHOSEN("CONSTRAINT_NONE", ",global_oom,task_memcg=/a\\x2cb", "7"),
+			  "3,2,3,-;Out of memory: Killed process 7 (a b) total-vm:1kB, " USED },
+			"a b", 32768, "/a,b" },
+		/* Names that would like to be something else. */
+		{ { NULL, "3,2,3,-;Out of memory: Killed process 7 () total-vm:9kB,) total-vm:1kB, " USED },
+			") total-vm:9kB,", 32768, "" },
+		{ { NULL, "3,2,3,-;Out of memory: Killed process 7 ( anon-rss:99kB,) total-vm:1kB, " USED },
+			" anon-rss:99kB,", 32768, "" },
+		{ { "6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/a,task=x,task_memcg=/e,"
+		    "pid=7,uid=0",
+			  "3,2,3,-;Killed process 7 (x\\x0a\\xff\\x5c) total-vm:1kB" },
+			"x\n\xff\\", -1, "/a" },
+		/* It is another one's announcement. */
+		{ { CHOSEN("CONSTRAINT_NONE", ",global_oom,task_memcg=/a", "8"),
+			  "3,2,3,-;Out of memory: Killed process 7 (b) total-vm:1kB, " USED },
+			"b", 32768, "" },
+		/* Longer than any name, or none. */
+		{ { NULL, "3,2,3,-;Killed process 7 (aaaaaaaaaaaaaaaaaaaaaaaa) total-vm:1kB" },
+			"aaaaaaaaaaaaaaa", -1, "" },
+		{ { NULL, "3,2,3,-;Killed process 7" }, "", -1, "" },
+		{ { NULL, "3,2,3,-;Killed process 7 (a" }, "", -1, "" },
+		{ { NULL, "3,2,3,-;Killed process 7 total-vm:1kB, " USED }, "", -1, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oomlog log = { .fd = -1 };
+		const struct oom_kill *kill;
+
+		if (rows[i].records[0])
+			oomlog_take(&log, rows[i].records[0]);
+		kill = oomlog_take(&log, rows[i].records[1]);
+		assert_non_null(kill);
+		assert_string_equal(kill->comm, rows[i].comm);
+		assert_string_equal(kill->group, rows[i].group);
+		assert_int_equal(kill->has_memory, rows[i].memory_kib >= 0);
+		if (kill->has_memory)
+			assert_int_equal(kill->memory_bytes >> 10, rows[i].memory_kib);
 	}
 }
 
@@ -115,7 +169,6 @@ static void of_a_long_path_the_end_is_kept(void **state)
 {
 	struct oomlog log = { .fd = -1 };
 	char record[2000], path[1001];
-	struct oom oom;
 
 	memset(path, 'x', sizeof(path) - 1);
 	path[0] = '/';
@@ -125,24 +178,23 @@ static void of_a_long_path_the_end_is_kept(void **state)
 		"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=%s,task_memcg=/,pid=7,",
 		path);
 	oomlog_take(&log, record);
-	assert_true(oomlog_find(&log, 7, &oom));
-	assert_string_equal(oom.group, path + 1000 - (WATCH_GROUP_MAX - 1));
+	assert_non_null(oomlog_find(&log, 7));
+	assert_string_equal(oomlog_find(&log, 7)->oom.group, path + 1000 - (WATCH_GROUP_MAX - 1));
 }
 
 static void the_last_kills_are_remembered(void **state)
 {
 	struct oomlog log = { .fd = -1 };
 	char record[100];
-	struct oom oom;
 
 	for (int i = 1; i <= 3 * OOMLOG_KILLS; i++) {
 		snprintf(record, sizeof(record), "3,1,2,-;Out of memory: Killed process %d (a)\n",
 			i);
 		oomlog_take(&log, record);
 	}
-	assert_true(oomlog_find(&log, 3 * OOMLOG_KILLS, &oom));
-	assert_true(oomlog_find(&log, 2 * OOMLOG_KILLS + 1, &oom));
-	assert_false(oomlog_find(&log, 2 * OOMLOG_KILLS, &oom));
+	assert_non_null(oomlog_find(&log, 3 * OOMLOG_KILLS));
+	assert_non_null(oomlog_find(&log, 2 * OOMLOG_KILLS + 1));
+	assert_null(oomlog_find(&log, 2 * OOMLOG_KILLS));
 }
 
 int main(void)
@@ -150,6 +202,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_who_was_killed_in_what_the_kernel_says),
 		cmocka_unit_test(knows_whose_memory_was_out),
+		cmocka_unit_test(knows_who_it_was_and_what_he_had),
 		cmocka_unit_test(of_a_long_path_the_end_is_kept),
 		cmocka_unit_test(the_last_kills_are_remembered),
 	};
