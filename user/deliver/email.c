@@ -476,6 +476,9 @@ static int set_connection(struct mail *d, int64_t timeout_ms)
 	SET(d, err, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)CONNECT_TIMEOUT_MS));
 	SET(d, err, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)STALL_SECONDS);
+	/* Else libcurl tells why ::1 of localhost was no way, and not that nobody listens at 127.0.0.1. */
+	if (!strchr(d->email->host, ':') && !net_has_ipv6())
+		SET(d, err, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_V4);
 	SET(d, err, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(d, err, CURLOPT_ERRORBUFFER, d->curl_words);
 	SET(d, err, CURLOPT_DEBUGFUNCTION, on_debug);

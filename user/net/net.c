@@ -6,8 +6,17 @@
 #include "net/net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <time.h>
+
+bool net_has_ipv6(void)
+{
+	scoped(closep) int fd = open("/proc/net/if_inet6", O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 1;
+}
 
 struct net_transfer {
 	struct net *net;

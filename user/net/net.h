@@ -17,6 +17,9 @@ struct net_transfer;
 /* Why libcurl cannot be used at all, in words; NULL: it can. It is loaded by this, or by the first use. */
 const char *net_fault(void);
 
+/* Whether this machine has any IPv6 address now. Not so where IPv6 is turned off, by sysctl or at the boot. */
+bool net_has_ipv6(void);
+
 /* Errors: -ENOMEM, or those of sd-event. */
 int net_new(sd_event *event, struct net **ret);
 /* Cancels what is under way, without calling back. Not from within a net_done_fn. */

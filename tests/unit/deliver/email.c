@@ -3,6 +3,10 @@
 #include "deliver/server.h"
 
 #include <jansson.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include "base/clock.h"
 
@@ -318,7 +322,7 @@ static void a_mail_goes_over_ipv6(void **state)
 	struct config_email email;
 	struct outcome o;
 
-	if (access("/proc/net/if_inet6", R_OK)) {
+	if (!net_has_ipv6()) {
 		printf("SKIPPED: no IPv6 on this machine\n");
 		skip();
 	}
@@ -685,6 +689,53 @@ static void nobody_at_the_port_may_be_there_later(void **state)
 	assert_failed(&o, DELIVERY_RETRY, ": Connection refused");
 }
 
+/* 0; else what there is none for. */
+static int enter_network_without_ipv6(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	FILE *off;
+	int fd, err;
+
+	if (unshare(CLONE_NEWNET))
+		return errno;
+	off = fopen("/proc/sys/net/ipv6/conf/all/disable_ipv6", "we");
+	if (off && (fputs("1", off) < 0 || fclose(off)))
+		return errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	err = ioctl(fd, SIOCSIFFLAGS, &lo) ? errno : 0;
+	close(fd);
+	return err;
+}
+
+/* By a child: nobody comes back from such a network. */
+static void without_ipv6_it_is_the_other_address_that_is_told(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+	pid_t pid = fork();
+	int status, err;
+
+	if (pid == 0) {
+		err = enter_network_without_ipv6();
+		if (err)
+			_exit(err);
+		email.port = 1;
+		o = try(&email);
+		if (strstr(o.message, "localhost port 1") &&
+			strstr(o.message, ": Connection refused"))
+			_exit(0);
+		fprintf(stderr, "%s\n", o.message);
+		_exit(255);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == EPERM) {
+		printf("SKIPPED: no other network can be made here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void what_cannot_be_rendered_never_reaches_the_server(void **state)
 {
 	struct config_email email = settings(&starttls);
@@ -839,6 +890,7 @@ int main(void)
 		cmocka_unit_test(one_bad_recipient_does_not_stop_the_others),
 		cmocka_unit_test(who_is_to_come_again_is_served_by_the_next_try_and_nobody_twice),
 		cmocka_unit_test(nobody_at_the_port_may_be_there_later),
+		cmocka_unit_test(without_ipv6_it_is_the_other_address_that_is_told),
 		cmocka_unit_test(what_cannot_be_rendered_never_reaches_the_server),
 		cmocka_unit_test(a_try_can_be_cancelled_at_any_moment),
 		cmocka_unit_test(survives_without_memory),
