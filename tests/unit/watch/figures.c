@@ -280,10 +280,18 @@ struct own_group {
 	bool tells_at_once;
 };
 
+static void own_group_remove(struct own_group *g)
+{
+	while (rmdir(g->folder) < 0)
+		assert_int_equal(errno, EBUSY);
+	while (!g->tells_at_once && rmdir(g->memory_folder) < 0)
+		assert_int_equal(errno, EBUSY);
+}
+
 static bool own_group_make(struct own_group *g)
 {
-	const char *root;
-	char text[64];
+	const char *root, *limit;
+	char text[192];
 
 	group_roots_find(&g->roots);
 	g->tells_at_once = !*g->roots.named;
@@ -296,17 +304,16 @@ static bool own_group_make(struct own_group *g)
 		printf("SKIPPED: no control group can be made here: %s\n", strerror(errno));
 		return false;
 	}
+	limit = g->tells_at_once ? "memory.max" : "memory.limit_in_bytes";
+	snprintf(text, sizeof(text), "%s/%s", g->memory_folder, limit);
+	if (access(text, W_OK)) {
+		printf("SKIPPED: memory has no limits here: %s\n", strerror(errno));
+		own_group_remove(g);
+		return false;
+	}
 	snprintf(text, sizeof(text), "%zu\n", LIMIT_BYTES);
-	write_to(g->memory_folder, g->tells_at_once ? "memory.max" : "memory.limit_in_bytes", text);
+	write_to(g->memory_folder, limit, text);
 	return true;
-}
-
-static void own_group_remove(struct own_group *g)
-{
-	while (rmdir(g->folder) < 0)
-		assert_int_equal(errno, EBUSY);
-	while (!g->tells_at_once && rmdir(g->memory_folder) < 0)
-		assert_int_equal(errno, EBUSY);
 }
 
 static void take_too_much(void)
