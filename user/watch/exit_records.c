@@ -11,6 +11,7 @@
 #include <linux/taskstats.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/util.h"
 #include "bpf/ended.skel.h"
@@ -242,12 +243,26 @@ static int attach_filter(int fd, int *ret_map_fd)
 	return err;
 }
 
+/*
+ * The kernel takes who wants records in any network namespace, and sends them in its first one alone
+ * (kernel/taskstats.c, send_cpu_listeners()). Its own threads are there, of which process 2 is one.
+ */
+static bool is_first_network(void)
+{
+	struct stat first, own;
+
+	return stat("/proc/2/ns/net", &first) || stat("/proc/self/ns/net", &own) ||
+	       (first.st_dev == own.st_dev && first.st_ino == own.st_ino);
+}
+
 int exit_records_open(struct exit_records *records)
 {
 	uint16_t family;
 	int err;
 
 	*records = (struct exit_records){ .fd = -1, .map_fd = -1 };
+	if (!is_first_network())
+		return -ENONET;
 	records->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
 	if (records->fd < 0)
 		return -errno;

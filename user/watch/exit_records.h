@@ -27,7 +27,10 @@ struct exit_record {
 	uint64_t peak_memory_bytes; /* of the process; 0: not known */
 };
 
-/* 0 or a negative errno: this kernel has none (-ENOENT), or the rights are missing (-EPERM). */
+/*
+ * 0 or a negative errno: this kernel has none (-ENOENT), sends none to this network namespace (-ENONET), or the rights are
+ * missing (-EPERM).
+ */
 int exit_records_open(struct exit_records *records);
 void exit_records_close(struct exit_records *records);
 

@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/taskstats.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "tolld/ended.h"
@@ -252,6 +253,32 @@ static void only_those_that_are_followed_are_told_of(void **state)
 	assert_int_equal(exit_records_work(&records), 0);
 }
 
+/* There the kernel takes who asks, and never sends anything. */
+static void in_another_network_there_are_none(void **state)
+{
+	struct exit_records records;
+	pid_t pid;
+	int status;
+
+	if (exit_records_open(&records)) {
+		printf("SKIPPED: no records here\n");
+		skip();
+	}
+	exit_records_close(&records);
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNET))
+			_exit(errno);
+		_exit(exit_records_open(&records) == -ENONET ? 0 : 255);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EPERM) {
+		printf("SKIPPED: no other network can be made here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static int open_and_close(void *userdata)
 {
 	struct exit_records records;
@@ -280,6 +307,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_is_no_record),
 		cmocka_unit_test(any_bytes_are_read_within_their_bounds),
 		cmocka_unit_test(only_those_that_are_followed_are_told_of),
+		cmocka_unit_test(in_another_network_there_are_none),
 		cmocka_unit_test(opening_survives_every_allocation_that_fails),
 	};
 
