@@ -542,6 +542,17 @@ size_t scrape_targets(const struct scrape *scrape)
 	return scrape->n_targets;
 }
 
+int64_t scrape_offset_ms(const struct scrape *scrape, int64_t interval_ms)
+{
+	for (size_t i = 0; i < scrape->n_targets; i++) {
+		const struct schedule *schedule = &scrape->targets[i]->schedule;
+
+		if (schedule->interval_ms == interval_ms)
+			return schedule->offset_ms;
+	}
+	return 0;
+}
+
 struct target *scrape_target(const struct scrape *scrape, size_t i)
 {
 	return scrape->targets[i];

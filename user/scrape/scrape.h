@@ -91,6 +91,11 @@ struct target_info {
 size_t scrape_targets(const struct scrape *scrape);
 struct target *scrape_target(const struct scrape *scrape, size_t i);
 void target_info(const struct target *target, struct target_info *ret);
+/*
+ * Where in such an interval the slots of the first target with it lie, for whoever would rather share its
+ * wake-up than have one of his own: 0 <= offset < interval_ms, and 0 without such a target.
+ */
+int64_t scrape_offset_ms(const struct scrape *scrape, int64_t interval_ms);
 
 /*
  * A target that relabelling dropped, and is not scraped; no more of a job than keep_dropped_targets

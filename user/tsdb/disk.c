@@ -464,6 +464,14 @@ int64_t tsdb_deadline(const struct tsdb *db)
 		       : MIN(disk->flush_boot_ns, disk->block_boot_ns);
 }
 
+void tsdb_hasten(struct tsdb *db, struct instant now, int64_t ahead_ns)
+{
+	struct disk *disk = db->disk;
+
+	if (disk && disk->flush_boot_ns - now.boot_ns <= ahead_ns)
+		disk->flush_boot_ns = MIN(disk->flush_boot_ns, now.boot_ns);
+}
+
 void tsdb_step(struct tsdb *db, struct instant now)
 {
 	struct disk *disk = db->disk;

@@ -96,6 +96,8 @@ int tsdb_open_disk(struct tsdb *db, struct store_files *files,
 /* Does what is due about the files; a little at a time. */
 void tsdb_step(struct tsdb *db, struct instant now);
 int64_t tsdb_deadline(const struct tsdb *db);
+/* What would go to the files within `ahead_ns` goes with the next step: whoever is awake saves a wake-up. */
+void tsdb_hasten(struct tsdb *db, struct instant now, int64_t ahead_ns);
 /* Hands over all that is not on the disk yet; to be called before store_files_close(). */
 void tsdb_flush(struct tsdb *db);
 

@@ -137,6 +137,12 @@ struct backend_ops {
 	/* Those watched processes that live now, in an array of the caller's. */
 	int (*living)(struct backend *backend, struct process **ret, size_t *ret_n);
 	/*
+	 * The same of these alone, where that costs less: those of them that live, in `ret`, which has room
+	 * for all. Their number, or a negative errno: all have to be listed. May be missing.
+	 */
+	int (*living_of)(
+		struct backend *backend, const struct process *of, size_t n, struct process *ret);
+	/*
 	 * Those who descend from a watched process by fork alone; the watched ones are left out.
 	 * Missing where nobody sees forks: then whoever holds the sockets of the dead is its heir.
 	 */

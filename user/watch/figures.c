@@ -29,6 +29,12 @@ void watch_set_figures_callbacks(struct watch *watch, const struct figures_callb
 	meter_set_callbacks(watch->meter, callbacks);
 }
 
+void watch_hasten_resync(struct watch *watch, struct instant now, int64_t ahead_ns)
+{
+	if (watch->services.n && watch->services.resync_boot_ns - now.boot_ns <= ahead_ns)
+		watch_resync(watch);
+}
+
 bool watch_measure(struct watch *watch, int64_t budget_ns)
 {
 	return meter_measure(watch->meter, budget_ns);

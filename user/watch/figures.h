@@ -67,6 +67,9 @@ struct figures_callbacks {
 
 void watch_set_figures_callbacks(struct watch *watch, const struct figures_callbacks *callbacks);
 
+/* A resync that would come within `ahead_ns` comes in the next turn of the loop: it shares a wake-up. */
+void watch_hasten_resync(struct watch *watch, struct instant now, int64_t ahead_ns);
+
 /*
  * Begins a pass, unless one is under way or has just been; `passed` comes from the loop. What of it can be
  * done at once, within `budget_ns`, is done on return. False where there is none: figures stay as old

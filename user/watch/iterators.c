@@ -7,7 +7,11 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/sysinfo.h>
 #include "base/util.h"
+
+/* One for a process takes as long as so many threads in one over all, with their files. */
+#define THREADS_AS_DEAR_AS_ONE 8
 
 void iterators_init(struct iterators *iterators)
 {
@@ -40,6 +44,14 @@ void iterators_release(struct iterators *iterators)
 		closep(&iterators->programs[i]);
 		closep(&iterators->under_way[i]);
 	}
+}
+
+bool iterators_are_few(size_t n_processes)
+{
+	struct sysinfo machine;
+
+	return n_processes <= ITERATORS_FEW && !sysinfo(&machine) &&
+	       n_processes * THREADS_AS_DEAR_AS_ONE <= machine.procs;
 }
 
 int iterators_run(const struct iterators *iterators, int which)

@@ -7,12 +7,15 @@
 #ifndef TOLLD_WATCH_ITERATORS_H
 #define TOLLD_WATCH_ITERATORS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct bpf_link;
 struct bpf_program;
 
 enum { ITER_TASKS, ITER_USAGE, ITER_SOCKETS, ITERATORS };
+
+#define ITERATORS_FEW 32
 
 struct iterators {
 	int links[ITERATORS];	  /* over all */
@@ -25,6 +28,9 @@ void iterators_init(struct iterators *iterators);
 int iterators_keep(struct iterators *iterators, int which, const struct bpf_link *link,
 	const struct bpf_program *program);
 void iterators_release(struct iterators *iterators);
+
+/* Whether asking for each of so many processes is cheaper than going through all. */
+bool iterators_are_few(size_t n_processes);
 
 /* A descriptor to read records from, until it ends; or a negative errno. */
 int iterators_run(const struct iterators *iterators, int which);

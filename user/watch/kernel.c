@@ -294,22 +294,10 @@ static int by_file_living(struct backend *backend, struct process **ret, size_t 
 	return living_by_proc(backend->loaded.maps[MAP_PROCESSES].map_fd, ret, ret_n);
 }
 
-/*
- * The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. All are
- * listed where it cannot do that for one: with thousands of services that adds up.
- */
-static int identify(struct backend *backend, pid_t pid, struct process *ret)
+static int find_living(struct process *living, size_t n, pid_t pid, struct process *ret)
 {
-	struct process *living;
-	size_t n;
-	int err = living_by_iterator(
-		iterators_run_for(&backend->loaded.iterators, ITER_TASKS, pid), &living, &n);
+	int err = -ESRCH;
 
-	if (err && err != -ESRCH)
-		err = kernel_living(backend, &living, &n);
-	if (err)
-		return err;
-	err = -ESRCH;
 	for (size_t i = 0; i < n; i++) {
 		if (living[i].pid != pid)
 			continue;
@@ -319,6 +307,49 @@ static int identify(struct backend *backend, pid_t pid, struct process *ret)
 	}
 	free(living);
 	return err;
+}
+
+static int identify_one(struct backend *backend, pid_t pid, struct process *ret)
+{
+	struct process *living;
+	size_t n;
+	int err = living_by_iterator(
+		iterators_run_for(&backend->loaded.iterators, ITER_TASKS, pid), &living, &n);
+
+	return err ? err : find_living(living, n, pid, ret);
+}
+
+/*
+ * The kernel fills in the start while it lists the living: exact, where /proc knows only ticks. All are
+ * listed where it cannot do that for one: with thousands of services that adds up.
+ */
+static int identify(struct backend *backend, pid_t pid, struct process *ret)
+{
+	struct process *living;
+	size_t n;
+	int err = identify_one(backend, pid, ret);
+
+	if (!err || err == -ESRCH)
+		return err;
+	err = kernel_living(backend, &living, &n);
+	return err ? err : find_living(living, n, pid, ret);
+}
+
+static int kernel_living_of(
+	struct backend *backend, const struct process *of, size_t n, struct process *ret)
+{
+	int living = 0;
+
+	if (!iterators_are_few(n))
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++) {
+		int err = identify_one(backend, of[i].pid, &ret[living]);
+
+		if (err && err != -ESRCH)
+			return err;
+		living += !err;
+	}
+	return living;
 }
 
 static void count_entry(struct backend *backend, pid_t pid, uint32_t by)
@@ -544,6 +575,7 @@ const struct backend_ops kernel_backend = {
 	SAME_IN_BOTH,
 	.add_process = kernel_add_process,
 	.living = kernel_living,
+	.living_of = kernel_living_of,
 	.usage = kernel_usage,
 	.sockets = kernel_sockets,
 };

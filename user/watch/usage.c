@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/util.h"
@@ -19,10 +18,6 @@
 
 /* A whole number of records: so no read of an iterator ends within one. */
 #define CHUNK 256
-
-/* An iterator for one process takes as long as so many threads in one over all, with their files. */
-#define THREADS_AS_DEAR_AS_ONE 8
-#define FEW_MAX		       32
 
 bool usage_same_start(int64_t a_boot_ns, int64_t b_boot_ns)
 {
@@ -134,14 +129,12 @@ static int read_chunk(int fd, const struct reading *r)
  * cheaper than going through all processes. -E2BIG: they are not, or one of them has relatives, who
  * would be missing.
  */
-static int choose_few(int map_fd, const struct usage_wanted *wanted, pid_t chosen[FEW_MAX])
+static int choose_few(int map_fd, const struct usage_wanted *wanted, pid_t chosen[ITERATORS_FEW])
 {
-	struct sysinfo machine;
 	struct watched_process entry;
 	int n = 0;
 
-	if (wanted->n > FEW_MAX || sysinfo(&machine) < 0 ||
-		wanted->n * THREADS_AS_DEAR_AS_ONE > machine.procs)
+	if (!iterators_are_few(wanted->n))
 		return -E2BIG;
 	for (size_t i = 0; i < wanted->n; i++) {
 		struct process_key key = { .pid = (uint32_t)wanted->pids[i] };
@@ -174,7 +167,7 @@ static int read_all(int iter_fd, const struct reading *r)
 static int read_few(const struct iterators *iterators, int which, int map_fd,
 	const struct usage_wanted *wanted, const struct reading *r)
 {
-	pid_t few[FEW_MAX];
+	pid_t few[ITERATORS_FEW];
 	int n = choose_few(map_fd, wanted, few);
 	int err = 0;
 

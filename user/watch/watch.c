@@ -49,74 +49,13 @@ static void tell_untold(struct watch *watch)
 	}
 }
 
-/* -- resync --------------------------------------------------------------------------------- */
-
-static bool is_listed(const struct process *process, const struct process *list, size_t n)
-{
-	const struct process *found =
-		n ? bsearch(process, list, n, sizeof(*list), process_compare) : NULL;
-
-	return found && process_same(process, found);
-}
-
-/*
- * An owner that is not among the watched ones is dead, or its entry is lost: the map was full when it
- * came, or somebody deleted it. Who can be watched anew lives.
- */
-static int watch_anew(struct watch *watch, struct process **living, size_t *n)
-{
-	size_t cap = *n, listed = *n;
-
-	for (size_t i = 0; i < watch->services.n; i++) {
-		const struct service *service = watch->services.items[i];
-		struct process found;
-
-		if (!service->owner.pid || is_listed(&service->owner, *living, listed) ||
-			watch->ops->add_process(
-				watch->backend, service->owner.pid, service->name, &found))
-			continue;
-		if (!process_same(&found, &service->owner)) {
-			services_let_go(&watch->services, &found);
-			continue;
-		}
-		if (!vec_reserve(*living, *n, cap))
-			return -ENOMEM;
-		(*living)[(*n)++] = found;
-	}
-	if (*n > listed)
-		qsort(*living, *n, sizeof(**living), process_compare);
-	return 0;
-}
-
-static int resync(struct watch *watch)
-{
-	struct process *living;
-	size_t n;
-	int err = watch->ops->living(watch->backend, &living, &n);
-
-	if (err)
-		return err;
-	/* Exits that happened while the living were listed win: they come first. */
-	watch->ops->drain(watch->backend);
-	/* qsort() minds an array that is not there, though it has nothing to sort. */
-	if (n)
-		qsort(living, n, sizeof(*living), process_compare);
-	err = watch_anew(watch, &living, &n);
-	watch->ops->drain(watch->backend);
-	if (!err)
-		services_resynced(&watch->services, living, n, clock_now());
-	select_resync(watch);
-	free(living);
-	return err;
-}
-
 /* Also where something fails the loop must come to rest: memory may be back in a second. */
 void watch_do_what_is_wanted(struct watch *watch)
 {
 	int err = 0;
 
 	if (services_wants_resync(&watch->services, clock_now()))
-		err = resync(watch);
+		err = watch_ask_living(watch);
 	if (!err)
 		err = watch_look(watch);
 	if (err)

@@ -50,8 +50,12 @@ void watch_port_release(struct watch *watch, uint16_t port);
  */
 #define HEIR_ROUNDS 3
 
+/* resync.c: asks who lives, and tells the services; who was lost is watched anew. 0 or a negative errno. */
+int watch_ask_living(struct watch *watch);
+
 /* look.c: does the looks that are due. 0, or why the listeners could not be asked for. */
 int watch_look(struct watch *watch);
+
 /*
  * Who holds these inodes of `listeners`, as owners_find(). Whoever asks for many, one soon after another, waits for
  * one pass over all processes.

@@ -38,6 +38,23 @@ static void a_reload_keeps_what_stays_and_ends_what_goes(void **state)
 	server_stop(&second);
 }
 
+/* Whoever would share the wake-up of a target finds it, as long as there is one. */
+static void the_slots_of_the_first_target_are_told(void **state)
+{
+	struct world *w = *state;
+	int64_t first;
+
+	assert_int_equal(scrape_offset_ms(w->scrape, 60000), 0);
+	assert_int_equal(configure(w, "  scrape_interval: 1m\n", w->server.port, 0), 0);
+	first = scrape_offset_ms(w->scrape, 60000);
+	assert_in_range(first, 1, 59999);
+	assert_int_equal(scrape_offset_ms(w->scrape, 15000), 0);
+	assert_int_equal(configure(w, "  scrape_interval: 1m\n", w->server.port, 1), 0);
+	assert_int_equal(scrape_offset_ms(w->scrape, 60000), first);
+	assert_int_equal(configure(w, "  scrape_interval: 1m\n", 1, 0), 0);
+	assert_int_not_equal(scrape_offset_ms(w->scrape, 60000), first);
+}
+
 static void a_reload_during_a_scrape_asks_again(void **state)
 {
 	struct world *w = *state;
@@ -224,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_reload_keeps_what_stays_and_ends_what_goes),
+		WORLD_TEST(the_slots_of_the_first_target_are_told),
 		WORLD_TEST(a_reload_during_a_scrape_asks_again),
 		WORLD_TEST(a_target_with_another_path_goes_on_with_its_series),
 		WORLD_TEST(targets_that_change_places_stay_who_they_are),

@@ -96,6 +96,26 @@ static void what_comes_late_is_taken_after_a_restart_as_before(void **state)
 	series_unref(late);
 }
 
+static void a_flush_that_is_near_is_brought_forward(void **state)
+{
+	struct world *w = *state;
+	int64_t due_ns;
+
+	world_settle(w);
+	due_ns = tsdb_deadline(w->db);
+	world_pass(w, (due_ns - w->now.boot_ns) / NSEC_PER_MSEC - 6000);
+	world_append(w, 0, 1);
+	tsdb_hasten(w->db, w->now, 5 * NSEC_PER_SEC);
+	assert_int_equal(tsdb_deadline(w->db), due_ns);
+	world_pass(w, 2000);
+	world_append(w, 0, 2);
+	tsdb_hasten(w->db, w->now, 5 * NSEC_PER_SEC);
+	assert_int_equal(tsdb_deadline(w->db), w->now.boot_ns);
+	world_settle(w);
+	restart(w, false);
+	world_assert_whole(w);
+}
+
 static void logs_do_not_grow_over_many_restarts(void **state)
 {
 	struct world *w = *state;
@@ -479,6 +499,7 @@ int main(void)
 		IN_WORLD(an_orderly_end_loses_nothing),
 		IN_WORLD(an_orderly_end_loses_nothing_whatever_is_under_way),
 		IN_WORLD(what_comes_late_is_taken_after_a_restart_as_before),
+		IN_WORLD(a_flush_that_is_near_is_brought_forward),
 		IN_WORLD(logs_do_not_grow_over_many_restarts),
 		IN_WORLD(chunks_go_into_a_block_every_hour_and_out_of_memory),
 		IN_WORLD(what_rules_read_stays_in_memory_and_comes_back),
