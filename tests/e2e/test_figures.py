@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -93,6 +94,22 @@ def test_figures_are_what_proc_says(watching, ports, tmp_path, needs_root, backe
                           "service": "web", "team": "home"}
         text = http(subject.url + "/metrics").text
         assert 'tolld_service_max_fds{service="web",team="home"} 400\n' in text
+
+
+def test_figures_share_the_slots_of_a_target(watching, ports, tmp_path):
+    """Those of the first one: at rest a wake-up costs more than the samples do."""
+    def phases(subject, selector):
+        answer = http(subject.url + "/api/v1/query", "POST", {"query": f"{selector}[30s]"}).json()
+        times = [round(t * 1000) % 1000 for series in answer["data"]["result"] for t, _ in series["values"]]
+        return times[1:]  # the first are from the start
+
+    with service(tmp_path, ports.exporter):
+        subject = watching(timing=Timing(scrape_interval="1s"))
+        wait_until("there are some", lambda: len(phases(subject, "tolld_service_threads")) >= 4, detail=subject.log)
+        wait_until("the target was scraped", lambda: len(phases(subject, "scrape_duration_seconds{job='prometheus'}")) >= 4, detail=subject.log)
+        # Whoever is late by little has the time of his slot; on a busy machine one may be late by more.
+        slot = statistics.mode(phases(subject, "scrape_duration_seconds{job='prometheus'}"))
+        assert statistics.mode(phases(subject, "tolld_service_threads")) == slot
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
