@@ -203,7 +203,7 @@ static bool format_float(struct strbuf *text, const struct directive *d, double 
 		num_format_go(shortest, v);
 		strbuf_adds(text, shortest);
 	}
-	for (size_t i = begin; i < text->len && strchr("EGX", d->verb); i++)
+	for (size_t i = begin; i < text->len && !isnan(v) && strchr("EGX", d->verb); i++)
 		text->s[i] = (char)toupper((unsigned char)text->s[i]);
 	return true;
 }

@@ -159,6 +159,7 @@ static const struct {
 	{ "{{printf \"%b %b %b %x %b %x\" 1.0 0.0 0.12254160363086232 5e-324 5e-324 1.7976931348623157e308}}",
 		"4503599627370496p-52 0p-1074 8830053127189353p-56 0x1p-1074 1p-1074 "
 		"0x1.fffffffffffffp+1023" },
+	{ "{{printf \"%E %G %X %+E\" .Z .Z .Z .Z}}", "NaN NaN NaN +NaN" },
 	{ "{{eq nil nil}}", "true" },
 };
 
