@@ -105,11 +105,11 @@ def promtool_said(out):
 
 # -- whether it is the same --
 
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(?:0[xX][01](?:\.[0-9a-fA-F]+)?[pP][-+]\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 
 
 def same_number(a, b):
-    x, y = float(a), float(b)
+    x, y = (float.fromhex(n) if "x" in n.lower() else float(n) for n in (a, b))
     if not math.isfinite(x) or not math.isfinite(y):
         return x == y or (math.isnan(x) and math.isnan(y))
     return abs(x - y) <= TOLERANCE * max(1, abs(x), abs(y))
