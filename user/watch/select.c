@@ -96,6 +96,9 @@ static void fit_found(struct selection *s, const struct process_stat *stat, stru
 
 	s->fits++;
 	s->owner_fits |= s->service->owner.pid == stat->pid;
+	/* Its end is told before it gives its program back (do_exit()), and would be told of it once more. */
+	if (stat->exits)
+		return;
 	if (must_wait(s->service, &p, now))
 		return;
 	if (s->best_pid &&

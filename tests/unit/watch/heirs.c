@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "watch/live.h"
 #include "watch/procfs.h"
@@ -204,13 +205,15 @@ struct way {
 	enum word word;
 	bool has_thread;
 	bool reaped;
+	bool has_program; /* as for a moment whoever is on its way out and told dead */
 };
 
 static const struct way ways[] = {
-	{ "ended", END, false, false },
-	{ "reaped", END, false, true },
-	{ "on its way out", END_SLOWLY, false, false },
-	{ "on its way out with a thread", END_SLOWLY, true, false },
+	{ "ended", END, false, false, false },
+	{ "reaped", END, false, true, false },
+	{ "on its way out", END_SLOWLY, false, false, false },
+	{ "on its way out with a thread", END_SLOWLY, true, false, false },
+	{ "on its way out with its program", END_SLOWLY, false, false, true },
 };
 
 static struct {
@@ -295,6 +298,31 @@ DIR *opendir(const char *path)
 			point();
 	}
 	return REAL(opendir, path);
+}
+
+/* That moment is too short to be met: until it is dead, it has that of all of them. */
+static const char *program_path(const char *path)
+{
+	struct process_stat stat;
+	char own[32];
+
+	if (!between.ended || !between.way->has_program)
+		return path;
+	snprintf(own, sizeof(own), "/proc/%d/exe", pids[BETWEEN]);
+	return streq(path, own) && process_stat_read(pids[BETWEEN], &stat) == 0 &&
+			       !process_stat_is_dead(&stat)
+		       ? "/proc/self/exe"
+		       : path;
+}
+
+ssize_t readlink(const char *path, char *link, size_t size)
+{
+	return readlinkat(AT_FDCWD, program_path(path), link, size);
+}
+
+int stat(const char *path, struct stat *ret)
+{
+	return fstatat(AT_FDCWD, program_path(path), ret, 0);
 }
 
 static const struct backend_ops *real_ops;
