@@ -74,68 +74,84 @@ static size_t quantifier(const char *p)
 	return digits && p[n] == '}' ? n + 1 : 0;
 }
 
+/* Passes what follows a backslash, to its last byte. NULL: RE2 has it, too. */
+static const char *pass_escape(const char **at, bool in_class)
+{
+	const char *p = *at, *end;
+
+	if (!*p)
+		return "trailing backslash at end of expression";
+	if (!in_class && isdigit((unsigned char)*p) && *p != '0')
+		return "back references are not part of RE2's syntax";
+	if ((!in_class && strchr("gkKGXRhHVNZE", *p)) || strchr("ceo", *p) ||
+		(unsigned char)*p >= 0x80)
+		return "this escape sequence is not part of RE2's syntax";
+	if (*p != 'Q')
+		return NULL;
+	end = strstr(p, "\\E");
+	*at = end ? end + 1 : p + strlen(p) - 1;
+	return NULL;
+}
+
+/* Passes one thing between brackets, to its last byte. */
+static const char *pass_in_class(const char *p, bool *in_class)
+{
+	const char *end = *p == '[' && p[1] == ':' ? strstr(p, ":]") : NULL;
+
+	*in_class = *p != ']';
+	return end ? end + 1 : p;
+}
+
+/* Passes the opening bracket of a class, and one that it may begin with. */
+static const char *pass_class_start(const char *p)
+{
+	p += p[1] == '^';
+	return p + (p[1] == ']');
+}
+
+/* What is wrong with a parenthesis, of which so many are open; NULL: nothing. */
+static const char *parenthesis_fault(const char *p, unsigned *groups)
+{
+	/* It would end the group that stands around the whole. */
+	if (*p == ')')
+		return (*groups)-- ? NULL : "unexpected )";
+	if (p[1] == '*')
+		return "verbs are not part of RE2's syntax";
+	if (p[1] == '?' && !group_is_re2(p + 2))
+		return "look-around and special groups are not part of RE2's syntax";
+	++*groups;
+	return NULL;
+}
+
 static const char *not_in_re2(const char *pattern)
 {
 	bool in_class = false, repeated = false;
+	const char *fault = NULL;
 	unsigned groups = 0;
 	size_t n;
 
-	for (const char *p = pattern; *p; p++) {
+	for (const char *p = pattern; *p && !fault; p++) {
 		n = in_class ? 0 : quantifier(p);
+		if (n && repeated)
+			return *p == '+' ? "possessive quantifiers are not part of RE2's syntax"
+					 : "a repetition of a repetition needs a group";
+		repeated = n > 0;
 		if (n) {
-			if (repeated)
-				return *p == '+'
-					       ? "possessive quantifiers are not part of RE2's syntax"
-					       : "a repetition of a repetition needs a group";
-			repeated = true;
 			p += n - 1 + (p[n] == '?');
-			continue;
-		}
-		repeated = false;
-		if (*p == '\\') {
-			if (!*++p)
-				return "trailing backslash at end of expression";
-			if (!in_class && isdigit((unsigned char)*p) && *p != '0')
-				return "back references are not part of RE2's syntax";
-			if ((!in_class && strchr("gkKGXRhHVNZE", *p)) || strchr("ceo", *p) ||
-				(unsigned char)*p >= 0x80)
-				return "this escape sequence is not part of RE2's syntax";
-			if (*p == 'Q') {
-				const char *end = strstr(p, "\\E");
-
-				p = end ? end + 1 : p + strlen(p) - 1;
-			}
-			continue;
-		}
-		if (in_class) {
-			if (*p == '[' && p[1] == ':') {
-				const char *end = strstr(p, ":]");
-
-				p = end ? end + 1 : p;
-			} else if (*p == ']') {
-				in_class = false;
-			}
-			continue;
-		}
-		if (*p == '[') {
+		} else if (*p == '\\') {
+			p++;
+			fault = pass_escape(&p, in_class);
+		} else if (in_class) {
+			p = pass_in_class(p, &in_class);
+		} else if (*p == '[') {
 			in_class = true;
-			if (p[1] == '^')
-				p++;
-			if (p[1] == ']')
-				p++;
-		} else if (*p == '(' && p[1] == '*') {
-			return "verbs are not part of RE2's syntax";
-		} else if (*p == '(' && p[1] == '?' && !group_is_re2(p + 2)) {
-			return "look-around and special groups are not part of RE2's syntax";
-		} else if (*p == '(') {
-			groups++;
-			p += p[1] == '?';
-		} else if (*p == ')' && !groups--) {
-			/* It would end the group that stands around the whole. */
-			return "unexpected )";
+			p = pass_class_start(p);
+		} else if (*p == '(' || *p == ')') {
+			fault = parenthesis_fault(p, &groups);
+			p += *p == '(' && p[1] == '?';
 		}
 	}
-	return NULL;
+	return fault;
 }
 
 static int keep_words(struct regex *regex, const struct pattern_words *words)
@@ -207,7 +223,8 @@ static int compile(
 	regex = calloc(1, sizeof(*regex));
 	if (!regex)
 		return -ENOMEM;
-	if (asprintf(&whole, anchored ? "^(?:%s)$" : "(?:%s)", pattern) < 0)
+	/* To RE2 a \Q lasts to the end where no \E ends it; one that ends nothing says nothing to PCRE2. */
+	if (asprintf(&whole, anchored ? "^(?:%s\\E)$" : "(?:%s\\E)", pattern) < 0)
 		goto out_of_memory;
 	/* Prometheus compiles its matchers with (?s); templates have the dot of Go's default. */
 	regex->code = pcre2_compile((PCRE2_SPTR)whole, strlen(whole),
@@ -253,11 +270,20 @@ void regex_free(struct regex *regex)
 	free(regex);
 }
 
+/* As pcre2_match(); what is given up for its cost is counted. */
+static int match(const struct regex *regex, const char *text, size_t len, size_t from,
+	pcre2_match_data *data)
+{
+	int n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, from, 0, data, match_context());
+
+	limit_hits += n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT;
+	return n;
+}
+
 bool regex_matches(const struct regex *regex, const char *text, size_t len)
 {
 	/* As the context: one for all. */
 	static pcre2_match_data *data;
-	int n;
 
 	if (!may_match(regex, text, len))
 		return false;
@@ -265,12 +291,7 @@ bool regex_matches(const struct regex *regex, const char *text, size_t len)
 		return true;
 	if (!data)
 		data = pcre2_match_data_create(1, NULL);
-	if (!data)
-		return false;
-	n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, data, match_context());
-	if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
-		limit_hits++;
-	return n >= 0;
+	return data && match(regex, text, len, 0, data) >= 0;
 }
 
 /* The group that "$name" means: a number, or a name that the expression gives; -1 for none. */
@@ -330,11 +351,9 @@ bool regex_expand(const struct regex *regex, const char *text, size_t len, const
 
 	if (!data)
 		return false;
-	n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, data, match_context());
+	n = match(regex, text, len, 0, data);
 	if (n > 0)
 		expand(regex, text, pcre2_get_ovector_pointer(data), n, replacement, out);
-	else if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT)
-		limit_hits++;
 	pcre2_match_data_free(data);
 	return n > 0;
 }
@@ -348,7 +367,7 @@ void regex_replace_all(const struct regex *regex, const char *text, size_t len,
 	int n;
 
 	while (data && from <= len) {
-		n = pcre2_match(regex->code, (PCRE2_SPTR)text, len, from, 0, data, match_context());
+		n = match(regex, text, len, from, data);
 		if (n <= 0)
 			break;
 		at = pcre2_get_ovector_pointer(data);

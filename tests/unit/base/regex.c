@@ -23,6 +23,8 @@ static void it_is_anchored_and_the_dot_matches_all(void **state)
 		{ "[^]]+", "abc", true },
 		{ "\\d{2}", "42", true },
 		{ "\\Qa.b\\E", "a.b", true },
+		{ "\\Qa.b|(", "a.b|(", true },
+		{ "x|\\Qa.b", "axb", false },
 		{ ".", "\xc3\xa4", true },
 		{ "(?P<n>x)y", "xy", true },
 		{ ".}+", "x}}", true },
@@ -59,6 +61,7 @@ static void what_re2_does_not_know_is_refused_with_a_reason(void **state)
 
 static void an_expression_that_explodes_is_no_match_and_is_counted(void **state)
 {
+	struct strbuf out = STRBUF_INIT;
 	struct regex *regex;
 	char error[200], text[64];
 	uint64_t before = regex_limit_hits();
@@ -66,7 +69,15 @@ static void an_expression_that_explodes_is_no_match_and_is_counted(void **state)
 	memset(text, 'a', sizeof(text));
 	assert_int_equal(regex_new("(a|aa|aaa)+[bc]", &regex, error, sizeof(error)), 0);
 	assert_false(regex_matches(regex, text, sizeof(text)));
-	assert_true(regex_limit_hits() > before);
+	assert_int_equal(regex_limit_hits(), before + 1);
+	assert_false(regex_expand(regex, text, sizeof(text), "$1", &out));
+	assert_int_equal(regex_limit_hits(), before + 2);
+	/* As a function of templates: what was not looked at stays as it is. */
+	regex_replace_all(regex, text, sizeof(text), "x", &out);
+	assert_int_equal(regex_limit_hits(), before + 3);
+	assert_int_equal(out.len, sizeof(text));
+	assert_memory_equal(out.s, text, sizeof(text));
+	strbuf_release(&out);
 	regex_free(regex);
 }
 
