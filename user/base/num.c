@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <float.h>
-#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
