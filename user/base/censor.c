@@ -257,6 +257,20 @@ static size_t read_digits(const char *s, size_t len, size_t from, size_t n, uint
 	return from + n;
 }
 
+/* \uXXXX, or two of them: JSON writes what is beyond 16 bits as a pair of surrogates. */
+static size_t read_utf16(const char *s, size_t len, uint32_t *ret)
+{
+	size_t n = read_digits(s, len, 2, 4, ret);
+	uint32_t low;
+
+	if (!n || *ret < 0xd800 || *ret > 0xdbff || len < n + 2 || s[n] != '\\' ||
+		s[n + 1] != 'u' || !read_digits(s + n, len - n, 2, 4, &low) || low < 0xdc00 ||
+		low > 0xdfff)
+		return n;
+	*ret = 0x10000 + ((*ret - 0xd800) << 10) + (low - 0xdc00);
+	return 2 * n;
+}
+
 static size_t read_backslash(const char *s, size_t len, uint32_t *ret, bool *ret_rune)
 {
 	static const char letters[] = "ntr", meant[] = "\n\t\r";
@@ -266,7 +280,7 @@ static size_t read_backslash(const char *s, size_t len, uint32_t *ret, bool *ret
 		return 0;
 	*ret_rune = s[1] == 'u';
 	if (s[1] == 'u')
-		return read_digits(s, len, 2, 4, ret);
+		return read_utf16(s, len, ret);
 	if (s[1] == 'x')
 		return read_digits(s, len, 2, 2, ret);
 	letter = s[1] ? strchr(letters, s[1]) : NULL;
@@ -279,7 +293,6 @@ static size_t read_backslash(const char *s, size_t len, uint32_t *ret, bool *ret
 /* The bytes that stand for others at s: how many, and 1 to 4 bytes that they mean; 0: they mean themselves. */
 static size_t read_escape(const char *s, size_t len, char meant[4], size_t *ret_n)
 {
-	struct strbuf utf8 = STRBUF_INIT;
 	uint32_t v = 0;
 	bool rune = false;
 	size_t n = 0;
@@ -298,13 +311,7 @@ static size_t read_escape(const char *s, size_t len, char meant[4], size_t *ret_
 		v = ' ';
 	rune |= *s == '&';
 	meant[0] = (char)v;
-	*ret_n = 1;
-	if (rune && v >= 0x80) {
-		utf8_encode(&utf8, v);
-		*ret_n = MIN(utf8.len, (size_t)4);
-		memcpy(meant, utf8.s, *ret_n);
-		strbuf_release(&utf8);
-	}
+	*ret_n = rune ? utf8_put(meant, v) : 1;
 	return n;
 }
 

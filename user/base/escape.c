@@ -64,25 +64,25 @@ bool utf8_valid(const char *s, size_t len)
 	return true;
 }
 
-void utf8_encode(struct strbuf *out, uint32_t rune)
+size_t utf8_put(char to[4], uint32_t rune)
 {
+	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n;
+
 	if (rune > 0x10ffff || (rune >= 0xd800 && rune <= 0xdfff))
 		rune = REPLACEMENT;
-	if (rune < 0x80) {
-		strbuf_addch(out, (char)rune);
-	} else if (rune < 0x800) {
-		strbuf_addch(out, (char)(0xc0 | rune >> 6));
-		strbuf_addch(out, (char)(0x80 | (rune & 0x3f)));
-	} else if (rune < 0x10000) {
-		strbuf_addch(out, (char)(0xe0 | rune >> 12));
-		strbuf_addch(out, (char)(0x80 | (rune >> 6 & 0x3f)));
-		strbuf_addch(out, (char)(0x80 | (rune & 0x3f)));
-	} else {
-		strbuf_addch(out, (char)(0xf0 | rune >> 18));
-		strbuf_addch(out, (char)(0x80 | (rune >> 12 & 0x3f)));
-		strbuf_addch(out, (char)(0x80 | (rune >> 6 & 0x3f)));
-		strbuf_addch(out, (char)(0x80 | (rune & 0x3f)));
-	}
+	n = rune < 0x80 ? 1 : rune < 0x800 ? 2 : rune < 0x10000 ? 3 : 4;
+	for (size_t i = n; i-- > 1; rune >>= 6)
+		to[i] = (char)(0x80 | (rune & 0x3f));
+	to[0] = (char)(first[n] | rune);
+	return n;
+}
+
+void utf8_encode(struct strbuf *out, uint32_t rune)
+{
+	char bytes[4];
+
+	strbuf_add(out, bytes, utf8_put(bytes, rune));
 }
 
 /* One character of a text: adds it, or its escape, to out. */

@@ -17,6 +17,8 @@
 size_t utf8_decode(const char *s, size_t len, uint32_t *ret_rune);
 bool utf8_valid(const char *s, size_t len);
 void utf8_encode(struct strbuf *out, uint32_t rune);
+/* The same into a buffer of the caller's: how many bytes it took, 1 to 4. No NUL follows. */
+size_t utf8_put(char to[4], uint32_t rune);
 
 /* One line of a terminal or a log: control characters as \n, \t, \x1b. */
 void escape_terminal(struct strbuf *out, const char *s, size_t len);
