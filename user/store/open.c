@@ -75,7 +75,6 @@ int store_make_directories(const char *dir)
 	}
 }
 
-/* The directory, locked for this process; a second daemon would send every mail a second time. */
 static int lock_directory(const char *dir, int *ret)
 {
 	scoped(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -88,6 +87,18 @@ static int lock_directory(const char *dir, int *ret)
 	*ret = fd;
 	fd = -1;
 	return 0;
+}
+
+int store_directory_lock(const char *dir, int *ret_fd, char *error, size_t error_size)
+{
+	int err = store_make_directories(dir);
+
+	if (!err)
+		err = lock_directory(dir, ret_fd);
+	if (err)
+		snprintf(error, error_size, "%s: %s", dir,
+			err == -EBUSY ? "in use by another process" : strerror(-err));
+	return err;
 }
 
 /* SQLite makes its other files with the mode of the first one. */
@@ -244,7 +255,7 @@ static int set_aside(int dir_fd, const char *dir, char **ret)
 	return err;
 }
 
-static int open_or_begin_anew(const char *dir, bool alone, struct store_file *file,
+static int open_or_begin_anew(const char *dir, int dir_fd, bool alone, struct store_file *file,
 	char **ret_broken, char *error, size_t error_size)
 {
 	struct strbuf joined = STRBUF_INIT;
@@ -255,7 +266,7 @@ static int open_or_begin_anew(const char *dir, bool alone, struct store_file *fi
 	strbuf_adds(&joined, "/" STORE_FILE);
 	err = strbuf_finish(&joined, &path);
 	if (!err) {
-		err = make_private(file->dir_fd);
+		err = make_private(dir_fd);
 		if (err)
 			snprintf(error, error_size, "%s: %s", path,
 				err == -EINVAL ? "it is no regular file" : strerror(-err));
@@ -265,32 +276,25 @@ static int open_or_begin_anew(const char *dir, bool alone, struct store_file *fi
 	err = open_connections(path, alone, file, error, error_size);
 	if (err != -EBADMSG)
 		return err;
-	err = set_aside(file->dir_fd, dir, ret_broken);
+	err = set_aside(dir_fd, dir, ret_broken);
 	if (!err)
-		err = make_private(file->dir_fd);
+		err = make_private(dir_fd);
 	if (!err)
 		err = open_connections(path, alone, file, error, error_size);
 	return err;
 }
 
-int store_file_open(const char *dir, bool alone, struct store_file *ret, char **ret_broken,
-	char *error, size_t error_size)
+int store_file_open(const char *dir, int dir_fd, bool alone, struct store_file *ret,
+	char **ret_broken, char *error, size_t error_size)
 {
 	struct store_file file = { .dir_fd = -1 };
 	int err;
 
 	error[0] = '\0';
-	err = store_make_directories(dir);
-	if (!err)
-		err = lock_directory(dir, &file.dir_fd);
-	if (err == -EBUSY)
-		snprintf(error, error_size, "%s: in use by another process", dir);
-	if (!err)
-		err = open_or_begin_anew(dir, alone, &file, ret_broken, error, error_size);
+	err = open_or_begin_anew(dir, dir_fd, alone, &file, ret_broken, error, error_size);
 	if (err) {
 		if (!error[0])
 			snprintf(error, error_size, "%s: %s", dir, strerror(-err));
-		store_file_close(&file);
 		return err;
 	}
 	*ret = file;

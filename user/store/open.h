@@ -14,17 +14,22 @@ int store_make_directory(const char *path);
 int store_make_directories(const char *dir);
 
 struct store_file {
-	int dir_fd;		  /* holds the lock on the directory; -1: in memory */
+	int dir_fd;		  /* holds the lock on the directory; -1: nobody has it */
 	sqlite3 *reader, *writer; /* two connections, or one and the same: in memory, or alone */
 };
 
 /*
- * As store_open(), but for a full disk: an error. On an error nothing stays open; *ret_broken may be set all the
- * same. `alone`: one connection for all, that nobody else may read beside, and that needs no
- * room for SQLite's index of the log. What is there can be read so where the disk is full.
+ * Makes the directory and locks it for this process, until the descriptor is closed: a second daemon would send every
+ * mail a second time. -EBUSY: another process has it; else what mkdir() and open() say.
  */
-int store_file_open(const char *dir, bool alone, struct store_file *ret, char **ret_broken,
-	char *error, size_t error_size);
+int store_directory_lock(const char *dir, int *ret_fd, char *error, size_t error_size);
+/*
+ * As store_open(), but for a full disk: an error. `dir_fd` is the directory's, and stays the caller's. On an error
+ * nothing stays open; *ret_broken may be set all the same. `alone`: one connection for all, that nobody else may read
+ * beside, and that needs no room for SQLite's index of the log. What is there can be read so where the disk is full.
+ */
+int store_file_open(const char *dir, int dir_fd, bool alone, struct store_file *ret,
+	char **ret_broken, char *error, size_t error_size);
 int store_file_open_memory(struct store_file *ret);
 /* Whether there is any table. */
 bool store_file_is_empty(const struct store_file *file);

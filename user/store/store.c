@@ -167,23 +167,30 @@ static bool is_full(int err)
 	return err == -ENOSPC || err == -EDQUOT;
 }
 
-/* As much of it as there is room for. */
+/* As much of it as there is room for; the directory is this process's in any case. */
 static int open_somehow(const char *dir, struct store_file *file, enum store_home *ret_home,
 	char **ret_broken, char *error, size_t error_size)
 {
-	int err = store_file_open(dir, false, file, ret_broken, error, error_size);
+	scoped(closep) int dir_fd = -1;
+	int err = store_directory_lock(dir, &dir_fd, error, error_size);
 	char again[300];
 
 	*ret_home = STORE_ON_DISK;
-	if (is_full(err)) {
+	if (!err)
+		err = store_file_open(dir, dir_fd, false, file, ret_broken, error, error_size);
+	if (is_full(err) && dir_fd >= 0) {
 		*ret_home = STORE_CRAMPED;
-		err = store_file_open(dir, true, file, ret_broken, again, sizeof(again));
+		err = store_file_open(dir, dir_fd, true, file, ret_broken, again, sizeof(again));
 	}
 	if (is_full(err)) {
 		*ret_home = STORE_IN_MEMORY;
 		err = store_file_open_memory(file);
 	}
-	return err;
+	if (err)
+		return err;
+	file->dir_fd = dir_fd;
+	dir_fd = -1;
+	return 0;
 }
 
 int store_open(const char *dir, sd_event *event, struct store **ret, char **ret_broken, char *error,
@@ -221,11 +228,8 @@ static void move(struct store *store, struct store_file *to, enum store_home hom
 
 	pthread_mutex_lock(&store->db_lock);
 	from = store->file;
-	/* Who had the directory locked keeps it. */
-	if (to->dir_fd < 0) {
-		to->dir_fd = from.dir_fd;
-		from.dir_fd = -1;
-	}
+	to->dir_fd = from.dir_fd;
+	from.dir_fd = -1;
 	writer_move(&store->writer, to->writer);
 	store->file = *to;
 	store->home = home;
@@ -262,10 +266,13 @@ int store_settle(struct store *store, char *error, size_t error_size)
 
 	if (store->home != STORE_IN_MEMORY || !store->dir)
 		return 0;
-	/* Our own lock would be in the way. */
-	closep(&store->file.dir_fd);
-	store->file.dir_fd = -1;
-	err = store_file_open(store->dir, false, &file, &broken, error, error_size);
+	/* Where the directory could not even be made. */
+	err = store->file.dir_fd >= 0
+		      ? 0
+		      : store_directory_lock(store->dir, &store->file.dir_fd, error, error_size);
+	if (!err)
+		err = store_file_open(
+			store->dir, store->file.dir_fd, false, &file, &broken, error, error_size);
 	if (err)
 		return err;
 	if (!store->copied && !store_file_is_empty(&file)) {

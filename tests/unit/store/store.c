@@ -355,18 +355,25 @@ static void leaves_no_descriptor_to_children(void **state)
 	assert_in_range(seen, 4, 20);
 }
 
-static void a_second_process_is_turned_away(void **state)
+/* A second daemon would send every mail a second time. */
+static void assert_nobody_else_gets_it(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct store *other = NULL;
-	char error[200];
 	char *broken = NULL;
+	char error[300];
 
-	open_in(f, NULL);
 	assert_int_equal(
 		store_open(f->dir, f->event, &other, &broken, error, sizeof(error)), -EBUSY);
 	assert_non_null(strstr(error, "in use"));
 	assert_null(other);
+}
+
+static void a_second_process_is_turned_away(void **state)
+{
+	struct fixture *f = *state;
+
+	open_in(f, NULL);
+	assert_nobody_else_gets_it(f);
 	store_close(TAKE(f->store), 5000);
 	open_in(f, NULL);
 }
@@ -612,17 +619,20 @@ static void begins_in_memory(struct fixture *f, bool had)
 	open_in(f, NULL);
 	assert_int_equal(home_of(f, &err), STORE_IN_MEMORY);
 	assert_int_equal(err, -ENOSPC);
+	assert_nobody_else_gets_it(f);
 	put(f->store, 1, "one", count, &done);
 	turn_until(f, &done, 1);
 	home_of(f, &err);
 	assert_int_equal(err, -ENOSPC);
 	assert_int_equal(store_settle(f->store, error, sizeof(error)), -ENOSPC);
 	assert_non_null(strstr(error, f->dir));
+	assert_nobody_else_gets_it(f);
 
 	make_room(f);
 	assert_int_equal(store_settle(f->store, error, sizeof(error)), 0);
 	assert_int_equal(home_of(f, &err), STORE_ON_DISK);
 	assert_int_equal(err, 0);
+	assert_nobody_else_gets_it(f);
 	put(f->store, 2, "two", count, &done);
 	turn_until(f, &done, 2);
 	assert_int_equal(ask(f->store, "SELECT count(*) FROM t"), 2);
