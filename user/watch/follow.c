@@ -199,6 +199,14 @@ static int epoll_set(struct backend *backend, int op, const struct followed *f, 
 	return epoll_ctl(backend->epoll_fd, op, f->fd, &event) < 0 ? -errno : 0;
 }
 
+/* epoll(7): a descriptor that a child has inherited stays in the set when ours is closed, and is ready for ever. */
+static void close_followed(struct backend *backend, struct followed *f)
+{
+	if (f->fd >= 0)
+		epoll_set(backend, EPOLL_CTL_DEL, f, 0);
+	closep(&f->fd);
+}
+
 static struct followed take_followed(struct backend *backend, size_t i)
 {
 	struct followed f = followed_take(&backend->list, i);
@@ -244,7 +252,7 @@ static void tell_dead(struct backend *backend, size_t i)
 	if (notice.exit.status_follows && !epoll_set(backend, EPOLL_CTL_MOD, &f, 0))
 		backend->unreaped[backend->n_unreaped++] = f;
 	else
-		closep(&f.fd);
+		close_followed(backend, &f);
 	tell_exit(backend, &notice);
 }
 
@@ -305,7 +313,7 @@ static void tell_reaped(struct backend *backend, size_t i)
 	backend->unreaped[i] = backend->unreaped[--backend->n_unreaped];
 	if (pidfd_wait_status(f.fd, &notice.exit.wait_status) == 0)
 		tell(backend, &notice);
-	closep(&f.fd);
+	close_followed(backend, &f);
 }
 
 static bool is_to_be_read(const struct backend *backend, const struct followed *f)
@@ -370,9 +378,11 @@ static bool tell_ready(struct backend *backend, uint64_t data)
 		return true;
 	}
 	if (gone && gone->fd == fd) {
+		struct followed left =
+			followed_take(&backend->leaving, (size_t)(gone - backend->leaving.items));
+
 		/* Its sockets are closed now. */
-		followed_take(&backend->leaving, (size_t)(gone - backend->leaving.items));
-		closep(&fd);
+		close_followed(backend, &left);
 		backend->moved_boot_ns = clock_boot_ns();
 		return true;
 	}
@@ -705,7 +715,7 @@ static int follow_add_process(
 	if (!err)
 		err = followed_add(&backend->list, &f);
 	if (err) {
-		closep(&f.fd);
+		close_followed(backend, &f);
 		return err;
 	}
 	exit_records_follow(&backend->records, pid);
@@ -722,7 +732,7 @@ static void follow_remove_process(struct backend *backend, pid_t pid)
 	if (!known)
 		return;
 	f = take_followed(backend, (size_t)(known - backend->list.items));
-	closep(&f.fd);
+	close_followed(backend, &f);
 }
 
 static int follow_living(struct backend *backend, struct process **ret, size_t *ret_n)
