@@ -47,9 +47,8 @@ struct service {
 
 	enum service_state state; /* as last known */
 	struct instant since;
-	bool appeared_untold; /* an event waits for the caller to have the service */
-	bool doubtful;	      /* notices were lost, or nobody has looked yet */
-	bool unasked;	      /* nobody has looked yet: a resync does not end the doubt */
+	bool doubtful; /* notices were lost, or nobody has looked yet */
+	bool unasked;  /* nobody has looked yet: a resync does not end the doubt */
 
 	struct process owner;		 /* pid 0: none, or nobody knows */
 	pid_t last_pid;			 /* of the owner, or of the last one */

@@ -372,9 +372,9 @@ int units_select(struct selection *s)
 	if (err)
 		return err;
 	if (watch->units->is_down) {
-		watch->adding = true;
+		watch->telling.holds = true;
 		unit_look_at_group(unit);
-		watch->adding = false;
+		watch->telling.holds = false;
 	}
 	systemd_load(watch->units->systemd, name);
 	return 0;

@@ -23,7 +23,7 @@ void watch_arm(struct watch *watch)
 {
 	int64_t next = MIN(services_next_deadline(&watch->services), select_next_deadline(watch));
 
-	if (watch->any_untold)
+	if (watch->telling.n)
 		next = 0;
 	if (next == BOOT_NS_NEVER) {
 		sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
@@ -31,22 +31,6 @@ void watch_arm(struct watch *watch)
 	}
 	sd_event_source_set_time(watch->timer, (uint64_t)(next / NSEC_PER_USEC) + 1);
 	sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
-}
-
-static void tell_untold(struct watch *watch)
-{
-	if (!watch->any_untold)
-		return;
-	watch->any_untold = false;
-	for (size_t i = 0; i < watch->services.n; i++) {
-		struct service *service = watch->services.items[i];
-
-		if (!service->appeared_untold)
-			continue;
-		service->appeared_untold = false;
-		if (watch->options.on_event)
-			watch->options.on_event(service, SERVICE_APPEARED, watch->options.userdata);
-	}
 }
 
 /* Also where something fails the loop must come to rest: memory may be back in a second. */
@@ -69,7 +53,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct watch *watch = userdata;
 
-	tell_untold(watch);
+	telling_go_on(&watch->telling);
 	/* What the ring holds happened before the deadline. */
 	watch->ops->drain(watch->backend);
 	services_due(&watch->services, clock_now());
@@ -142,10 +126,7 @@ static void on_event(struct service *service, enum service_event what, void *use
 	meter_event(watch->meter, service, what);
 	if (what == SERVICE_DIED || what == SERVICE_LEFT)
 		select_lost_process(service, clock_now());
-	service->appeared_untold = watch->adding && what == SERVICE_APPEARED;
-	watch->any_untold |= service->appeared_untold;
-	if (!watch->adding && watch->options.on_event)
-		watch->options.on_event(service, what, watch->options.userdata);
+	telling_tell(&watch->telling, service, what);
 }
 
 static void add_escaped(char *to, size_t size, const char *s)
@@ -316,6 +297,7 @@ int watch_new_with_ring(sd_event *event, const struct watch_options *options, ui
 	if (!watch)
 		return -ENOMEM;
 	watch->options = *options;
+	watch->telling = (struct telling){ .fn = options->on_event, .userdata = options->userdata };
 	watch->death_to_sample_s.bounds = sample_bounds_s;
 	watch->death_to_sample_s.n = ARRAY_SIZE(sample_bounds_s);
 	err = watch_open(watch, event, ring_bytes, error, error_size);
@@ -344,6 +326,7 @@ void watch_free(struct watch *watch)
 	if (!watch)
 		return;
 	sd_event_source_disable_unref(watch->timer);
+	telling_release(&watch->telling);
 	services_release(&watch->services);
 	select_release(watch);
 	meter_free(watch->meter);
@@ -427,9 +410,9 @@ int watch_add_listen(
 	/* First the notices, then the look: a listener that comes in between is in both. */
 	err = watch->ops->add_port(watch->backend, endpoint.port, name);
 	if (!err) {
-		watch->adding = true;
+		watch->telling.holds = true;
 		err = watch_look(watch);
-		watch->adding = false;
+		watch->telling.holds = false;
 	}
 	if (err) {
 		watch_remove(service);
@@ -456,9 +439,9 @@ int watch_add_process(struct watch *watch, const char *name, pid_t pid, struct s
 		watch_remove(service);
 		return err;
 	}
-	watch->adding = true;
+	watch->telling.holds = true;
 	services_adopt(service, &process, clock_now());
-	watch->adding = false;
+	watch->telling.holds = false;
 	watch_arm(watch);
 	*ret = service;
 	return 0;
@@ -472,6 +455,7 @@ void watch_remove(struct service *service)
 
 	if (watch->ops->show)
 		watch->ops->show(watch->backend, service->number, NULL);
+	telling_forget(&watch->telling, service);
 	memcpy(ports, service->ports, sizeof(ports));
 	if (service->has_endpoint)
 		ports[n_ports++] = service->endpoint.port;

@@ -10,6 +10,7 @@
 #include "watch/meter.h"
 #include "watch/owners.h"
 #include "watch/select.h"
+#include "watch/telling.h"
 
 struct watch {
 	struct watch_options options;
@@ -29,8 +30,7 @@ struct watch {
 	struct holders holders; /* of the looks of this turn */
 	char reason[512];	/* why this backend */
 	struct histogram death_to_sample_s;
-	bool any_untold; /* some service has appeared_untold */
-	bool adding; /* the caller of watch_add_*() does not have its service yet: events wait */
+	struct telling telling; /* holds while a service is added */
 };
 
 /* The timer, to the next deadline. */

@@ -280,6 +280,37 @@ static void a_child_that_inherits_descriptors_does_not_keep_the_loop_awake(void 
 	watch_remove(service);
 }
 
+/* Adding one looks, and hears of all that has happened: the others' deaths are no less news for that. */
+static void a_death_heard_of_while_another_service_is_added_is_told(void **state)
+{
+	struct sockaddr_in elsewhere = loopback(own_port());
+	uint16_t port = own_port();
+	struct service *service, *other;
+	struct server server;
+	int pidfd;
+
+	SKIP_WITHOUT_BACKEND();
+	server_start(&server, serve, port);
+	service = add_listen(port);
+	assert_true(wait_for(SERVICE_APPEARED, 1, PATIENCE_MS));
+	pidfd = pidfd_new(server.pid);
+	kill(server.pid, SIGKILL);
+	while (!pidfd_is_dead(pidfd))
+		sched_yield();
+	close(pidfd);
+	assert_int_equal(watch_add_listen(watch, "another", (void *)&elsewhere, &other), 0);
+	/* From the loop, as ever. */
+	assert_int_equal(n_seen, 1);
+	assert_true(wait_for(SERVICE_DIED, 1, PATIENCE_MS));
+	assert_int_equal(last_seen(SERVICE_DIED)->info.last_death.pid, server.pid);
+	assert_string_equal(last_seen(SERVICE_DIED)->info.name, info_of(service).name);
+	server_end(&server);
+	assert_true(wait_for(SERVICE_LISTENER_GONE, 1, PATIENCE_MS));
+	assert_int_equal(count_seen(SERVICE_DIED), 1);
+	watch_remove(other);
+	watch_remove(service);
+}
+
 static void connections_to_a_watched_port_cost_no_event(void **state)
 {
 	uint16_t port = own_port();
@@ -358,6 +389,9 @@ static void the_same_port_in_another_network_namespace_is_not_ours(void **state)
 /* -- speed ---------------------------------------------------------------------------------- */
 
 #define ROUNDS 40
+/* On a busy machine most may be late, time and again; whoever asks from time to time is late for most each time. */
+#define BATCHES_MAX 10
+#define AT_ONCE_NS  (20 * NSEC_PER_MSEC)
 
 static int by_size(const void *a, const void *b)
 {
@@ -366,38 +400,20 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void say_times(const char *what, int64_t *times_ns, size_t n)
+/* The median. */
+static int64_t say_times(const char *what, int64_t times_ns[ROUNDS])
 {
-	qsort(times_ns, n, sizeof(*times_ns), by_size);
+	qsort(times_ns, ROUNDS, sizeof(*times_ns), by_size);
 	printf("  %s: kill -9 %s: median %lld us, p99 %lld us\n", facts->name, what,
-		(long long)times_ns[n / 2] / 1000, (long long)times_ns[n * 99 / 100] / 1000);
+		(long long)times_ns[ROUNDS / 2] / 1000,
+		(long long)times_ns[ROUNDS * 99 / 100] / 1000);
+	return times_ns[ROUNDS / 2];
 }
 
-/* How long it takes here and now until a parent hears that its child, which nobody watches, was killed. */
-static int64_t time_unwatched(uint16_t port)
+static int64_t kill_some(uint16_t port)
 {
-	struct server server;
-	int64_t start;
+	static int64_t died_ns[ROUNDS], gone_ns[ROUNDS];
 
-	server_start(&server, serve, port);
-	start = clock_boot_ns();
-	kill(server.pid, SIGKILL);
-	waitid(P_PID, (id_t)server.pid, NULL, WEXITED | WNOWAIT);
-	start = clock_boot_ns() - start;
-	server_end(&server);
-	return start;
-}
-
-static void a_kill_is_told_within_milliseconds(void **state)
-{
-	static int64_t died_ns[ROUNDS], gone_ns[ROUNDS], unwatched_ns[ROUNDS];
-	uint16_t port = own_port();
-	struct service *service;
-
-	SKIP_WITHOUT_BACKEND();
-	for (int i = 0; i < ROUNDS; i++)
-		unwatched_ns[i] = time_unwatched(port);
-	service = add_listen(port);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct server server;
 		int64_t start;
@@ -414,11 +430,20 @@ static void a_kill_is_told_within_milliseconds(void **state)
 		gone_ns[i] = last_seen(SERVICE_LISTENER_GONE)->at_ns - start;
 		server_end(&server);
 	}
-	say_times("to SERVICE_DIED", died_ns, ROUNDS);
-	say_times("to SERVICE_LISTENER_GONE", gone_ns, ROUNDS);
-	say_times("of somebody else's child", unwatched_ns, ROUNDS);
-	/* A busy machine is late for many, not for all; whoever asks from time to time would be for most. */
-	assert_true(died_ns[ROUNDS / 10] < 20 * NSEC_PER_MSEC + unwatched_ns[ROUNDS / 2]);
+	say_times("to SERVICE_LISTENER_GONE", gone_ns);
+	return say_times("to SERVICE_DIED", died_ns);
+}
+
+static void a_kill_is_told_within_milliseconds(void **state)
+{
+	uint16_t port = own_port();
+	struct service *service;
+	int batches = 1;
+
+	SKIP_WITHOUT_BACKEND();
+	service = add_listen(port);
+	while (kill_some(port) >= AT_ONCE_NS)
+		assert_true(batches++ < BATCHES_MAX);
 	watch_remove(service);
 }
 
@@ -432,6 +457,7 @@ int main(void)
 		TEST_WITH_ALL(one_that_was_never_there_says_where_nobody_listens),
 		TEST_WITH_ALL(a_daemon_that_forks_after_it_listens_has_not_died),
 		TEST_WITH_ALL(a_child_that_inherits_descriptors_does_not_keep_the_loop_awake),
+		TEST_WITH_ALL(a_death_heard_of_while_another_service_is_added_is_told),
 		TEST_WITH_ALL(connections_to_a_watched_port_cost_no_event),
 		TEST_WITH_ALL(the_same_port_in_another_network_namespace_is_not_ours),
 		/* Polling finds it within half a second, by its nature. */
