@@ -207,11 +207,18 @@ static bool heir_among_family(struct watch *watch, const struct service *service
 	size_t n = watch->ops->family(watch->backend, family_pid, family, OWNERS_MAX);
 
 	for (size_t i = 0; i < n; i++) {
-		if (process_holds(family[i].pid, serving->inodes, serving->n) &&
+		struct process process;
+
+		if (!process_holds(family[i].pid, serving->inodes, serving->n) ||
 			watch->ops->add_process(
-				watch->backend, family[i].pid, service->name, ret) == 0 &&
-			process_same(ret, &family[i]))
+				watch->backend, family[i].pid, service->name, &process))
+			continue;
+		if (process_same(&process, &family[i])) {
+			*ret = process;
 			return true;
+		}
+		/* The number is another's by now. */
+		services_let_go(&watch->services, &process);
 	}
 	return false;
 }

@@ -367,9 +367,17 @@ static bool heir_in_family(
 	if (n)
 		qsort(family, n, sizeof(*family), by_age);
 	for (size_t i = 0; i < n; i++) {
-		if (pid_fits(s, family[i].pid) && watch_fitting(watch, s, family[i].pid, ret) &&
-			process_same(ret, &family[i]))
+		struct process process;
+
+		if (!pid_fits(s, family[i].pid) ||
+			!watch_fitting(watch, s, family[i].pid, &process))
+			continue;
+		if (process_same(&process, &family[i])) {
+			*ret = process;
 			return true;
+		}
+		/* The number is another's by now. */
+		services_let_go(&watch->services, &process);
 	}
 	return false;
 }

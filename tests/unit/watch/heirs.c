@@ -338,6 +338,26 @@ static int add_process_between(
 	return err;
 }
 
+/* Relatives whose numbers are others' by the time they are looked at; and how often such a one was let go of. */
+static bool are_strangers;
+static unsigned n_let_go;
+
+static size_t family_of_strangers(
+	struct backend *backend, pid_t family, struct process *ret, size_t max)
+{
+	size_t n = real_ops->family(backend, family, ret, max);
+
+	for (size_t i = 0; i < n && are_strangers; i++)
+		ret[i].start_boot_ns--;
+	return n;
+}
+
+static void remove_process_noted(struct backend *backend, pid_t pid)
+{
+	n_let_go += pid == pids[BETWEEN];
+	real_ops->remove_process(backend, pid);
+}
+
 static void interfere(void)
 {
 	static struct backend_ops ops;
@@ -345,6 +365,9 @@ static void interfere(void)
 	real_ops = watch->ops;
 	ops = *real_ops;
 	ops.add_process = add_process_between;
+	ops.remove_process = remove_process_noted;
+	if (ops.family)
+		ops.family = family_of_strangers;
 	watch->ops = &ops;
 }
 
@@ -511,6 +534,32 @@ static void whoever_runs_the_program_last_is_the_service(void **state)
 	tell_all(by_program);
 }
 
+/* Else the kernel would go on to tell of somebody whom nobody wants. */
+static void whoever_has_a_relatives_number_is_let_go_of(void **state)
+{
+	void (*const begins[])(uint16_t, struct selection **) = { by_address, by_program };
+
+	SKIP_WITHOUT_BACKEND();
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+		struct selection *selection;
+
+		begins[i](daemon_start(), &selection);
+		n_seen = 0;
+		assert_true(turn_until_owned_by(chosen, pids[FIRST]));
+		n_seen = n_let_go = 0;
+		are_strangers = true;
+		say(FIRST, FORK);
+		say(FIRST, END);
+		wait_until_ended(pids[FIRST]);
+		watch->ops->drain(watch->backend);
+		are_strangers = false;
+		assert_int_equal(count_seen(SERVICE_DIED), 1);
+		assert_true(n_let_go > 0);
+		watch_unselect(selection);
+		daemon_end();
+	}
+}
+
 #define WITH_HEIRS(backend, fn)                                                                    \
 	{                                                                                          \
 #backend ": " #fn, fn, setup_heirs, teardown_heirs,                                \
@@ -525,6 +574,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(whoever_listens_last_is_the_service),
 		WITH_ALL(whoever_runs_the_program_last_is_the_service),
+		WITH_HEIRS(kernel, whoever_has_a_relatives_number_is_let_go_of),
+		WITH_HEIRS(kernel_by_file, whoever_has_a_relatives_number_is_let_go_of),
 	};
 
 	if (!helper_path(waits, sizeof(waits), "waits"))
