@@ -507,6 +507,9 @@ static unsigned tell_story(void (*begin)(uint16_t, struct selection **), const s
 /* He forks at most so many questions before he ends: where a walk passes both, it is within a few. */
 #define BETWEEN_MAX 3
 
+/* Of so many questions he ends at one, each way at another: all of them take minutes where a machine is emulated. */
+static unsigned every = 1;
+
 static void tell_all(void (*begin)(uint16_t, struct selection **))
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
@@ -514,7 +517,7 @@ static void tell_all(void (*begin)(uint16_t, struct selection **))
 		/* How he ended matters at his end alone. */
 		unsigned most = i == 0 ? BETWEEN_MAX : 0;
 
-		for (unsigned end_at = 0; end_at < points; end_at++) {
+		for (unsigned end_at = i % every; end_at < points; end_at += every) {
 			for (unsigned n = 0; n <= MIN(end_at, most); n++)
 				tell_story(begin, &ways[i], end_at - n, end_at);
 		}
@@ -580,6 +583,8 @@ int main(void)
 
 	if (!helper_path(waits, sizeof(waits), "waits"))
 		return 0;
+	if (getenv("TOLLD_HEIRS_EVERY"))
+		every = MAX(1u, (unsigned)strtoul(getenv("TOLLD_HEIRS_EVERY"), NULL, 10));
 	ask_facts();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
