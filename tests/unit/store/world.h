@@ -125,7 +125,8 @@ static inline void count(int err, void *userdata)
 	++*(size_t *)userdata;
 }
 
-static inline void put(struct store *store, int64_t k, const char *v, store_done_fn *done, void *userdata)
+static inline void put(
+	struct store *store, int64_t k, const char *v, store_done_fn *done, void *userdata)
 {
 	struct store_value values[] = { STORE_I(k), STORE_S(v) };
 
