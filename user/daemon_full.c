@@ -23,13 +23,25 @@ void full_tell(struct daemon *d)
 		status.home == STORE_CRAMPED ? "with all that it knew" : "with an empty state");
 }
 
+/* Another reason than the disk is told when it becomes the reason: who reads that it is full would wait in vain. */
+static void settle(struct daemon *d)
+{
+	char error[300] = "";
+	int err = store_settle(d->store, error, sizeof(error));
+
+	if (err && err != d->settle_err && err != -ENOSPC)
+		log_error(
+			"%s: the state stays in memory; end tolld, move that folder or mend it, and start tolld again",
+			error);
+	d->settle_err = err;
+}
+
 void full_check(struct daemon *d)
 {
 	struct store_status status;
-	char error[300];
 
 	if (d->disk_full)
-		store_settle(d->store, error, sizeof(error));
+		settle(d);
 	store_status(d->store, &status);
 	if (!d->disk_full && status.last_error == -ENOSPC) {
 		d->disk_full = true;

@@ -72,6 +72,7 @@ struct daemon {
 	bool rows_lost; /* the disk refused rows: they must all be written anew */
 	bool writes_anew;
 	bool disk_full; /* told, and not that there is room again */
+	int settle_err; /* why what is in memory could not go to the disk when it was tried last */
 	uint64_t reloads_ok, reloads_failed;
 	int64_t reload_wall_ms, failed_wall_ms; /* of the last good and the last failed reload */
 	bool reload_ok;

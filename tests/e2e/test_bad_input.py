@@ -9,6 +9,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -385,6 +386,24 @@ def test_a_disk_that_was_full_before_stops_neither_the_start_nor_a_mail(small_di
     subject.start()
     assert "the disk is full" not in subject.log().split("is ready")[-1]
     assert silences() == (["before"] if known else []) + ["meanwhile"]
+
+
+def test_a_state_that_comes_after_the_start_on_a_full_disk_is_not_written_over(small_disk, start, tmp_path):
+    """It is nobody's whom this daemon knows; and that there is room would not be the whole truth."""
+    subject = start()
+    subject.end()
+    state = small_disk / "tolld.db"
+    known = state.read_bytes()
+    state.unlink()
+    fill(small_disk)
+    subject.start()
+    (small_disk / "filler").unlink()
+    state.write_bytes(known)
+    wait_until("it is told", lambda: "there is a state that was not read" in subject.log(), 40, detail=subject.log)
+    time.sleep(11)  # it is tried every 10 s
+    line, = [l for l in subject.log().splitlines() if "there is a state that was not read" in l]
+    assert "level=error" in line and str(small_disk) in line and "start tolld again" in line
+    assert "room on the disk again" not in subject.log()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database" * 1000, b"SQLite format 3\0" + b"\xff" * 8000])
