@@ -20,6 +20,7 @@ def run(tmp_path):
     loader.exec_module(module)
     module.ROOT = str(tmp_path)
     module.LOGS = str(tmp_path / "logs")
+    module.as_root = list  # none of the programs here needs it
     os.makedirs(module.LOGS)
     return module
 
@@ -43,6 +44,7 @@ def unit_program(tmp_path, script):
     ("kill -SEGV $$", (0, 1, 0)),
     ("exit 0", (0, 1, 0)),
     ("echo 'SKIPPED: no data'; echo '[  PASSED  ] 1 test(s).'", (1, 0, 1)),
+    ("echo 'SKIPPED: not here'", (0, 0, 1)),
 ])
 def test_a_unit_program_is_counted_by_what_it_says_and_how_it_ends(run, tmp_path, script, counts):
     unit_program(tmp_path, script + "\n")
