@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -176,6 +177,18 @@ static pid_t first_child(pid_t pid)
 	return (pid_t)strtol(text, NULL, 10);
 }
 
+/* A child of another process. */
+static void kill_and_wait(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd ended = { .fd = fd, .events = POLLIN };
+
+	assert_true(fd >= 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(poll(&ended, 1, PATIENCE_MS), 1);
+	close(fd);
+}
+
 static void tells_what_a_service_with_workers_uses(void **state)
 {
 	struct service_figures f;
@@ -211,7 +224,7 @@ static void tells_what_a_service_with_workers_uses(void **state)
 
 	/* What a worker used stays counted when it has ended. */
 	cpu_before = f.used->cpu_ns;
-	kill(first_child(server.pid), SIGKILL);
+	kill_and_wait(first_child(server.pid));
 	measure();
 	f = figures_of(service);
 	assert_int_equal(f.used->processes, WORKERS);

@@ -7,9 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include "watch/meter_private.h"
 #include "watch/passes.h"
 #include "watch/watch_private.h"
@@ -31,24 +29,6 @@ static void ignore_event(struct service *service, enum service_event what, void 
 {
 }
 
-/* How far this program's boot clock is ahead of the machine's: there is at most one pass a second. */
-static int64_t ahead_ns;
-
-/* In place of the C library's. */
-int clock_gettime(clockid_t clock, struct timespec *ts)
-{
-	int64_t ns;
-
-	if (syscall(SYS_clock_gettime, clock, ts))
-		return -1;
-	if (clock == CLOCK_BOOTTIME) {
-		ns = ts->tv_nsec + ahead_ns;
-		ts->tv_sec += ns / NSEC_PER_SEC;
-		ts->tv_nsec = ns % NSEC_PER_SEC;
-	}
-	return 0;
-}
-
 /* The next pass, as soon as it may be. */
 static void measure(void)
 {
@@ -57,7 +37,6 @@ static void measure(void)
 
 	meter->last_spent_ns = MIN(meter->last_spent_ns, COST_MAX_NS);
 	meter->sockets_spent_ns = MIN(meter->sockets_spent_ns, COST_MAX_NS);
-	ahead_ns += FIGURES_EVERY_NS;
 	measure_with(&callbacks);
 }
 
