@@ -89,9 +89,12 @@ static int set_text(char **text, const struct exposition_entry *entry, bool quot
 		strbuf_release(&plain);
 		return 0;
 	}
-	err = strbuf_finish(&plain, &fresh);
-	if (err)
-		return err;
+	/* It stays for days, and takes no more than it needs. */
+	err = plain.err;
+	fresh = err ? NULL : strndup(plain.s, plain.len);
+	strbuf_release(&plain);
+	if (!fresh)
+		return err ? err : -ENOMEM;
 	free(*text);
 	*text = fresh;
 	return 0;

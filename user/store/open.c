@@ -135,12 +135,20 @@ static int tell(sqlite3 *db, const char *path, int code, char *error, size_t err
 	return err == -EINVAL ? -EIO : err;
 }
 
+/* SQLite's own way is to take room for twenty pages at once, and to write to each. A few are in use here. */
+static void take_pages_one_by_one(void)
+{
+	/* Refused, and no harm, once a connection was opened: then it was asked for before. */
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 static int connect_to(
 	const char *path, int flags, bool alone, sqlite3 **ret, char *error, size_t error_size)
 {
 	sqlite3 *db = NULL;
 	int code;
 
+	take_pages_one_by_one();
 	code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_READWRITE, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
