@@ -111,48 +111,13 @@ static enum death_untold untold(const struct backend *backend)
 	return uses_pidfds(backend) ? UNTOLD_BY_KERNEL : UNTOLD_BY_POLLING;
 }
 
-/* Of one that is not reaped yet. */
-static void tell_used(struct notice *n, const struct process_stat *stat)
+static void read_end(const struct backend *backend, struct followed *f, struct notice *n)
 {
-	memcpy(n->process.comm, stat->comm, sizeof(n->process.comm));
-	n->exit.has_cpu = n->exit.has_faults = stat->threads > 0;
-	n->exit.cpu_ns = stat->cpu_ns;
-	n->exit.minor_faults = stat->minor_faults;
-	n->exit.major_faults = stat->major_faults;
-	if (stat->threads > 0)
-		n->exit.kin = (struct kin){ .parent = stat->parent, .group = stat->group };
-}
+	int err = followed_read_end(f, backend->tells_status, n);
 
-/*
- * How it ended: as long as it is a zombie, /proc tells those who may trace it; once it is reaped, its
- * pidfd tells, on new kernels.
- */
-static void read_status(const struct backend *backend, struct followed *f, struct notice *n)
-{
-	bool asks = f->fd >= 0 && backend->tells_status;
-	struct process_stat stat;
-	int err;
-
-	/* Reaped already, it is not in /proc any more, and to look for it there waits for the reaper. */
-	if (asks && pidfd_wait_status(f->fd, &n->exit.wait_status) == 0)
+	if (!err)
 		return;
-	err = process_stat_read_dead(f->process.pid, f->start_ticks, &stat);
-	if (!err) {
-		tell_used(n, &stat);
-		n->exit.wait_status = stat.wait_status;
-		if (stat.tells_wait_status)
-			return;
-	}
-	if (f->has_status) {
-		n->exit.wait_status = f->wait_status;
-		return;
-	}
-	if (asks) {
-		err = pidfd_wait_status(f->fd, &n->exit.wait_status);
-		if (!err)
-			return;
-		n->exit.status_follows = err == -EAGAIN && backend->n_unreaped < UNREAPED_MAX;
-	}
+	n->exit.status_follows = err == -EAGAIN && backend->n_unreaped < UNREAPED_MAX;
 	n->exit.untold = untold(backend);
 }
 
@@ -247,7 +212,7 @@ static void tell_dead(struct backend *backend, size_t i)
 	struct followed f = take_followed(backend, i);
 	struct notice notice = exit_of(backend, &f);
 
-	read_status(backend, &f, &notice);
+	read_end(backend, &f, &notice);
 	/* Only that it is reaped, which is always told, is waited for now. */
 	if (notice.exit.status_follows && !epoll_set(backend, EPOLL_CTL_MOD, &f, 0))
 		backend->unreaped[backend->n_unreaped++] = f;
@@ -280,7 +245,7 @@ static void tell_leaving(struct backend *backend, struct followed *f)
 		return;
 	notice.exit.wait_status = f->wait_status;
 	if (stat.pid)
-		tell_used(&notice, &stat);
+		followed_tell_used(&stat, &notice);
 	take_followed(backend, (size_t)(f - backend->list.items));
 	tell_exit(backend, &notice);
 }

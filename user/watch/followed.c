@@ -1,9 +1,10 @@
 /*
- * followed.c - an array, and chains of its items by their number; and what /proc says of one of them.
+ * followed.c - an array, and chains of its items by their number; and what is said of one of them.
  */
 #include "watch/followed.h"
 
 #include <errno.h>
+#include "watch/pidfd.h"
 
 #define NONE UINT32_MAX
 
@@ -109,4 +110,37 @@ bool followed_see(
 	memcpy(f->process.comm, stat->comm, sizeof(stat->comm));
 	f->renamed = true;
 	return true;
+}
+
+void followed_tell_used(const struct process_stat *stat, struct notice *n)
+{
+	memcpy(n->process.comm, stat->comm, sizeof(n->process.comm));
+	n->exit.has_cpu = n->exit.has_faults = stat->threads > 0;
+	n->exit.cpu_ns = stat->cpu_ns;
+	n->exit.minor_faults = stat->minor_faults;
+	n->exit.major_faults = stat->major_faults;
+	if (stat->threads > 0)
+		n->exit.kin = (struct kin){ .parent = stat->parent, .group = stat->group };
+}
+
+int followed_read_end(const struct followed *f, bool pidfd_tells, struct notice *n)
+{
+	bool asks = f->fd >= 0 && pidfd_tells;
+	struct process_stat stat;
+
+	/* Reaped already, it is not in /proc any more, and to look for it there waits for the reaper. */
+	if (asks && pidfd_wait_status(f->fd, &n->exit.wait_status) == 0)
+		return 0;
+	/* As long as it is a zombie, /proc tells those who may trace it. */
+	if (process_stat_read_dead(f->process.pid, f->start_ticks, &stat) == 0) {
+		followed_tell_used(&stat, n);
+		n->exit.wait_status = stat.wait_status;
+		if (stat.tells_wait_status)
+			return 0;
+	}
+	if (f->has_status) {
+		n->exit.wait_status = f->wait_status;
+		return 0;
+	}
+	return asks ? pidfd_wait_status(f->fd, &n->exit.wait_status) : -ENODATA;
 }

@@ -47,4 +47,12 @@ bool followed_rests(const struct followed *f, uint64_t *ret_cpu_ns);
 bool followed_see(
 	struct followed *f, const struct process_stat *stat, uint64_t cpu_ns, int64_t now_boot_ns);
 
+/* Into the notice of its end: what it used, of one that is not reaped yet. */
+void followed_tell_used(const struct process_stat *stat, struct notice *n);
+/*
+ * It is dead: how it ended, and what it used, as far as that is known. With pidfd_tells its pidfd is asked, too, on
+ * kernels where that answers. 0; -EAGAIN: when it is reaped its pidfd will tell; another: nobody will.
+ */
+int followed_read_end(const struct followed *f, bool pidfd_tells, struct notice *n);
+
 #endif
