@@ -212,7 +212,7 @@ FUZZ_FLAGS = -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recove
 	$(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP
 FUZZ_OBJ := $(USER_SRC:%.c=$(BUILD)/fuzz/%.o)
 
-$(BUILD)/fuzz/user/%.o: user/%.c | $(SKEL) $(WEB)
+$(BUILD)/fuzz/user/%.o: user/%.c | $(SKEL) $(WEB) $(RULES)
 	@mkdir -p $(@D)
 	$(say) FUZZ $<
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
