@@ -23,7 +23,8 @@ struct daemon_options {
 	bool enable_lifecycle, enable_remote_write;
 	/* Of samples; 0: the default. */
 	int64_t retention_ms;
-	size_t retention_bytes, memory_bytes;
+	uint64_t retention_bytes;
+	size_t memory_bytes;
 	int64_t flush_ms, block_ms;
 	/* Of queries, and of what rules ask; 0: the default. */
 	int64_t query_timeout_ms, query_lookback_ms;

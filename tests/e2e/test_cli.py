@@ -128,6 +128,22 @@ def test_a_flag_that_cannot_be_meant_is_told_with_its_value(flag, value):
     assert f"--{flag} {value}: " in done.stderr
 
 
+@pytest.mark.parametrize("flag", ["storage.tsdb.retention.size", "storage.retention.size", "storage.memory-limit"])
+@pytest.mark.parametrize("value", ["1TB", "20GiB", "1.5GB", "512MB", "1PB"])
+def test_sizes_are_those_of_the_settings(flag, value):
+    # The flags are read in their order, and the second one is at fault: tolld does not start.
+    done = tolld("run", f"--{flag}", value, "--log.level", "none")
+    assert done.returncode == 2
+    assert done.stderr.startswith("tolld run: --log.level none: "), done.stderr
+
+
+@pytest.mark.parametrize("value", ["0", "0B", "1", "-1GB", "1XB", "GB", "99EB"])
+def test_a_size_that_is_none_is_told(value):
+    done = tolld("run", "--storage.tsdb.retention.size", value)
+    assert done.returncode == 2
+    assert f"retention.size {value}: " in done.stderr
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
 def test_the_owners_files_are_without_fault(name, tmp_path):
     write_seed(tmp_path, Ports())

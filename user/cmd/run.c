@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "base/regex.h"
 #include "cmd/feature.h"
+#include "config/config.h"
 #include "daemon.h"
 #include "model/duration.h"
 
@@ -161,32 +162,28 @@ static int parse_backend(const char *value, enum watch_backend *ret)
 	return wrong("watch.backend", value, "it is one of auto, kernel, pidfd, poll");
 }
 
-static int parse_size(const char *flag, const char *value, size_t *ret)
+/* As the key of the same name in a file; at most `max`, which is what this machine can address. */
+static int parse_size(const char *flag, const char *value, uint64_t max, uint64_t *ret)
 {
-	static const struct {
-		const char *unit;
-		int64_t bytes;
-	} units[] = {
-		{ "KB", 1ll << 10 },
-		{ "MB", 1ll << 20 },
-		{ "GB", 1ll << 30 },
-		{ "B", 1 },
-	};
-	size_t len = strspn(value, "0123456789");
-	char digits[24];
 	int64_t n;
+	int err = config_size_parse(value, &n);
 
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (!streq(value + len, units[i].unit) || len >= sizeof(digits))
-			continue;
-		memcpy(digits, value, len);
-		digits[len] = '\0';
-		if (num_parse_int(digits, 1, INT64_MAX / units[i].bytes, &n))
-			break;
-		*ret = (size_t)(n * units[i].bytes);
-		return 0;
-	}
-	return wrong(flag, value, "write it as 48MB, 512KB or 1GB");
+	if (err == -ERANGE || (!err && (uint64_t)n > max))
+		return wrong(flag, value, "that is more than this machine can have");
+	if (err || !n)
+		return wrong(flag, value, "write it as 48MB, 512KB or 1GB");
+	*ret = (uint64_t)n;
+	return 0;
+}
+
+static int parse_memory(const char *flag, const char *value, size_t *ret)
+{
+	uint64_t bytes;
+	int err = parse_size(flag, value, SIZE_MAX, &bytes);
+
+	if (!err)
+		*ret = (size_t)bytes;
+	return err;
 }
 
 static int parse_feature(const char *value)
@@ -267,9 +264,9 @@ static int take_limit(struct daemon_options *o, enum flag flag, const char *valu
 	case FLAG_RETENTION_TIME:
 		return parse_duration("storage.retention.time", value, &o->retention_ms);
 	case FLAG_RETENTION_SIZE:
-		return parse_size("storage.retention.size", value, &o->retention_bytes);
+		return parse_size("storage.retention.size", value, UINT64_MAX, &o->retention_bytes);
 	case FLAG_MEMORY:
-		return parse_size("storage.memory-limit", value, &o->memory_bytes);
+		return parse_memory("storage.memory-limit", value, &o->memory_bytes);
 	case FLAG_FLUSH:
 		return parse_duration("storage.flush-interval", value, &o->flush_ms);
 	case FLAG_BLOCK:

@@ -448,6 +448,11 @@ const struct config_integration *config_integration_find(
 const struct config_value *config_value_get(const struct config_value *map, const char *key);
 /* The text of a scalar by its key; NULL where it is not set. */
 const struct config_text *config_value_text(const struct config_value *map, const char *key);
+/*
+ * "15MB", "1.5GiB", "1MB500KB", "0": every unit is a power of 1024, as Prometheus reads them. -EINVAL; -ERANGE for more
+ * than 9e18 bytes.
+ */
+int config_size_parse(const char *s, int64_t *ret_bytes);
 /* A text read as YAML, which JSON is, too; in the arena, without places. -ENOMEM, -EINVAL. */
 int config_value_parse(struct arena *arena, const char *text, struct config_value *ret);
 /* The labels of a receiver, its name among them. -ENOMEM. */

@@ -323,8 +323,7 @@ bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int
 	return false;
 }
 
-/* "15MB", "1.5GiB", "1MB500KB": every unit is a power of 1024, as Prometheus reads them. */
-static int size_parse(const char *s, int64_t *ret_bytes)
+int config_size_parse(const char *s, int64_t *ret_bytes)
 {
 	static const char prefixes[] = "BKMGTPE";
 	double total = 0, number;
@@ -369,7 +368,7 @@ bool reader_size(struct reader *r, const struct tree_pair *pair, int64_t *ret_by
 	s = plain_text(r, pair, "a size like 10MB");
 	if (!s)
 		return false;
-	if (!size_parse(s, ret_bytes))
+	if (!config_size_parse(s, ret_bytes))
 		return true;
 	diag_error(r->diag, pair->value->pos, "'%s' must be a size like 10MB or 512KiB, not '%.*s'",
 		pair->key->text.s, SHOWN, s);
