@@ -144,6 +144,13 @@ def test_a_size_that_is_none_is_told(value):
     assert f"retention.size {value}: " in done.stderr
 
 
+@pytest.mark.parametrize("path,word", [("/dev/zero", "too large"), (".", "Is a directory")])
+def test_a_text_that_has_no_end_or_is_none_is_told(path, word, tmp_path):
+    done = tolld("check", "--openmetrics", path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{path}: {word}"), done.stderr
+
+
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])
 def test_the_owners_files_are_without_fault(name, tmp_path):
     write_seed(tmp_path, Ports())

@@ -64,6 +64,7 @@ static bool check_one(const char *path)
 	return !err;
 }
 
+/* 0 or a negative errno; -EMSGSIZE where it is more than a strbuf holds: what never ends is not read on. */
 static int read_text(const char *path, struct strbuf *out)
 {
 	FILE *f = streq(path, "-") ? stdin : fopen(path, "re");
@@ -73,10 +74,11 @@ static int read_text(const char *path, struct strbuf *out)
 
 	if (!f)
 		return -errno;
-	while ((n = fread(bytes, 1, sizeof(bytes), f)) > 0)
+	errno = 0;
+	while (!out->err && (n = fread(bytes, 1, sizeof(bytes), f)) > 0)
 		strbuf_add(out, bytes, n);
 	if (ferror(f))
-		err = -EIO;
+		err = errno ? -errno : -EIO;
 	if (f != stdin)
 		fclose(f);
 	return err ? err : out->err;
@@ -91,6 +93,9 @@ static bool check_openmetrics(const char *path)
 	char error[300] = "";
 	int err = read_text(path, &text);
 
+	if (err == -EMSGSIZE)
+		snprintf(error, sizeof(error), "too large: a text may have %zu MiB",
+			STRBUF_MAX_DEFAULT >> 20);
 	if (!err)
 		err = strict_check(text.s, text.len, &counts, error, sizeof(error));
 	strbuf_release(&text);
