@@ -191,6 +191,9 @@ static int ask_events(const struct arguments *a, struct answer *answer)
 	int err;
 
 	*answer = (struct answer){ 0 };
+	/* In a path these lead elsewhere. */
+	if (!*a->service || streq(a->service, ".") || streq(a->service, ".."))
+		return -EPROTO;
 	escape_query(&name, a->service, strlen(a->service));
 	strbuf_adds(&path, "/api/v1/services/");
 	/* Within a path a plus is a plus. */

@@ -257,6 +257,11 @@ static void one_service_is_asked_for_by_its_name(void **state)
 		{ ANSWER(UP), "500 Internal Server Error",
 			"{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"broken\"}",
 			"a", "GET /api/v1/services/a/events HTTP/", 0, "", "broken" },
+		/* Names that make another path. */
+		{ ANSWER(UP), "404 Not Found", "", "", "GET /api/v1/services HTTP/", 1, "",
+			"no service is called ''" },
+		{ ANSWER(UP), "404 Not Found", "", "..", "GET /api/v1/services HTTP/", 1, "",
+			"no service is called '..'" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
