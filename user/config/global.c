@@ -137,7 +137,8 @@ static size_t variable_name(const char *s, const char **ret_name, size_t *ret_le
 	if (*s == '{') {
 		len = strcspn(s, "}");
 		*ret_name = s + 1;
-		*ret_len = len - 1;
+		/* One that does not end is no name: only the brace is taken. */
+		*ret_len = s[len] ? len - 1 : 0;
 		return s[len] ? len + 1 : 1;
 	}
 	if (*s && strchr("*#$@!?-0123456789", *s)) {

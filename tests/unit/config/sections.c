@@ -547,7 +547,7 @@ static void external_labels_take_the_environment(void **state)
 {
 	static const char text[] =
 		"global:\n  external_labels:\n    a: x-${TOLLD_TEST_A}-$TOLLD_TEST_A\n"
-		"    b: $$HOME ${} $ 5$\n    c: ${TOLLD_TEST_NONE}z\n";
+		"    b: $$HOME ${} $ 5$\n    c: ${TOLLD_TEST_NONE}z\n    d: x${TOLLD_TEST_A\n";
 	struct diag diag = DIAG_INIT;
 	struct config *config = NULL;
 	const struct config_pair *labels;
@@ -559,6 +559,7 @@ static void external_labels_take_the_environment(void **state)
 	assert_string_equal(labels[0].value.s, "x-value-value");
 	assert_string_equal(labels[1].value.s, "$HOME  $ 5$");
 	assert_string_equal(labels[2].value.s, "z");
+	assert_string_equal(labels[3].value.s, "xTOLLD_TEST_A");
 	assert_int_equal(diag.warnings, 1);
 	assert_string_equal(
 		diag.entries[0].text, "the environment variable 'TOLLD_TEST_NONE' is empty");
