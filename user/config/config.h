@@ -249,8 +249,8 @@ enum config_value_kind {
 /* A setting of any shape, as the file has it. */
 struct config_value {
 	enum config_value_kind kind;
-	struct config_text
-		text; /* of every scalar, as it was written; of a truth value true or false */
+	bool truth;		    /* of VALUE_BOOL */
+	struct config_text text;    /* of every scalar, as it was written */
 	struct config_value *items; /* of a list; of a mapping the values */
 	struct config_text *keys;   /* of a mapping */
 	size_t n;

@@ -122,9 +122,10 @@ static void check_slack_update(struct reader *r, const struct tree_node *item)
 {
 	const struct tree_pair *update = tree_get(item, "update_message");
 	const struct tree_pair *url = tree_get(item, "api_url");
+	bool wanted = false;
 
-	if (update && url && update->value->kind == TREE_SCALAR &&
-		streq(update->value->text.s, "true") && url->value->kind == TREE_SCALAR &&
+	if (update && reader_truth(update->value, &wanted) && wanted && url &&
+		url->value->kind == TREE_SCALAR &&
 		!streq(url->value->text.s, "https://slack.com/api/chat.postMessage"))
 		diag_error(r->diag, update->key->pos,
 			"update_message can only be used with bot tokens. api_url must be set to "

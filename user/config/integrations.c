@@ -205,11 +205,11 @@ static void finish_sns(const struct item *item)
 
 static void finish_updates(const struct item *item)
 {
-	const struct config_text *update =
-		config_value_text(&item->integration->settings, "update_message");
+	const struct config_value *update =
+		config_value_get(&item->integration->settings, "update_message");
 
-	if (update && streq(update->s, "true"))
-		reader_tell_unserved(item->r, update->pos, "update_message");
+	if (update && update->truth)
+		reader_tell_unserved(item->r, update->text.pos, "update_message");
 	finish_slack(item);
 }
 

@@ -249,25 +249,32 @@ static const char *plain_text(struct reader *r, const struct tree_pair *pair, co
 	return NULL;
 }
 
-bool reader_bool(struct reader *r, const struct tree_pair *pair, bool *ret)
+bool reader_truth(const struct tree_node *value, bool *ret)
 {
 	static const char *const words[2][12] = {
 		{ "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N" },
 		{ "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y" },
 	};
-	const char *s;
 
-	if (pair->value->null)
-		return true;
-	s = plain_text(r, pair, "true or false");
-	for (int value = 0; s && pair->value->plain && value < 2; value++) {
-		for (size_t i = 0; words[value][i]; i++) {
-			if (streq(s, words[value][i])) {
-				*ret = value;
+	for (int truth = 0; value->kind == TREE_SCALAR && value->plain && truth < 2; truth++) {
+		for (size_t i = 0; words[truth][i]; i++) {
+			if (strlen(words[truth][i]) == value->text.len &&
+				!memcmp(words[truth][i], value->text.s, value->text.len)) {
+				*ret = truth;
 				return true;
 			}
 		}
 	}
+	return false;
+}
+
+bool reader_bool(struct reader *r, const struct tree_pair *pair, bool *ret)
+{
+	const char *s;
+
+	if (pair->value->null || reader_truth(pair->value, ret))
+		return true;
+	s = plain_text(r, pair, "true or false");
 	if (s)
 		diag_error(r->diag, pair->value->pos, "'%s' must be true or false, not '%.*s'%s",
 			pair->key->text.s, SHOWN, s, pair->value->plain ? "" : " in quotes");

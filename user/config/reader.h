@@ -101,6 +101,8 @@ void reader_each_file(struct reader *r, const struct tree_pair *pair, const char
 bool reader_text(struct reader *r, const struct tree_pair *pair, struct config_text *ret);
 bool reader_item_text(
 	struct reader *r, const char *name, const struct tree_node *item, struct config_text *ret);
+/* Whether YAML 1.1 has a scalar for a truth value, and which. */
+bool reader_truth(const struct tree_node *value, bool *ret);
 bool reader_bool(struct reader *r, const struct tree_pair *pair, bool *ret);
 bool reader_duration(struct reader *r, const struct tree_pair *pair, int64_t *ret_ms);
 bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int64_t *ret);

@@ -53,12 +53,14 @@ static bool holds_secrets(const struct schema *schema)
 /* Whether a value asks for nothing, so that not serving it takes nothing away. */
 static bool asks_for_nothing(const struct schema_key *key, const struct tree_node *value)
 {
+	bool truth;
+
 	if (value->kind != TREE_SCALAR)
 		return value->n == 0;
 	if (value->null || value->text.len == 0)
 		return true;
 	if (key->type == S_BOOL)
-		return streq(value->text.s, "false");
+		return reader_truth(value, &truth) && !truth;
 	return (key->type == S_COUNT || key->type == S_SIZE || key->type == S_DURATION) &&
 	       (streq(value->text.s, "0") || streq(value->text.s, "0s"));
 }

@@ -7,11 +7,6 @@
 
 #include <errno.h>
 
-static const char *const words[2][8] = {
-	{ "false", "False", "FALSE", "no", "No", "off", "Off" },
-	{ "true", "True", "TRUE", "yes", "Yes", "on", "On" },
-};
-
 /* What JSON takes for a number. */
 static bool is_number(const char *s)
 {
@@ -44,16 +39,9 @@ static void scalar(const struct tree_node *node, struct config_value *ret)
 	ret->kind = node->null ? VALUE_NULL : VALUE_TEXT;
 	if (node->null || !node->plain)
 		return;
-	for (size_t truth = 0; truth < 2; truth++) {
-		for (size_t i = 0; words[truth][i]; i++) {
-			if (!streq(words[truth][i], ret->text.s))
-				continue;
-			ret->kind = VALUE_BOOL;
-			ret->text.s = (char *)words[truth][0];
-			return;
-		}
-	}
-	if (is_number(ret->text.s))
+	if (reader_truth(node, &ret->truth))
+		ret->kind = VALUE_BOOL;
+	else if (is_number(ret->text.s))
 		ret->kind = VALUE_NUMBER;
 }
 

@@ -182,9 +182,9 @@ const char *payload_expand(struct payload *p, const char *setting, const struct 
 
 bool payload_flag(const struct config_value *map, const char *key)
 {
-	const struct config_text *text = config_value_text(map, key);
+	const struct config_value *flag = config_value_get(map, key);
 
-	return text && streq(text->s, "true");
+	return flag && flag->kind == VALUE_BOOL && flag->truth;
 }
 
 const char *payload_secret(struct payload *p, const char *key, bool expanded)
@@ -470,7 +470,9 @@ static void value(struct payload *p, const char *name, const struct config_value
 	/* At the very top nothing stands before it. */
 	if (body(p)->len)
 		begin(p, name);
-	strbuf_adds(body(p), v->kind == VALUE_NULL ? "null" : v->text.s);
+	strbuf_adds(body(p), v->kind == VALUE_NULL   ? "null"
+			     : v->kind == VALUE_BOOL ? (v->truth ? "true" : "false")
+						     : v->text.s);
 }
 
 void put_value(struct payload *p, const char *name, const struct config_value *v)

@@ -448,6 +448,12 @@ static void what_would_fail_every_notification_is_told(void **state)
 			"5:33: error: 'timeout': invalid duration \"5\"; write it like 30s, 5m or 1h30m\n" },
 		{ RECEIVER "  pagerduty_configs:\n  - {routing_key: k, details: x}\n",
 			"5:31: error: 'details' must be a mapping\n" },
+		{ "route: {receiver: r}\nreceivers:\n- name: r\n  slack_configs:\n"
+		  "  - {update_message: YES, api_url: 'https://slack.com/api/chat.postMessage'}\n",
+			"5:22: error: 'update_message' " UNSERVED "\n" },
+		{ "route: {receiver: r}\nreceivers:\n- name: r\n  slack_configs:\n"
+		  "  - {update_message: NO, api_url: 'http://h/'}\n",
+			"" },
 		{ RECEIVER
 			"  slack_configs:\n  - api_url: http://h/\n    actions: [{type: button, text: t, "
 			"name: n, confirm: {title: x}}]\n",

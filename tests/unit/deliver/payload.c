@@ -160,6 +160,16 @@ static const struct payload_row firing_rows[] = {
 		"5400&sound=&title=%5BFIRING%3A1%5D+Down+%28x%29&token=tttt&ttl=90&url="
 		"http%3A%2F%2Fpi%3A9093%2F%23%2Falerts%3Freceiver%3Dteam%255C.x&url_tit"
 		"le=&user=uuuu\n" },
+	/* YAML's words for truth values are truth values where one is asked for, and texts where a text is. */
+	{ "pushover",
+		"{user_key: uuuu, token: tttt, title: on, message: Yes, html: YES, monospace: NO, "
+		"sound: off, url: n, url_title: y}",
+		"POST https://api.pushover.net/1/messages.json\n"
+		"device=&expire=3600&html=1&message=Yes&priority=2&retry=60&sound=off&title=on&token=tttt&"
+		"url=n&url_title=y&user=uuuu\n" },
+	{ "webhook", "{url: 'http://h/x', payload: {a: YES, b: n, c: 'NO', d: Off}}",
+		"POST http://h/x\n"
+		"{\"a\":true,\"b\":false,\"c\":false,\"d\":false}\n" },
 	{ "msteams", "{webhook_url: 'http://h/x', text: t}",
 		"POST http://h/x\n"
 		"{\"@context\":\"http://schema.org/extensions\",\"type\":\"MessageCard\""
