@@ -75,6 +75,11 @@ static enum look key_look(const char *key, size_t len)
 		       : HARMLESS;
 }
 
+bool reader_is_secret_key(const char *key)
+{
+	return key_look(key, strlen(key)) != HARMLESS;
+}
+
 /* The key before a colon or what stands for one; empty where there is none. */
 static const char *key_before(const char *line, const char *sign, size_t *ret_len)
 {

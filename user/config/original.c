@@ -10,6 +10,7 @@
 #include "config/integrations.h"
 
 #include <yaml.h>
+#include "model/duration.h"
 
 /* Aliases repeat what they stand for: a small file may be large when it is written out. */
 #define MAX_TEXT ((size_t)4 << 20)
@@ -19,7 +20,7 @@ struct writer {
 	struct strbuf text;
 	yaml_emitter_t yaml;
 	bool failed;
-	bool in_slack;
+	bool in_slack, in_emails;
 };
 
 static int on_write(void *userdata, unsigned char *bytes, size_t len)
@@ -168,16 +169,50 @@ static void node(struct writer *w, const struct tree_node *from, bool secrets)
 	end(w, from->kind);
 }
 
+/*
+ * Behind a secret in the same line all is hidden. What amtool does not read as a text must be there all the same:
+ * it takes nothing that begins with "<secret>" for a truth value, a number, a duration or an address.
+ */
+static bool is_needed(const char *key, const struct tree_node *value)
+{
+	static const char *const keys[] = { "chat_id", "message_thread_id", "max_alerts",
+		"smarthost", "smtp_smarthost" };
+	int64_t ms;
+	bool truth;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (streq(keys[i], key))
+			return true;
+	}
+	return value->kind == TREE_SCALAR && !reader_is_secret_key(key) &&
+	       (reader_truth(value, &truth) || !duration_parse_go(value->text.s, &ms) ||
+		       !duration_parse(value->text.s, value->text.len, &ms));
+}
+
+/* tolld's own: Alertmanager's programs refuse a key that they do not know. */
+static bool is_ours(const struct tree_pair *pair)
+{
+	static const char *const keys[] = { CONFIG_REPEAT_INTERVAL_MAX,
+		CONFIG_SEND_RESOLVED_SUPPRESSED, "smtp_oauth2" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (streq(keys[i], pair->key->text.s))
+			return true;
+	}
+	return false;
+}
+
 static void pair(struct writer *w, const struct tree_pair *from, bool secrets)
 {
 	const char *key = from->key->text.s;
 
+	if (w->in_emails && streq(key, "oauth2"))
+		return;
 	node(w, from->key, false);
 	if (secrets && is_hidden(from->value) && is_shown_url(w, key))
 		hidden_url(w, from->value->text.s);
 	else
-		/* A number, which is no secret to Alertmanager: it reads none out of words. */
-		node(w, from->value, secrets && !streq(key, "chat_id"));
+		node(w, from->value, secrets && !is_needed(key, from->value));
 }
 
 /* -- sections --------------------------------------------------------------------------------- */
@@ -190,7 +225,8 @@ static void write_global(struct writer *w, const char *key, bool alertmanagers)
 
 	for (size_t i = 0; i < global->n; i++) {
 		if (!schema_find(&config_alertmanager_global, global->pairs[i].key->text.s) ==
-			alertmanagers)
+				alertmanagers ||
+			is_ours(&global->pairs[i]))
 			continue;
 		if (!begun) {
 			word(w, key);
@@ -218,8 +254,9 @@ static void receiver(struct writer *w, const struct tree_node *from)
 			continue;
 		/* Slack's URLs are a secret from their beginning. */
 		w->in_slack = streq(from->pairs[i].key->text.s, "slack_configs");
+		w->in_emails = streq(from->pairs[i].key->text.s, "email_configs");
 		pair(w, &from->pairs[i], true);
-		w->in_slack = false;
+		w->in_slack = w->in_emails = false;
 	}
 	end(w, TREE_MAP);
 }
@@ -229,13 +266,6 @@ static void plain_item(struct writer *w, const struct tree_node *from)
 	node(w, from, false);
 }
 
-static bool is_ours(const struct tree_pair *pair)
-{
-	return streq(pair->key->text.s, CONFIG_REPEAT_INTERVAL_MAX) ||
-	       streq(pair->key->text.s, CONFIG_SEND_RESOLVED_SUPPRESSED);
-}
-
-/* Without what is tolld's own: Alertmanager's programs refuse a key that they do not know. */
 static void route(struct writer *w, const struct tree_node *from)
 {
 	if (from->kind != TREE_MAP) {

@@ -86,6 +86,8 @@ bool reader_add_source(struct reader *r, struct source *source);
 void reader_hide_secrets(struct source *source);
 /* The same when it is known what the file says; `root` is NULL where it is no YAML. */
 void reader_hide_rest(struct source *source, const struct tree_node *root);
+/* Whether the name of a key says, or may be meant to say, that its value is a secret. */
+bool reader_is_secret_key(const char *key);
 /* Hides a value that is a secret, or was meant to hold one; of what is no text, its first line. */
 void reader_hide(const struct tree_node *value);
 /* `path` as seen from the file in which it stands; the configuration's. NULL when memory is out. */

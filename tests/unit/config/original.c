@@ -148,6 +148,47 @@ static void a_webhooks_url_stays_one(void **state)
 	}
 }
 
+/* One line may hide more than its secret: what is no text to amtool 0.25 must be there, and no key of tolld's own. */
+static void amtool_can_read_what_stands_beside_a_secret(void **state)
+{
+	static const struct {
+		const char *settings, *shown;
+	} rows[] = {
+		{ "receivers: [{name: r, opsgenie_configs: [{api_key: hunter2, update_alerts: yes, "
+		  "send_resolved: false, source: s}]}]\n",
+			"  - api_key: <secret>\n    update_alerts: yes\n    send_resolved: false\n"
+			"    source: <secret>\n" },
+		{ "receivers: [{name: r, telegram_configs: [{bot_token: hunter2, chat_id: -5, "
+		  "message_thread_id: 7}]}]\n",
+			"    chat_id: -5\n    message_thread_id: 7\n" },
+		{ "receivers: [{name: r, pushover_configs: [{token: hunter2, user_key: true, retry: 1h30m, "
+		  "http_config: {basic_auth: {password: yes}, follow_redirects: no}}]}]\n",
+			"    user_key: <secret>\n    retry: 1h30m\n    http_config:\n      basic_auth:\n"
+			"        password: <secret>\n      follow_redirects: no\n" },
+		{ "receivers: [{name: r}]\nglobal: {smtp_auth_password: hunter2, smtp_smarthost: 'h:25', "
+		  "resolve_timeout: 1d}\n",
+			"  smtp_auth_password: <secret>\n  smtp_smarthost: \"h:25\"\n"
+			"  resolve_timeout: 1d\nroute:\n" },
+		{ "receivers: [{name: r, email_configs: [{to: 'o@b.c', oauth2: {client_id: c, "
+		  "refresh_token: hunter2}}]}]\nglobal: {smtp_smarthost: 'h:25', smtp_from: 'a@b.c', "
+		  "smtp_auth_username: u, smtp_oauth2: {client_id: c, refresh_token: hunter2}}\n",
+			"  smtp_auth_username: u\nroute:\n  receiver: r\nreceivers:\n- name: r\n"
+			"  email_configs:\n  - to: \"o@b.c\"\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf all = STRBUF_INIT;
+		char *text;
+
+		strbuf_addf(&all, "%sroute: {receiver: r}\n", rows[i].settings);
+		text = text_of(all.s);
+		if (strstr(text, "hunter2") || !strstr(text, rows[i].shown))
+			fail_msg("%s", text);
+		free(text);
+		strbuf_release(&all);
+	}
+}
+
 static void it_says_the_same_when_it_is_read_again(void **state)
 {
 	scoped(freep) char *once = text_of(
@@ -230,6 +271,7 @@ int main(void)
 		cmocka_unit_test(it_holds_what_alertmanager_knows_and_nothing_else),
 		cmocka_unit_test(no_secret_is_in_it_wherever_it_stands),
 		cmocka_unit_test(a_webhooks_url_stays_one),
+		cmocka_unit_test(amtool_can_read_what_stands_beside_a_secret),
 		cmocka_unit_test(it_says_the_same_when_it_is_read_again),
 		cmocka_unit_test(lists_of_several_files_are_joined),
 		cmocka_unit_test(without_a_route_there_is_none),
