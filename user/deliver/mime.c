@@ -5,11 +5,14 @@
  */
 #include "deliver/mime.h"
 
+#include <strings.h>
 #include "base/escape.h"
 
 #define ENCODED_PREFIX	 "=?utf-8?q?"
 #define ENCODED_SUFFIX	 "?="
 #define HEADER_VALUE_MAX 2000
+/* RFC 5322 2.1.1: a line that cannot be folded may have 998. */
+#define ID_MAX_BYTES 900
 
 /* A header being written: words go out, each after a space or on a line of its own. */
 struct fold {
@@ -94,11 +97,23 @@ void mime_scratch_release(struct strbuf *scratch, struct strbuf *out)
 	strbuf_release(scratch);
 }
 
+/* These name mails. Who encodes one names none, and some servers take no mail without a name. */
+static bool holds_ids(const char *name)
+{
+	static const char *const names[] = { "Message-Id", "In-Reply-To", "References" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcasecmp(names[i], name))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Can it stand as it is? Printable ASCII that no reader takes for an encoded word, with single
- * spaces, at which it is folded, and words that fit into a line.
+ * spaces, at which it is folded, and words of at most `longest` bytes.
  */
-static bool is_plain(const char *s, size_t len)
+static bool is_plain(const char *s, size_t len, size_t longest)
 {
 	size_t word = 0;
 
@@ -110,7 +125,7 @@ static bool is_plain(const char *s, size_t len)
 		if (space && (!word || i + 1 == len))
 			return false;
 		word = space ? 0 : word + 1;
-		if (word > MIME_COLUMNS - 1)
+		if (word > longest)
 			return false;
 	}
 	return true;
@@ -187,12 +202,13 @@ static void fold_plain(struct fold *f, const char *s, size_t len)
 
 void mime_header(struct strbuf *out, const char *name, const char *value)
 {
+	size_t longest = holds_ids(name) ? ID_MAX_BYTES : MIME_COLUMNS - 1;
 	struct strbuf clean = STRBUF_INIT;
 	struct fold f;
 
 	mime_clean(&clean, value, strlen(value), HEADER_VALUE_MAX);
 	fold_start(&f, out, name);
-	if (is_plain(clean.s, clean.len))
+	if (is_plain(clean.s, clean.len, longest))
 		fold_plain(&f, clean.s, clean.len);
 	else
 		fold_encoded(&f, clean.s, clean.len);
@@ -219,7 +235,7 @@ static void fold_name(struct fold *f, const char *name)
 	mime_clean(&clean, name, strlen(name), HEADER_VALUE_MAX);
 	if (starts_with(clean.s, "=?") && is_atoms(clean.s, clean.len)) {
 		fold_plain(f, clean.s, clean.len);
-	} else if (!is_plain(clean.s, clean.len)) {
+	} else if (!is_plain(clean.s, clean.len, MIME_COLUMNS - 1)) {
 		fold_encoded(f, clean.s, clean.len);
 	} else if (is_atoms(clean.s, clean.len)) {
 		fold_plain(f, clean.s, clean.len);

@@ -45,6 +45,24 @@ static void headers_are_folded_and_encoded(void **state)
 	}
 }
 
+/* "Messages missing a valid Message-ID header are not accepted" is what Gmail says of an encoded one. */
+static void what_names_a_mail_is_never_encoded(void **state)
+{
+#define ID "<0123456789abcdef0123456789abcdef@ip-10-20-30-40.eu-central-1.compute.internal>"
+	static const char *const names[] = { "Message-Id", "message-id", "In-Reply-To",
+		"References" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct strbuf out = STRBUF_INIT, expected = STRBUF_INIT;
+
+		mime_header(&out, names[i], "<a@b> " ID);
+		strbuf_addf(&expected, "%s: <a@b>\r\n " ID "\r\n", names[i]);
+		assert_string_equal(out.s, expected.s);
+		strbuf_release(&out);
+		strbuf_release(&expected);
+	}
+}
+
 static void names_are_encoded_and_addresses_never(void **state)
 {
 	static const struct {
@@ -153,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_folded_and_encoded),
+		cmocka_unit_test(what_names_a_mail_is_never_encoded),
 		cmocka_unit_test(names_are_encoded_and_addresses_never),
 		cmocka_unit_test(header_names_are_checked),
 		cmocka_unit_test(bodies_are_quoted_printable),
