@@ -583,6 +583,20 @@ static bool is_temporary(const struct payload_kind *kind, long status)
 	return temporary;
 }
 
+/*
+ * An answer that broke off, or has no end: its status was good, and what more is needed had come. It would be
+ * told again by every try; Alertmanager does not look at what follows a good status either.
+ */
+static bool is_taken(struct payload *p, const struct payload_kind *kind, size_t i,
+	const struct client_answer *answer, char *words, size_t size)
+{
+	if (answer->status / 100 != 2)
+		return false;
+	if (kind->judge && i + 1 == p->n_requests)
+		return !judge(p, kind, answer, words, size);
+	return !kind->proceed || i + 1 == p->n_requests;
+}
+
 enum delivery_result payload_judge(
 	struct payload *p, size_t i, const struct client_answer *answer, char *words, size_t size)
 {
@@ -590,7 +604,7 @@ enum delivery_result payload_judge(
 	int err = 0;
 
 	words[0] = '\0';
-	if (answer->error) {
+	if (answer->error && !is_taken(p, kind, i, answer, words, size)) {
 		snprintf(words, size, "%s", answer->error);
 		return DELIVERY_RETRY;
 	}

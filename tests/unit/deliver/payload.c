@@ -364,6 +364,28 @@ struct answer_row {
 	const char *words;
 };
 
+/* `error`: why the answer broke off, or NULL. */
+static void assert_judged(const struct answer_row *row, const char *error)
+{
+	const struct client_answer answer = { .error = error,
+		.status = row->status,
+		.content_type = row->content_type,
+		.body = row->body,
+		.len = strlen(row->body) };
+	struct config *config = config_with(row->type, row->item);
+	struct notification *n = notification_of(true);
+	char words[400];
+	struct payload p;
+
+	payload_render(&p, &config->receivers[0].integrations[0], n, &fixture_options,
+		fixture_templates());
+	assert_int_equal(payload_judge(&p, 0, &answer, words, sizeof(words)), row->result);
+	assert_string_equal(words, row->words);
+	payload_release(&p);
+	notification_unref(n);
+	config_unref(config);
+}
+
 static void answers_are_judged_as_the_service_means_them(void **state)
 {
 #define WEBHOOK	   "webhook", "{url: 'http://h/secretpath'}"
@@ -416,26 +438,30 @@ static void answers_are_judged_as_the_service_means_them(void **state)
 		{ "telegram", "{bot_token: 'true', chat_id: 1}", 200, "", "{\"ok\":true}",
 			DELIVERY_SENT, "" },
 	};
-	char words[400];
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct client_answer answer = { .status = rows[i].status,
-			.content_type = rows[i].content_type,
-			.body = rows[i].body,
-			.len = strlen(rows[i].body) };
-		struct config *config = config_with(rows[i].type, rows[i].item);
-		struct notification *n = notification_of(true);
-		struct payload p;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_judged(&rows[i], NULL);
+}
 
-		payload_render(&p, &config->receivers[0].integrations[0], n, &fixture_options,
-			fixture_templates());
-		assert_int_equal(
-			payload_judge(&p, 0, &answer, words, sizeof(words)), rows[i].result);
-		assert_string_equal(words, rows[i].words);
-		payload_release(&p);
-		notification_unref(n);
-		config_unref(config);
-	}
+/* A good status counts, whatever becomes of what follows, where nothing in it counts, too. */
+static void an_answer_that_broke_off_is_judged_by_what_came(void **state)
+{
+	static const struct answer_row rows[] = {
+		{ WEBHOOK, 200, "", "hal", DELIVERY_SENT, "" },
+		{ WEBHOOK, 0, "", "", DELIVERY_RETRY, "timed out" },
+		{ WEBHOOK, 100, "", "", DELIVERY_RETRY, "timed out" },
+		{ WEBHOOK, 307, "", "", DELIVERY_RETRY, "timed out" },
+		{ WEBHOOK, 500, "", "hal", DELIVERY_RETRY, "timed out" },
+		{ SLACK, 200, "text/html", "ok", DELIVERY_SENT, "" },
+		{ SLACK, 200, "text/html", "o", DELIVERY_RETRY, "timed out" },
+		{ "telegram", "{bot_token: tttt, chat_id: 1}", 200, "", "{\"ok\":tr",
+			DELIVERY_RETRY, "timed out" },
+		{ "wechat", "{corp_id: c, api_secret: ssss}", 200, "", "{\"access_token\":\"t\"}",
+			DELIVERY_RETRY, "timed out" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_judged(&rows[i], "timed out");
 }
 
 static void wechat_takes_its_token_from_one_answer_to_the_next_request(void **state)
@@ -636,6 +662,7 @@ int main(void)
 		cmocka_unit_test(services_are_sent_what_alertmanager_sends_them),
 		cmocka_unit_test(services_are_told_when_all_is_over),
 		cmocka_unit_test(answers_are_judged_as_the_service_means_them),
+		cmocka_unit_test(an_answer_that_broke_off_is_judged_by_what_came),
 		cmocka_unit_test(wechat_takes_its_token_from_one_answer_to_the_next_request),
 		cmocka_unit_test(what_is_too_long_is_cut_where_the_service_cuts),
 		cmocka_unit_test(large_details_are_left_out),

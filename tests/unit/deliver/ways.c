@@ -221,6 +221,43 @@ static void the_owners_timeout_ends_a_try(void **state)
 	teardown(&w);
 }
 
+/* It was told, and is not to be told again because it does not stop talking. */
+static void an_answer_without_an_end_is_an_answer(void **state)
+{
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, 60000);
+	config = config_with(
+		&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x', timeout: 200ms}"));
+	w.server.manner = NEVER_ENDS;
+	w.server.body_len = 0;
+	assert_int_equal(tell(&w, config, "webhook", error), 0);
+	assert_int_equal(w.result, DELIVERY_SENT);
+	config_unref(config);
+	teardown(&w);
+}
+
+/* The proxy's yes is not that of who is to be told. */
+static void a_proxy_that_lets_through_has_taken_nothing(void **state)
+{
+	char error[400];
+	struct world w;
+	struct config *config;
+
+	setup(&w, PATIENCE_MS);
+	config = config_with(&w, RECEIVER("webhook", "{url: 'https://127.0.0.1:9/x', http_config: "
+						     "{proxy_url: 'http://127.0.0.1:%'}}"));
+	w.server.head = "HTTP/1.1 200 Connection established\r\n";
+	w.server.body_len = 0;
+	assert_int_equal(tell(&w, config, "webhook", error), 0);
+	assert_true(starts_with(w.server.last_request, "CONNECT 127.0.0.1:9 "));
+	assert_int_equal(w.result, DELIVERY_RETRY);
+	config_unref(config);
+	teardown(&w);
+}
+
 static void nothing_is_sent_of_what_cannot_be_rendered(void **state)
 {
 	char error[400];
@@ -751,6 +788,8 @@ int main(void)
 		cmocka_unit_test(a_service_decides_whether_it_is_tried_again),
 		cmocka_unit_test(no_answer_brings_a_secret_back),
 		cmocka_unit_test(the_owners_timeout_ends_a_try),
+		cmocka_unit_test(an_answer_without_an_end_is_an_answer),
+		cmocka_unit_test(a_proxy_that_lets_through_has_taken_nothing),
 		cmocka_unit_test(nothing_is_sent_of_what_cannot_be_rendered),
 		cmocka_unit_test(requests_that_belong_together_follow_each_other),
 		cmocka_unit_test(a_delivery_can_be_left_at_any_time),
