@@ -4,6 +4,8 @@
 #include "client/request.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include "base/clock.h"
@@ -12,6 +14,7 @@
 
 #define MAX_REDIRECTS	   10l
 #define CONNECT_TIMEOUT_MS 10000
+#define UNHEARD_MS	   20000
 
 struct client {
 	struct net *net;
@@ -106,7 +109,11 @@ void client_free(struct client *client)
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	const unsigned unheard_ms = UNHEARD_MS;
 
+	/* Who is not there any more is not waited for like one who thinks. */
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof(unheard_ms));
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 

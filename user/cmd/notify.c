@@ -200,6 +200,7 @@ static int connect_up(struct test *t, const struct config *config, struct diag *
 	const struct deliver_options options = { .external_url = t->external_url,
 		.hostname = t->hostname,
 		.timeout_ms = TIMEOUT_MS,
+		.verdict_timeout_ms = TIMEOUT_MS,
 		.transcript = true };
 	int err;
 

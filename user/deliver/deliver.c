@@ -21,6 +21,9 @@ int deliver_new(struct net *net, const struct deliver_options *options, struct d
 	deliver->net = net;
 	deliver->options.timeout_ms =
 		options->timeout_ms > 0 ? options->timeout_ms : DELIVERY_TIMEOUT_MS;
+	deliver->options.verdict_timeout_ms = options->verdict_timeout_ms > 0
+						      ? options->verdict_timeout_ms
+						      : DELIVERY_VERDICT_TIMEOUT_MS;
 	deliver->options.transcript = options->transcript;
 	deliver->options.hostname = strdup(host && *host ? host : "localhost");
 	deliver->options.external_url = strdup(options->external_url ? options->external_url : "");

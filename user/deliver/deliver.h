@@ -48,8 +48,14 @@ typedef void delivery_done_fn(const struct delivery_report *report, void *userda
 struct deliver_options {
 	const char *external_url; /* http://host:9093; links point there */
 	const char *hostname;
-	int64_t timeout_ms; /* of one try; 0: 30 s */
-	bool transcript;    /* reports have all that a mail server said */
+	int64_t timeout_ms; /* of one try; 0: 1 min */
+	/*
+	 * Whoever has all of it may have taken it, and is told it again by the next try: so long may his answer
+	 * take, of services over HTTP all of a try. RFC 5321 4.5.3.2.6 has 10 minutes; the caller's limit, five
+	 * minutes for a try, counts. 0: 3 min.
+	 */
+	int64_t verdict_timeout_ms;
+	bool transcript; /* reports have all that a mail server said */
 };
 
 int deliver_new(struct net *net, const struct deliver_options *options, struct deliver **ret);

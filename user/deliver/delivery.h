@@ -9,7 +9,8 @@
 #include "deliver/templates.h"
 
 /* One try, unless the owner says otherwise. */
-#define DELIVERY_TIMEOUT_MS 30000
+#define DELIVERY_TIMEOUT_MS	    60000
+#define DELIVERY_VERDICT_TIMEOUT_MS 180000
 /* Of what a server said, as much as a line of the log may have. */
 #define DELIVERY_WORDS_MAX 400
 

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,9 +22,15 @@
 #include "deliver/smtp.h"
 #include "deliver/transaction.h"
 
+/*
+ * Nobody acknowledges what is sent, at first that anybody wants to connect. libcurl's own timeout for that
+ * counts until the login is done, and a server may look long at who comes: for a name where names cannot be
+ * found, it greets late.
+ */
 #define CONNECT_TIMEOUT_MS 10000
+#define UNHEARD_MS	   20000
 /* Silence in the middle of a conversation; counts where the whole try may last longer. */
-#define STALL_SECONDS 20
+#define STALL_SECONDS 45
 #define SMTPS_PORT    465
 
 struct mail {
@@ -76,12 +84,20 @@ static void delivery_free(struct delivery *delivery)
 
 /* -- libcurl's callbacks -- */
 
+static void set_unheard(int fd, unsigned ms)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
 /* libcurl 7.88 opens its sockets without close-on-exec. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	set_unheard(fd, CONNECT_TIMEOUT_MS);
+	return fd;
 }
 
 static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, void *userdata)
@@ -161,11 +177,15 @@ static void finish(struct mail *done, const char *words)
 
 /* -- from the login on -- */
 
-/* Until the whole try is over, or the server has been silent for too long. */
+/* Until the whole try is over, or the server has been silent for too long: it may, once it has the mail. */
 static int64_t next_deadline_ns(const struct mail *d)
 {
-	int64_t end = d->started_boot_ns + d->deliver->options.timeout_ms * NSEC_PER_MSEC;
+	const struct deliver_options *o = &d->deliver->options;
+	const struct transaction *t = &d->transaction;
+	int64_t end = d->started_boot_ns + o->timeout_ms * NSEC_PER_MSEC;
 
+	if (d->dialogue.stage == SMTP_BODY && t->sent == t->out.len)
+		return end + o->verdict_timeout_ms * NSEC_PER_MSEC;
 	return MIN(end, clock_boot_ns() + STALL_SECONDS * NSEC_PER_SEC);
 }
 
@@ -260,6 +280,7 @@ static int begin_transaction(struct mail *d)
 	d->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (d->fd < 0)
 		return -errno;
+	set_unheard(d->fd, UNHEARD_MS);
 	err = sd_event_add_io(event, &d->io, d->fd, EPOLLIN | EPOLLOUT, on_io, d);
 	if (err >= 0)
 		err = sd_event_add_time(event, &d->timer, CLOCK_BOOTTIME,
@@ -474,7 +495,7 @@ static int set_connection(struct mail *d, int64_t timeout_ms)
 	SET(d, err, CURLOPT_FRESH_CONNECT, 1L);
 	SET(d, err, CURLOPT_CONNECT_ONLY, 1L);
 	SET(d, err, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)CONNECT_TIMEOUT_MS));
+	SET(d, err, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
 	SET(d, err, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)STALL_SECONDS);
 	/* Else libcurl tells why ::1 of localhost was no way, and not that nobody listens at 127.0.0.1. */
 	if (!strchr(d->email->host, ':') && !net_has_ipv6())

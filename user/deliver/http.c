@@ -70,7 +70,9 @@ static void on_answer(const struct client_answer *answer, void *userdata);
 static int start(struct request *r, char *error, size_t error_size)
 {
 	const struct payload_request *p = &r->payload.requests[r->at];
-	int64_t timeout_ms = r->deliver->options.timeout_ms;
+	int64_t passed_ms = (clock_boot_ns() - r->started_boot_ns) / NSEC_PER_MSEC;
+	/* All requests together: none is left without any time. */
+	int64_t timeout_ms = MAX(r->deliver->options.verdict_timeout_ms - passed_ms, (int64_t)1000);
 	struct client_request request = {
 		.method = p->method,
 		.url = p->url,

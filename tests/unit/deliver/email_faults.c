@@ -158,7 +158,9 @@ static void a_server_that_falls_silent_is_given_up_in_time(void **state)
 		struct outcome o;
 
 		server_set(&starttls, steps[i][0]);
+		verdict_ms = 500;
 		o = try_for(&email, 1000);
+		verdict_ms = 0;
 		assert_failed(&o, DELIVERY_RETRY, steps[i][1]);
 		/* Not before: a try that ends at once was not waiting. */
 		assert_true(o.duration_ns >= 990 * NSEC_PER_MSEC);
@@ -166,6 +168,31 @@ static void a_server_that_falls_silent_is_given_up_in_time(void **state)
 		/* Watching goes on meanwhile. */
 		assert_true(o.longest_ns < 500 * NSEC_PER_MSEC);
 	}
+}
+
+/* It asks for names where names cannot be found, or holds back who does not wait. */
+static void who_greets_late_is_waited_for(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	/* libcurl's time for a connection and all before the mail, were it not told otherwise. */
+	server_set(&starttls, "connect wait 10.5\n");
+	o = try_for(&email, 0);
+	assert_sent(&o);
+	assert_arrived(&starttls, "watcher", true);
+}
+
+/* It looks for viruses, or waits for a disk; who asks again brings a second mail. */
+static void who_has_the_mail_may_think_about_it(void **state)
+{
+	struct config_email email = settings(&starttls);
+	struct outcome o;
+
+	server_set(&starttls, "body wait 1.5\n");
+	o = try_for(&email, 1000);
+	assert_sent(&o);
+	assert_arrived(&starttls, "watcher", true);
 }
 
 static void a_server_that_never_says_goodbye_costs_no_time(void **state)
@@ -372,6 +399,8 @@ int main(void)
 		cmocka_unit_test(a_secret_is_never_shown_to_the_server),
 		cmocka_unit_test(faults_are_told_apart),
 		cmocka_unit_test(a_server_that_falls_silent_is_given_up_in_time),
+		cmocka_unit_test(who_greets_late_is_waited_for),
+		cmocka_unit_test(who_has_the_mail_may_think_about_it),
 		cmocka_unit_test(a_server_that_never_says_goodbye_costs_no_time),
 		cmocka_unit_test(one_bad_recipient_does_not_stop_the_others),
 		cmocka_unit_test(who_is_to_come_again_is_served_by_the_next_try_and_nobody_twice),

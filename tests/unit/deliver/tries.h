@@ -13,6 +13,9 @@
 
 static struct server starttls, implicit, no_tls, login, login_implicit, cram;
 
+/* How long the server may think about the mail; 0: as long as in earnest. */
+static int64_t verdict_ms;
+
 /* -- one try -- */
 
 struct outcome {
@@ -68,6 +71,7 @@ static inline struct outcome try_notification(
 	char error[300] = "";
 
 	options.timeout_ms = timeout_ms;
+	options.verdict_timeout_ms = verdict_ms;
 	assert_true(sd_event_new(&o.event) >= 0);
 	assert_int_equal(net_new(o.event, &net), 0);
 	assert_int_equal(deliver_new(net, &options, &deliver), 0);
