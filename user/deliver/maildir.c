@@ -2,9 +2,10 @@
  * maildir.c - notifications as files in a folder that mail programs read: a Maildir.
  *
  * A file is written and synced in tmp/ and then moved to new/, so that a reader sees whole mails only.
- * Its name is made of the notification, so what is delivered twice is one file. The disk may take its
- * time, and the loop must not: a thread does one mail, and tells by a descriptor that it is done. Who
- * does not want to wait any longer leaves it alone; it frees what it holds.
+ * Its name in new/ is made of the notification, so what is delivered twice is one file; in tmp/ each try has
+ * its own. The disk may take its time, and the loop must not: a thread does one mail, and tells by a
+ * descriptor that it is done. Who does not want to wait any longer leaves it alone; it frees what it holds.
+ * While some that were left wait for a folder's disk, no more are sent after them.
  *
  * Source: Daniel J. Bernstein's "Using maildir format".
  */
@@ -20,11 +21,17 @@
 #include "deliver/delivery.h"
 #include "deliver/message.h"
 
+#define LEFT_MAX  4
+#define NO_ANSWER "the disk does not answer"
+
 /* What the thread works on; freed by whoever lets go of it last. */
 struct job {
 	atomic_int refs;
+	atomic_bool done;
+	struct job *next; /* in `left` */
 	char *path;
 	char name[NAME_MAX + 1];
+	char tmp_name[NAME_MAX + 1];
 	unsigned mode;
 	char *data;
 	size_t len;
@@ -91,8 +98,8 @@ static int open_folder(struct job *job, int fds[2])
 
 static int write_file(struct job *job, int tmp)
 {
-	scoped(closep) int fd = openat(
-		tmp, job->name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, job->mode);
+	scoped(closep) int fd = openat(tmp, job->tmp_name,
+		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, job->mode);
 	size_t at = 0;
 	ssize_t n;
 
@@ -115,13 +122,13 @@ static int put(struct job *job)
 	err = open_folder(job, fds);
 	if (!err)
 		err = write_file(job, fds[0]);
-	if (!err && renameat(fds[0], job->name, fds[1], job->name))
+	if (!err && renameat(fds[0], job->tmp_name, fds[1], job->name))
 		err = fail(job, "cannot move the file to new");
 	/* The move itself is on the disk only with the folder. */
 	if (!err && fsync(fds[1]))
 		err = fail(job, "cannot write the folder");
 	if (err && fds[0] >= 0)
-		unlinkat(fds[0], job->name, 0);
+		unlinkat(fds[0], job->tmp_name, 0);
 	closep(&fds[0]);
 	closep(&fds[1]);
 	return err;
@@ -132,6 +139,7 @@ static void *run(void *userdata)
 	struct job *job = userdata;
 
 	job->err = put(job);
+	atomic_store(&job->done, true);
 	eventfd_write(job->done_fd, 1);
 	job_unref(job);
 	return NULL;
@@ -187,9 +195,43 @@ static int on_done(sd_event_source *source, int fd, uint32_t events, void *userd
 	return 0;
 }
 
+/* Those that were left, and may be at work yet; each with a reference. */
+static struct job *left;
+
+static void leave(struct job *job)
+{
+	atomic_fetch_add(&job->refs, 1);
+	job->next = left;
+	left = job;
+}
+
+/* How many still wait for this folder. */
+static size_t count_left(const char *path)
+{
+	struct job **at = &left, *job;
+	size_t n = 0;
+
+	while ((job = *at)) {
+		n += !atomic_load(&job->done) && streq(job->path, path);
+		if (!atomic_load(&job->done)) {
+			at = &job->next;
+			continue;
+		}
+		*at = job->next;
+		job_unref(job);
+	}
+	return n;
+}
+
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	finish(userdata, DELIVERY_RETRY, "the disk does not answer", NULL);
+	struct maildir *m = userdata;
+
+	/* Else on_done() is next. */
+	if (!atomic_load(&m->job->done)) {
+		leave(m->job);
+		finish(m, DELIVERY_RETRY, NO_ANSWER, NULL);
+	}
 	return 0;
 }
 
@@ -230,6 +272,7 @@ static size_t without_returns(char *data, size_t len)
 /* SECONDS.ID.HOST, where a host's name may have no / and no : */
 static void name_file(struct job *job, const struct notification *n, const char *hostname)
 {
+	static unsigned tries;
 	int len = snprintf(job->name, sizeof(job->name), "%lld.%s.%.100s",
 		(long long)(n->at_wall_ms / 1000), n->id, hostname);
 
@@ -237,6 +280,8 @@ static void name_file(struct job *job, const struct notification *n, const char 
 		if (job->name[i] == '/' || job->name[i] == ':' || (unsigned char)job->name[i] < ' ')
 			job->name[i] = '_';
 	}
+	/* One that was left may be at it yet. */
+	snprintf(job->tmp_name, sizeof(job->tmp_name), "%.200s.%u", job->name, ++tries);
 }
 
 /* Who sends it and whom it is for has no meaning here, but a mail must say it. */
@@ -296,6 +341,10 @@ int deliver_maildir(struct deliver *deliver, const struct config_maildir *maildi
 
 	if (!m)
 		return -ENOMEM;
+	if (count_left(maildir->path.s) >= LEFT_MAX) {
+		snprintf(error, error_size, NO_ANSWER);
+		return -EBUSY;
+	}
 	m->done = done;
 	m->userdata = userdata;
 	m->started_boot_ns = clock_boot_ns();

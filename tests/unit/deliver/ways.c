@@ -1,100 +1,10 @@
 /*
- * Ways out that are no mail server: services over HTTP, folders, other Alertmanagers; on a real loop.
+ * Ways out that are no mail server: services over HTTP, other Alertmanagers; on a real loop.
  */
-#include "deliver/fixture.h"
-#include "net/server.h"
+#include "deliver/ways.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include "deliver/forward.h"
 #include "model/timestamp.h"
-
-#define HEAD(status_) "HTTP/1.1 " status_ "\r\nContent-Type: text/plain\r\n"
-
-struct world {
-	sd_event *event;
-	struct net *net;
-	struct deliver *deliver;
-	struct server server;
-	bool done;
-	unsigned calls;
-	enum delivery_result result;
-	char message[400], answer[400];
-};
-
-static void setup(struct world *w, int64_t timeout_ms)
-{
-	struct deliver_options options = fixture_options;
-
-	*w = (struct world){
-		.server.head = HEAD("200 OK"), .server.body = "ok", .server.body_len = 2
-	};
-	options.timeout_ms = timeout_ms;
-	assert_int_equal(sd_event_new(&w->event), 0);
-	assert_int_equal(net_new(w->event, &w->net), 0);
-	assert_int_equal(deliver_new(w->net, &options, &w->deliver), 0);
-	server_start(&w->server, w->event);
-}
-
-static void teardown(struct world *w)
-{
-	deliver_free(w->deliver);
-	server_stop(&w->server);
-	net_free(w->net);
-	sd_event_unref(w->event);
-}
-
-static void on_delivered(const struct delivery_report *report, void *userdata)
-{
-	struct world *w = userdata;
-
-	w->done = true;
-	w->calls++;
-	w->result = report->result;
-	snprintf(w->message, sizeof(w->message), "%s", report->message);
-	snprintf(w->answer, sizeof(w->answer), "%s", report->answer ? report->answer : "");
-}
-
-/* The server's port stands for each %. */
-static struct config *config_with(const struct world *w, const char *settings)
-{
-	struct strbuf text = STRBUF_INIT;
-	struct config *config;
-
-	for (const char *p = settings; *p; p++) {
-		if (*p == '%')
-			strbuf_addf(&text, "%u", w->server.port);
-		else
-			strbuf_addch(&text, *p);
-	}
-	config = config_of(text.s);
-	strbuf_release(&text);
-	return config;
-}
-
-#define RECEIVER(kind_, item_)                                                                     \
-	"route: {receiver: r}\nreceivers: [{name: r, " kind_ "_configs: [" item_ "]}]\n"
-
-/* 0 and a result in w, or what could not even begin. */
-static int tell(struct world *w, const struct config *config, const char *kind, char error[400])
-{
-	struct notification *n = fixture_seed();
-	int err;
-
-	free(n->integration);
-	n->integration = strdup(kind);
-	w->done = false;
-	error[0] = '\0';
-	err = deliver_notification(
-		w->deliver, &config->receivers[0], n, on_delivered, w, NULL, error, 400);
-	notification_unref(n);
-	if (!err)
-		run_until(w->event, &w->done, PATIENCE_MS);
-	if (!err)
-		assert_true(w->done);
-	return err;
-}
 
 /* -- services ---------------------------------------------------------------------------------- */
 
@@ -328,136 +238,6 @@ static void a_delivery_can_be_left_at_any_time(void **state)
 	assert_int_equal(w.calls, 0);
 	notification_unref(n);
 	config_unref(config);
-}
-
-/* -- folders ----------------------------------------------------------------------------------- */
-
-static char *only_file(const char *dir)
-{
-	char *name = NULL;
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	assert_non_null(d);
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		assert_null(name);
-		name = strdup(e->d_name);
-	}
-	closedir(d);
-	return name;
-}
-
-static void remove_tree(const char *path)
-{
-	static const char *const parts[] = { "tmp", "new", "cur" };
-	char dir[300], file[600], *name;
-
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(dir, sizeof(dir), "%s/%s", path, parts[i]);
-		if (access(dir, F_OK))
-			continue;
-		name = only_file(dir);
-		snprintf(file, sizeof(file), "%s/%s", dir, name ? name : "");
-		if (name)
-			unlink(file);
-		free(name);
-		rmdir(dir);
-	}
-	rmdir(path);
-}
-
-static void a_folder_takes_whole_mails_once(void **state)
-{
-	char base[] = "/tmp/tolld-test-XXXXXX", path[64], text[200], dir[100], file[400],
-	     error[400];
-	struct config *config;
-	struct stat st;
-	struct world w;
-	char *name, *mail;
-
-	setup(&w, PATIENCE_MS);
-	assert_non_null(mkdtemp(base));
-	snprintf(path, sizeof(path), "%s/mail", base);
-	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s, mode: '0640'}"), path);
-	config = config_with(&w, text);
-	/* Twice: it is one notification, and one file. */
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(tell(&w, config, "maildir", error), 0);
-		assert_string_equal(w.message, "");
-		assert_int_equal(w.result, DELIVERY_SENT);
-	}
-	snprintf(dir, sizeof(dir), "%s/new", path);
-	name = only_file(dir);
-	assert_string_equal(name, "1795362385.0123456789abcdef0123456789abcdef.pi.example.org");
-	snprintf(file, sizeof(file), "%s/%s", dir, name);
-	assert_string_equal(w.answer, file);
-	assert_int_equal(stat(file, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0640);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-	mail = read_file(file, NULL);
-	assert_non_null(strstr(mail, "\nFrom: tolld@pi.example.org\nTo: tolld@pi.example.org\n"
-				     "Subject: [FIRING:1] InstanceDown"));
-	assert_null(strchr(mail, '\r'));
-	free(mail);
-	free(name);
-	snprintf(dir, sizeof(dir), "%s/tmp", path);
-	assert_null(only_file(dir));
-	remove_tree(path);
-	rmdir(base);
-	config_unref(config);
-	teardown(&w);
-}
-
-static void a_folder_that_cannot_be_written_to_is_tried_again(void **state)
-{
-	char base[] = "/tmp/tolld-test-XXXXXX", text[200], error[400], expected[200];
-	struct config *config;
-	struct world w;
-	int fd;
-
-	setup(&w, PATIENCE_MS);
-	assert_non_null(mkdtemp(base));
-	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s/no/mail}"), base);
-	config = config_with(&w, text);
-	assert_int_equal(tell(&w, config, "maildir", error), 0);
-	assert_int_equal(w.result, DELIVERY_RETRY);
-	snprintf(expected, sizeof(expected),
-		"cannot make the folder %s/no/mail: No such file or directory", base);
-	assert_string_equal(w.message, expected);
-	config_unref(config);
-	/* A file where the folder should be. */
-	snprintf(text, sizeof(text), "%s/file", base);
-	fd = open(text, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	close(fd);
-	snprintf(text, sizeof(text), RECEIVER("maildir", "{path: %s/file}"), base);
-	config = config_with(&w, text);
-	assert_int_equal(tell(&w, config, "maildir", error), 0);
-	assert_int_equal(w.result, DELIVERY_RETRY);
-	assert_true(starts_with(w.message, "cannot open the folder "));
-	snprintf(text, sizeof(text), "%s/file", base);
-	unlink(text);
-	rmdir(base);
-	config_unref(config);
-	teardown(&w);
-}
-
-static void what_is_no_longer_in_the_settings_is_not_found(void **state)
-{
-	static const char *const kinds[] = { "email", "maildir", "slack", "nonsense" };
-	char error[400];
-	struct world w;
-	struct config *config;
-
-	setup(&w, PATIENCE_MS);
-	config = config_with(&w, RECEIVER("webhook", "{url: 'http://127.0.0.1:%/x'}"));
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		assert_int_equal(tell(&w, config, kinds[i], error), -ENOENT);
-	config_unref(config);
-	teardown(&w);
 }
 
 /* -- other Alertmanagers ----------------------------------------------------------------------- */
@@ -793,9 +573,6 @@ int main(void)
 		cmocka_unit_test(nothing_is_sent_of_what_cannot_be_rendered),
 		cmocka_unit_test(requests_that_belong_together_follow_each_other),
 		cmocka_unit_test(a_delivery_can_be_left_at_any_time),
-		cmocka_unit_test(a_folder_takes_whole_mails_once),
-		cmocka_unit_test(a_folder_that_cannot_be_written_to_is_tried_again),
-		cmocka_unit_test(what_is_no_longer_in_the_settings_is_not_found),
 		cmocka_unit_test(other_alertmanagers_are_sent_what_prometheus_sends),
 		cmocka_unit_test(another_alertmanagers_words_are_told_without_secrets),
 		cmocka_unit_test(this_daemon_is_told_what_its_lists_leave),
