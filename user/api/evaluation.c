@@ -411,6 +411,12 @@ static bool evaluation_step(struct job *job, struct request *req)
 	return true;
 }
 
+/* As Prometheus, which takes a client that sends no more for one that has left. */
+static void evaluation_cancel(struct job *job, struct request *req)
+{
+	answer_error(req, ANSWER_CANCELED, "query was canceled in expression evaluation");
+}
+
 static bool looks_at_the_whole_range(const struct promql_expr *expr)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -440,7 +446,9 @@ void evaluation_start(
 		promql_free(expr);
 		return;
 	}
-	ev->job = (struct job){ .step = evaluation_step, .free = evaluation_free };
+	ev->job = (struct job){ .step = evaluation_step,
+		.free = evaluation_free,
+		.cancel = evaluation_cancel };
 	ev->expr = expr;
 	ev->options = *options;
 	ev->divisible = options->step_ms && !looks_at_the_whole_range(expr);

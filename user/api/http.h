@@ -28,6 +28,8 @@ struct job {
 	/* Does a little; true: it is done, and the response is filled. */
 	bool (*step)(struct job *job, struct request *req);
 	void (*free)(struct job *job);
+	/* Fills the response for a client that has hung up; NULL: there is more to it than an answer. */
+	void (*cancel)(struct job *job, struct request *req);
 	/*
 	 * What a turn has added to the body may go out, and the body be empty again, before the next one:
 	 * however long the answer is, it takes little memory. A status that changes ends the connection.
@@ -67,7 +69,7 @@ struct request {
 };
 
 /*
- * From "/path?name=value&..." as it stood in the request line. 0, -EINVAL (bad escape or NUL in the path),
+ * From "/path?name=value&..." as it stood in the request line, or "http://HOST/path?..." as proxies get it. 0, -EINVAL (bad escape or NUL in the path),
  * -EMSGSIZE, -ENOMEM. Parameters that cannot be decoded are told by bad_params, so that the path can say
  * in its own way what is wrong.
  */

@@ -89,11 +89,24 @@ static int add_params(struct request *req, const char *s, size_t len)
 	return 0;
 }
 
+/* From the path on. Source: RFC 9112, 3.2.2. */
+static const char *without_host(const char *uri)
+{
+	size_t scheme = !strncasecmp(uri, "http://", 7)	   ? 7
+			: !strncasecmp(uri, "https://", 8) ? 8
+							   : 0;
+
+	if (!scheme)
+		return uri;
+	uri += scheme + strcspn(uri + scheme, "/?#");
+	return *uri ? uri : "/";
+}
+
 int request_new(struct api *api, const char *uri, struct request **ret)
 {
 	scoped(request_freep) struct request *req = calloc(1, sizeof(*req));
-	size_t path_len = strcspn(uri, "?#");
-	const char *query = uri[path_len] == '?' ? uri + path_len + 1 : "";
+	size_t path_len;
+	const char *query;
 	int err;
 
 	if (!req)
@@ -103,6 +116,9 @@ int request_new(struct api *api, const char *uri, struct request **ret)
 	strbuf_init(&req->response.body, HTTP_MAX_ANSWER);
 	if (strlen(uri) > HTTP_MAX_URI)
 		return -EMSGSIZE;
+	uri = without_host(uri);
+	path_len = strcspn(uri, "?#");
+	query = uri[path_len] == '?' ? uri + path_len + 1 : "";
 	err = decode(uri, path_len, false, &req->path);
 	if (!err)
 		err = add_params(req, query, strcspn(query, "#"));

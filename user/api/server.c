@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include "api/listen.h"
 #include "base/num.h"
@@ -89,6 +90,29 @@ static void end_connection(struct MHD_Connection *mhd)
 	/* libmicrohttpd sees the end of the stream and cleans up by itself. */
 	if (info)
 		shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+/* Whether the client sends no more: whoever has left looks so. */
+static bool has_hung_up(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd fd = { .fd = info ? info->connect_fd : -1, .events = POLLRDHUP };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/*
+ * libmicrohttpd hears of it once, which is too early where it came together with the last request: it
+ * would then keep the connection until it is idle for too long. This makes the kernel say it again.
+ */
+static void hear_of_hang_up_again(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info && has_hung_up(mhd))
+		shutdown(info->connect_fd, SHUT_RD);
 }
 
 static void arm_slow_check(struct api *api, int64_t boot_ns)
@@ -313,6 +337,12 @@ static int on_job(sd_event_source *source, void *userdata)
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 		return 0;
 	}
+	/* While it is suspended libmicrohttpd does not look, and a query may go on for minutes. */
+	if (ex->req->job->cancel && has_hung_up(ex->mhd)) {
+		ex->req->job->cancel(ex->req->job, ex->req);
+		job_finish(ex);
+		return 0;
+	}
 	if (ex->req->job->step(ex->req->job, ex->req)) {
 		job_finish(ex);
 		return 0;
@@ -433,6 +463,7 @@ static void on_completed(
 
 	*req_cls = NULL;
 	connection_deadline(mhd, clock_boot_ns() + RECEIVE_NS);
+	hear_of_hang_up_again(mhd);
 	if (!ex)
 		return;
 	job_unlink(ex);

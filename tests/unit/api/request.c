@@ -28,6 +28,24 @@ static void takes_a_request_line_apart(void **state)
 	request_free(req);
 }
 
+static void a_line_as_proxies_get_it_is_the_same(void **state)
+{
+	static const char *const lines[][2] = { { "http://x:9090/a?q=1", "/a" },
+		{ "HTTPS://[::1]/a?q=1", "/a" }, { "/http://x?q=1", "/http://x" },
+		{ "http://x/?q=1", "/" } };
+	struct request *req;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		assert_int_equal(request_new(NULL, lines[i][0], &req), 0);
+		assert_string_equal(req->path, lines[i][1]);
+		assert_string_equal(request_param(req, "q"), "1");
+		request_free(req);
+	}
+	assert_int_equal(request_new(NULL, "http://x", &req), 0);
+	assert_string_equal(req->path, "/");
+	request_free(req);
+}
+
 static void a_form_comes_before_the_request_line(void **state)
 {
 	struct request *req;
@@ -123,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_a_request_line_apart),
+		cmocka_unit_test(a_line_as_proxies_get_it_is_the_same),
 		cmocka_unit_test(a_form_comes_before_the_request_line),
 		cmocka_unit_test(another_body_is_no_form),
 		cmocka_unit_test(refuses_what_cannot_be_meant),

@@ -347,6 +347,7 @@ static void stops_with_queries_under_way(void **state)
 static void a_client_that_leaves_is_forgotten(void **state)
 {
 	struct world w;
+	char *text;
 	int fd;
 
 	begin(&w);
@@ -359,6 +360,30 @@ static void a_client_that_leaves_is_forgotten(void **state)
 		assert_true(clock_boot_ns() < until);
 	}
 	assert_int_equal(w.api->n_jobs, 0);
+	/* Nor is its query carried on. */
+	text = talk(&w, "GET /metrics HTTP/1.1", "");
+	assert_has(text, "{handler=\"/api/v1/query_range\",code=\"499\"} 1\n");
+	free(text);
+	world_end(&w);
+}
+
+static void who_will_ask_no_more_is_answered_and_let_go(void **state)
+{
+	static const char ask[] = "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct world w;
+	char *text;
+	int fd;
+
+	begin(&w);
+	fd = dial(&w);
+	assert_int_equal(send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL), sizeof(ask) - 1);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	text = get(&w, fd, NULL);
+	assert_has(text, "tolld is Healthy.\n");
+	assert_has(text, "tolld is Ready.\n");
+	free(text);
+	close(fd);
 	world_end(&w);
 }
 
@@ -495,6 +520,7 @@ int main(void)
 		cmocka_unit_test(long_queries_share_the_loop_with_short_requests),
 		cmocka_unit_test(stops_with_queries_under_way),
 		cmocka_unit_test(a_client_that_leaves_is_forgotten),
+		cmocka_unit_test(who_will_ask_no_more_is_answered_and_let_go),
 		cmocka_unit_test(counts_its_answers),
 		cmocka_unit_test(reads_addresses_as_people_write_them),
 		cmocka_unit_test(an_address_in_use_is_said_to_be),
