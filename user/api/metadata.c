@@ -106,12 +106,13 @@ void metadata_list(struct request *req, struct instant now)
 	free(found.items);
 }
 
-/* One of match_target; without it all targets match. -EINVAL with the request answered. */
+/* One of match_target; without it, or with {}, all targets match. -EINVAL with the request answered. */
 static int read_target_selector(struct request *req, struct selectors *ret)
 {
+	const char *text = request_text(req, "match_target");
+
 	*ret = (struct selectors){ 0 };
-	return request_text(req, "match_target") ? param_selectors(req, "match_target", true, ret)
-						 : 0;
+	return text && !streq(text, "{}") ? param_selectors(req, "match_target", true, ret) : 0;
 }
 
 static void write_of_target(struct jsonw *json, const struct labels *target,

@@ -12,6 +12,8 @@
 
 /* Seconds from which milliseconds still fit, with room for a lookback on either side. */
 #define MAX_SECONDS ((double)(INT64_MAX / 4000))
+/* What is beyond these means "from the first" or "to the last", as clients in Go write it. */
+#define MOST_SECONDS ((double)(INT64_MAX / 1000))
 
 /*
  * Answers `invalid parameter "NAME": BEFORE "VALUE" AFTER`, the value as Go's %q; without a name only
@@ -46,6 +48,20 @@ static int refuse_time(struct request *req, const char *name, bool required, con
 	return err;
 }
 
+/*
+ * Go's first and last times, which Prometheus gives out and takes back by these words alone. Source:
+ * prometheus web/api/v1/api.go (minTimeFormatted, maxTimeFormatted).
+ */
+static bool is_first_or_last(const char *value, double *ret_seconds)
+{
+	bool first = streq(value, "-292273086-05-16T16:47:06Z");
+
+	if (!first && !streq(value, "292277025-08-18T07:12:54.999999999Z"))
+		return false;
+	*ret_seconds = first ? -MAX_SECONDS : MAX_SECONDS;
+	return true;
+}
+
 int param_time(struct request *req, const char *name, bool required, int64_t *ret_wall_ms)
 {
 	const char *value = request_text(req, name);
@@ -56,10 +72,11 @@ int param_time(struct request *req, const char *name, bool required, int64_t *re
 			return 0;
 		value = "";
 	}
-	if (num_parse(value, strlen(value), &seconds) == 0) {
+	if (is_first_or_last(value, &seconds) || num_parse(value, strlen(value), &seconds) == 0) {
 		/* A NaN compares false with everything and ends here as well. */
-		if (!(fabs(seconds) <= MAX_SECONDS))
+		if (!(fabs(seconds) <= MOST_SECONDS))
 			return refuse_time(req, name, required, value);
+		seconds = fmin(fmax(seconds, -MAX_SECONDS), MAX_SECONDS);
 		/* As Prometheus rounds: 1.2345 is a little less than it reads. */
 		*ret_wall_ms = (int64_t)seconds * 1000 + llround(modf(seconds, &whole) * 1000);
 		return 0;

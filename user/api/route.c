@@ -284,6 +284,15 @@ static void bad_params(struct request *req)
 			"the parameters cannot be read: a percent escape is broken\n");
 }
 
+static void too_many_params(struct request *req)
+{
+	if (starts_with(req->path, "/api/v1/"))
+		answer_error(req, ANSWER_BAD_DATA,
+			"error parsing form values: there are more than %d", HTTP_MAX_PARAMS);
+	else
+		respond_text(req, MHD_HTTP_BAD_REQUEST, "the form has too many fields\n");
+}
+
 static void call(struct request *req, const struct route *route, struct instant now)
 {
 	int err = request_read_form(req);
@@ -291,7 +300,7 @@ static void call(struct request *req, const struct route *route, struct instant 
 	if (err == -ENOMEM)
 		respond_text(req, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
 	else if (err)
-		respond_text(req, MHD_HTTP_BAD_REQUEST, "the form cannot be read\n");
+		too_many_params(req);
 	else if (req->bad_params)
 		bad_params(req);
 	else

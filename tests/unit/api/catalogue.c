@@ -106,6 +106,13 @@ static void what_is_outside_the_time_is_not_there(void **state)
 	world_begin(&w);
 	fill(&w);
 	assert_data(&w, "/api/v1/labels?start=0&end=1000", "[]");
+	assert_data(&w,
+		"/api/v1/labels?start=-292273086-05-16T16:47:06Z&match[]=n"
+		"&end=292277025-08-18T07:12:54.999999999Z",
+		"['__name__','job','my.label']");
+	assert_data(&w, "/api/v1/labels?start=-9223309901257974&end=9223309901257974&match[]=n",
+		"['__name__','job','my.label']");
+	assert_data(&w, "/api/v1/labels?start=9223309901257974", "[]");
 	assert_data(
 		&w, "/api/v1/labels?start=1795362385&match[]=n", "['__name__','job','my.label']");
 	world_end(&w);

@@ -227,6 +227,7 @@ static void what_one_target_says_of_its_metrics_is_told(void **state)
 	assert_data(&w, "/api/v1/targets/metadata?metric=b",
 		"[{'target':{'instance':'h:1','job':'j'},'type':'gauge','help':'B.','unit':''}]");
 	assert_data(&w, "/api/v1/targets/metadata?match_target={job='x'}", "[]");
+	assert_data(&w, "/api/v1/targets/metadata?match_target={}&limit=0", "[]");
 	assert_data(&w, "/api/v1/targets/metadata?limit=0", "[]");
 	assert_error(&w, "GET", "/api/v1/targets/metadata?limit=x", 400, "bad_data",
 		"limit must be a number");

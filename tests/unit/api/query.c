@@ -91,6 +91,7 @@ static void escapes_as_go_does(void **state)
 
 static void takes_a_form_as_well(void **state)
 {
+	struct strbuf many = STRBUF_INIT;
 	struct world w;
 	json_t *root;
 
@@ -100,6 +101,13 @@ static void takes_a_form_as_well(void **state)
 				    json_object_get(json_object_get(root, "data"), "result"), 1)),
 		"1");
 	json_decref(root);
+	for (size_t i = 0; i <= HTTP_MAX_PARAMS; i++)
+		strbuf_adds(&many, "a&");
+	root = ask_json(&w, "POST", "/api/v1/query", many.s, 400);
+	assert_string_equal(json_string_value(json_object_get(root, "error")),
+		"error parsing form values: there are more than 1000");
+	json_decref(root);
+	strbuf_release(&many);
 	world_end(&w);
 }
 
