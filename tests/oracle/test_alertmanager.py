@@ -268,7 +268,8 @@ def silence_bodies():
     for field in whole:
         yield changed(**{field: "-"})
         yield changed(**{field: None})
-    yield from ({}, None, "")
+    yield from ({}, None, "", " \n", {k.upper(): v for k, v in whole.items()})
+    yield json.dumps(whole).replace('"why"', '"half \\ud800 and whole \\ud83d\\ude00"')
     yield from (changed(matchers=[]), matcher(), matcher(name="a"), matcher(name="a", value=""),
                 matcher(name="a", isRegex=True), matcher(value="a", isRegex=True),
                 matcher(name="a", value="b", isRegex=False, isEqual=False),

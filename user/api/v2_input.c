@@ -12,6 +12,7 @@
 #include <strings.h>
 #include "api/v2.h"
 #include "base/escape.h"
+#include "base/hex.h"
 #include "model/timestamp.h"
 
 bool v2_is_json(struct request *req)
@@ -52,10 +53,31 @@ int v2_mend_utf8(struct strbuf *body)
 	return 0;
 }
 
-void v2_mend_nul(struct strbuf *body)
+/* What \uXXXX at s stands for; -1: it is no such escape. */
+static int escaped(const char *s)
+{
+	int rune = 0;
+
+	if (!starts_with(s, "\\u"))
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		int digit = hex_digit(s[i]);
+
+		if (digit < 0)
+			return -1;
+		rune = rune << 4 | digit;
+	}
+	return rune;
+}
+
+void v2_mend_escapes(struct strbuf *body)
 {
 	for (char *at = body->s; (at = strchr(at, '\\')); at += 2) {
-		if (starts_with(at, "\\u0000"))
+		int rune = escaped(at);
+
+		if (rune >= 0xd800 && rune < 0xdc00 && (escaped(at + 6) & 0xfc00) == 0xdc00)
+			at += 6;
+		else if (!rune || (rune & 0xf800) == 0xd800)
 			memcpy(at, "\\ufffd", 6);
 		else if (!at[1])
 			break;
@@ -120,9 +142,23 @@ int v2_not_json(const struct v2_input *in, const json_error_t *error, size_t at)
 
 /* -- fields ----------------------------------------------------------------------------------- */
 
+const json_t *v2_member(const json_t *object, const char *name)
+{
+	const json_t *found = NULL;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (!strcasecmp(key, name))
+			found = value;
+	}
+	return found;
+}
+
 static const json_t *field_of(const json_t *object, const char *field)
 {
-	const json_t *value = json_object_get(object, field);
+	const json_t *value = v2_member(object, field);
 
 	return json_is_null(value) ? NULL : value;
 }

@@ -24,10 +24,13 @@ bool v2_is_json(struct request *req);
 /* Bytes that are no UTF-8 become U+FFFD, as Go reads them. -ENOMEM. */
 int v2_mend_utf8(struct strbuf *body);
 /*
- * Each \u0000 becomes U+FFFD, as base/jread.h reads it: Go takes a NUL, and refusing it would lose the alerts that
- * came in the same body; no text of ours, no mail and no page can hold it.
+ * Each \u0000, and each \uD800 to \uDFFF that is not one of a pair, becomes U+FFFD, as base/jread.h reads them. Go
+ * reads the second so; a NUL it takes, and no text of ours, no mail and no page can hold it.
  */
-void v2_mend_nul(struct strbuf *body);
+void v2_mend_escapes(struct strbuf *body);
+
+/* The member of that name, in whatever capitals, as Go finds it; of several the last one. NULL: none. */
+const json_t *v2_member(const json_t *object, const char *name);
 
 /* Each returns 0, or a negative errno with the request already answered. */
 int v2_field_text(const struct v2_input *in, const json_t *object, const char *field,

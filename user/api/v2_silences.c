@@ -150,7 +150,7 @@ static void posted_release(struct posted *posted)
 static int read_time(const struct v2_input *in, const json_t *object, const char *field,
 	bool *ret_given, int64_t *ret_wall_ms)
 {
-	const json_t *value = json_object_get(object, field);
+	const json_t *value = v2_member(object, field);
 
 	/* The year 1 counts as given; what it means is asked elsewhere. */
 	*ret_given = value && !json_is_null(value);
@@ -174,7 +174,7 @@ static int read_matcher(
 
 static int read_matchers(const struct v2_input *in, const json_t *object, struct posted *posted)
 {
-	const json_t *list = json_object_get(object, "matchers");
+	const json_t *list = v2_member(object, "matchers");
 	int err = 0;
 
 	if (!list || json_is_null(list))
@@ -377,7 +377,11 @@ void v2_silences_post(struct request *req, struct instant now)
 		v2_no_memory(&in);
 		return;
 	}
-	v2_mend_nul(&req->body);
+	if (!req->body.s[strspn(req->body.s, " \t\r\n")]) {
+		required(&in, "silence");
+		return;
+	}
+	v2_mend_escapes(&req->body);
 	object = json_loadb(
 		req->body.s, req->body.len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
 	if (!object) {

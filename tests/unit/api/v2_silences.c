@@ -20,6 +20,14 @@ static const struct {
 	{ "{" ONE "'createdBy':'','comment':''," TIMES "}", "200 {'silenceID':ID}" },
 	{ "", "422 {'code':602,'message':'silence in body is required'}" },
 	{ "{}", "422 {'code':602,'message':'comment in body is required'}" },
+	{ " \n", "422 {'code':602,'message':'silence in body is required'}" },
+	/* Keys in other capitals are the same, and of two the later counts. */
+	{ "{'Matchers':[{'NAME':'a','Value':'b','isregex':false}],'CREATEDBY':'me','Comment':"
+	  "'why'," TIMES "}",
+		"200 {'silenceID':ID}" },
+	{ "{" ONE WORDS TIMES ",'StartsAt':'x'}",
+		"400 {'code':400,'message':'parsing silence body from \\'\\' failed, because "
+		"parsing time \\'x\\' of startsAt: it is not like \\'2006-01-02T15:04:05.000Z\\''}" },
 	{ "null", "422 {'code':602,'message':'comment in body is required'}" },
 	{ "[]", "400 {'code':400,'message':'parsing silence body from \\'\\' failed, because json: "
 		"cannot unmarshal array into silence of type an object'}" },
@@ -167,6 +175,20 @@ static void expire(struct world *w, const char *id, const char *expected)
 	strbuf_addf(&target, "/api/v2/silence/%s", id);
 	assert_v2(w, "DELETE", target.s, NULL, expected);
 	strbuf_release(&target);
+}
+
+static void half_a_pair_is_taken_for_what_stands_for_it(void **state)
+{
+	struct world w;
+
+	v2_begin_world(&w);
+	free(make(&w,
+		"{" ONE "'createdBy':'\\ud800','comment':'\\uDC00\\ud83d\\uDE00\\ud83dz'," TIMES
+		"}"));
+	assert_names(&w, "/api/v2/silences", NULL, "createdBy", "\xef\xbf\xbd");
+	assert_names(&w, "/api/v2/silences", NULL, "comment",
+		"\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbdz");
+	world_end(&w);
 }
 
 /* A NUL of an alert's and one of a silence's are the same; what only looks like one stays. */
@@ -586,6 +608,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_posted_is_taken_or_told_what_is_wrong),
+		cmocka_unit_test(half_a_pair_is_taken_for_what_stands_for_it),
 		cmocka_unit_test(a_nul_is_taken_for_what_stands_for_it),
 		cmocka_unit_test(a_silence_has_alertmanagers_shape),
 		cmocka_unit_test(they_are_listed_by_state_and_time),
