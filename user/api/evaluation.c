@@ -446,9 +446,9 @@ void evaluation_start(
 		promql_free(expr);
 		return;
 	}
-	ev->job = (struct job){ .step = evaluation_step,
-		.free = evaluation_free,
-		.cancel = evaluation_cancel };
+	ev->job = (struct job){
+		.step = evaluation_step, .free = evaluation_free, .cancel = evaluation_cancel
+	};
 	ev->expr = expr;
 	ev->options = *options;
 	ev->divisible = options->step_ms && !looks_at_the_whole_range(expr);

@@ -97,6 +97,8 @@ static bool is_web(const char *url)
 
 static void add_name(struct strbuf *out, const struct alert_row *row)
 {
+	const char *name = labels_get(row->labels, LABEL_ALERTNAME);
+
 	if (row->rule) {
 		strbuf_adds(out, "<a class=\"name\" href=\"graph?g0.expr=");
 		escape_query(out, row->rule->query, strlen(row->rule->query));
@@ -112,7 +114,8 @@ static void add_name(struct strbuf *out, const struct alert_row *row)
 	} else {
 		strbuf_adds(out, "<span class=\"name\">");
 	}
-	html_text(out, labels_get(row->labels, LABEL_ALERTNAME));
+	/* A link without a word in it is one that nobody can follow. */
+	html_text(out, name ? name : "no name");
 	strbuf_adds(out, is_web(row->url) ? "</a>" : "</span>");
 }
 

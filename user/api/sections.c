@@ -259,7 +259,7 @@ void page_targets(struct strbuf *out, const struct api *api, struct instant now)
 	end_section(out, rows, "api/v1/targets");
 }
 
-static void add_result(struct strbuf *out, const struct promql_result *result)
+static void add_result(struct strbuf *out, const struct promql_result *result, const char *query)
 {
 	static const char *const columns[] = { "Series", "Value", NULL };
 	char value[NUM_MAX];
@@ -290,14 +290,25 @@ static void add_result(struct strbuf *out, const struct promql_result *result)
 		strbuf_adds(out, "</td></tr>\n");
 		strbuf_release(&name);
 	}
-	end_section(out, result->n, "api/v1/query");
+	html_end_table(out);
+	if (result->n > PAGE_MAX_ROWS) {
+		strbuf_addf(out, "<p>And %zu more: <a href=\"api/v1/query?query=",
+			result->n - PAGE_MAX_ROWS);
+		escape_query(out, query, strlen(query));
+		strbuf_adds(out, "\">/api/v1/query</a> has all.</p>\n");
+	}
 }
 
 static void add_value(
 	struct strbuf *out, const struct api *api, const char *query, struct instant now)
 {
-	const struct promql_options options = { .deadline_boot_ns =
-							now.boot_ns + API_MAX_BLOCK_NS };
+	const struct api_sources *sources = &api->sources;
+	const struct promql_options options = { .deadline_boot_ns = now.boot_ns + API_MAX_BLOCK_NS,
+		.lookback_ms = api->options.query_lookback_ms,
+		.max_samples = api->options.query_max_samples,
+		.default_step_ms = sources->default_step_ms
+					   ? sources->default_step_ms(sources->userdata)
+					   : 0 };
 	struct promql_error error = { 0 };
 	struct promql_result result = { 0 };
 	struct promql_expr *expr;
@@ -306,9 +317,9 @@ static void add_value(
 	err = promql_parse(query, &expr, &error);
 	if (!err) {
 		err = promql_check_evaluable(expr, &error);
-		if (!err && api->sources.db)
+		if (!err && sources->db)
 			err = promql_eval(
-				expr, api->sources.db, now.wall_ms, &options, &result, &error);
+				expr, sources->db, now.wall_ms, &options, &result, &error);
 		promql_free(expr);
 	}
 	if (err) {
@@ -317,7 +328,7 @@ static void add_value(
 		strbuf_adds(out, "</p>\n");
 		return;
 	}
-	add_result(out, &result);
+	add_result(out, &result, query);
 	promql_result_release(&result);
 }
 

@@ -28,6 +28,29 @@ function keepOpen(from, to) {
 		fold.open = open.has(fold.dataset.service);
 }
 
+/* Of a link, a button or a fold: the same on the next page. */
+function nameOf(element) {
+	const form = element.closest("form"), fold = element.closest("details");
+
+	return [element.tagName, element.getAttribute("href"),
+		form && new URLSearchParams(new FormData(form)), fold && fold.dataset.service].join(" ");
+}
+
+function namedAs(within, name) {
+	return [...within.querySelectorAll("a, button, summary")].filter(e => nameOf(e) === name);
+}
+
+/* Whoever goes through the page by its keyboard stays where they are. */
+function replace(to, from) {
+	const active = document.activeElement;
+	const name = to.contains(active) ? nameOf(active) : null;
+	const place = name === null ? -1 : namedAs(to, name).indexOf(active);
+
+	to.replaceChildren(...document.adoptNode(from).childNodes);
+	if (place >= 0)
+		namedAs(to, name).slice(0, place + 1).pop()?.focus({ preventScroll: true });
+}
+
 function show(html) {
 	const fresh = new DOMParser().parseFromString(html, "text/html");
 
@@ -40,7 +63,7 @@ function show(html) {
 			continue;
 		keepOpen(from, to);
 		if (from.innerHTML !== to.innerHTML)
-			to.replaceChildren(...document.adoptNode(from).childNodes);
+			replace(to, from);
 	}
 }
 
@@ -61,9 +84,14 @@ async function refresh() {
 
 			if (!answer.ok)
 				throw new Error(answer.status);
-			show(await answer.text());
-			shownAt = new Date();
+			const html = await answer.text();
+
 			offline(false);
+			/* It may have taken a while. */
+			if (!reading()) {
+				show(html);
+				shownAt = new Date();
+			}
 		} catch {
 			offline(true);
 		}

@@ -1,6 +1,8 @@
 /* The page: what needs a person first, nothing hostile in it, whole without JavaScript. */
 #include "pages.h"
 
+#include "api/page.h"
+
 static struct labels *labels, *annotations;
 static struct rule_alert_info alerts[2];
 static struct rule_info rules[1];
@@ -366,6 +368,36 @@ static void the_link_in_a_mail_shows_the_expressions_value(void **state)
 	world_end(&w);
 }
 
+static void a_link_asks_as_the_api_does_and_leads_to_what_has_no_room(void **state)
+{
+	static const double values[] = { 0 };
+	struct world w;
+	char *text;
+
+	world_begin(&w);
+	for (size_t i = 0; i <= PAGE_MAX_ROWS; i++) {
+		char job[8];
+
+		snprintf(job, sizeof(job), "%zu", i);
+		world_series(&w, (const char *const[][2]){ { "__name__", "n" }, { "job", job } }, 2,
+			values, ARRAY_SIZE(values), 1000);
+	}
+	text = ask_text(&w, "GET", "/graph?g0.expr=n%20%3C%20%2B1", 200);
+	assert_non_null(strstr(text,
+		"And 1 more: <a href=\"api/v1/query?query=n+%3C+%2B1\">/api/v1/query</a> has all."));
+	free(text);
+	w.api->options.query_max_samples = 3;
+	text = ask_text(&w, "GET", "/graph?g0.expr=n", 200);
+	assert_non_null(strstr(text, "too many samples"));
+	free(text);
+	w.api->options.query_max_samples = 0;
+	w.api->options.query_lookback_ms = 1;
+	text = ask_text(&w, "GET", "/graph?g0.expr=n%20offset%202s", 200);
+	assert_non_null(strstr(text, "No series has this value now."));
+	free(text);
+	world_end(&w);
+}
+
 static void files_are_served_whole(void **state)
 {
 	struct request *req;
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test(what_stands_still_stands_before_what_goes_on),
 		cmocka_unit_test(the_page_keeps_to_itself),
 		cmocka_unit_test(the_link_in_a_mail_shows_the_expressions_value),
+		cmocka_unit_test(a_link_asks_as_the_api_does_and_leads_to_what_has_no_room),
 		cmocka_unit_test(files_are_served_whole),
 		cmocka_unit_test(a_storm_is_counted_and_not_drawn),
 		cmocka_unit_test(survives_without_memory),

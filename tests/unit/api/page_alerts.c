@@ -159,6 +159,19 @@ static void only_links_to_the_web_are_links(void **state)
 	world_end(&w);
 }
 
+static void a_link_has_words(void **state)
+{
+	struct world w;
+	char *text;
+
+	v2_begin_world(&w);
+	post(&w, "[{'labels':{'n':'x'},'generatorURL':'http://p/'}]");
+	text = ask_text(&w, "GET", "/", 200);
+	assert_non_null(strstr(text, "href=\"http://p/\">no name</a>"));
+	free(text);
+	world_end(&w);
+}
+
 static size_t rows_of(const char *text, const char *state)
 {
 	struct strbuf row = STRBUF_INIT;
@@ -241,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whoever_fires_is_there_with_what_keeps_it_silent),
 		cmocka_unit_test(only_links_to_the_web_are_links),
+		cmocka_unit_test(a_link_has_words),
 		cmocka_unit_test(many_are_counted_and_those_that_are_told_are_drawn),
 		cmocka_unit_test(one_that_is_over_is_gone),
 		cmocka_unit_test(survives_without_memory),
