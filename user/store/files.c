@@ -47,7 +47,8 @@ struct store_files {
 	/* The thread's alone. */
 	char open_name[STORE_FILES_MAX_NAME];
 	int open_fd;
-	bool names_new; /* since the directory was last made durable */
+	char lacking[STORE_FILES_MAX_NAME]; /* the last file that something could not be added to */
+	bool names_new;			    /* since the directory was last made durable */
 };
 
 static void push(struct orders *orders, struct order *order)
@@ -83,7 +84,7 @@ static void close_current(struct store_files *files)
 	files->open_name[0] = '\0';
 }
 
-static int open_to_add(struct store_files *files, const char *name)
+static int open_to_add(struct store_files *files, const char *name, bool make)
 {
 	static const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW;
 	int fd;
@@ -92,7 +93,7 @@ static int open_to_add(struct store_files *files, const char *name)
 		return 0;
 	close_current(files);
 	fd = openat(files->dir_fd, name, flags | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
+	if (fd < 0 && errno == ENOENT && make) {
 		fd = openat(files->dir_fd, name, flags | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		files->names_new = true;
 	}
@@ -129,7 +130,7 @@ static int keep_names(struct store_files *files)
 static int append(struct store_files *files, const struct order *order)
 {
 	struct stat before;
-	int err = open_to_add(files, order->name);
+	int err = open_to_add(files, order->name, true);
 
 	if (err)
 		return err;
@@ -147,9 +148,20 @@ static int append(struct store_files *files, const struct order *order)
 	return err;
 }
 
+/* Orders stand behind each other whose giver waits for no answer: what lacks a part must not look whole. */
+static int append_or_note(struct store_files *files, const struct order *order)
+{
+	int err = append(files, order);
+
+	if (err)
+		snprintf(files->lacking, sizeof(files->lacking), "%s", order->name);
+	return err;
+}
+
 static int rename_file(struct store_files *files, const struct order *order)
 {
-	int err = open_to_add(files, order->name);
+	int err =
+		streq(files->lacking, order->name) ? -EIO : open_to_add(files, order->name, false);
 
 	if (!err && fdatasync(files->open_fd) < 0)
 		err = -errno;
@@ -163,13 +175,15 @@ static int remove_file(struct store_files *files, const struct order *order)
 {
 	if (streq(files->open_name, order->name))
 		close_current(files);
+	if (streq(files->lacking, order->name))
+		files->lacking[0] = '\0';
 	return unlinkat(files->dir_fd, order->name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static int carry_out(struct store_files *files, const struct order *order)
 {
 	static int (*const how[])(struct store_files *, const struct order *) = {
-		[APPEND] = append,
+		[APPEND] = append_or_note,
 		[RENAME] = rename_file,
 		[REMOVE] = remove_file,
 	};

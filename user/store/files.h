@@ -42,7 +42,10 @@ typedef void store_files_done_fn(int err, void *userdata);
  */
 int store_files_append(struct store_files *files, const char *name, char *bytes, size_t len,
 	bool durable, store_files_done_fn *done, void *userdata);
-/* Makes the file durable, then gives it its new name, then makes that durable. */
+/*
+ * Makes the file durable, then gives it its new name, then makes that durable. -EIO where the last order
+ * that failed was to add to it: half a file gets no name.
+ */
 int store_files_rename(struct store_files *files, const char *from, const char *to,
 	store_files_done_fn *done, void *userdata);
 /* One that is not there is no error. */

@@ -240,6 +240,37 @@ static void a_full_disk_leaves_the_file_as_it_was(void **state)
 	assert_holds(f, "a", "whole again");
 }
 
+static void half_a_file_gets_no_name(void **state)
+{
+	static const int errors[] = { 0, -EFBIG, 0, -EIO, -ENOENT, 0, 0, 0 };
+	struct fixture *f = *state;
+	struct rlimit before, little;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	little = before;
+	little.rlim_cur = 8;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	/* Nobody waits for an answer between them. */
+	add(f, "a", "one");
+	add(f, "a", "too long");
+	add(f, "a", "two");
+	assert_int_equal(store_files_rename(f->files, "a", "b", note, f), 0);
+	assert_int_equal(store_files_rename(f->files, "none", "c", note, f), 0);
+	turn_until(f, 5);
+	assert_holds(f, "a", "onetwo");
+	assert_int_equal(count(f), 1);
+	/* Made anew, it is whole. */
+	assert_int_equal(store_files_remove(f->files, "a", note, f), 0);
+	add(f, "a", "three");
+	assert_int_equal(store_files_rename(f->files, "a", "b", note, f), 0);
+	turn_until(f, 8);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_holds(f, "b", "three");
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		assert_int_equal(f->errors[i], errors[i]);
+}
+
 static void a_link_is_never_followed(void **state)
 {
 	struct fixture *f = *state;
@@ -327,6 +358,7 @@ int main(void)
 		WITH_FILES(a_name_that_did_not_reach_the_disk_is_tried_again),
 		WITH_FILES(what_exists_is_added_to_after_a_restart),
 		WITH_FILES(a_full_disk_leaves_the_file_as_it_was),
+		WITH_FILES(half_a_file_gets_no_name),
 		WITH_FILES(a_link_is_never_followed),
 		WITH_FILES(more_than_the_queue_holds_is_refused),
 		WITH_FILES(closing_calls_everybody_back),
