@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "base/num.h"
+#include "model/intern.h"
 #include "tsdb/reach.h"
 
 /* Series in one turn of the loop: some 100 us of work, and some 5 ms where chunks are sealed. */
@@ -86,8 +87,14 @@ void disk_tell(const struct disk *disk, bool bad, const char *fmt, ...)
 	strbuf_release(&text);
 }
 
-uint32_t disk_new_key(struct tsdb *db)
+uint32_t disk_new_key(struct tsdb *db, const struct labels *labels)
 {
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < labels->n; i++)
+		bytes += intern_len(labels->v[i].name) + intern_len(labels->v[i].value);
+	if (bytes > WAL_MAX_LABELS_BYTES)
+		return 0;
 	/* After four thousand million series new ones are in memory alone. */
 	return db->disk && db->disk->next_key != UINT32_MAX ? db->disk->next_key++ : 0;
 }
@@ -119,12 +126,13 @@ static void mark_chunks(struct tsdb *db, enum chunk_kept from, enum chunk_kept t
 			struct series *s = db->slots[c->slot];
 
 			s->disk_first_ms = MIN(s->disk_first_ms, c->first_ms);
+			s->block = db->disk->block_number;
 			s->told = true;
 		}
 	}
 }
 
-/* The log lacks what it was given last: it gets all again, and a block soon. */
+/* The log lacks what it was given last: a new one gets all again, and a block soon. */
 static void order_failed(struct tsdb *db, int err)
 {
 	struct disk *disk = db->disk;
@@ -132,6 +140,7 @@ static void order_failed(struct tsdb *db, int err)
 	disk->failures++;
 	disk->phase = DISK_REST;
 	disk->gap = true;
+	disk->wal_number = 0;
 	disk->block_boot_ns = disk->flush_boot_ns;
 	for (uint32_t i = 0; i < db->n_slots; i++) {
 		struct series *s = db->slots[i];
@@ -167,8 +176,8 @@ void disk_log(struct tsdb *db, struct series *s)
 
 	if (!disk || !s->key || !s->open || s->open->n <= s->logged)
 		return;
-	/* The block that is being written will have it. */
-	if (disk->phase == DISK_BLOCK && s->id >= db->disk_hand)
+	/* The block that is being written will have it, unless all of that is on its way. */
+	if (disk->phase == DISK_BLOCK && !disk->last_order && s->id >= db->disk_hand)
 		return;
 	if (!s->told)
 		wal_series(&disk->wal, s->key, s->labels);
@@ -266,8 +275,20 @@ void disk_note_blocks(struct disk *disk)
 
 /* -- blocks ------------------------------------------------------------------------------------ */
 
-static void forget_wals(struct disk *disk, uint32_t below)
+void disk_set_aside(struct disk *disk, const char *name)
 {
+	struct strbuf aside = STRBUF_INIT;
+
+	strbuf_addf(&aside, "%s.broken", name);
+	if (!aside.err && aside.len < STORE_FILES_MAX_NAME)
+		store_files_rename(disk->files, name, aside.s, NULL, NULL);
+	strbuf_release(&aside);
+}
+
+/* A block stands for them. Who has nothing in any block is to be named again: the log did that. */
+static void forget_wals(struct tsdb *db, uint32_t below)
+{
+	struct disk *disk = db->disk;
 	char name[STORE_FILES_MAX_NAME];
 	size_t left = 0;
 
@@ -277,9 +298,16 @@ static void forget_wals(struct disk *disk, uint32_t below)
 			continue;
 		}
 		disk_name(name, NAME_WAL, disk->wals[i].number);
-		store_files_remove(disk->files, name, NULL, NULL);
+		if (disk->wals[i].damaged)
+			disk_set_aside(disk, name);
+		else
+			store_files_remove(disk->files, name, NULL, NULL);
 	}
 	disk->n_wals = left;
+	for (uint32_t i = 0; i < db->n_slots; i++) {
+		if (db->slots[i] && db->slots[i]->disk_first_ms == NO_TIME)
+			db->slots[i]->told = false;
+	}
 }
 
 static int add_block(struct disk *disk)
@@ -333,7 +361,7 @@ static void on_block(int err, void *userdata)
 	disk->phase = DISK_REST;
 	disk->gap = false;
 	mark_chunks(db, CHUNK_WRITING, CHUNK_SAVED);
-	forget_wals(disk, disk->block_number);
+	forget_wals(db, disk->block_number);
 	/* Small blocks are many between two sweeps. */
 	disk_expire(db, INT64_MIN);
 	disk->order_bytes = 0;
@@ -415,9 +443,11 @@ static void block_out(struct tsdb *db)
 	int err;
 
 	disk->last_order = db->disk_hand >= db->n_slots;
-	if (disk->last_order && !disk->block.n_series) {
+	if (disk->last_order && !disk->block.n_series && !disk->block.out.err) {
 		disk->phase = DISK_REST;
 		disk->gap = false;
+		/* Memory has nothing that blocks have not: what else is in the logs was dropped. */
+		forget_wals(db, disk->block_number);
 		return;
 	}
 	if (disk->last_order)
@@ -524,6 +554,11 @@ void tsdb_flush(struct tsdb *db)
 	db->disk_hand = 0;
 	while (db->disk_hand < db->n_slots)
 		flush_turn(db);
+	if (!disk->gap)
+		return;
+	/* Chunks that were full before are in no log. */
+	start_block(db);
+	finish_block(db);
 }
 
 /* -- what goes --------------------------------------------------------------------------------- */
@@ -558,11 +593,19 @@ int disk_block_fd(struct disk *disk, struct block *block)
 	return block->fd;
 }
 
-static void remove_block(struct disk *disk, size_t i)
+static void remove_block(struct tsdb *db, size_t i)
 {
+	struct disk *disk = db->disk;
 	struct block *b = &disk->blocks[i];
 	char name[STORE_FILES_MAX_NAME];
 
+	for (uint32_t k = 0; k < db->n_slots; k++) {
+		struct series *s = db->slots[k];
+
+		/* No file says any more what its key stands for. */
+		if (s && s->block == b->number)
+			s->told = false;
+	}
 	disk_block_name(name, b->number, b->until_ms);
 	store_files_remove(disk->files, name, NULL, NULL);
 	close_block(disk, b);
@@ -603,10 +646,10 @@ void disk_expire(struct tsdb *db, int64_t cutoff_ms)
 		return;
 	for (size_t i = disk->n_blocks; i-- > 0;) {
 		if (disk->blocks[i].max_ms < cutoff_ms)
-			remove_block(disk, i);
+			remove_block(db, i);
 	}
 	while (disk->n_blocks && all_bytes(disk) > disk->options.max_bytes)
-		remove_block(disk, 0);
+		remove_block(db, 0);
 }
 
 void disk_sweep(struct tsdb *db, struct series *s)
@@ -650,7 +693,7 @@ void disk_rewind(struct tsdb *db, int64_t wall_ms)
 		return;
 	for (size_t i = disk->n_blocks; i-- > 0;) {
 		if (disk->blocks[i].min_ms > wall_ms)
-			remove_block(disk, i);
+			remove_block(db, i);
 		else if (disk->blocks[i].max_ms > wall_ms)
 			cut_block(disk, &disk->blocks[i], wall_ms);
 	}

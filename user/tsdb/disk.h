@@ -21,6 +21,7 @@ enum disk_phase { DISK_REST, DISK_FLUSH, DISK_BLOCK };
 struct disk_file {
 	uint32_t number;
 	uint64_t bytes;
+	bool damaged; /* goes aside, and not away */
 };
 
 struct disk {
@@ -60,6 +61,8 @@ void disk_free(struct disk *disk);
 void disk_log(struct tsdb *db, struct series *s);
 /* Takes out of memory what is in a block and not asked for every day. */
 void disk_sweep(struct tsdb *db, struct series *s);
+/* Renames it, for whoever wants to look what is broken in it. */
+void disk_set_aside(struct disk *disk, const char *name);
 /* Blocks that end before the cutoff, and the oldest where all are too large. */
 void disk_expire(struct tsdb *db, int64_t cutoff_ms);
 void disk_rewind(struct tsdb *db, int64_t wall_ms);
@@ -70,8 +73,8 @@ void disk_tell(const struct disk *disk, bool bad, const char *fmt, ...) PRINTF_L
 void disk_note_blocks(struct disk *disk);
 /* A block's descriptor, opened where it is not; or a negative errno. */
 int disk_block_fd(struct disk *disk, struct block *block);
-/* Of 0 where there is no disk, or keys have run out. */
-uint32_t disk_new_key(struct tsdb *db);
+/* Of 0 where there is no disk, the labels are too long for it, or keys have run out. */
+uint32_t disk_new_key(struct tsdb *db, const struct labels *labels);
 
 /* "%08x.wal" and its siblings. */
 enum disk_name { NAME_WAL, NAME_BLOCK, NAME_PART, NAME_OTHER };

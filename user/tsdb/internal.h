@@ -25,6 +25,7 @@ struct series {
 	uint32_t refs;
 	uint32_t key;	      /* what it is called in files; 0 where there are none */
 	uint32_t keep_s;      /* rules read it so far back */
+	uint32_t block;	      /* the newest that has it, and its labels; 0: none */
 	uint16_t logged_bits; /* of the open chunk: what the write-ahead log has */
 	uint8_t logged;	      /* samples in these bits */
 	bool told;	      /* the log or a block says which labels the key stands for */

@@ -14,6 +14,7 @@ struct found {
 	struct labels *labels;
 	struct series *series;	   /* once it is made */
 	int64_t first_ms, last_ms; /* bounds of what blocks have; NO_TIME where none has it */
+	uint32_t block;		   /* the newest of them */
 };
 
 struct load {
@@ -22,6 +23,7 @@ struct load {
 	struct map found; /* by key */
 	struct found **sorted;
 	size_t n;
+	size_t bytes;		   /* of series, nearly */
 	const struct block *block; /* the one being read */
 	bool lacks_labels;	   /* some series of it do */
 	bool damaged;
@@ -71,17 +73,11 @@ static int by_number(const void *a, const void *b)
 				      : (x->until_ms > y->until_ms) - (x->until_ms < y->until_ms);
 }
 
-static void set_aside(struct load *load, const char *name, const char *why)
+static void note_damage(struct load *load, const char *name)
 {
-	struct strbuf aside = STRBUF_INIT;
-
-	strbuf_addf(&aside, "%s.broken", name);
 	disk_tell(load->disk, true,
-		"samples/%s %s; it is set aside as %s, and what else there is is used", name, why,
-		aside.s);
-	if (!aside.err && aside.len < STORE_FILES_MAX_NAME)
-		store_files_rename(load->disk->files, name, aside.s, NULL, NULL);
-	strbuf_release(&aside);
+		"samples/%s is damaged; it is set aside as %s.broken, and what else there is is used",
+		name, name);
 	load->damaged = true;
 	load->disk->damaged_files++;
 }
@@ -102,19 +98,26 @@ static int make_found(struct load *load, uint32_t key, struct found **ret)
 		return -ENOMEM;
 	}
 	*f = (struct found){ .key = key, .first_ms = NO_TIME, .last_ms = NO_TIME };
-	load->disk->next_key = MAX(load->disk->next_key, key + 1);
 	*ret = f;
 	return 0;
+}
+
+static void spend_key(struct load *load, uint32_t key)
+{
+	load->disk->next_key = MAX(load->disk->next_key, key + 1);
 }
 
 static int on_block_key(uint32_t key, void *userdata)
 {
 	struct load *load = userdata;
 	struct found *f = find(load, key);
-	int err = f ? 0 : make_found(load, key, &f);
+	int err;
 
+	spend_key(load, key);
+	err = f ? 0 : make_found(load, key, &f);
 	if (err)
 		return err;
+	f->block = f->block ? f->block : load->block->number;
 	f->first_ms = MIN(f->first_ms, load->block->min_ms);
 	f->last_ms =
 		f->last_ms == NO_TIME ? load->block->max_ms : MAX(f->last_ms, load->block->max_ms);
@@ -131,14 +134,17 @@ static bool lacks_labels(uint32_t key, void *userdata)
 
 static int on_labels(uint32_t key, struct labels *labels, void *userdata)
 {
-	struct found *f = find(userdata, key);
-	int err = f ? 0 : make_found(userdata, key, &f);
+	struct load *load = userdata;
+	struct found *f = find(load, key);
+	int err = f ? 0 : make_found(load, key, &f);
 
-	if (err || f->labels)
+	spend_key(load, key);
+	if (err || f->labels) {
 		labels_unref(labels);
-	else
-		f->labels = labels;
-	return err;
+		return err;
+	}
+	f->labels = labels;
+	return 0;
 }
 
 /* 0 also where the block is broken, and was set aside. */
@@ -162,10 +168,12 @@ static int load_block(struct load *load, const struct named *file)
 		return 0;
 	}
 	block_release(b);
-	if (err == -EBADMSG)
-		set_aside(load, file->name, "is damaged");
-	else if (err != -ENOMEM)
+	if (err == -EBADMSG) {
+		note_damage(load, file->name);
+		disk_set_aside(disk, file->name);
+	} else if (err != -ENOMEM) {
 		disk_tell(disk, true, "samples/%s cannot be read: %s", file->name, strerror(-err));
+	}
 	return err == -ENOMEM ? err : 0;
 }
 
@@ -281,7 +289,10 @@ static int no_piece(const struct wal_piece *piece, void *userdata)
 	return 0;
 }
 
-/* Goes over all logs. The last time what is wrong is told: a log that is set aside has lost its name. */
+/*
+ * Goes over all logs. The last time what is wrong is told. A damaged one keeps its name until a block has
+ * what it still says: whoever ends before that finds it again.
+ */
 static int read_wals(
 	struct load *load, const struct listing *l, const struct wal_events *events, bool last)
 {
@@ -293,8 +304,10 @@ static int read_wals(
 
 		err = fd < 0 ? fd : read_wal(fd, events, &damaged);
 		closep(&fd);
-		if (last && damaged)
-			set_aside(load, l->wals[i].name, "is damaged");
+		if (last && damaged) {
+			note_damage(load, l->wals[i].name);
+			load->disk->wals[i].damaged = true;
+		}
 		if (err && err != -ENOMEM) {
 			if (last)
 				disk_tell(load->disk, true, "samples/%s cannot be read: %s",
@@ -377,6 +390,7 @@ static int make_series(struct load *load, struct found *f)
 		return err == -ENOSPC ? 0 : err;
 	s->key = f->key;
 	s->told = true;
+	s->block = f->block;
 	s->disk_first_ms = f->first_ms;
 	if (f->first_ms != NO_TIME) {
 		s->state.ms = f->last_ms;
@@ -430,8 +444,8 @@ static int sort_out_wals(struct disk *disk, struct listing *l)
 		}
 		if (!vec_reserve(disk->wals, disk->n_wals, disk->cap_wals))
 			return -ENOMEM;
-		disk->wals[disk->n_wals++] =
-			(struct disk_file){ l->wals[i].number, l->wals[i].bytes };
+		disk->wals[disk->n_wals++] = (struct disk_file){ .number = l->wals[i].number,
+			.bytes = l->wals[i].bytes };
 		l->wals[left++] = l->wals[i];
 	}
 	l->n_wals = left;

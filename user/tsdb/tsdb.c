@@ -233,7 +233,7 @@ static int make_series(struct tsdb *db, const struct labels *labels, struct seri
 		return -ENOMEM;
 	s->id = db->n_slots++;
 	s->db = db;
-	s->key = disk_new_key(db);
+	s->key = disk_new_key(db, labels);
 	s->disk_first_ms = NO_TIME;
 	db->slots[s->id] = NULL;
 	err = index_add(&db->index, labels, s->id);

@@ -88,8 +88,9 @@ struct tsdb_disk_options {
 
 /*
  * Before the first series: takes up what stands in the files (borrowed until tsdb_free()), and keeps
- * what comes there. A file that is damaged is set aside as NAME.broken, and told. -ENOMEM, or what
- * reading the directory says: there is nothing but tsdb_free() for the store then.
+ * what comes there. A file that is damaged is set aside as NAME.broken, and told. Series with more than a
+ * megabyte of labels are in memory alone. -ENOMEM, or what reading the directory says: there is nothing but
+ * tsdb_free() for the store then.
  */
 int tsdb_open_disk(struct tsdb *db, struct store_files *files,
 	const struct tsdb_disk_options *options, struct instant now);

@@ -27,6 +27,8 @@
 /* A payload is ended past the first, and none is longer than the second. */
 #define WAL_RECORD_BYTES     ((size_t)64 << 10)
 #define WAL_MAX_RECORD_BYTES ((size_t)4 << 20)
+/* Of a series' names and values, so that none makes a record too long. */
+#define WAL_MAX_LABELS_BYTES ((size_t)1 << 20)
 
 struct wal_piece {
 	uint32_t key;

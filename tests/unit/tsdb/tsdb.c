@@ -290,7 +290,7 @@ static void too_many_series_are_refused_and_room_comes_back(void **state)
 static void short_memory_takes_silent_series_and_never_live_ones(void **state)
 {
 	struct tsdb_options options = {
-		.retention_ms = 24ll * 3600 * 1000, .max_bytes = 100000, .max_series = 100000
+		.retention_ms = 24ll * 3600 * 1000, .max_bytes = 104000, .max_series = 100000
 	};
 	scoped(tsdb_freep) struct tsdb *db = NULL;
 	scoped(labels_unrefp) struct labels *late =
