@@ -49,6 +49,9 @@ struct tsdb {
 	int64_t sweep_silent_ms; /* the oldest newest-sample that this sweep has met */
 	int64_t sweep_oldest_ms;
 	int64_t silent_ms; /* the same of the last whole sweep */
+	/* Both, of series that nobody holds and that only files have samples of. */
+	int64_t sweep_filed_ms, filed_ms;
+	int64_t filed_cutoff_ms; /* who of them was silent since before goes; INT64_MIN: nobody */
 	tsdb_observer_fn *observer;
 	void *observer_data;
 	struct tsdb_reach *reaches;

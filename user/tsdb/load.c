@@ -1,13 +1,16 @@
 /*
  * load.c - takes up what stands in the files: at the start, before anything is appended.
  *
- * First every series gets its labels, from the newest block that has them or from the logs; then the
+ * First every series gets its labels, from the logs or from the newest block that has them; then the
  * series are made, by rising key, so that their slots are in the order in which blocks have them; then
  * the logs' pieces make the chunks again that were in memory. What blocks hold stays there.
  */
 #include <errno.h>
 #include "tsdb/disk.h"
 #include "tsdb/wire.h"
+
+/* What a series' labels cost in the index, beside its number there for each of them. */
+#define INDEX_SHARE 64u
 
 struct found {
 	uint32_t key;
@@ -107,6 +110,18 @@ static void spend_key(struct load *load, uint32_t key)
 	load->disk->next_key = MAX(load->disk->next_key, key + 1);
 }
 
+/*
+ * Blocks are read from the newest on: who is in older ones alone is not taken in where it gets narrow. Samples,
+ * and who comes, want room, too.
+ */
+static bool crowded(const struct load *load)
+{
+	const struct tsdb_options *options = &load->db->options;
+
+	return load->found.n >= options->max_series / 8 * 7 ||
+	       load->bytes >= options->max_bytes / 2;
+}
+
 static int on_block_key(uint32_t key, void *userdata)
 {
 	struct load *load = userdata;
@@ -114,6 +129,8 @@ static int on_block_key(uint32_t key, void *userdata)
 	int err;
 
 	spend_key(load, key);
+	if (!f && crowded(load))
+		return 0;
 	err = f ? 0 : make_found(load, key, &f);
 	if (err)
 		return err;
@@ -144,6 +161,8 @@ static int on_labels(uint32_t key, struct labels *labels, void *userdata)
 		return err;
 	}
 	f->labels = labels;
+	load->bytes += sizeof(struct series) + sizeof(*labels) + INDEX_SHARE +
+		       labels->n * (sizeof(struct label) + 2 * sizeof(uint32_t));
 	return 0;
 }
 
@@ -473,12 +492,13 @@ static int load_all(struct load *load, struct listing *l)
 	};
 	int err = list(load->disk, l);
 
+	/* Who lives has room before whoever is in blocks alone. */
+	if (!err)
+		err = read_wals(load, l, &names, false);
 	if (!err)
 		err = load_blocks(load, l);
 	if (!err)
 		err = sort_out_wals(load->disk, l);
-	if (!err)
-		err = read_wals(load, l, &names, false);
 	if (!err)
 		err = make_all_series(load);
 	if (!err)

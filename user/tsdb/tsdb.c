@@ -38,7 +38,8 @@ int tsdb_new(const struct tsdb_options *options, struct tsdb **ret)
 	db->n_buckets = FIRST_BUCKETS;
 	db->options = *options;
 	db->index = INDEX_INIT;
-	db->silent_ms = INT64_MAX;
+	db->silent_ms = db->filed_ms = INT64_MAX;
+	db->filed_cutoff_ms = INT64_MIN;
 	*ret = db;
 	return 0;
 }
@@ -466,8 +467,11 @@ void series_drop_open(struct tsdb *db, struct series *s)
 
 static void sweep_one(struct tsdb *db, struct series *s, int64_t cutoff_ms)
 {
+	bool filed;
+
 	disk_sweep(db, s);
-	if (s->state.ms < cutoff_ms) {
+	filed = !series_in_memory(s) && !s->refs;
+	if (s->state.ms < (filed ? MAX(cutoff_ms, db->filed_cutoff_ms) : cutoff_ms)) {
 		if (s->open && !s->oldest)
 			series_drop_open(db, s);
 		s->disk_first_ms = NO_TIME;
@@ -476,6 +480,8 @@ static void sweep_one(struct tsdb *db, struct series *s, int64_t cutoff_ms)
 	if (!series_empty(s)) {
 		db->sweep_silent_ms = MIN(db->sweep_silent_ms, s->state.ms);
 		db->sweep_oldest_ms = MIN(db->sweep_oldest_ms, series_first_ms(s));
+		if (filed)
+			db->sweep_filed_ms = MIN(db->sweep_filed_ms, s->state.ms);
 	} else if (!s->refs) {
 		remove_series(db, s);
 	}
@@ -492,13 +498,31 @@ static int64_t pressed_cutoff(const struct tsdb *db, int64_t cutoff_ms)
 		MIN(db->silent_ms + (newest - db->silent_ms) / 2 + 1, newest - NEVER_DROPPED_MS));
 }
 
+/*
+ * Near a limit, those of whom files alone have samples go before anybody who comes is refused, and before
+ * samples go that no file has yet: for a sweep, who was silent in the first quarter of the time since the
+ * first of them was.
+ */
+static void note_crowd(struct tsdb *db)
+{
+	const struct tsdb_options *o = &db->options;
+	int64_t newest = db->stats.newest_wall_ms;
+	bool crowded = db->n_series > o->max_series - o->max_series / 16 ||
+		       bytes_of(db) > o->max_bytes - o->max_bytes / 16;
+
+	if (crowded && db->filed_ms < newest)
+		db->filed_cutoff_ms = db->filed_ms + (newest - db->filed_ms) / 4 + 1;
+}
+
 static void sweep_ends(struct tsdb *db)
 {
 	db->hand = 0;
 	db->silent_ms = db->sweep_silent_ms;
+	db->filed_ms = db->sweep_filed_ms;
+	db->filed_cutoff_ms = INT64_MIN;
 	if (db->sweep_oldest_ms != INT64_MAX)
 		db->stats.oldest_wall_ms = db->sweep_oldest_ms;
-	if (db->n_slots > FIRST_BUCKETS && db->n_series < db->n_slots / 4)
+	if (db->n_slots > FIRST_BUCKETS && db->n_series < db->n_slots / 2)
 		renumber(db);
 }
 
@@ -514,8 +538,9 @@ bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget)
 		drop_oldest_sealed(db);
 	}
 	if (!db->hand)
-		db->sweep_silent_ms = db->sweep_oldest_ms = INT64_MAX;
+		db->sweep_silent_ms = db->sweep_oldest_ms = db->sweep_filed_ms = INT64_MAX;
 	cutoff = pressed_cutoff(db, cutoff);
+	note_crowd(db);
 	for (; db->hand < db->n_slots; db->hand++) {
 		if (!budget--)
 			return true;

@@ -115,8 +115,10 @@ void tsdb_observe(struct tsdb *db, tsdb_observer_fn *fn, void *userdata);
  * is more, call again in the loop's next turn. False ends a sweep: the next one is due in a minute
  * or so.
  *
- * The byte limit takes the oldest full chunks first. Where none is left, series that were silent
- * longest lose their samples, but never one that had a sample in the last 10 minutes.
+ * Near max_bytes or max_series, series that only files have samples of go first, the longest silent ones
+ * before others; the next start finds as many as there is room for. The byte limit takes the oldest full
+ * chunks then. Where none is left, series that were silent longest lose their samples, but never one that
+ * had a sample in the last 10 minutes.
  */
 bool tsdb_expire(struct tsdb *db, int64_t now_wall_ms, size_t budget);
 

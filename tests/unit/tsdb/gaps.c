@@ -1,4 +1,4 @@
-/* What the log lacks, and what is named in no file any more. */
+/* What the log lacks, what is named in no file any more, and more series than there is room for. */
 #include "disk_world.h"
 
 #include <signal.h>
@@ -207,6 +207,64 @@ static void a_label_of_megabytes_does_not_spoil_the_log(void **state)
 	assert_lacks_a_minute_at_most(w);
 }
 
+/* Series come, have a sample, and are gone; how many were refused. */
+static unsigned churn(struct world *w, unsigned steps, unsigned each)
+{
+	static unsigned n;
+	unsigned refused = 0;
+
+	for (unsigned k = 0; k < steps; k++) {
+		world_fill(w, 1);
+		for (unsigned i = 0; i < each; i++) {
+			char text[16];
+
+			snprintf(text, sizeof(text), "%u", n++);
+			refused += add_one(w, text, 40) != 0;
+		}
+		while (tsdb_expire(w->db, w->now.wall_ms, 500))
+			;
+	}
+	return refused;
+}
+
+static void whoever_is_long_gone_makes_room_for_series(void **state)
+{
+	struct world *w = *state;
+	struct tsdb_stats stats;
+
+	world_close(w, true);
+	w->options.max_series = 4000;
+	assert_int_equal(world_open(w), 0);
+	assert_int_equal(churn(w, 5000, 4), 0);
+	tsdb_stats(w->db, &stats);
+	assert_in_range(stats.series, 2000, 4000);
+	world_assert_whole(w);
+	/* What there is at a start is the newest, too. */
+	restart(w, false);
+	assert_lacks_a_minute_at_most(w);
+	forget_after(w, w->now.wall_ms - 120 * 1000);
+	assert_int_equal(churn(w, 9, 4), 0);
+}
+
+static void whoever_is_long_gone_makes_room_for_bytes(void **state)
+{
+	struct world *w = *state;
+	struct tsdb_stats stats;
+
+	world_close(w, true);
+	w->options.max_bytes = (size_t)1 << 20;
+	assert_int_equal(world_open(w), 0);
+	assert_int_equal(churn(w, 5000, 4), 0);
+	tsdb_stats(w->db, &stats);
+	assert_in_range(stats.bytes, 1 << 19, 1 << 20);
+	assert_int_equal(stats.samples_dropped, 0);
+	world_assert_whole(w);
+	restart(w, false);
+	tsdb_stats(w->db, &stats);
+	assert_int_equal(stats.refused_series, 0);
+	assert_lacks_a_minute_at_most(w);
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
@@ -218,6 +276,8 @@ int main(void)
 		IN_WORLD(an_end_on_a_full_disk_leaves_no_half_of_a_block),
 		IN_WORLD(a_chunk_that_fills_beside_a_block_is_in_the_log),
 		IN_WORLD(a_label_of_megabytes_does_not_spoil_the_log),
+		IN_WORLD(whoever_is_long_gone_makes_room_for_series),
+		IN_WORLD(whoever_is_long_gone_makes_room_for_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
