@@ -116,7 +116,6 @@ static void put_fixed(struct flags *f)
 	static const char *const fixed[][2] = {
 		{ "query.max-concurrency", "4" },
 		{ "web.enable-admin-api", "false" },
-		{ "web.enable-remote-write-receiver", "false" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)

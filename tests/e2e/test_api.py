@@ -44,9 +44,12 @@ FLAGS = {"query.timeout": "3m", "query.lookback-delta": "2m", "query.max-samples
 
 
 def test_flags_that_prometheus_has_are_taken_and_shown(start, exporter):
-    subject = start(Timing(hold="1h"), options=[f"--{name}={value}" for name, value in FLAGS.items()])
-    shown = http(subject.url + "/api/v1/status/flags").json()["data"]
+    switch = "web.enable-remote-write-receiver"
+    subject = start(Timing(hold="1h"), options=[f"--{name}={value}" for name, value in FLAGS.items()] + [f"--{switch}"])
+    answer = http(subject.url + "/api/v1/status/flags")
+    shown = answer.json()["data"]
     assert {name: shown.get(name) for name in FLAGS} == FLAGS
+    assert shown[switch] == "true" and answer.body.count(switch.encode()) == 1
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
