@@ -19,11 +19,24 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *userdata)
 	return body->err ? 0 : size * n;
 }
 
+/* A proxy of the environment has no way to this machine, nor to what the environment excepts. */
+static CURLcode except_from_proxy(CURL *easy)
+{
+	struct strbuf hosts = STRBUF_INIT;
+	const char *more = getenv("no_proxy");
+	CURLcode code;
+
+	if (!more || !*more)
+		more = getenv("NO_PROXY");
+	strbuf_addf(&hosts, "localhost,127.0.0.0/8,::1,%s", more ? more : "");
+	code = hosts.err ? CURLE_OUT_OF_MEMORY : curl_easy_setopt(easy, CURLOPT_NOPROXY, hosts.s);
+	strbuf_release(&hosts);
+	return code;
+}
+
 static CURLcode perform(CURL *easy, const char *url, const char *form, struct strbuf *body)
 {
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	/* A proxy of the environment has no way to this machine. */
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "tolld/" TOLLD_VERSION);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT, TIMEOUT_S);
@@ -31,7 +44,7 @@ static CURLcode perform(CURL *easy, const char *url, const char *form, struct st
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
 	/* The two that copy what they are given. */
-	if (curl_easy_setopt(easy, CURLOPT_URL, url) ||
+	if (except_from_proxy(easy) || curl_easy_setopt(easy, CURLOPT_URL, url) ||
 		(form && curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, form)))
 		return CURLE_OUT_OF_MEMORY;
 	return curl_easy_perform(easy);

@@ -280,6 +280,30 @@ static void one_service_is_asked_for_by_its_name(void **state)
 	}
 }
 
+/* 0.0.0.0 is this machine, too, and libcurl does not know it. */
+static void who_is_excepted_from_the_proxy_is_asked_directly(void **state)
+{
+	static const char *const names[] = { "no_proxy", "NO_PROXY" };
+
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct one_answer server;
+		struct captured got;
+		char url[sizeof(server.url)];
+
+		one_answer_start(&server, "200 OK", ANSWER(UP));
+		snprintf(url, sizeof(url), "http://0.0.0.0%s", strrchr(server.url, ':'));
+		memcpy(server.url, url, sizeof(url));
+		setenv(names[i], "example.org,0.0.0.0", 1);
+		got = status(&server, NULL, NULL);
+		unsetenv(names[i]);
+		if (got.status)
+			fail_msg("%s: exit %d\n%s", names[i], got.status, got.err);
+		captured_release(&got);
+	}
+	unsetenv("http_proxy");
+}
+
 static void json_of_one_service_has_its_events(void **state)
 {
 	static const struct {
@@ -335,6 +359,7 @@ int main(void)
 		cmocka_unit_test(json_is_the_services),
 		cmocka_unit_test(a_service_is_shown_with_what_became_of_it),
 		cmocka_unit_test(one_service_is_asked_for_by_its_name),
+		cmocka_unit_test(who_is_excepted_from_the_proxy_is_asked_directly),
 		cmocka_unit_test(json_of_one_service_has_its_events),
 		cmocka_unit_test(flags_that_do_not_go_together_are_refused),
 	};
