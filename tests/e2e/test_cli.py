@@ -1,8 +1,11 @@
 """What a person types: run, check, version; and what it answers to mistakes."""
+import contextlib
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -149,6 +152,29 @@ def test_a_text_that_has_no_end_or_is_none_is_told(path, word, tmp_path):
     done = tolld("check", "--openmetrics", path, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{path}: {word}"), done.stderr
+
+
+@pytest.mark.parametrize("args,status", [(("query", "up"), 1), (("status",), 2), (("history",), 2)])
+def test_an_answer_that_is_too_large_is_no_missing_daemon(args, status):
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(66):
+                    self.wfile.write(b" " * (1 << 20))
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = tolld(*args, "--url", f"127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert done.returncode == status
+    assert "larger than 64 MiB" in done.stderr and "no answer" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "rules.yml", "alertmanager.yml"])

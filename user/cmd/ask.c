@@ -72,8 +72,12 @@ static int exchange(const char *address, const char *form, struct strbuf *body, 
 	err = net_once(address, form, body, &http_status, why);
 	if (err == -EHOSTUNREACH)
 		return unreachable(ret, address, why);
-	if (err == -EMSGSIZE)
-		return unreachable(ret, address, "the answer is too large");
+	if (err == -EMSGSIZE) {
+		snprintf(ret->reason, sizeof(ret->reason),
+			"the answer is larger than %zu MiB: ask for less of it",
+			ASK_MAX_BYTES >> 20);
+		ret->error = ret->reason;
+	}
 	return err ? err : read_envelope(ret, address, body, http_status);
 }
 
