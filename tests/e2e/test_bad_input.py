@@ -60,6 +60,28 @@ def test_a_deep_expression_is_refused(tmp_path, expr):
         assert done.returncode == 1
 
 
+def many(line, n=90_000):
+    return "".join(line.format(i=i) for i in range(n))
+
+
+RECEIVER = "route: {receiver: r}\nreceivers:\n- name: r\n"
+
+
+@pytest.mark.parametrize("text,status", [
+    ("route: {receiver: r, group_by: [" + many("l{i},") + "]}\nreceivers: [{name: r}]\n", 0),
+    ("scrape_configs:\n" + many("- job_name: j{i}\n"), 0),
+    ("route: {receiver: r0}\nreceivers:\n" + many("- name: r{i}\n"), 0),
+    (RECEIVER + "  slack_configs:\n  - api_url: http://h/\n" + many("    k{i}: x\n"), 1),
+    (RECEIVER + "  email_configs:\n  - to: a@b\n    from: a@b\n    smarthost: h:25\n    headers:\n" +
+     many("      K{i}: x\n"), 0),
+    ("global:\n" + many("  k{i}: x\n"), 1),
+], ids=["labels", "jobs", "receivers", "keys", "headers", "global"])
+def test_settings_with_very_many_names_are_answered_in_time(tmp_path, text, status):
+    """Each held against all others would take minutes, in which the daemon that reads them hears of nothing."""
+    (tmp_path / "a.yml").write_text(text)
+    assert check(tmp_path, "a.yml").returncode == status
+
+
 def test_a_rules_file_of_100_mb_is_answered_in_time(tmp_path):
     rule = "  - alert: Number{n}\n    expr: up == {n}\n    for: 1m\n    labels: {{severity: page}}\n"
     with open(tmp_path / "rules.yml", "w") as f:

@@ -211,11 +211,13 @@ static void read_external_labels(struct reader *r, const struct tree_pair *pair,
 /* Adds the keys of one file; the same key with another value is a fault of both. */
 static bool merge(struct reader *r, struct tree_node *all, const struct tree_node *more)
 {
+	/* Within a file no key stands twice. */
+	const struct tree_node before = *all;
 	const struct tree_pair *pair, *first;
 
 	for (size_t i = 0; i < more->n; i++) {
 		pair = &more->pairs[i];
-		first = tree_get(all, pair->key->text.s);
+		first = tree_get(&before, pair->key->text.s);
 		if (first && !tree_equal(first->value, pair->value)) {
 			diag_error(r->diag, pair->key->pos,
 				"'%s' is set to another value in %s:%u; one of them must go",

@@ -102,14 +102,16 @@ static void check_null(struct reader *r, const char *type, const struct tree_nod
 }
 
 /* A key and its _file in one item. */
-static void check_double(struct reader *r, const struct tree_node *item)
+static void check_double(struct reader *r, const char *type, const struct tree_node *item)
 {
+	const struct schema *keys = schema_find(&integrations_schema, type)->sub;
 	const struct tree_pair *file;
 	char name[64];
 
 	for (size_t i = 0; i < item->n; i++) {
 		snprintf(name, sizeof(name), "%.50s_file", item->pairs[i].key->text.s);
-		file = tree_get(item, name);
+		/* Of keys that nobody knows there may be very many. */
+		file = schema_find(keys, name) ? tree_get(item, name) : NULL;
 		if (file && !file->value->null && !item->pairs[i].value->null)
 			diag_error(r->diag, file->key->pos,
 				"at most one of %.50s & %s must be configured",
@@ -334,7 +336,7 @@ void integration_check(struct reader *r, const struct tree_pair *pair)
 			check_null(r, type, item);
 		if (item->kind != TREE_MAP)
 			continue;
-		check_double(r, item);
+		check_double(r, type, item);
 		check_words(r, type, item);
 		check_parts(r, type, item);
 		check_durations(r, item);

@@ -40,6 +40,8 @@ static void reader_release(struct reader *r)
 {
 	arena_release(&r->trees);
 	map_release(&r->read_files);
+	map_release(&r->jobs);
+	map_release(&r->receiver_names);
 	config_unref(r->config);
 }
 

@@ -65,7 +65,9 @@ struct reader {
 	const struct tree_node
 		*route; /* the first file's route, and the first sign that one is needed */
 	struct pos needs_route;
-	struct map read_files; /* paths of rule and scrape files that were read */
+	struct map read_files;	   /* paths of rule and scrape files that were read */
+	struct map jobs;	   /* the nodes of job_name, by what they say */
+	struct map receiver_names; /* indexes among the receivers, from 1 */
 	/* What is read does no harm where it is not served: that is counted and not told. */
 	bool unreached;
 	size_t n_unserved;

@@ -3,6 +3,7 @@
  *
  * Source: alertmanager config/config.go and config/notifiers.go.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -178,26 +179,35 @@ static void inherit_global(struct reader *r, struct email_read *email)
 		c->tls = g->smtp_tls;
 }
 
+static bool is_header_name(const char *s)
+{
+	const char *p = s;
+
+	while (*p > ' ' && *p < 0x7f && *p != ':')
+		p++;
+	return p > s && !*p;
+}
+
 /* Names of headers differ in more than the case of their letters, and hold nothing strange. */
 static void check_headers(struct reader *r, const struct config_pairs *headers)
 {
+	scoped(strbuf_release) struct strbuf lower = STRBUF_INIT;
+	scoped(map_release) struct map seen = MAP_INIT;
+
 	for (size_t i = 0; i < headers->n; i++) {
 		const struct config_text *name = &headers->items[i].name;
 
-		for (const char *p = name->s; *p || p == name->s; p++) {
-			if (*p > ' ' && *p < 0x7f && *p != ':')
-				continue;
+		if (!is_header_name(name->s))
 			diag_error(
 				r->diag, name->pos, "'%s' cannot be the name of a header", name->s);
-			break;
-		}
-		for (size_t k = 0; k < i; k++) {
-			if (strcasecmp(headers->items[k].name.s, name->s))
-				continue;
+		strbuf_reset(&lower);
+		for (const char *p = name->s; *p; p++)
+			strbuf_addch(&lower, (char)tolower((unsigned char)*p));
+		if (map_gets(&seen, lower.s))
 			diag_error(r->diag, name->pos, "duplicate header \"%s\" in email config",
 				name->s);
-			break;
-		}
+		else if (lower.err || map_puts(&seen, lower.s, r))
+			reader_no_memory(r);
 	}
 }
 
@@ -459,7 +469,7 @@ static void check_receiver(
 		diag_error(r->diag, name->s ? name->pos : node->pos, "missing name in receiver");
 		return;
 	}
-	if (config_receiver_find(r->config, name->s))
+	if (map_gets(&r->receiver_names, name->s))
 		diag_error(r->diag, name->pos, "notification config name \"%s\" is not unique",
 			name->s);
 	for (size_t i = 0; i < read->receiver.labels.n; i++) {
@@ -496,6 +506,10 @@ static void read_receiver(struct reader *r, const struct tree_node *node)
 	}
 	r->receivers[r->n_receivers++] = read.more;
 	c->receivers[c->n_receivers++] = read.receiver;
+	/* Of two with one name the first is found. */
+	if (!map_gets(&r->receiver_names, read.receiver.name.s) &&
+		map_puts(&r->receiver_names, read.receiver.name.s, (void *)r->n_receivers))
+		reader_no_memory(r);
 }
 
 void config_read_receivers(struct reader *r, const struct tree_pair *pair, void *out)
@@ -531,14 +545,14 @@ int config_receiver_labels(const struct config_receiver *receiver, struct labels
 void config_check_receivers(struct reader *r)
 {
 	struct config *c = r->config;
-	const struct config_receiver *found;
 	const struct reader_use *use;
+	size_t found;
 
 	for (size_t i = 0; i < r->n_receiver_uses; i++) {
 		use = &r->receiver_uses[i];
-		found = config_receiver_find(c, use->name);
+		found = (size_t)map_gets(&r->receiver_names, use->name);
 		if (found)
-			r->receivers[found - c->receivers].reached = true;
+			r->receivers[found - 1].reached = true;
 		else if (!r->broken)
 			diag_error(r->diag, use->pos, "undefined receiver \"%s\" used in route",
 				use->name);

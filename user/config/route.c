@@ -64,17 +64,15 @@ static void read_receiver(struct reader *r, const struct tree_pair *pair, void *
 	};
 }
 
-static void add_group_by(struct reader *r, struct config_route *route, struct config_text label)
+static void add_group_by(
+	struct reader *r, struct config_route *route, struct map *seen, struct config_text label)
 {
-	for (size_t i = 0; i < route->n_group_by; i++) {
-		if (streq(route->group_by[i].s, label.s)) {
-			diag_error(
-				r->diag, label.pos, "duplicated label \"%s\" in group_by", label.s);
-			return;
-		}
+	if (map_gets(seen, label.s)) {
+		diag_error(r->diag, label.pos, "duplicated label \"%s\" in group_by", label.s);
+		return;
 	}
-	if (!arena_reserve(
-		    &r->config->arena, route->group_by, route->n_group_by, route->cap_group_by)) {
+	if (map_puts(seen, label.s, r) || !arena_reserve(&r->config->arena, route->group_by,
+						  route->n_group_by, route->cap_group_by)) {
 		reader_no_memory(r);
 		return;
 	}
@@ -84,6 +82,7 @@ static void add_group_by(struct reader *r, struct config_route *route, struct co
 static void read_group_by(struct reader *r, const struct tree_pair *pair, void *out)
 {
 	struct config_route *route = &((struct route_read *)out)->route;
+	scoped(map_release) struct map seen = MAP_INIT;
 	size_t n = reader_list(r, pair);
 	struct config_text label, all = { 0 };
 
@@ -96,7 +95,7 @@ static void read_group_by(struct reader *r, const struct tree_pair *pair, void *
 			diag_error(r->diag, label.pos, "invalid label name \"%s\" in group_by list",
 				label.s);
 		else
-			add_group_by(r, route, label);
+			add_group_by(r, route, &seen, label);
 	}
 	((struct route_read *)out)->group_by_set = !pair->value->null;
 	route->group_by_all = all.s;

@@ -288,22 +288,20 @@ static void check_url_parts(struct reader *r, struct config_scrape *scrape)
 static void check_job_name(
 	struct reader *r, const struct config_scrape *scrape, const struct tree_node *node)
 {
-	const struct config_scrape *other;
+	const struct tree_node *name, *other;
 
 	if (!text_set(&scrape->job_name)) {
 		diag_error(r->diag, place(node, "job_name"), "job_name is empty");
 		return;
 	}
-	for (size_t i = 0; i < r->config->n_scrapes; i++) {
-		other = &r->config->scrapes[i];
-		if (other->job_name.s && streq(other->job_name.s, scrape->job_name.s)) {
-			diag_error(r->diag, scrape->job_name.pos,
-				"found multiple scrape configs with job name \"%s\", first in %s:%u",
-				scrape->job_name.s, other->job_name.pos.source->name,
-				other->job_name.pos.line);
-			return;
-		}
-	}
+	name = tree_get(node, "job_name")->value;
+	other = map_gets(&r->jobs, scrape->job_name.s);
+	if (other)
+		diag_error(r->diag, scrape->job_name.pos,
+			"found multiple scrape configs with job name \"%s\", first in %s:%u",
+			scrape->job_name.s, other->pos.source->name, other->pos.line);
+	else if (map_puts(&r->jobs, scrape->job_name.s, (void *)name))
+		reader_no_memory(r);
 }
 
 /* True for "legacy". */
