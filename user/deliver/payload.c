@@ -17,6 +17,9 @@
 
 /* Settings within settings, as the YAML of a template's output may have them. */
 #define VALUE_DEPTH 32
+/* HTML that is cut is cut before it is nested any deeper. */
+#define HTML_DEPTH   16
+#define ALPHANUMERIC "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static const struct payload_kind kinds[] = {
 	{ .type = "discord", .render = render_discord },
@@ -250,6 +253,91 @@ const char *payload_cut_bytes(struct payload *p, const char *text, size_t bytes)
 		kept--;
 	strbuf_add(&out, text, kept);
 	strbuf_adds(&out, "…");
+	return payload_keep(p, &out);
+}
+
+/* Elements that are open. */
+struct open_tags {
+	struct {
+		const char *name;
+		size_t len;
+	} v[HTML_DEPTH];
+	size_t n, runes; /* of what closes them */
+};
+
+/* How long the tag, the entity or the character at s is. */
+static size_t html_unit(const char *s, size_t len)
+{
+	size_t n = 0;
+	char quote = '\0';
+
+	if (*s == '&') {
+		n = 1 + strspn(s + 1, "#" ALPHANUMERIC);
+		if (s[n] == ';')
+			return n + 1;
+	}
+	for (n = 1; *s == '<' && n < len; n++) {
+		if (s[n] == '>' && !quote)
+			return n + 1;
+		if (s[n] == quote)
+			quote = '\0';
+		else if (!quote && (s[n] == '"' || s[n] == '\''))
+			quote = s[n];
+	}
+	return MAX(utf8_decode(s, len, NULL), (size_t)1);
+}
+
+/* False where there are too many. */
+static bool note_tag(struct open_tags *open, const char *s, size_t len)
+{
+	/* Line breaks hold nothing. */
+	if (*s != '<' || len < 3 || s[len - 2] == '/' || starts_with(s, "<br>"))
+		return true;
+	if (s[1] == '/') {
+		if (open->n)
+			open->runes -= open->v[--open->n].len + strlen("</>");
+		return true;
+	}
+	if (open->n == HTML_DEPTH)
+		return false;
+	open->v[open->n].name = s + 1;
+	open->v[open->n].len = strspn(s + 1, ALPHANUMERIC "-");
+	open->runes += open->v[open->n++].len + strlen("</>");
+	return true;
+}
+
+static size_t count_runes(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+const char *payload_cut_html(struct payload *p, const char *text, size_t runes)
+{
+	struct open_tags open = { .n = 0 }, open_there = open;
+	size_t len = strlen(text), at = 0, there = 0, passed = 0, size;
+	struct strbuf out = STRBUF_INIT;
+
+	for (; at < len && passed <= runes; at += size) {
+		if (passed + strlen(".") + open.runes <= runes) {
+			there = at;
+			open_there = open;
+		}
+		size = html_unit(text + at, len - at);
+		passed += count_runes(text + at, size);
+		if (!note_tag(&open, text + at, size))
+			break;
+	}
+	if (at >= len && passed <= runes)
+		return text;
+	strbuf_add(&out, text, there);
+	strbuf_adds(&out, "…");
+	while (open_there.n--)
+		strbuf_addf(&out, "</%.*s>", (int)open_there.v[open_there.n].len,
+			open_there.v[open_there.n].name);
 	return payload_keep(p, &out);
 }
 

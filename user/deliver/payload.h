@@ -99,6 +99,8 @@ bool payload_flag(const struct config_value *map, const char *key);
 const char *payload_secret(struct payload *p, const char *key, bool expanded);
 /* At most so many runes, the last of them "…" where there were more. */
 const char *payload_cut(struct payload *p, const char *text, size_t runes);
+/* The same of HTML: no tag and no entity is cut in two, and what is open is closed. Else it would be refused. */
+const char *payload_cut_html(struct payload *p, const char *text, size_t runes);
 const char *payload_cut_bytes(struct payload *p, const char *text, size_t bytes);
 /* Without white space at both ends. */
 const char *payload_trim(struct payload *p, const char *text);

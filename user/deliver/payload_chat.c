@@ -446,6 +446,8 @@ void render_webex(struct payload *p)
 
 /* -- Telegram -- */
 
+#define TELEGRAM_MAX 4096
+
 bool telegram_is_html(const struct config_integration *integration, const char *key)
 {
 	const struct config_text *mode = config_value_text(&integration->settings, "parse_mode");
@@ -473,10 +475,8 @@ void render_telegram(struct payload *p)
 		put_string(p, "message_thread_id", thread);
 	put_optional(p, "parse_mode", mode);
 	put_string(p, "text",
-		payload_cut(p,
-			streq(mode, "HTML") ? payload_html(p, "message")
-					    : payload_text(p, "message"),
-			4096));
+		streq(mode, "HTML") ? payload_cut_html(p, payload_html(p, "message"), TELEGRAM_MAX)
+				    : payload_cut(p, payload_text(p, "message"), TELEGRAM_MAX));
 	put_close(p, '}');
 }
 

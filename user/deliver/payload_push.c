@@ -9,6 +9,8 @@
 #include "base/escape.h"
 #include "deliver/payload.h"
 
+#define PUSHOVER_MAX 1024
+
 #define FORM "application/x-www-form-urlencoded"
 
 /* -- Pushover -- */
@@ -39,7 +41,9 @@ void render_pushover(struct payload *p)
 	payload_post(p, "https://api.pushover.net/1/messages.json", FORM);
 	if (*payload_plain(p, "api_url"))
 		p->requests[0].url = payload_plain(p, "api_url");
-	message = payload_trim(p, payload_cut(p, message, 1024));
+	message = html ? payload_cut_html(p, message, PUSHOVER_MAX)
+		       : payload_cut(p, message, PUSHOVER_MAX);
+	message = payload_trim(p, message);
 	form_add(p, "device", payload_text(p, "device"));
 	add_seconds(p, "expire");
 	if (html)

@@ -526,6 +526,77 @@ static void what_is_too_long_is_cut_where_the_service_cuts(void **state)
 	config_unref(config);
 }
 
+static void html_that_is_cut_is_html(void **state)
+{
+	static const struct {
+		const char *html;
+		size_t runes;
+		const char *cut;
+	} rows[] = {
+		{ "<b>abc</b>", 10, "<b>abc</b>" },
+		{ "<b>abcdef</b>", 12, "<b>abcd…</b>" },
+		{ "<b>abcdef</b>", 8, "<b>…</b>" },
+		{ "<b>abcdef</b>", 7, "…" },
+		{ "<b>äöü</b> äöüß", 13, "<b>äöü</b> ä…" },
+		{ "a&amp;b &#34;c&#34;", 16, "a&amp;b &#34;c…" },
+		{ "a&amp;b &#34;c&#34;", 12, "a&amp;b …" },
+		{ "a & b; c", 6, "a & b…" },
+		{ "a <i>b <u>c</u> d</i> e", 18, "a <i>b …</i>" },
+		{ "a <i>b <u>c</u> d</i> e", 22, "a <i>b <u>c</u> d</i>…" },
+		{ "<a href=\"x>y\">z z z</a>", 22, "<a href=\"x>y\">z z…</a>" },
+		{ "a<br>b<br/>c", 11, "a<br>b…" },
+		{ "a <b", 3, "a …" },
+		{ "", 4, "" },
+	};
+	struct config *config = config_with("slack", "{api_url: 'http://h'}");
+	struct notification *n = notification_of(true);
+	struct payload p;
+
+	payload_render(&p, &config->receivers[0].integrations[0], n, &fixture_options,
+		fixture_templates());
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(payload_cut_html(&p, rows[i].html, rows[i].runes), rows[i].cut);
+	payload_release(&p);
+	notification_unref(n);
+	config_unref(config);
+}
+
+/* A flood is when it matters that the message is taken, wherever it happens to be cut. */
+static void telegram_takes_what_is_too_long(void **state)
+{
+	struct notification *n = fixture_group(LABELS("alertname", "Down"));
+	char name[32], settings[300];
+
+	for (int i = 0; i < 250; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		fixture_add(n, LABELS("alertname", "Down", "instance", name),
+			LABELS("summary", "it's \"out\""), AT_WALL_MS, 0);
+	}
+	for (int pad = 0; pad < 40; pad++) {
+		struct config *config;
+		struct payload p;
+		const char *body;
+
+		snprintf(settings, sizeof(settings),
+			"{bot_token: '1:tok', chat_id: 1, message: '%.*s{{ range .Alerts }}"
+			"{{ .Annotations.summary }} {{ end }}'}",
+			pad, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+		config = config_with("telegram", settings);
+		assert_int_equal(payload_render(&p, &config->receivers[0].integrations[0], n,
+					 &fixture_options, fixture_templates()),
+			0);
+		body = p.requests[0].body.s;
+		assert_non_null(strstr(body, "…"));
+		while ((body = strstr(body, "\\u0026"))) {
+			body += strlen("\\u0026");
+			assert_true(starts_with(body, "#34;") || starts_with(body, "#39;"));
+		}
+		payload_release(&p);
+		config_unref(config);
+	}
+	notification_unref(n);
+}
+
 /* What PagerDuty would refuse for its size goes out without the details. */
 static void large_details_are_left_out(void **state)
 {
@@ -665,6 +736,8 @@ int main(void)
 		cmocka_unit_test(an_answer_that_broke_off_is_judged_by_what_came),
 		cmocka_unit_test(wechat_takes_its_token_from_one_answer_to_the_next_request),
 		cmocka_unit_test(what_is_too_long_is_cut_where_the_service_cuts),
+		cmocka_unit_test(html_that_is_cut_is_html),
+		cmocka_unit_test(telegram_takes_what_is_too_long),
 		cmocka_unit_test(large_details_are_left_out),
 		cmocka_unit_test(labels_are_never_executed),
 		cmocka_unit_test(routes_say_something_of_themselves),
