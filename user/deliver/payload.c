@@ -217,6 +217,9 @@ const char *payload_secret(struct payload *p, const char *key, bool expanded)
 	}
 	p->secrets[p->n_secrets++] = value;
 	shown = expanded ? expand(p, TEMPLATE_TEXT, key, value) : value;
+	/* It may become a header, and the rest of it others. */
+	if (shown[strcspn(shown, "\r\n")])
+		payload_fail(p, -EINVAL, "the %s has more than one line", key);
 	censor_add_url(&p->censor, value);
 	censor_add_url(&p->censor, shown);
 	return shown;

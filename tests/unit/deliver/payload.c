@@ -526,6 +526,23 @@ static void what_is_too_long_is_cut_where_the_service_cuts(void **state)
 	config_unref(config);
 }
 
+/* A secret may be a template, and what it becomes a header. */
+static void a_label_adds_no_header(void **state)
+{
+	struct config *config = config_with("opsgenie", "{api_key: 'k{{ .CommonLabels.team }}'}");
+	struct notification *n = fixture_group(LABELS("alertname", "Down"));
+	struct payload p;
+
+	fixture_add(n, LABELS("alertname", "Down", "team", "a\r\nX-Other: b"), NULL, AT_WALL_MS, 0);
+	assert_int_equal(payload_render(&p, &config->receivers[0].integrations[0], n,
+				 &fixture_options, fixture_templates()),
+		-EINVAL);
+	assert_string_equal(p.error, "the api_key has more than one line");
+	payload_release(&p);
+	notification_unref(n);
+	config_unref(config);
+}
+
 static void html_that_is_cut_is_html(void **state)
 {
 	static const struct {
@@ -736,6 +753,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_broke_off_is_judged_by_what_came),
 		cmocka_unit_test(wechat_takes_its_token_from_one_answer_to_the_next_request),
 		cmocka_unit_test(what_is_too_long_is_cut_where_the_service_cuts),
+		cmocka_unit_test(a_label_adds_no_header),
 		cmocka_unit_test(html_that_is_cut_is_html),
 		cmocka_unit_test(telegram_takes_what_is_too_long),
 		cmocka_unit_test(large_details_are_left_out),
