@@ -309,6 +309,14 @@ void store_files_close(struct store_files *files, int64_t timeout_ms)
 	free(files);
 }
 
+/* An order by itself is in memory already, however large it is. */
+static bool is_too_much(const struct store_files *files, size_t len)
+{
+	size_t waiting = files->queue.bytes + files->writing_bytes;
+
+	return waiting && waiting + len > STORE_FILES_MAX_QUEUED_BYTES;
+}
+
 static int give(struct store_files *files, const struct order *what)
 {
 	struct order *order = files->closed ? NULL : malloc(sizeof(*order));
@@ -317,8 +325,7 @@ static int give(struct store_files *files, const struct order *what)
 	if (!err) {
 		*order = *what;
 		pthread_mutex_lock(&files->worker.lock);
-		if (files->queue.bytes + files->writing_bytes + what->len >
-			STORE_FILES_MAX_QUEUED_BYTES)
+		if (is_too_much(files, what->len))
 			err = -ENOBUFS;
 		else
 			push(&files->queue, order);

@@ -15,7 +15,7 @@ struct store_files;
 
 /* A file's name, without a slash, and its NUL. */
 #define STORE_FILES_MAX_NAME 48
-/* What may wait for a slow disk. */
+/* What may wait for a slow disk, but for one order that nothing waits beside. */
 #define STORE_FILES_MAX_QUEUED_BYTES ((size_t)32 << 20)
 
 /*

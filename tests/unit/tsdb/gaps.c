@@ -207,6 +207,25 @@ static void a_label_of_megabytes_does_not_spoil_the_log(void **state)
 	assert_lacks_a_minute_at_most(w);
 }
 
+/* More than waits for a slow disk. */
+static void long_names_of_many_series_are_written(void **state)
+{
+	struct world *w = *state;
+	const size_t n = STORE_FILES_MAX_QUEUED_BYTES / (100 << 10) + 9;
+	char text[16];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%zu", i);
+		assert_int_equal(add_one(w, text, 100 << 10), 0);
+	}
+	world_fill(w, 9);
+	assert_int_equal(w->told_bad, 0);
+	world_pass(w, 3600 * 1000);
+	world_settle(w);
+	assert_int_equal(w->told_bad, 0);
+	assert_int_equal(world_files(w, ".block", NULL), 1);
+}
+
 /* Series come, have a sample, and are gone; how many were refused. */
 static unsigned churn(struct world *w, unsigned steps, unsigned each)
 {
@@ -276,6 +295,7 @@ int main(void)
 		IN_WORLD(an_end_on_a_full_disk_leaves_no_half_of_a_block),
 		IN_WORLD(a_chunk_that_fills_beside_a_block_is_in_the_log),
 		IN_WORLD(a_label_of_megabytes_does_not_spoil_the_log),
+		IN_WORLD(long_names_of_many_series_are_written),
 		IN_WORLD(whoever_is_long_gone_makes_room_for_series),
 		IN_WORLD(whoever_is_long_gone_makes_room_for_bytes),
 	};
