@@ -16,6 +16,12 @@ static size_t posting_bytes(const struct posting *p)
 	return p->cap * sizeof(uint32_t) + intern_len(p->value) + TEXT_SHARE;
 }
 
+/* But for its table. */
+static size_t name_bytes(const struct index_name *name)
+{
+	return sizeof(*name) + intern_len(name->name) + TEXT_SHARE;
+}
+
 static void name_free(struct index *index, struct index_name *name)
 {
 	for (uint32_t i = 0; i < name->cap; i++) {
@@ -28,7 +34,7 @@ static void name_free(struct index *index, struct index_name *name)
 		if (p->cap)
 			free(p->ids);
 	}
-	index->bytes -= name->cap * sizeof(struct posting) + sizeof(*name);
+	index->bytes -= name->cap * sizeof(struct posting) + name_bytes(name);
 	intern_unref(name->name);
 	free(name->table);
 	free(name);
@@ -102,7 +108,7 @@ static struct index_name *name_make(struct index *index, const char *interned)
 		return NULL;
 	}
 	name->name = intern_ref(interned);
-	index->bytes += sizeof(*name);
+	index->bytes += name_bytes(name);
 	if (map_puts(&index->names, interned, name)) {
 		name_free(index, name);
 		return NULL;

@@ -379,6 +379,40 @@ static void a_clock_set_back_forgets_the_future(void **state)
 	}
 }
 
+/* A target may make up both. */
+static void long_names_count_as_long_values_do(void **state)
+{
+	scoped(tsdb_freep) struct tsdb *db = store();
+	scoped(freep) char *text = malloc(100001);
+	struct tsdb_stats before, stats;
+	struct series *later;
+
+	assert_non_null(text);
+	memset(text, 'x', 100000);
+	text[100000] = '\0';
+	tsdb_stats(db, &before);
+	for (int i = 0; i < 2; i++) {
+		const char *const pairs[][2] = { { i ? "v" : text, i ? text : "v" } };
+		scoped(labels_unrefp) struct labels *labels = labels_new(1, pairs);
+		struct series *s;
+
+		assert_int_equal(tsdb_series(db, labels, &s), 0);
+		fill(db, s, START_MS, 1);
+		series_unref(s);
+		tsdb_stats(db, &stats);
+		assert_in_range(stats.bytes, before.bytes + 100000, before.bytes + 101000);
+		before = stats;
+	}
+	expire_all(db, START_MS);
+	later = series_of(db, "m", "later");
+	fill(db, later, START_MS + 30ll * 24 * 3600 * 1000, 1);
+	expire_all(db, START_MS + 30ll * 24 * 3600 * 1000);
+	tsdb_stats(db, &stats);
+	assert_int_equal(stats.series, 1);
+	assert_in_range(stats.bytes, 1, 2000);
+	series_unref(later);
+}
+
 static void churn_gives_all_memory_back(void **state)
 {
 	size_t texts = intern_count();
@@ -464,6 +498,7 @@ int main(void)
 		cmocka_unit_test(too_many_series_are_refused_and_room_comes_back),
 		cmocka_unit_test(short_memory_takes_silent_series_and_never_live_ones),
 		cmocka_unit_test(a_clock_set_back_forgets_the_future),
+		cmocka_unit_test(long_names_count_as_long_values_do),
 		cmocka_unit_test(churn_gives_all_memory_back),
 		cmocka_unit_test(survives_memory_running_out),
 	};
