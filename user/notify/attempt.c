@@ -195,6 +195,16 @@ void attempt_try(struct notify *notify, struct attempt *attempt, struct instant 
 	notify->output(&send, notify->userdata);
 }
 
+/*
+ * A reload took its group away: what still fires is in another one, which tells it, and would be told twice.
+ * That something is over nobody else tells; nor, after a restart, what may have been told by half.
+ */
+static bool is_superseded(const struct attempt *attempt)
+{
+	return !attempt->flush->group && !attempt->digest && !attempt->in_doubt &&
+	       !attempt->notification->served && attempt->notification->n_firing;
+}
+
 void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant now)
 {
 	const struct notification *n = attempt->notification;
@@ -204,6 +214,8 @@ void attempt_tick(struct notify *notify, struct attempt *attempt, struct instant
 			now);
 	else if (attempt->sending)
 		over(notify, attempt, NOTIFY_RETRY, "nobody said what became of it", now);
+	else if (is_superseded(attempt))
+		over(notify, attempt, NOTIFY_RETRY, "the settings group its alerts anew", now);
 	else if (now.boot_ns >= attempt->flush->give_up_boot_ns)
 		over(notify, attempt, NOTIFY_RETRY, attempt->words, now);
 	else

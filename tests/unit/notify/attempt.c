@@ -343,6 +343,46 @@ static void stops_when_a_reload_takes_the_address_away(void **state)
 	world_release(&w);
 }
 
+static bool well;
+
+static enum notify_result serve_when_well(struct world *w, const struct notification *n)
+{
+	return well ? NOTIFY_SENT : NOTIFY_RETRY;
+}
+
+/* As Alertmanager does: what fires is in another group now, which tells it. */
+static void a_reload_that_groups_anew_leaves_the_tries_for_old_groups(void **state)
+{
+	for (int back = 0; back <= 1; back++) {
+		struct config *old = config_with("[alertname]", "30s", "5m", "4h");
+		struct config *other = config_with("[]", "30s", "5m", "4h");
+		struct notify_stats stats;
+		struct world w;
+
+		well = false;
+		world_init(&w, old);
+		w.server = serve_when_well;
+		fires(&w, "A", "a");
+		world_run(&w, 35 * SEC);
+		assert_true(w.tries > 2);
+		assert_int_equal(notify_configure(w.notify, other, w.now), 0);
+		if (back)
+			assert_int_equal(notify_configure(w.notify, old, w.now), 0);
+		well = true;
+		world_run(&w, 10 * MINUTE);
+		assert_mails(&w, 0, "first notification: a!");
+		assert_mails(&w, 1, "first notification: a!");
+		notify_stats(w.notify, &stats);
+		assert_int_equal(stats.in_flight, 0);
+		/* The end comes to whoever was told. */
+		ends(&w, "A", "a");
+		world_run(&w, 10 * MINUTE);
+		assert_mails(&w, 0, "first notification: a!; all alerts resolved: a.");
+		config_unref(other);
+		world_release(&w);
+	}
+}
+
 static void failures_are_counted_by_what_ended_them(void **state)
 {
 	static const struct {
@@ -392,6 +432,7 @@ int main(void)
 		cmocka_unit_test(an_answer_may_come_from_within_the_callback),
 		cmocka_unit_test(who_does_not_hear_of_ends_is_logged_as_if),
 		cmocka_unit_test(stops_when_a_reload_takes_the_address_away),
+		cmocka_unit_test(a_reload_that_groups_anew_leaves_the_tries_for_old_groups),
 		cmocka_unit_test(failures_are_counted_by_what_ended_them),
 	};
 
