@@ -20,7 +20,7 @@ static const struct schema_key file_sd_keys[] = {
 };
 static const struct schema file_sd_schema = SCHEMA("file_sd_configs", file_sd_keys, NULL);
 
-/* As Prometheus: .json, .yml or .yaml, and a star only in the last part of the path. */
+/* As Prometheus: .json, .yml or .yaml, and stars only in the last part of the path. */
 static bool pattern_valid(const char *s)
 {
 	static const char *const endings[] = { ".json", ".yml", ".yaml", ".JSON", ".YML", ".YAML" };
@@ -29,7 +29,7 @@ static bool pattern_valid(const char *s)
 
 	for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++)
 		known |= streq(dot, endings[i]);
-	return known && !(star && strpbrk(star + 1, "/*"));
+	return known && !(star && strchr(star, '/'));
 }
 
 static void read_files(struct reader *r, const struct tree_pair *pair, void *out)
@@ -46,7 +46,7 @@ static void read_files(struct reader *r, const struct tree_pair *pair, void *out
 		if (!pattern_valid(text.s)) {
 			diag_error(r->diag, item->pos,
 				"path name \"%s\" is not valid for file discovery: it ends in .json, "
-				".yml or .yaml, and '*' may stand once, in its last part",
+				".yml or .yaml, and '*' may stand only in its last part",
 				text.s);
 			continue;
 		}

@@ -3,6 +3,7 @@
  *
  * Source: alertmanager config/config.go and notify/<type>/config.go.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 #include "config/integrations.h"
@@ -139,16 +140,19 @@ static const struct vocabulary {
 	const char *type, *key;
 	const char *words[6];
 	const char *fault;
+	bool any_case;
 } vocabularies[] = {
 	{ "telegram_configs", "parse_mode", { "", "Markdown", "MarkdownV2", "HTML" },
 		"unknown parse_mode on telegram_config, must be Markdown, MarkdownV2, HTML or empty "
-		"string" },
+		"string",
+		false },
 	{ "wechat_configs", "message_type", { "", "text", "markdown" },
-		"weChat message type does not match valid options text and markdown" },
+		"weChat message type does not match valid options text and markdown", false },
 	{ "jira_configs", "api_type", { "auto", "cloud", "datacenter" },
-		"unknown api_type on jira_config, must be auto, cloud or datacenter" },
+		"unknown api_type on jira_config, must be auto, cloud or datacenter", false },
 	{ "responders", "type", { "team", "teams", "user", "escalation", "schedule" },
-		"opsGenieConfig responder type must be team, teams, user, escalation or schedule" },
+		"opsGenieConfig responder type must be team, teams, user, escalation or schedule",
+		true },
 };
 
 static void check_words(struct reader *r, const char *type, const struct tree_node *item)
@@ -162,7 +166,8 @@ static void check_words(struct reader *r, const char *type, const struct tree_no
 			pair->value->null || strstr(pair->value->text.s, "{{"))
 			continue;
 		for (size_t k = 0; k < ARRAY_SIZE(v->words) && v->words[k]; k++)
-			known |= !strcasecmp(v->words[k], pair->value->text.s);
+			known |= !(v->any_case ? strcasecmp : strcmp)(
+				v->words[k], pair->value->text.s);
 		if (!known)
 			diag_error(r->diag, pair->value->pos, "%s", v->fault);
 	}
@@ -303,6 +308,28 @@ static void check_urls(struct reader *r, const struct tree_node *item)
 	}
 }
 
+/* user:password@host:port, or an IPv6 address in brackets; up to `len`. */
+static bool is_authority(const char *s, size_t len)
+{
+	const char *at = memrchr(s, '@', len), *host = at ? at + 1 : s, *end = s + len, *port;
+
+	if (host < end && *host == '[') {
+		port = memchr(host, ']', (size_t)(end - host));
+		if (!port)
+			return false;
+		port++;
+	} else {
+		port = memchr(host, ':', (size_t)(end - host));
+	}
+	if (!port || port == end)
+		return true;
+	if (*port++ != ':')
+		return false;
+	while (port < end && isdigit((unsigned char)*port))
+		port++;
+	return port == end;
+}
+
 void integration_check_url(struct reader *r, const struct tree_pair *pair)
 {
 	const char *s =
@@ -322,6 +349,11 @@ void integration_check_url(struct reader *r, const struct tree_pair *pair)
 			r->diag, pair->value->pos, "'%s': missing host for URL", pair->key->text.s);
 	else if (s[strcspn(s, " \t\r\n")])
 		diag_error(r->diag, pair->value->pos, "'%s': a URL must not hold white space",
+			pair->key->text.s);
+	else if (!is_authority(rest, strcspn(rest, "/?#")))
+		diag_error(r->diag, pair->value->pos,
+			"'%s': invalid port or brackets in URL: write it like http://host:8080/ or "
+			"http://[::1]:8080/",
 			pair->key->text.s);
 }
 

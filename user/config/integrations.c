@@ -5,6 +5,7 @@
  */
 #include "config/integrations.h"
 
+#include <inttypes.h>
 #include "config/http.h"
 #include "config/value.h"
 
@@ -42,6 +43,7 @@ static const struct inheritance {
 struct item {
 	struct reader *r;
 	const struct integration_type *type;
+	const struct schema *keys;
 	const struct tree_node *node;
 	struct config_integration *integration;
 };
@@ -261,6 +263,28 @@ static void take_defaults(const struct item *item)
 	}
 }
 
+/* Numbers are used as they stand: 1e2 and 0x64 as 100. */
+static void write_numbers(const struct item *item)
+{
+	struct config_value *settings = &item->integration->settings;
+
+	for (size_t i = 0; i < item->node->n; i++) {
+		const struct tree_pair *pair = &item->node->pairs[i];
+		const struct schema_key *key = schema_find(item->keys, pair->key->text.s);
+		struct config_text text = { .pos = pair->value->pos };
+		int64_t n;
+
+		if (!key || (key->type != S_INT && key->type != S_COUNT) ||
+			!reader_number(pair->value, INT64_MIN, &n))
+			continue;
+		text.s = arena_printf(&item->r->config->arena, "%" PRId64, n);
+		if (text.s)
+			value_set(item->r, settings, key->name, text);
+		else
+			reader_no_memory(item->r);
+	}
+}
+
 static void read_item(const struct item *item)
 {
 	const struct tree_pair *resolved = tree_get(item->node, "send_resolved");
@@ -268,6 +292,7 @@ static void read_item(const struct item *item)
 
 	if (!value_read(item->r, item->type->name, item->node, &integration->settings))
 		return;
+	write_numbers(item);
 	integration->send_resolved = item->type->send_resolved;
 	if (resolved)
 		reader_bool(item->r, resolved, &integration->send_resolved);
@@ -309,6 +334,7 @@ void integration_read(struct reader *r, const struct tree_pair *pair,
 	struct config_receiver *receiver, bool reached)
 {
 	const struct integration_type *type = type_of(pair->key->text.s);
+	const struct schema *keys = schema_find(&integrations_schema, pair->key->text.s)->sub;
 
 	if (type->unserved) {
 		if (reached)
@@ -322,7 +348,7 @@ void integration_read(struct reader *r, const struct tree_pair *pair,
 		struct config_integration integration = {
 			.type = type->name, .index = (unsigned)i, .pos = pair->value->items[i]->pos
 		};
-		const struct item item = { r, type, pair->value->items[i], &integration };
+		const struct item item = { r, type, keys, pair->value->items[i], &integration };
 		size_t unserved = r->n_unserved;
 
 		if (item.node->kind != TREE_MAP)

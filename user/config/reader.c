@@ -3,6 +3,7 @@
  */
 #include "config/reader.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -148,12 +149,12 @@ char *reader_path(struct reader *r, const struct tree_node *node)
 	return path ? path : reader_no_memory(r);
 }
 
-/* As Prometheus: a star only in the last part of a path. */
+/* As Prometheus: stars only in the last part of a path. */
 static bool pattern_valid(const char *pattern)
 {
 	const char *star = strchr(pattern, '*');
 
-	return !star || !strpbrk(star + 1, "*/");
+	return !star || !strchr(star, '/');
 }
 
 static void each_match(struct reader *r, const char *pattern, const struct tree_node *node,
@@ -198,8 +199,8 @@ void reader_each_file(struct reader *r, const struct tree_pair *pair, const char
 			continue;
 		if (!text_set(&text) || !pattern_valid(text.s)) {
 			diag_error(r->diag, item->pos,
-				"invalid %s path \"%s\": '*' may stand once, in its last part",
-				what, text.s);
+				"invalid %s path \"%s\": '*' may stand only in its last part", what,
+				text.s);
 			continue;
 		}
 		path = reader_path(r, item);
@@ -306,27 +307,92 @@ bool reader_duration(struct reader *r, const struct tree_pair *pair, int64_t *re
 	return !err;
 }
 
+/* The number of a text that begins with its base; 0, -ERANGE, or -EINVAL where it has none. */
+static int based_parse(const char *s, int64_t *ret)
+{
+	static const struct {
+		const char *prefix, *digits;
+		int64_t base;
+	} bases[] = {
+		{ "0x", "0123456789abcdef", 16 },
+		{ "0b", "01", 2 },
+		{ "0o", "01234567", 8 },
+		{ "0", "01234567", 8 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+		const char *at = s + strlen(bases[i].prefix);
+		int64_t value = 0;
+
+		/* 08 is no octal number, and 8 to YAML. */
+		if (!starts_with(s, bases[i].prefix) || !*at || at[strspn(at, bases[i].digits)])
+			continue;
+		for (; *at; at++) {
+			int64_t digit = strchr(bases[i].digits, *at) - bases[i].digits;
+
+			if (value > (INT64_MAX - digit) / bases[i].base)
+				return -ERANGE;
+			value = value * bases[i].base + digit;
+		}
+		*ret = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* A whole number as YAML 1.1 writes it: 1_000, -0x1f, 0b11, 0o17 and 017, which are both 15. */
+static int int_parse(const char *s, int64_t min, int64_t *ret)
+{
+	bool negative = *s == '-';
+	char plain[72];
+	size_t n = 0;
+	int64_t value = 0;
+	int err;
+
+	for (; *s; s++) {
+		if (n == sizeof(plain) - 1)
+			return -EINVAL;
+		if (*s != '_')
+			plain[n++] = (char)tolower((unsigned char)*s);
+	}
+	plain[n] = '\0';
+	err = based_parse(plain + (*plain == '-' || *plain == '+'), &value);
+	if (err == -EINVAL)
+		return num_parse_int(plain, min, INT64_MAX, ret);
+	value = negative ? -value : value;
+	if (err || value < min)
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+bool reader_number(const struct tree_node *value, int64_t min, int64_t *ret)
+{
+	double whole;
+
+	if (value->kind != TREE_SCALAR || !value->plain || strlen(value->text.s) != value->text.len)
+		return false;
+	if (!int_parse(value->text.s, min, ret))
+		return true;
+	/* 1e6 is a float to YAML, and taken where it is whole. */
+	if (num_parse(value->text.s, value->text.len, &whole) || whole != floor(whole) ||
+		whole < (double)min || fabs(whole) >= 0x1p53)
+		return false;
+	*ret = (int64_t)whole;
+	return true;
+}
+
 bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int64_t *ret)
 {
 	const char *s;
-	double whole;
 
-	if (pair->value->null)
+	if (pair->value->null || reader_number(pair->value, min, ret))
 		return true;
 	s = plain_text(r, pair, "a whole number");
-	if (!s)
-		return false;
-	if (pair->value->plain && !num_parse_int(s, min, INT64_MAX, ret))
-		return true;
-	/* 1e6 is a float to YAML, and taken where it is whole. */
-	if (pair->value->plain && !num_parse(s, strlen(s), &whole) && whole == floor(whole) &&
-		whole >= (double)min && fabs(whole) < 0x1p53) {
-		*ret = (int64_t)whole;
-		return true;
-	}
-	diag_error(r->diag, pair->value->pos, "'%s' must be a whole number%s, not '%.*s'%s",
-		pair->key->text.s, min == 0 ? " from 0 on" : "", SHOWN, s,
-		pair->value->plain ? "" : " in quotes");
+	if (s)
+		diag_error(r->diag, pair->value->pos, "'%s' must be a whole number%s, not '%.*s'%s",
+			pair->key->text.s, min == 0 ? " from 0 on" : "", SHOWN, s,
+			pair->value->plain ? "" : " in quotes");
 	return false;
 }
 

@@ -108,6 +108,8 @@ bool reader_item_text(
 /* Whether YAML 1.1 has a scalar for a truth value, and which. */
 bool reader_truth(const struct tree_node *value, bool *ret);
 bool reader_bool(struct reader *r, const struct tree_pair *pair, bool *ret);
+/* Whether YAML 1.1 has a scalar for a whole number from `min` on, and which. */
+bool reader_number(const struct tree_node *value, int64_t min, int64_t *ret);
 bool reader_duration(struct reader *r, const struct tree_pair *pair, int64_t *ret_ms);
 bool reader_int(struct reader *r, const struct tree_pair *pair, int64_t min, int64_t *ret);
 bool reader_size(struct reader *r, const struct tree_pair *pair, int64_t *ret_bytes);

@@ -245,8 +245,14 @@ static void read_static_configs(struct reader *r, const struct tree_pair *pair, 
 {
 	size_t n = reader_list(r, pair);
 
-	for (size_t i = 0; i < n; i++)
-		config_read_static_config(r, out, pair->value->items[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct tree_node *item = pair->value->items[i];
+
+		if (item->null)
+			diag_error(r->diag, item->pos, "empty or null section in static_configs");
+		else
+			config_read_static_config(r, out, item);
+	}
 }
 
 /* The place of a key's value, or of the whole mapping where it is not set. */

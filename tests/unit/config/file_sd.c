@@ -9,12 +9,14 @@ static void what_cannot_be_looked_for_is_told(void **state)
 		{ "scrape_configs: [{job_name: a, file_sd_configs: [{files: []}]}]\n",
 			"1:50: error: file service discovery config must contain at least one path "
 			"name\n" },
+		{ "scrape_configs: [{job_name: a, file_sd_configs: [{files: ['a*b*.yml']}]}]\n",
+			"" },
 		{ "scrape_configs: [{job_name: a, file_sd_configs: [{files: [a.txt]}]}]\n",
 			"1:59: error: path name \"a.txt\" is not valid for file discovery: it ends in "
-			".json, .yml or .yaml, and '*' may stand once, in its last part\n" },
+			".json, .yml or .yaml, and '*' may stand only in its last part\n" },
 		{ "scrape_configs: [{job_name: a, file_sd_configs: [{files: ['*/a.yml']}]}]\n",
 			"1:59: error: path name \"*/a.yml\" is not valid for file discovery: it ends in "
-			".json, .yml or .yaml, and '*' may stand once, in its last part\n" },
+			".json, .yml or .yaml, and '*' may stand only in its last part\n" },
 		{ "scrape_configs: [{job_name: a, file_sd_configs: [{file: [a.yml]}]}]\n",
 			"1:51: error: unknown key 'file' in file_sd_configs (did you mean 'files'?)\n" },
 		{ "global: {metric_name_validation_scheme: utf9}\n"

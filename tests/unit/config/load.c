@@ -235,12 +235,12 @@ static void rule_files_are_found_from_the_file_that_names_them(void **state)
 	assert_null(config->groups[0].rules[0].alert.s);
 	config_unref(config);
 
-	write_file("t.yml", "rule_files: [none.yml, 'none*.yml', '*/x.yml', '']\n");
+	write_file("t.yml", "rule_files: [none.yml, 'none*x*.yml', '*/x.yml', '']\n");
 	snprintf(expected, sizeof(expected),
 		"t.yml:1:14: rule file '%s/none.yml' does not point to an existing file\n"
-		"t.yml:1:24: no rule file matches '%s/none*.yml'\n"
-		"t.yml:1:37: invalid rule file path \"*/x.yml\": '*' may stand once, in its last part\n"
-		"t.yml:1:48: invalid rule file path \"\": '*' may stand once, in its last part\n",
+		"t.yml:1:24: no rule file matches '%s/none*x*.yml'\n"
+		"t.yml:1:39: invalid rule file path \"*/x.yml\": '*' may stand only in its last part\n"
+		"t.yml:1:50: invalid rule file path \"\": '*' may stand only in its last part\n",
 		folder, folder);
 	assert_null(LOAD(expected, "t.yml"));
 }

@@ -174,6 +174,16 @@ static void clients_of_http_are_checked(void **state)
 			"3:26: error: exactly one of cert or cert_file must be configured when a client "
 			"key is configured\n" },
 		{ JOB "  sample_limit: 1e6\n", "" },
+		{ JOB "  sample_limit: 9_223_372_036_854_775_807\n  target_limit: 0x7fffffffffffffff\n"
+		      "  label_limit: 08\n",
+			"" },
+		{ JOB "  sample_limit: 0xffffffffffffffff\n  target_limit: 0x\n  label_limit: -0x1\n",
+			"3:17: error: 'sample_limit' must be a whole number from 0 on, not "
+			"'0xffffffffffffffff'\n"
+			"4:17: error: 'target_limit' must be a whole number from 0 on, not '0x'\n"
+			"5:16: error: 'label_limit' must be a whole number from 0 on, not '-0x1'\n" },
+		{ JOB "  static_configs: [~]\n",
+			"3:20: error: empty or null section in static_configs\n" },
 		{ JOB "  sample_limit: 1.5\n",
 			"3:17: error: 'sample_limit' must be a whole number from 0 on, not '1.5'\n" },
 		{ JOB "  tls_config: {min_version: '1.2'}\n",
@@ -448,6 +458,20 @@ static void what_would_fail_every_notification_is_told(void **state)
 			"5:33: error: 'timeout': invalid duration \"5\"; write it like 30s, 5m or 1h30m\n" },
 		{ RECEIVER "  pagerduty_configs:\n  - {routing_key: k, details: x}\n",
 			"5:31: error: 'details' must be a mapping\n" },
+		{ RECEIVER
+			"  telegram_configs:\n  - {bot_token: t, chat_id: -0x10, parse_mode: html}\n",
+			"5:48: error: unknown parse_mode on telegram_config, must be Markdown, "
+			"MarkdownV2, HTML or empty string\n" },
+		{ RECEIVER
+			"  webhook_configs:\n  - {url: 'http://h:b/'}\n  - {url: 'http://[::1'}\n"
+			"  - {url: 'http://[::1]x'}\n  - {url: 'http://u:p@h:'}\n"
+			"  - {url: 'https://u:p@[::1]:80?a:b@c'}\n",
+			"5:11: error: 'url': invalid port or brackets in URL: write it like "
+			"http://host:8080/ or http://[::1]:8080/\n"
+			"6:11: error: 'url': invalid port or brackets in URL: write it like "
+			"http://host:8080/ or http://[::1]:8080/\n"
+			"7:11: error: 'url': invalid port or brackets in URL: write it like "
+			"http://host:8080/ or http://[::1]:8080/\n" },
 		{ "route: {receiver: r}\nreceivers:\n- name: r\n  slack_configs:\n"
 		  "  - {update_message: YES, api_url: 'https://slack.com/api/chat.postMessage'}\n",
 			"5:22: error: 'update_message' " UNSERVED "\n" },
@@ -549,6 +573,31 @@ static void mail_receivers_inherit_from_global(void **state)
 	diag_release(&diag);
 }
 
+static void numbers_are_what_yaml_has_them_for(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} rows[] = { { "017", 15 }, { "0o17", 15 }, { "0x1F", 31 }, { "0b1_1", 3 },
+		{ "1_000", 1000 }, { "+0x2", 2 }, { "08", 8 }, { "0", 0 }, { "1e3", 1000 },
+		{ "+7", 7 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct diag diag = DIAG_INIT;
+		struct config *config = NULL;
+		char text[80];
+
+		snprintf(text, sizeof(text), "scrape_configs: [{job_name: a, sample_limit: %s}]\n",
+			rows[i].text);
+		assert_int_equal(config_load_text("t.yml", text, &config, &diag), 0);
+		if (config->scrapes[0].sample_limit != rows[i].value)
+			fail_msg("%s: %lld", rows[i].text,
+				(long long)config->scrapes[0].sample_limit);
+		config_unref(config);
+		diag_release(&diag);
+	}
+}
+
 static void external_labels_take_the_environment(void **state)
 {
 	static const char text[] =
@@ -636,6 +685,7 @@ int main(void)
 		cmocka_unit_test(what_would_fail_every_notification_is_told),
 		cmocka_unit_test(mail_receivers_are_checked),
 		cmocka_unit_test(mail_receivers_inherit_from_global),
+		cmocka_unit_test(numbers_are_what_yaml_has_them_for),
 		cmocka_unit_test(external_labels_take_the_environment),
 		cmocka_unit_test(watched_services_are_checked),
 	};

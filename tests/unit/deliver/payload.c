@@ -87,7 +87,7 @@ static const struct payload_row firing_rows[] = {
 	{ "webhook", "{url: 'http://h/x', payload: '{{ .Nothing }}'}",
 		"error: payload: template: payload#1:1:3: executing \"payload#1\": can'"
 		"t evaluate field Nothing in type *template.Data\n" },
-	{ "webhook", "{url: 'http://h/{{ .Status }}', max_alerts: 1}",
+	{ "webhook", "{url: 'http://h/{{ .Status }}', max_alerts: 0x1}",
 		"POST http://h/firing\n"
 		"{\"receiver\":\"team\\\\.x\",\"status\":\"firing\",\"alerts\":[{\"stat"
 		"us\":\"firing\",\"labels\":{\"alertname\":\"Down\",\"instance\":\"a:1\""
@@ -297,7 +297,7 @@ static const struct payload_row firing_rows[] = {
 		"POST http://h/x\n"
 		"{\"text\":\"t\",\"username\":\"tolld\",\"attachments\":[{\"title\":\"f"
 		"iring\"}],\"priority\":{\"priority\":\"standard\"}}\n" },
-	{ "incidentio", "{url: 'http://h', alert_source_token: t, max_alerts: 1}",
+	{ "incidentio", "{url: 'http://h', alert_source_token: t, max_alerts: 1e0}",
 		"POST http://h\n"
 		"{\"receiver\":\"team\\\\.x\",\"status\":\"firing\",\"alerts\":[{\"stat"
 		"us\":\"firing\",\"labels\":{\"alertname\":\"Down\",\"instance\":\"a:1\""
