@@ -18,6 +18,8 @@ struct request;
 #define HTTP_MAX_URI	((size_t)32 << 10)
 #define HTTP_MAX_PARAMS 1000
 #define HTTP_MAX_ANSWER ((size_t)64 << 20)
+#define HTTP_MAX_WAITING                                                                           \
+	(2 * HTTP_MAX_ANSWER) /* of answers that clients have not taken, together */
 
 struct param {
 	char *name, *value;

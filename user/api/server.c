@@ -58,9 +58,10 @@ struct exchange {
 	struct request *req; /* NULL: its line could not be read, `refused` says it */
 	unsigned refused;
 	enum exchange_state state;
-	bool queued;	/* among the jobs */
-	bool streaming; /* the answer goes out while it is written */
-	size_t n_taken; /* of the body, then */
+	bool queued;	      /* among the jobs */
+	bool streaming;	      /* the answer goes out while it is written */
+	size_t n_taken;	      /* of the body, then */
+	size_t waiting_bytes; /* of the answer, until the client has it */
 	struct exchange *next, *prev;
 };
 
@@ -236,14 +237,25 @@ static enum MHD_Result queue_static(struct MHD_Connection *mhd, unsigned status,
 	return queue(mhd, status, resp);
 }
 
+/* Small answers are always taken in, and a large one where it is alone. */
+static bool is_too_much(const struct api *api, size_t len)
+{
+	return len > STREAM_BLOCK && api->waiting_bytes &&
+	       len + api->waiting_bytes > api->max_waiting_bytes;
+}
+
 static enum MHD_Result queue_answer(struct exchange *ex)
 {
 	struct response *from = &ex->req->response;
-	size_t len = from->body.len;
 	struct MHD_Response *resp;
+	size_t len;
 	char *body;
 
 	ex->state = ANSWERED;
+	if (is_too_much(ex->api, from->body.len))
+		respond_text(ex->req, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"too many large answers wait for their clients\n");
+	len = from->body.len;
 	if (from->body.err || strbuf_finish(&from->body, &body) < 0) {
 		route_count(ex->api, ex->req->route, MHD_HTTP_INTERNAL_SERVER_ERROR);
 		return queue_static(ex->mhd, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
@@ -254,6 +266,8 @@ static enum MHD_Result queue_answer(struct exchange *ex)
 		add_headers(resp, from);
 	else
 		free(body);
+	ex->waiting_bytes = resp && len > STREAM_BLOCK ? len : 0;
+	ex->api->waiting_bytes += ex->waiting_bytes;
 	return queue(ex->mhd, from->status, resp);
 }
 
@@ -467,6 +481,7 @@ static void on_completed(
 	if (!ex)
 		return;
 	job_unlink(ex);
+	ex->api->waiting_bytes -= ex->waiting_bytes;
 	request_free(ex->req);
 	free(ex);
 }
@@ -715,6 +730,7 @@ int api_new(sd_event *event, const struct api_options *options, const struct api
 	api->sources = *sources;
 	if (!api->options.max_connections)
 		api->options.max_connections = MAX_CONNECTIONS;
+	api->max_waiting_bytes = HTTP_MAX_WAITING;
 	api->prefix = route_prefix(options);
 	if (!api->prefix)
 		return -ENOMEM;

@@ -39,6 +39,7 @@ struct api {
 	/* Answers by route and status; the last row is for paths that no route has. */
 	uint64_t answers[API_MAX_ROUTES + 1][API_MAX_CODES];
 	size_t n_jobs;
+	size_t waiting_bytes, max_waiting_bytes; /* answers that clients have not taken yet */
 	uint64_t queries, query_timeouts;
 	uint64_t alerts_received[2], alerts_invalid; /* from outside: firing, and over */
 };

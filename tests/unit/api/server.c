@@ -328,6 +328,53 @@ static void long_queries_share_the_loop_with_short_requests(void **state)
 	world_end(&w);
 }
 
+/* More than the kernel takes off the server's hands. */
+static const char large_query[] =
+	"GET /api/v1/query_range?query=n%20or%20label_replace(n,'a','1','','')%20or%20"
+	"label_replace(n,'a','2','','')&start=1795351385&end=1795362385&step=1 HTTP/1.1\r\n"
+	"Host: x\r\nConnection: close\r\n\r\n";
+
+/* Whoever asks for much and does not read it must not take all memory. */
+static void large_answers_that_nobody_takes_are_limited(void **state)
+{
+	int64_t until = clock_boot_ns() + PATIENCE_NS;
+	int small = 4096, fds[2];
+	struct world w;
+	char *text;
+
+	begin(&w);
+	fill(&w);
+	w.api->max_waiting_bytes = 100000;
+	fds[0] = dial(&w);
+	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	put(&w, fds[0], large_query, sizeof(large_query) - 1);
+	while (!w.api->waiting_bytes) {
+		turn(&w);
+		assert_true(clock_boot_ns() < until);
+	}
+	fds[1] = ask_at_length(&w);
+	text = get(&w, fds[1], NULL);
+	assert_has(text, "HTTP/1.1 503 ");
+	assert_has(text, "too many large answers wait for their clients\n");
+	free(text);
+	close(fds[1]);
+	text = talk(&w, "GET /metrics HTTP/1.1", "");
+	assert_has(text, "200 OK");
+	free(text);
+
+	close(fds[0]);
+	for (until = clock_boot_ns() + PATIENCE_NS; w.api->waiting_bytes;) {
+		turn(&w);
+		assert_true(clock_boot_ns() < until);
+	}
+	fds[1] = ask_at_length(&w);
+	text = get(&w, fds[1], NULL);
+	assert_has(text, "HTTP/1.1 200 OK");
+	free(text);
+	close(fds[1]);
+	world_end(&w);
+}
+
 static void stops_with_queries_under_way(void **state)
 {
 	struct world w;
@@ -518,6 +565,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_large_is_refused),
 		cmocka_unit_test(garbage_does_no_harm),
 		cmocka_unit_test(long_queries_share_the_loop_with_short_requests),
+		cmocka_unit_test(large_answers_that_nobody_takes_are_limited),
 		cmocka_unit_test(stops_with_queries_under_way),
 		cmocka_unit_test(a_client_that_leaves_is_forgotten),
 		cmocka_unit_test(who_will_ask_no_more_is_answered_and_let_go),
