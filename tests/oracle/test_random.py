@@ -229,7 +229,8 @@ def instant(grammar):
 def some_range(grammar):
     start = grammar.time_s()
     step = grammar.r.choice((5, 10, 15, 30, 60))
-    return {"start": start, "end": start + step * grammar.r.randrange(0, 40), "step": step}
+    # The end need not be a step; but @ end() must stay between two samples.
+    return {"start": start, "end": start + step * grammar.r.randrange(0, 40) + grammar.r.randrange(0, step // 5) * 5, "step": step}
 
 
 COUNT = int(os.environ.get("TOLLD_RANDOM_EXPRESSIONS", 10000))

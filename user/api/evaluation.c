@@ -197,7 +197,7 @@ static int eval_piece(
 		.each_step = o->each_step,
 		.deadline_boot_ns = MIN(o->deadline_boot_ns, now_boot_ns + API_MAX_BLOCK_NS) };
 	struct promql_result result = { 0 };
-	int64_t steps_left, end;
+	int64_t steps_left, last;
 	int err;
 
 	if (!o->step_ms) {
@@ -205,12 +205,14 @@ static int eval_piece(
 		ev->evaluated = true;
 	} else {
 		steps_left = (o->end_wall_ms - ev->next_wall_ms) / o->step_ms;
-		end = ev->next_wall_ms +
-		      (ev->divisible ? MIN(ev->piece - 1, steps_left) : steps_left) * o->step_ms;
-		err = promql_eval_range(
-			ev->expr, db, ev->next_wall_ms, end, o->step_ms, &options, &result, error);
+		last = ev->next_wall_ms +
+		       (ev->divisible ? MIN(ev->piece - 1, steps_left) : steps_left) * o->step_ms;
+		/* `@ end()` is the end that was asked for, on a step or not. */
+		err = promql_eval_range(ev->expr, db, ev->next_wall_ms,
+			ev->divisible ? last : o->end_wall_ms, o->step_ms, &options, &result,
+			error);
 		if (!err)
-			ev->next_wall_ms = end + o->step_ms;
+			ev->next_wall_ms = last + o->step_ms;
 		ev->evaluated = ev->next_wall_ms > o->end_wall_ms;
 	}
 	if (err)
