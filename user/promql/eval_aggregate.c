@@ -393,11 +393,13 @@ static int value_labels(struct eval *ev, const struct node *node, const struct l
 	labels_builder_add(&b, group);
 	if (text.err)
 		b.err = text.err;
-	/* `without` also takes the new label, when it names it. */
+	/* `without` also takes the new label, when it names it; the metric's name it takes always. */
 	for (size_t i = 0; i < names->n; i++) {
 		if (node->aggregate.without && streq(names->v[i], label))
 			text.len = 0;
 	}
+	if (node->aggregate.without && streq(label, LABEL_NAME))
+		text.len = 0;
 	labels_builder_setn(&b, label, strlen(label), text.s, text.len);
 	strbuf_release(&text);
 	return eval_labels_build(ev, &b, ret);

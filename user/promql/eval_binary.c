@@ -223,6 +223,9 @@ static int result_labels(struct match *m, const struct labels *many, const struc
 	for (size_t i = 0; i < how->include.n; i++) {
 		const char *value = labels_get_interned(one, how->include.v[i]);
 
+		/* `bool` leaves no name, whoever gave it. */
+		if (how->include.v[i] == m->ev->name_label && m->node->binary.returns_bool)
+			value = NULL;
 		labels_builder_set(&b, how->include.v[i], value ? value : "");
 	}
 	return eval_labels_build(m->ev, &b, ret);

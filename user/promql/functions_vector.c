@@ -15,7 +15,22 @@ static int no_labels(struct eval *ev, const struct labels **ret)
 
 /* -- absent ---------------------------------------------------------------------------------- */
 
-/* What the selector says that the missing series would have: labels with one matcher, and that =. */
+/*
+ * Whether a label's = is its first and no other matcher of its follows: only what follows takes it back, as in
+ * Prometheus (promql/functions.go, createLabelsForAbsentFunction).
+ */
+static bool is_last_word(const struct node *vector, size_t i)
+{
+	const struct matcher *const *m = vector->vector.matchers;
+
+	for (size_t k = 0; k < vector->vector.n_matchers; k++) {
+		if (k != i && streq(m[k]->name, m[i]->name) && (k > i || m[k]->type == MATCH_EQUAL))
+			return false;
+	}
+	return true;
+}
+
+/* What the selector says that the missing series would have. */
 static int absent_labels(struct eval *ev, const struct node *arg, const struct labels **ret)
 {
 	struct labels_builder b = LABELS_BUILDER_INIT;
@@ -27,13 +42,9 @@ static int absent_labels(struct eval *ev, const struct node *arg, const struct l
 		return no_labels(ev, ret);
 	for (size_t i = 0; i < vector->vector.n_matchers; i++) {
 		const struct matcher *m = vector->vector.matchers[i];
-		bool alone = m->type == MATCH_EQUAL;
 
-		for (size_t k = 0; k < vector->vector.n_matchers; k++) {
-			if (k != i && streq(vector->vector.matchers[k]->name, m->name))
-				alone = false;
-		}
-		if (alone && !streq(m->name, LABEL_NAME))
+		if (m->type == MATCH_EQUAL && !streq(m->name, LABEL_NAME) &&
+			is_last_word(vector, i))
 			labels_builder_set(&b, m->name, m->value);
 	}
 	return eval_labels_build(ev, &b, ret);
