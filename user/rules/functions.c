@@ -6,6 +6,7 @@
  */
 #include "rules/functions.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -226,12 +227,12 @@ static bool split_host_port(const char *s, const char **host, size_t *host_len, 
 		return false;
 	if (*s == '[') {
 		end = strchr(s, ']');
-		if (!end || end + 1 != colon)
+		if (!end || end + 1 != colon || strchr(s + 1, '[') || strchr(colon, ']'))
 			return false;
 		*host = s + 1;
 		*host_len = (size_t)(end - s - 1);
 	} else {
-		if (memchr(s, ':', (size_t)(colon - s)))
+		if (memchr(s, ':', (size_t)(colon - s)) || strpbrk(s, "[]"))
 			return false;
 		*host = s;
 		*host_len = (size_t)(colon - s);
@@ -256,11 +257,25 @@ static int fn_strip_port(
 	return template_give_text(call, &out, ret);
 }
 
+/* What Go's net.ParseIP takes, which knows no zones. */
+static bool is_address(const char *host, size_t len)
+{
+	char text[INET6_ADDRSTRLEN];
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
 static int fn_strip_domain(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
 	struct strbuf out = STRBUF_INIT;
-	const char *host, *port = NULL;
+	const char *host, *port = "", *dot;
+	bool colon;
 	size_t len;
 
 	if (template_want_text(call, &args[0]))
@@ -269,12 +284,19 @@ static int fn_strip_domain(
 	len = args[0].str.len;
 	split_host_port(args[0].str.s, &host, &len, &port);
 	/* An address has no domain. */
-	if (memchr(host, ':', len) || strspn(host, "0123456789.") >= len)
-		strbuf_adds(&out, args[0].str.s);
-	else
-		strbuf_add(&out, host, MIN(len, strcspn(host, ".")));
-	if (port && out.len < args[0].str.len && !strchr(out.s, ':'))
-		strbuf_addf(&out, ":%s", port);
+	if (is_address(host, len)) {
+		*ret = args[0];
+		return 0;
+	}
+	dot = memchr(host, '.', len);
+	len = dot ? (size_t)(dot - host) : len;
+	/* As Go joins them again; without a port nothing is joined. */
+	colon = *port && memchr(host, ':', len);
+	strbuf_adds(&out, colon ? "[" : "");
+	strbuf_add(&out, host, len);
+	strbuf_adds(&out, colon ? "]" : "");
+	strbuf_adds(&out, *port ? ":" : "");
+	strbuf_adds(&out, port);
 	return template_give_text(call, &out, ret);
 }
 

@@ -57,6 +57,10 @@ static const struct {
 		"127.0.0.1 ::1 x" },
 	{ "{{ stripDomain \"web.example.org:80\" }} {{ stripDomain \"10.0.0.1:80\" }}",
 		"web:80 10.0.0.1:80" },
+	{ "{{ stripDomain \"1.2.3\" }} {{ stripDomain \"1.2.3.4.5:6\" }} {{ stripDomain \"a.b:\" }}",
+		"1 1:6 a" },
+	{ "{{ stripDomain \"[::1]:80\" }} {{ stripDomain \"[a:b.c]:80\" }} {{ stripDomain \"a:b.c\" }}",
+		"[::1]:80 [a:b]:80 a:b.c" },
 	{ "{{ externalURL }} {{ pathPrefix }} {{ graphLink \"up == 0\" }}",
 		"http://pi:9090/tolld /tolld /graph?g0.expr=up+%3D%3D+0&g0.tab=0" },
 	{ "{{ define \"t\" }}{{ .arg0 }}-{{ .arg1 }}-{{ .arg2 }}{{ end }}"
