@@ -17,6 +17,7 @@
 
 struct directive {
 	bool minus, plus, sharp, space, zero;
+	bool quotes;	      /* %#v */
 	int width, precision; /* -1: not given */
 	char verb;
 };
@@ -31,6 +32,7 @@ static size_t runes(const char *s, size_t len)
 	return n;
 }
 
+/* Zeros stand behind a number's sign. */
 static void pad(
 	struct strbuf *out, const struct directive *d, const struct strbuf *text, bool number)
 {
@@ -48,7 +50,7 @@ static void pad(
 		sign = 1;
 	}
 	for (int i = 0; i < missing; i++)
-		strbuf_addch(out, d->zero && number ? '0' : ' ');
+		strbuf_addch(out, d->zero ? '0' : ' ');
 	strbuf_add(out, text->s + sign, text->len - sign);
 }
 
@@ -96,10 +98,24 @@ static void add_quoted_rune(struct strbuf *text, uint32_t rune)
 	strbuf_release(&plain);
 }
 
-static bool format_int(struct strbuf *text, const struct directive *d, int64_t v)
+/* Zeros to its width are digits of an integer; what had a precision has no more of them. */
+static void spread_zeros(struct directive *d, bool negative)
+{
+	if (d->precision < 0 && d->zero && !d->minus && d->width > 0)
+		d->precision = d->width - (negative || d->plus || d->space);
+	d->zero = false;
+}
+
+static bool format_int(struct strbuf *text, struct directive *d, int64_t v)
 {
 	uint64_t magnitude = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	struct strbuf octal = STRBUF_INIT;
 
+	if (strchr("vdboOxX", d->verb)) {
+		spread_zeros(d, v < 0);
+		if (!v && !d->precision)
+			return true;
+	}
 	switch (d->verb) {
 	case 'v':
 	case 'd':
@@ -108,13 +124,18 @@ static bool format_int(struct strbuf *text, const struct directive *d, int64_t v
 		return true;
 	case 'b':
 		add_sign(text, d, v < 0);
+		strbuf_adds(text, d->sharp ? "0b" : "");
 		add_base(text, d, magnitude, 2, false);
 		return true;
 	case 'o':
 	case 'O':
 		add_sign(text, d, v < 0);
-		strbuf_adds(text, d->verb == 'O' ? "0o" : d->sharp ? "0" : "");
-		add_base(text, d, magnitude, 8, false);
+		strbuf_adds(text, d->verb == 'O' ? "0o" : "");
+		add_base(&octal, d, magnitude, 8, false);
+		/* # sees to a zero in front; one that is there will do. */
+		strbuf_adds(text, d->sharp && *octal.s != '0' ? "0" : "");
+		strbuf_add(text, octal.s, octal.len);
+		strbuf_release(&octal);
 		return true;
 	case 'x':
 	case 'X':
@@ -130,7 +151,15 @@ static bool format_int(struct strbuf *text, const struct directive *d, int64_t v
 		add_quoted_rune(text, v < 0 || v > 0x10ffff ? 0xfffd : (uint32_t)v);
 		return true;
 	case 'U':
-		strbuf_addf(text, "U+%04" PRIX64, magnitude);
+		d->zero = false;
+		d->precision = MAX(d->precision, 4);
+		strbuf_adds(text, "U+");
+		add_base(text, d, (uint64_t)v, 16, true);
+		if (d->sharp && v >= ' ' && v <= 0x10ffff && !(v >= 0x7f && v <= 0xa0)) {
+			strbuf_adds(text, " '");
+			utf8_encode(text, (uint32_t)v);
+			strbuf_addch(text, '\'');
+		}
 		return true;
 	}
 	return false;
@@ -174,17 +203,45 @@ static void add_binary_float(struct strbuf *text, double v)
 	strbuf_addf(text, "%" PRIu64 "p%+d", (uint64_t)ldexp(v, -exponent), exponent);
 }
 
-static bool format_float(struct strbuf *text, const struct directive *d, double v)
+/* What # does to a number that begins at `begin`: a point, and digits up to the precision. */
+static void show_point(struct strbuf *text, const struct directive *d, size_t begin)
+{
+	int digits = strchr("vgGx", d->verb) ? (d->precision < 0 ? 6 : d->precision) : 0;
+	const char *ends = strchr("xX", d->verb) ? "pP" : "eE";
+	struct strbuf tail = STRBUF_INIT;
+	bool significant = false, point = false;
+	size_t end = begin + strcspn(text->s + begin, ends);
+
+	strbuf_adds(&tail, text->s + end);
+	strbuf_truncate(text, end);
+	for (size_t i = begin; i < end; i++) {
+		point |= text->s[i] == '.';
+		significant |= text->s[i] != '0' && text->s[i] != '.';
+		digits -= significant && text->s[i] != '.';
+	}
+	if (!point) {
+		/* A zero alone is a digit. */
+		digits -= end == begin + 1 && text->s[begin] == '0';
+		strbuf_addch(text, '.');
+	}
+	for (; digits > 0; digits--)
+		strbuf_addch(text, '0');
+	strbuf_add(text, tail.s, tail.len);
+	strbuf_release(&tail);
+}
+
+static bool format_float(struct strbuf *text, struct directive *d, double v)
 {
 	char shortest[NUM_MAX];
 	size_t begin;
 
 	if (!strchr("vgGfFeExXb", d->verb))
 		return false;
+	d->zero = d->zero && isfinite(v);
 	add_sign(text, d, signbit(v) && !isnan(v));
 	if (isinf(v)) {
-		/* Go writes the sign of an infinity always. */
-		strbuf_adds(text, v > 0 && !d->plus ? "+Inf" : "Inf");
+		/* Go writes the sign of an infinity always, or a blank for it. */
+		strbuf_adds(text, v > 0 && !d->plus && !d->space ? "+Inf" : "Inf");
 		return true;
 	}
 	begin = text->len;
@@ -203,6 +260,8 @@ static bool format_float(struct strbuf *text, const struct directive *d, double 
 		num_format_go(shortest, v);
 		strbuf_adds(text, shortest);
 	}
+	if (d->sharp && isfinite(v) && d->verb != 'b' && !text->err)
+		show_point(text, d, begin);
 	for (size_t i = begin; i < text->len && !isnan(v) && strchr("EGX", d->verb); i++)
 		text->s[i] = (char)toupper((unsigned char)text->s[i]);
 	return true;
@@ -224,6 +283,49 @@ static void add_hex(struct strbuf *text, const struct directive *d, const char *
 	}
 }
 
+/* Go's strconv.CanBackquote, but for what stands for a broken byte. */
+static bool can_stand_in_backquotes(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '`' || c == 0x7f || (c < ' ' && c != '\t'))
+			return false;
+	}
+	return utf8_valid(s, len);
+}
+
+static void add_ascii(struct strbuf *text, const char *s, size_t len)
+{
+	uint32_t rune;
+
+	for (size_t i = 0; i < len; i += MAX(utf8_decode(s + i, len - i, &rune), (size_t)1)) {
+		if ((unsigned char)s[i] < 0x80)
+			strbuf_addch(text, s[i]);
+		else if (utf8_decode(s + i, len - i, &rune))
+			strbuf_addf(text, rune < 0x10000 ? "\\u%04" PRIx32 : "\\U%08" PRIx32, rune);
+	}
+}
+
+static void add_quoted(struct strbuf *text, const struct directive *d, const char *s, size_t len)
+{
+	bool raw = d->sharp && can_stand_in_backquotes(s, len);
+	struct strbuf quoted = STRBUF_INIT;
+
+	strbuf_addch(text, raw ? '`' : '"');
+	if (raw) {
+		strbuf_add(text, s, len);
+	} else if (d->plus) {
+		escape_quoted(&quoted, s, len);
+		add_ascii(text, quoted.s, quoted.len);
+		text->err = quoted.err ? quoted.err : text->err;
+	} else {
+		escape_quoted(text, s, len);
+	}
+	strbuf_addch(text, raw ? '`' : '"');
+	strbuf_release(&quoted);
+}
+
 static bool format_text(struct strbuf *text, const struct directive *d, const char *s, size_t len)
 {
 	size_t shown = len;
@@ -240,12 +342,13 @@ static bool format_text(struct strbuf *text, const struct directive *d, const ch
 	switch (d->verb) {
 	case 'v':
 	case 's':
-		strbuf_add(text, s, shown);
+		if (d->quotes)
+			add_quoted(text, d, s, shown);
+		else
+			strbuf_add(text, s, shown);
 		return true;
 	case 'q':
-		strbuf_addch(text, '"');
-		escape_quoted(text, s, shown);
-		strbuf_addch(text, '"');
+		add_quoted(text, d, s, shown);
 		return true;
 	case 'x':
 	case 'X':
@@ -256,7 +359,7 @@ static bool format_text(struct strbuf *text, const struct directive *d, const ch
 }
 
 /* True: by its verb; false: Go has no such verb for it. */
-static bool format_plain(struct strbuf *text, const struct directive *d, const struct tvalue *v)
+static bool format_plain(struct strbuf *text, struct directive *d, const struct tvalue *v)
 {
 	struct strbuf plain = STRBUF_INIT;
 	bool good;
@@ -293,19 +396,25 @@ static bool is_nil(const struct tvalue *v)
 	return v->type == TVALUE_NIL || v->type == TVALUE_NO_VALUE;
 }
 
-static void add_mismatch(struct strbuf *out, char verb, const struct tvalue *v)
-{
-	strbuf_addf(out, "%%!%c(", verb);
-	if (!is_nil(v)) {
-		strbuf_adds(out, tvalue_type_name(v));
-		strbuf_addch(out, '=');
-	}
-	tvalue_print(v, out);
-	strbuf_addch(out, ')');
-}
-
 static void format_one(
 	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth);
+
+/* The value stands there as %v with the same flags writes it. */
+static void add_mismatch(
+	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
+{
+	struct directive plain = *d;
+
+	plain.verb = 'v';
+	strbuf_addf(out, "%%!%c(", d->verb);
+	if (is_nil(v)) {
+		strbuf_adds(out, "<nil>");
+	} else {
+		strbuf_addf(out, "%s=", tvalue_type_name(v));
+		format_one(out, &plain, v, depth);
+	}
+	strbuf_addch(out, ')');
+}
 
 /* What has a method String is asked by it, wherever a text would do. */
 static bool prints_itself(const struct tvalue *v)
@@ -342,11 +451,14 @@ static void format_elements(
 static void format_one(
 	struct strbuf *out, const struct directive *d, const struct tvalue *v, unsigned depth)
 {
-	bool number = v->type == TVALUE_INT || (v->type == TVALUE_FLOAT && isfinite(v->f));
+	bool number = v->type == TVALUE_INT || v->type == TVALUE_FLOAT;
 	struct strbuf text = STRBUF_INIT, plain = STRBUF_INIT;
+	struct directive own = *d;
 
 	if (d->verb == 'T') {
-		strbuf_adds(&text, is_nil(v) ? "<nil>" : tvalue_type_name(v));
+		own.verb = 's';
+		strbuf_adds(&plain, is_nil(v) ? "<nil>" : tvalue_type_name(v));
+		format_text(&text, &own, plain.s, plain.len);
 		pad(out, d, &text, false);
 	} else if (prints_itself(v) && strchr("vsxXq", d->verb)) {
 		tvalue_print(v, &plain);
@@ -354,10 +466,10 @@ static void format_one(
 		pad(out, d, &text, false);
 	} else if ((v->type == TVALUE_LIST || v->type == TVALUE_MAP) && depth < MAX_NESTING) {
 		format_elements(out, d, v, depth + 1);
-	} else if (format_plain(&text, d, v)) {
-		pad(out, d, &text, number);
+	} else if (format_plain(&text, &own, v)) {
+		pad(out, &own, &text, number);
 	} else {
-		add_mismatch(out, d->verb, v);
+		add_mismatch(out, d, v, depth);
 	}
 	strbuf_release(&plain);
 	strbuf_release(&text);
@@ -471,6 +583,11 @@ static void format(struct strbuf *out, const char *p, const char *end, struct ar
 			break;
 		}
 		d.verb = *p++;
+		/* %+v and %#v are other forms, which differ for texts alone among what templates have. */
+		if (d.verb == 'v')
+			d.quotes = d.sharp;
+		if (d.verb == 'v')
+			d.sharp = d.plus = false;
 		if (d.verb == '%') {
 			strbuf_addch(out, '%');
 			continue;
