@@ -126,6 +126,9 @@ def known(query, x, y):
     # Sums with a carry that overflow are infinite; in 2.42 they are not a number.
     if re.search(r"odd|\^", query) and y == "NaN" and re.search("_over_time|sum|avg|deriv|predict", query):
         return True
+    # Whatever is compared with, the infinite one is greater.
+    if "odd" in query and {x, y} == {"0", "1"} and re.search("(stddev|stdvar)_over_time.*[<>=]", query):
+        return True
     # And the greatest of several such is the infinite one.
     if "odd" in query and x == "+Inf" and re.search("max.*(stddev|stdvar)_over_time", query):
         return True

@@ -16,6 +16,8 @@
 #include "template/functions_common.h"
 #include "template/humanize.h"
 
+#define SAMPLE_TYPE "*template.sample"
+
 int labels_to_tvalue(struct arena *arena, const struct labels *labels, struct tvalue *ret)
 {
 	struct tvalue_pair *pairs = arena_alloc(arena, labels->n * sizeof(*pairs));
@@ -61,7 +63,7 @@ static int sample_to_tvalue(
 	pairs[0] = (struct tvalue_pair){ .key = "Labels", .value = &values[0] };
 	pairs[1] = (struct tvalue_pair){ .key = "Value", .value = &values[1] };
 	*ret = (struct tvalue){ .type = TVALUE_MAP,
-		.map = { .pairs = pairs, .n = 2, .struct_type = "*template.sample" } };
+		.map = { .pairs = pairs, .n = 2, .struct_type = SAMPLE_TYPE } };
 	return 0;
 }
 
@@ -126,10 +128,17 @@ static struct tvalue label_of(const struct tvalue *sample, const char *name)
 	return value ? *value : tvalue_string("", 0);
 }
 
+static int want_sample(struct template_call *call, const struct tvalue *v)
+{
+	if (v->type == TVALUE_MAP && v->map.struct_type && streq(v->map.struct_type, SAMPLE_TYPE))
+		return 0;
+	return template_call_fail(call, "expected a sample");
+}
+
 static int fn_label(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
-	if (template_want_text(call, &args[0]))
+	if (template_want_text(call, &args[0]) || want_sample(call, &args[1]))
 		return -EINVAL;
 	*ret = label_of(&args[1], args[0].str.s);
 	return 0;
@@ -138,17 +147,17 @@ static int fn_label(
 static int fn_value(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
-	const struct tvalue *value = map_get_key(&args[0], "Value");
-
-	if (!value)
-		return template_call_fail(call, "expected a sample");
-	*ret = *value;
+	if (want_sample(call, &args[0]))
+		return -EINVAL;
+	*ret = *map_get_key(&args[0], "Value");
 	return 0;
 }
 
 static int fn_strvalue(
 	struct template_call *call, const struct tvalue *args, size_t n, struct tvalue *ret)
 {
+	if (want_sample(call, &args[0]))
+		return -EINVAL;
 	*ret = label_of(&args[0], "__value__");
 	return 0;
 }

@@ -148,6 +148,12 @@ static void a_template_that_fails_leaves_its_error_as_the_text(void **state)
 	out = expand("{{ toTime \"NaN\" }}", &data);
 	assert_non_null(strstr(out, "error calling toTime: value is NaN or Inf"));
 	free(out);
+	out = expand("{{ strvalue 5 }}", &data);
+	assert_non_null(strstr(out, "error calling strvalue: expected a sample"));
+	free(out);
+	out = expand("{{ query \"metric\" | label \"id\" }}", &data);
+	assert_non_null(strstr(out, "error calling label: expected a sample"));
+	free(out);
 	out = expand("{{ .Lables.a }}", &data);
 	assert_non_null(strstr(out, "can't evaluate field Lables in type"));
 	free(out);
