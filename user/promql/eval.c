@@ -12,7 +12,8 @@
 
 #define DEFAULT_MAX_BYTES ((size_t)64 << 20)
 #define DEFAULT_STEP_MS	  (60 * 1000)
-#define TICKS_PER_CLOCK	  64u
+/* A fraction of a millisecond. */
+#define WORK_PER_CLOCK ((size_t)64 * EVAL_SERIES)
 
 /* -- limits and faults ----------------------------------------------------------------------- */
 
@@ -76,10 +77,12 @@ int eval_fault(struct eval *ev, const struct node *node, const char *fmt, ...)
 	return -EINVAL;
 }
 
-int eval_tick(struct eval *ev)
+int eval_spend(struct eval *ev, size_t values)
 {
-	if (!ev->deadline_boot_ns || ev->ticks++ % TICKS_PER_CLOCK)
+	ev->work += values;
+	if (!ev->deadline_boot_ns || ev->work < WORK_PER_CLOCK)
 		return 0;
+	ev->work = 0;
 	if (clock_boot_ns() < ev->deadline_boot_ns)
 		return 0;
 	promql_fault(ev->err, (struct span){ 0, 0 }, "query timed out in expression evaluation");
@@ -396,6 +399,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *expr, struct ts
 	ev->default_step_ms = o->default_step_ms ? o->default_step_ms : DEFAULT_STEP_MS;
 	ev->max_samples = o->max_samples ? o->max_samples : PROMQL_MAX_SAMPLES;
 	ev->deadline_boot_ns = o->deadline_boot_ns;
+	ev->work = WORK_PER_CLOCK; /* who comes too late does nothing */
 	ev->each_step = o->each_step;
 	ev->name_label = intern(LABEL_NAME, strlen(LABEL_NAME));
 	ev->le_label = intern("le", 2);

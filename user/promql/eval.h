@@ -67,7 +67,7 @@ struct eval {
 	uint64_t *
 		by_step; /* the same for each step; NULL: not asked for, or these are other steps */
 	int64_t deadline_boot_ns;
-	unsigned ticks;
+	size_t work; /* since the clock was last asked; see eval_spend() */
 	struct labels **owned;
 	size_t n_owned, owned_cap;
 	struct tsdb_selection *selections;
@@ -91,8 +91,24 @@ double *eval_row(struct eval *ev, const struct steps *steps);
 int eval_add(struct eval *ev, struct value *value, const struct labels *labels, double *v);
 /* A fault of this query on these data: returns -EINVAL. */
 int eval_fault(struct eval *ev, const struct node *node, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Asked now and then: -ETIMEDOUT when the deadline is over. */
-int eval_tick(struct eval *ev);
+/*
+ * Whoever loops over samples says how many values it has looked at, or what costs as much: -ETIMEDOUT when
+ * the deadline is over. The clock is asked once for many.
+ */
+int eval_spend(struct eval *ev, size_t values);
+/* A series, or another thing of which there are few. */
+#define EVAL_SERIES 1024
+static inline int eval_tick(struct eval *ev)
+{
+	return eval_spend(ev, EVAL_SERIES);
+}
+
+/* What it costs to sort n values. */
+static inline size_t eval_sorting(size_t n)
+{
+	return 8 * n + 16;
+}
+
 /* n more samples were read: -E2BIG beyond the limit. */
 int eval_count(struct eval *ev, size_t n);
 /* Counts n samples that step i looks at. */

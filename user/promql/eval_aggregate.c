@@ -144,10 +144,14 @@ int group_quantile(struct eval *ev, const struct aggregation_input *in, double *
 {
 	double *values = eval_alloc(ev, MAX(in->n, (size_t)1), sizeof(*values));
 	size_t n;
+	int err;
 
 	if (!values)
 		return ev->status;
 	for (size_t i = 0; i < in->steps->n; i++) {
+		err = eval_spend(ev, eval_sorting(in->n));
+		if (err)
+			return err;
 		n = 0;
 		for (size_t k = 0; k < in->n; k++) {
 			double v = in->rows[in->members[k]].v[i];
@@ -347,6 +351,8 @@ static int eval_ranked(struct eval *ev, const struct node *node, const struct st
 		err = eval_tick(ev);
 		for (size_t i = 0; !err && i < steps->n; i++) {
 			err = read_k(ev, node->aggregate.param, in.param[i], input.n, &k);
+			if (!err)
+				err = eval_spend(ev, eval_sorting(in.n));
 			if (err)
 				break;
 			keep_k(&in, i, k, order, ranked, &n);

@@ -304,6 +304,10 @@ int eval_label_replace(
 		value = labels_get(ret->rows[s].labels, from);
 		value = value ? value : "";
 		strbuf_reset(&text);
+		/* An expression that explodes may take a millisecond before it is given up. */
+		err = eval_spend(ev, 8 * EVAL_SERIES);
+		if (err)
+			break;
 		if (regex_expand(regex, value, strlen(value), replacement, &text))
 			err = text.err ? text.err : set_label(ev, &ret->rows[s], to, text.s);
 	}
@@ -330,6 +334,9 @@ int eval_label_join(
 	err = eval_node(ev, call->call.args[0], steps, ret);
 	for (size_t s = 0; !err && s < ret->n; s++) {
 		strbuf_reset(&text);
+		err = eval_tick(ev);
+		if (err)
+			break;
 		for (size_t k = 3; k < call->call.n_args; k++) {
 			value = labels_get(ret->rows[s].labels, text_arg(call, k));
 			strbuf_adds(&text, k > 3 ? separator : "");

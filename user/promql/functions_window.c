@@ -66,15 +66,20 @@ static int reserve_scratch(struct eval *ev, size_t n)
 static int eval_windows(struct eval *ev, const struct node *call, const struct steps *steps,
 	const struct range *range, size_t n, const double *scalar, double *v, size_t *ret_found)
 {
+	bool sorts = call->call.function->flags & FUNCTION_SORTS;
 	struct window window = { 0 };
+	int err;
 
-	if (call->call.function->flags & FUNCTION_SORTS && reserve_scratch(ev, n))
+	if (sorts && reserve_scratch(ev, n))
 		return -ENOMEM;
 	*ret_found = 0;
 	for (size_t i = 0; i < steps->n; i++) {
 		range_window(ev, range, n, step_time(steps, i), &window);
 		window.scratch = ev->scratch;
 		eval_look(ev, i, window.n);
+		err = eval_spend(ev, sorts ? eval_sorting(window.n) : window.n);
+		if (err)
+			return err;
 		if (!window.n)
 			continue;
 		if (call->call.function->window(&window, scalar ? &scalar[i] : NULL, &v[i]))

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <math.h>
+#include "base/clock.h"
 #include "promql/promql.h"
 
 #define MINUTE 60000
@@ -289,6 +290,27 @@ static void refuses_with_a_reason(void **state)
 	}
 }
 
+/* Of one series: minutes of work, which nothing but the clock can end. */
+static void keeps_its_deadline_in_the_middle_of_a_series(void **state)
+{
+	static const char *const texts[] = { "quantile_over_time(0.5, up{l='a'}[50m:10ms])",
+		"stddev_over_time(up{l='a'}[50m:10ms])" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		int64_t begun = clock_boot_ns();
+		const struct promql_options options = { .deadline_boot_ns =
+								begun + NSEC_PER_SEC / 2 };
+		struct promql_result result;
+		struct promql_error err = { 0 };
+
+		assert_int_equal(eval_with(f->db, texts[i], 50 * MINUTE, 50 * MINUTE + 11000, 1,
+					 &options, &result, &err),
+			-ETIMEDOUT);
+		assert_true(clock_boot_ns() - begun < 5 * NSEC_PER_SEC);
+	}
+}
+
 static void refuses_ranges_and_strings_over_steps(void **state)
 {
 	static const char *const texts[] = { "up[5m]", "up[5m:]", "\"a\"" };
@@ -384,6 +406,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			functions_give_what_their_definition_says, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_with_a_reason, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			keeps_its_deadline_in_the_middle_of_a_series, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			refuses_ranges_and_strings_over_steps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(notes_what_is_doubtful, set_up, tear_down),
