@@ -72,7 +72,7 @@ static const struct {
 	{ "storage.tsdb.retention.size", "SIZE", FLAG_RETENTION_SIZE,
 		"the same as --storage.retention.size" },
 	{ "query.timeout", "DURATION", FLAG_QUERY_TIMEOUT,
-		"how long a query may take (default 2m)" },
+		"how long a query may take (default 2m; a rule has 5s)" },
 	{ "query.lookback-delta", "DURATION", FLAG_QUERY_LOOKBACK,
 		"how old a sample may be that queries and rules see (default 5m)" },
 	{ "query.max-samples", "N", FLAG_QUERY_SAMPLES,

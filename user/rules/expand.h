@@ -32,8 +32,9 @@ struct expand_data {
 	double value;
 	struct tsdb *db; /* for `query` */
 	int64_t wall_ms;
-	int64_t default_step_ms; /* of subqueries in `query`; 0: one minute */
-	int64_t lookback_ms;	 /* of `query`; 0: five minutes */
+	int64_t default_step_ms;  /* of subqueries in `query`; 0: one minute */
+	int64_t lookback_ms;	  /* of `query`; 0: five minutes */
+	int64_t deadline_boot_ns; /* of `query`; 0: none */
 };
 
 /* Parses all; faults go to diag at their place. */

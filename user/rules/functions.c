@@ -72,7 +72,8 @@ static int fn_query(
 {
 	const struct expand_data *data = call->userdata;
 	const struct promql_options options = { .default_step_ms = data->default_step_ms,
-		.lookback_ms = data->lookback_ms };
+		.lookback_ms = data->lookback_ms,
+		.deadline_boot_ns = data->deadline_boot_ns };
 	struct promql_result result = { 0 };
 	struct promql_error error = { 0 };
 	struct promql_expr *expr = NULL;

@@ -292,7 +292,7 @@ static void presences_release(struct presences *p)
 }
 
 static int add_presence(struct rule *rule, const struct promql_series *series, struct instant at,
-	struct presences *p)
+	int64_t deadline_boot_ns, struct presences *p)
 {
 	const struct rules *manager = rule->group->manager;
 	scoped(labels_unrefp) struct labels *labels = NULL;
@@ -306,6 +306,7 @@ static int add_presence(struct rule *rule, const struct promql_series *series, s
 		.wall_ms = at.wall_ms,
 		.default_step_ms = manager->config->global.evaluation_interval_ms,
 		.lookback_ms = manager->limits.lookback_ms,
+		.deadline_boot_ns = deadline_boot_ns,
 	};
 	int err;
 
@@ -464,7 +465,7 @@ static int conclude_recording(struct rule *rule, const struct presences *p, stru
 	return err;
 }
 
-static int evaluate(struct rule *rule, struct instant at, bool settling)
+static int evaluate(struct rule *rule, struct instant at, bool settling, int64_t deadline_boot_ns)
 {
 	const struct group *group = rule->group;
 	struct promql_result result = { 0 };
@@ -476,6 +477,7 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 		.default_step_ms = group->manager->config->global.evaluation_interval_ms,
 		.lookback_ms = group->manager->limits.lookback_ms,
 		.max_samples = group->manager->limits.max_samples,
+		.deadline_boot_ns = deadline_boot_ns,
 	};
 	int err;
 
@@ -485,7 +487,7 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 	if (err)
 		return fail(rule, "%s", err == -ENOMEM ? "out of memory" : error.text);
 	for (size_t i = 0; i < result.n && !err; i++)
-		err = add_presence(rule, &result.series[i], at, &presences);
+		err = add_presence(rule, &result.series[i], at, deadline_boot_ns, &presences);
 	promql_result_release(&result);
 	if (!err)
 		err = rule->config->alert.s
@@ -505,14 +507,16 @@ static int evaluate(struct rule *rule, struct instant at, bool settling)
 
 void rule_eval(struct rule *rule, struct instant at, bool settling)
 {
-	int64_t begun = clock_boot_ns(); /* only to measure: nothing is decided by it */
+	/* Only to measure: nothing is decided by it but that a rule takes too long. */
+	int64_t begun = clock_boot_ns();
 
 	rule->dirty = false;
 	rule->collided = false;
 	rule->last_wall_ms = at.wall_ms;
 	rule->last_boot_ns = at.boot_ns;
 	rule->group->manager->stats.evaluations++;
-	if (evaluate(rule, at, settling)) {
+	if (evaluate(rule, at, settling,
+		    begun + rule->group->manager->limits.block_ms * NSEC_PER_MSEC)) {
 		/* It is told already. */
 	} else if (rule->collided) {
 		/* It did what it could, so it did not fail: rules/group.go, Eval. */

@@ -30,6 +30,7 @@ static struct rules_limits limits_of(const struct rules_options *options)
 			or_default(l->outage_tolerance_ms, RULES_OUTAGE_TOLERANCE_MS),
 		.lookback_ms = l->lookback_ms > 0 ? l->lookback_ms : PROMQL_LOOKBACK_MS,
 		.max_samples = l->max_samples,
+		.block_ms = l->block_ms > 0 ? l->block_ms : RULES_BLOCK_MS,
 	};
 }
 

@@ -51,12 +51,16 @@ struct rules_options {
 		int64_t grace_period_ms, outage_tolerance_ms;
 		int64_t lookback_ms;
 		size_t max_samples; /* read by one expression */
+		/* How long one rule may hold everything up, its templates' queries included. */
+		int64_t block_ms;
 	} limits; /* each as Prometheus has it by default where it is 0, and 0 below that */
 };
 
 #define RULES_RESEND_DELAY_MS	  (60 * 1000ll)
 #define RULES_GRACE_PERIOD_MS	  (10 * 60 * 1000ll)
 #define RULES_OUTAGE_TOLERANCE_MS (60 * 60 * 1000ll)
+/* Ours: Prometheus gives a rule two minutes, but has a thread for it. */
+#define RULES_BLOCK_MS (5 * 1000ll)
 
 /* The options' texts are copied. */
 int rules_new(struct tsdb *db, const struct rules_options *options,

@@ -234,6 +234,30 @@ static void what_a_reboot_leaves_of_a_for_can_be_set(void **state)
 	}
 }
 
+/* Seconds of work, and far beyond a millisecond's. */
+#define LONG_WORK "max_over_time(stddev_over_time(up[20m:10ms])[10m:10ms])"
+
+static void a_rule_that_takes_too_long_fails_and_holds_nobody_up(void **state)
+{
+	struct config_pair annotation = { text("summary"), text("{{ query \"" LONG_WORK "\" }}") };
+	struct world w;
+
+	world_init(&w, "up == 0", 0);
+	w.rule[0].annotations = (struct config_pairs){ .items = &annotation, .n = 1 };
+	w.rule[1] = (struct config_rule){ .alert = text("Long"), .expr = text(LONG_WORK " > 0") };
+	w.group.n_rules = 2;
+	w.limits = (struct rules_limits){ .block_ms = 200 };
+	restart(&w, "boot-1", 500);
+	sample(&w, 1000, 1);
+	event(&w, 290000, 0);
+	assert_int_equal(w.n_alerts, 1);
+	assert_non_null(strstr(labels_get(w.alerts[0]->annotations, "summary"),
+		"query timed out in expression evaluation"));
+	assert_true(w.failures >= 1);
+	assert_string_equal(w.last_error, "query timed out in expression evaluation");
+	world_release(&w);
+}
+
 static void how_often_it_is_told_and_what_is_too_old_can_be_set(void **state)
 {
 	struct world w;
@@ -720,6 +744,7 @@ int main(void)
 		cmocka_unit_test(after_a_reboot_a_pending_alert_begins_again),
 		cmocka_unit_test(after_a_reboot_a_long_for_goes_on),
 		cmocka_unit_test(what_a_reboot_leaves_of_a_for_can_be_set),
+		cmocka_unit_test(a_rule_that_takes_too_long_fails_and_holds_nobody_up),
 		cmocka_unit_test(how_often_it_is_told_and_what_is_too_old_can_be_set),
 		cmocka_unit_test(after_a_reboot_with_the_clock_behind_a_long_for_begins_again),
 		cmocka_unit_test(a_restored_alert_that_does_not_come_back_ends_at_the_second_slot),
