@@ -201,15 +201,20 @@ static const struct part {
 		"specified" },
 };
 
+static bool has_text(const struct tree_node *node, const char *key)
+{
+	const struct tree_pair *pair = tree_get(node, key);
+
+	return pair && !pair->value->null &&
+	       (pair->value->kind != TREE_SCALAR || pair->value->text.len);
+}
+
 static void check_part(struct reader *r, const struct part *part, const struct tree_node *node)
 {
-	const struct tree_pair *pair;
 	bool found = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(part->keys) && part->keys[i]; i++) {
-		pair = tree_get(node, part->keys[i]);
-		found |= pair && !pair->value->null &&
-			 (pair->value->kind != TREE_SCALAR || pair->value->text.len);
+		found |= has_text(node, part->keys[i]);
 	}
 	if (!found)
 		diag_error(r->diag, node->pos, "%s", part->fault);
@@ -246,6 +251,29 @@ static void check_confirm(struct reader *r, const struct tree_node *item)
 		if (confirm && confirm->value->kind == TREE_MAP)
 			check_part(r, &part, confirm->value);
 	}
+}
+
+/* Nobody has the number 0: it is as if there were none. */
+static void check_chat(struct reader *r, const struct tree_node *item)
+{
+	const struct tree_pair *id = tree_get(item, "chat_id"),
+			       *file = tree_get(item, "chat_id_file");
+	int64_t n;
+
+	if (id && reader_number(id->value, INT64_MIN, &n) && !n && (!file || file->value->null))
+		diag_error(r->diag, id->value->pos,
+			"missing chat_id or chat_id_file on telegram_config");
+}
+
+/* One key without the other signs nothing. */
+static void check_sigv4(struct reader *r, const struct tree_node *item)
+{
+	const struct tree_pair *sigv4 = tree_get(item, "sigv4");
+
+	if (sigv4 && has_text(sigv4->value, "access_key") != has_text(sigv4->value, "secret_key"))
+		diag_error(r->diag, sigv4->key->pos,
+			"must provide a AWS SigV4 Access key and Secret Key if credentials are "
+			"specified in the SigV4 config");
 }
 
 /* PagerDuty's details hold whatever nests, below names. */
@@ -372,6 +400,10 @@ void integration_check(struct reader *r, const struct tree_pair *pair)
 		check_words(r, type, item);
 		check_parts(r, type, item);
 		check_durations(r, item);
+		if (streq(type, "telegram_configs"))
+			check_chat(r, item);
+		if (streq(type, "sns_configs"))
+			check_sigv4(r, item);
 		if (streq(type, "pagerduty_configs"))
 			check_details(r, item);
 		if (!streq(type, "pushover_configs"))

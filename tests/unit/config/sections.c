@@ -463,6 +463,19 @@ static void what_would_fail_every_notification_is_told(void **state)
 			"5:48: error: unknown parse_mode on telegram_config, must be Markdown, "
 			"MarkdownV2, HTML or empty string\n" },
 		{ RECEIVER
+			"  telegram_configs:\n  - {bot_token: t, chat_id: 0}\n  - {bot_token: t, chat_id: 0, "
+			"chat_id_file: f}\n",
+			"5:29: error: missing chat_id or chat_id_file on telegram_config\n"
+			"6:32: error: at most one of chat_id & chat_id_file must be configured\n" },
+		{ RECEIVER
+			"  sns_configs:\n  - {topic_arn: a, sigv4: {access_key: k}}\n  - {topic_arn: a, "
+			"sigv4: {secret_key: k, access_key: ''}}\n  - {topic_arn: a, sigv4: "
+			"{secret_key: k, access_key: l}}\n",
+			"5:20: error: must provide a AWS SigV4 Access key and Secret Key if credentials "
+			"are specified in the SigV4 config\n"
+			"6:20: error: must provide a AWS SigV4 Access key and Secret Key if credentials "
+			"are specified in the SigV4 config\n" },
+		{ RECEIVER
 			"  webhook_configs:\n  - {url: 'http://h:b/'}\n  - {url: 'http://[::1'}\n"
 			"  - {url: 'http://[::1]x'}\n  - {url: 'http://u:p@h:'}\n"
 			"  - {url: 'https://u:p@[::1]:80?a:b@c'}\n",
