@@ -112,6 +112,7 @@ static const char usage_text[] =
 	"       tolld check --openmetrics FILE...\n\n"
 	"Shows all faults of settings and rule files, each with its place and a cure; or the\n"
 	"first one of texts (- is standard input) that are to be OpenMetrics to the letter.\n"
+	"Each file is checked by itself; tolld run merges those that it is given.\n"
 	"Exit status: 0 none, 1 faults, 2 called wrongly.\n\n"
 	"  --enable-feature NAME  classic-mode or utf8-strict-mode, as tolld run is given it\n";
 
