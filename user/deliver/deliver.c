@@ -19,6 +19,7 @@ int deliver_new(struct net *net, const struct deliver_options *options, struct d
 	if (!deliver)
 		return -ENOMEM;
 	deliver->net = net;
+	turns_init(&deliver->mails);
 	deliver->options.timeout_ms =
 		options->timeout_ms > 0 ? options->timeout_ms : DELIVERY_TIMEOUT_MS;
 	deliver->options.verdict_timeout_ms = options->verdict_timeout_ms > 0

@@ -7,6 +7,7 @@
 #include "client/request.h"
 #include "deliver/deliver.h"
 #include "deliver/templates.h"
+#include "deliver/turns.h"
 
 /* One try, unless the owner says otherwise. */
 #define DELIVERY_TIMEOUT_MS	    60000
@@ -20,6 +21,7 @@ struct deliver {
 	struct deliver_options options; /* strings are ours */
 	struct mail_templates *templates;
 	struct delivery *under_way;
+	struct turns mails;
 };
 
 /* The first member of each way's own struct. */

@@ -39,6 +39,8 @@ struct mail {
 	const struct config_email *email;
 	struct message message;
 	struct smtp_dialogue dialogue;
+	struct turn turn;
+	sd_event_source *wait;	   /* for its turn */
 	struct client_call *token; /* under way, before all else */
 	CURL *easy;
 	CURLU *url;
@@ -61,6 +63,7 @@ static void mail_free(struct mail *d)
 	if (!d)
 		return;
 	delivery_unlink(&d->delivery);
+	sd_event_source_disable_unref(d->wait);
 	client_cancel(d->token);
 	sd_event_source_disable_unref(d->io);
 	sd_event_source_disable_unref(d->timer);
@@ -72,6 +75,7 @@ static void mail_free(struct mail *d)
 	transaction_release(&d->transaction);
 	smtp_dialogue_release(&d->dialogue);
 	message_release(&d->message);
+	turn_end(&d->deliver->mails, &d->turn);
 	free(d);
 }
 
@@ -583,6 +587,50 @@ static void on_token(const struct client_answer *answer, void *userdata)
 		finish(d, error[0] ? error : strerror(-err));
 }
 
+static int begin_try(struct mail *d, char *error, size_t error_size)
+{
+	struct client *client = d->deliver->client;
+
+	d->started_boot_ns = clock_boot_ns();
+	if (d->email->oauth2.set && !client_token(client, &d->email->oauth2))
+		return client_fetch_token(client, &d->email->oauth2, d->deliver->options.timeout_ms,
+			on_token, d, &d->token, error, error_size);
+	return connect_server(d, error, error_size);
+}
+
+/* Its turn has come, or it has waited long enough: the next try may wait again. */
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct mail *d = userdata;
+	char error[DELIVERY_ERROR_MAX] = "";
+	int err;
+
+	d->wait = sd_event_source_disable_unref(d->wait);
+	if (!d->turn.goes) {
+		finish(d, "other mails to this server are still under way");
+		return 0;
+	}
+	err = begin_try(d, error, sizeof(error));
+	if (err)
+		finish(d, error[0] ? error : strerror(-err));
+	return 0;
+}
+
+static void come(struct turn *turn)
+{
+	sd_event_source_set_time(container_of(turn, struct mail, turn)->wait, 0);
+}
+
+/* At most half the time that the try itself may take then. */
+static int wait_for_turn(struct mail *d)
+{
+	int64_t until_ns = d->started_boot_ns + d->deliver->options.timeout_ms * NSEC_PER_MSEC / 2;
+	int err = sd_event_add_time(net_event(d->deliver->net), &d->wait, CLOCK_BOOTTIME,
+		(uint64_t)(until_ns / NSEC_PER_USEC), 1000, on_turn, d);
+
+	return err < 0 ? err : 0;
+}
+
 int deliver_email(struct deliver *deliver, const struct config_email *email,
 	const struct notification *notification, delivery_done_fn *done, void *userdata,
 	struct delivery **ret, char *error, size_t error_size)
@@ -603,11 +651,13 @@ int deliver_email(struct deliver *deliver, const struct config_email *email,
 
 	err = message_render(email, notification, &deliver->options, deliver->templates,
 		&d->message, error, error_size);
-	if (!err && email->oauth2.set && !client_token(deliver->client, &email->oauth2))
-		err = client_fetch_token(deliver->client, &email->oauth2,
-			deliver->options.timeout_ms, on_token, d, &d->token, error, error_size);
-	else if (!err)
-		err = connect_server(d, error, error_size);
+	/* Without a server it goes nowhere, as set_up() tells. */
+	d->turn = (struct turn){
+		.host = email->host ? email->host : "", .port = email->port, .come = come
+	};
+	if (!err)
+		err = turn_take(&deliver->mails, &d->turn) ? begin_try(d, error, error_size)
+							   : wait_for_turn(d);
 	if (err)
 		return err;
 
