@@ -135,6 +135,9 @@ def known(query, x, y):
     # And a zero has lost its sign, as one through it shows.
     if "odd" in query and {x, y} == {"+Inf", "-Inf"} and re.search("sum|avg", query):
         return True
+    # What is left where numbers lift each other has a logarithm; in 2.42 nothing is left.
+    if re.search(r"\b(ln|log2|log10)\b", query) and "avg" in query and y == "-Inf":
+        return True
     # The mean is the sum through the count; 2.42 moves it from sample to sample; a step shows it, and numbers that lift each other.
     return "avg" in query and re.search("huge|floor|ceil|round|sgn|[<>=]", query)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -26,6 +27,7 @@ def boottime() -> float:
 # Below those that the kernel gives to connections: a port of ours must not be taken before it is listened on.
 FIRST_PORT, BLOCK, BLOCKS = 12000, 200, 100
 own_ports = None  # an iterator over a block that no other process of the tests has; see free_port()
+own_ports_lock = threading.Lock()
 
 
 def reserve_ports():
@@ -47,9 +49,11 @@ def reserve_ports():
 def free_port() -> int:
     """One that nobody has, and that no other test is given meanwhile."""
     global own_ports
-    own_ports = own_ports or reserve_ports()
     for _ in range(BLOCK):
-        port = next(own_ports)
+        # Tests have threads, and a generator runs for one at a time.
+        with own_ports_lock:
+            own_ports = own_ports or reserve_ports()
+            port = next(own_ports)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

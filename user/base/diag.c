@@ -417,10 +417,15 @@ static unsigned edit_distance(const char *a, const char *b)
 
 const char *diag_nearest(const char *word, const char *const *candidates, size_t n)
 {
-	unsigned best = (unsigned)MAX(strlen(word) / 3, (size_t)1) + 1, distance;
+	size_t len = strlen(word), other;
+	unsigned best = (unsigned)MAX(len / 3, (size_t)1) + 1, distance;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < n; i++) {
+		/* So many letters are put in or left out at least; a file may have very many words to ask for. */
+		other = strlen(candidates[i]);
+		if (MAX(len, other) - MIN(len, other) >= best)
+			continue;
 		distance = edit_distance(word, candidates[i]);
 		if (distance < best) {
 			best = distance;
