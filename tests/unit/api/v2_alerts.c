@@ -485,8 +485,9 @@ static void a_flood_is_taken_and_told_in_turns(void **state)
 	}
 	root = parse_json(req->response.body.s, req->response.body.len);
 	assert_true(turns > 1);
-	assert_int_equal(
-		json_array_size(json_object_get(json_array_get(root, 0), "alerts")), MANY - 1);
+	/* How much a turn has written is a matter of time: the one that ended may have been told before. */
+	assert_in_range(json_array_size(json_object_get(json_array_get(root, 0), "alerts")),
+		MANY - 1, MANY);
 	json_decref(root);
 	request_free(req);
 	world_end(&w);
