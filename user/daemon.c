@@ -542,8 +542,7 @@ static void stop(struct daemon *d)
 	sd_event_unref(d->event);
 }
 
-#define MMAP_FROM_BYTES (128 << 10)
-#define TRIM_FROM_BYTES (64 << 10)
+#define GIVE_BACK_BYTES (128 << 10)
 
 /* Of the process as a whole, before there is anything in it. */
 static void set_up_process(void)
@@ -557,9 +556,8 @@ static void set_up_process(void)
 	 * What malloc has by itself to begin with. But it learns, and from the megabytes that loading the programs
 	 * takes for a moment it would learn never to give anything back.
 	 */
-	mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
-	mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES);
-	mallopt(M_TOP_PAD, TRIM_FROM_BYTES / 2);
+	mallopt(M_MMAP_THRESHOLD, GIVE_BACK_BYTES);
+	mallopt(M_TRIM_THRESHOLD, GIVE_BACK_BYTES);
 	/* Whoever asks for a reload while we start means the files as they are then. */
 	sigemptyset(&hangup);
 	sigaddset(&hangup, SIGHUP);
